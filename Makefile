@@ -1,0 +1,72 @@
+# Everything runs from a fresh clone: the first target that needs packages sets up .venv.
+#
+#   make book                      execute the chapters, build the HTML
+#   make test                      run the tests
+#   make PYTHON=python3.12 book    choose the interpreter that .venv is made with
+#   make VENV=/some/env book       use another environment; an active conda environment
+#                                  named grokking-companion is used without asking
+
+ifeq ($(CONDA_DEFAULT_ENV),grokking-companion)
+VENV ?= $(CONDA_PREFIX)
+endif
+VENV ?= .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.requirements-installed.txt
+PORT ?= 8000
+
+ifndef PYTHON
+PYTHON := $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
+    $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lint sweep bench serve clean
+
+help:
+	@echo "make book    execute the chapters from the stored runs and build the HTML"
+	@echo "make test    run the tests"
+	@echo "make lint    check the style of the Python files"
+	@echo "make serve   show the built book on http://localhost:$(PORT)"
+	@echo "make sweep NAME=figure3 [BUDGET=45m] [SEEDS=0:3]   train missing runs of an experiment"
+	@echo "make bench   measure the trainer's speed on this machine"
+	@echo "make clean   remove the built book (never results/ or .venv)"
+
+book: $(INSTALLED)
+	$(PY) -m lib build
+
+test: $(INSTALLED)
+	@echo "== running the tests"
+	$(PY) -m pytest
+
+lint: $(INSTALLED)
+	$(PY) -m ruff check .
+
+sweep: $(INSTALLED)
+	@test -n "$(NAME)" || { echo "error: say which experiment: make sweep NAME=figure3" >&2; exit 2; }
+	$(PY) -m lib sweep $(NAME) $(if $(BUDGET),--budget $(BUDGET)) $(if $(SEEDS),--seeds $(SEEDS))
+
+bench: $(INSTALLED)
+	$(PY) -m lib bench
+
+serve: $(INSTALLED)
+	@test -f _build/html/index.html || { echo "error: no built book yet; run: make book" >&2; exit 2; }
+	@echo "== the book is on http://localhost:$(PORT) (stop with Ctrl-C)"
+	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+clean:
+	rm -rf _build book/chapters
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or later is needed; install one or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "error: $(PYTHON) is older than Python 3.11 (or does not run); choose another with make PYTHON=..." >&2; exit 2; }
+	@echo "== making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV) || \
+	    { rm -rf $(VENV); echo "error: $(PYTHON) -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+
+# The stamp is a copy of the list it stands for: a changed time stamp alone installs nothing.
+$(INSTALLED): requirements.txt | $(PY)
+	@if cmp -s requirements.txt $@; then touch $@; else \
+	    echo "== installing the packages of requirements.txt into $(VENV) (some minutes the first time)" && \
+	    $(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt && \
+	    cp requirements.txt $@; fi

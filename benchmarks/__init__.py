@@ -1,0 +1,1 @@
+"""Speed, each number against a named opponent in the same run."""

@@ -1,0 +1,28 @@
+// Loaded after require.js and before html-manager: everything that a widget needs comes from
+// this folder, so that sliders work without a network and from file://.
+(function () {
+  const here = new URL(".", document.currentScript.src).href;
+
+  window.requirejs.config({
+    baseUrl: here,
+    waitSeconds: 60,
+    paths: {
+      anywidget: "vendor/anywidget/anywidget",
+      // These two are defined in embed-amd.js; the paths tell them where their fonts are.
+      "@jupyter-widgets/html-manager": "vendor/html-manager/html-manager",
+      "@jupyter-widgets/html-manager/dist/libembed-amd": "vendor/html-manager/libembed-amd",
+    },
+  });
+
+  // html-manager typesets labels through MathJax 2's queue; the book has MathJax 3.
+  window.addEventListener("load", function () {
+    const math = window.MathJax;
+    if (!math || math.Hub) return;
+    math.Hub = {
+      Queue: function (command) {
+        const element = command[2];
+        if (element && math.typesetPromise) math.typesetPromise([element]).catch(console.warn);
+      },
+    };
+  });
+})();

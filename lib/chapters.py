@@ -1,0 +1,388 @@
+"""Executing chapters with Papermill and building the book with Jupyter Book.
+
+A chapter is `notebooks/NAME.py` (Jupytext, percent format) with one cell tagged `parameters`.
+Executed, it becomes `book/chapters/NAME.ipynb`, which Jupyter Book renders.  The executed
+notebook remembers what it was made from, so that a build repeats only what has changed.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import jupytext
+import nbformat
+import papermill
+import yaml
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+CHAPTERS = ROOT / "book" / "chapters"
+HTML = ROOT / "_build" / "html"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_TROUBLE = re.compile(r"WARNING|ERROR|CRITICAL|exception:|^[A-Za-z.]*Error: .")
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+class ChapterError(click.ClickException):
+    """A request that cannot be carried out: one line, exit code 2, nothing written."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"error: {self.format_message()}", err=True)
+
+
+class ChapterFailed(ChapterError):
+    """A chapter or the book that did not come through: one message, exit code 1."""
+
+    exit_code = 1
+
+
+class Parameter(NamedTuple):
+    """A parameter of a chapter: its default as a value (or `...` if that is an expression)."""
+
+    default: Any
+    text: str
+    help: str
+
+
+def chapters() -> list[str]:
+    """The names of all chapters that have a source."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("*.py"))
+
+
+def read(chapter: str) -> nbformat.NotebookNode:
+    """The source of a chapter as a notebook without outputs.
+
+    Raises:
+        ChapterError: if there is no such chapter, or its source cannot be read.
+    """
+    if chapter not in chapters():
+        known = ", ".join(chapters()) or "none"
+        raise ChapterError(f"unknown chapter {chapter!r}; known: {known}")
+    try:
+        notebook = jupytext.read(NOTEBOOKS / f"{chapter}.py", fmt="py:percent")
+    except Exception as error:  # whatever Jupytext makes of a broken file
+        raise ChapterError(f"notebooks/{chapter}.py cannot be read: {_line(error)}") from error
+    notebook.metadata.kernelspec = KERNEL
+    return notebook
+
+
+def parameters(chapter: str) -> dict[str, Parameter]:
+    """The parameters of a chapter by name, in the order of its cell tagged `parameters`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "chapter.ipynb"
+        nbformat.write(read(chapter), path)
+        found = papermill.inspect_notebook(path)
+    known = {}
+    for name, entry in found.items():
+        try:
+            default = ast.literal_eval(entry["default"])
+        except (ValueError, SyntaxError):
+            default = ...
+        known[name] = Parameter(default, entry["default"], entry["help"])
+    return known
+
+
+def check(chapter: str, given: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Turns (name, text) pairs into values of the types that a chapter's defaults have.
+
+    Raises:
+        ChapterError: if a name is unknown or a value has the wrong type.
+    """
+    known, values = parameters(chapter), {}
+    for name, text in given:
+        if name not in known:
+            listed = ", ".join(f"{n} = {p.text}" for n, p in known.items()) or "none"
+            raise ChapterError(f"unknown parameter {name!r} of {chapter}; known: {listed}")
+        default = known[name].default
+        value = text if isinstance(default, str) else _parse(text)
+        if not _fits(value, default):
+            raise ChapterError(f"{name} must be {_wanted(default)}, got {text!r}")
+        values[name] = value
+    return values
+
+
+def _parse(text: str) -> Any:
+    """A value from the command line: a Python literal, or else YAML (`true`, `[a, b]`)."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    try:
+        return text if ":" in text else yaml.safe_load(text)  # YAML reads 1:30 as 90
+    except yaml.YAMLError:
+        return text
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a value has the type of a default; lists are compared by their first element."""
+    if default is None or default is ...:
+        return True
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, (list, tuple)):
+        first = default[0] if default else ...
+        return isinstance(value, (list, tuple)) and all(_fits(item, first) for item in value)
+    if isinstance(default, float):
+        return isinstance(value, (int, float))
+    return isinstance(value, type(default))
+
+
+def _wanted(default: Any) -> str:
+    """What a value must be, in words, from the default."""
+    if isinstance(default, (list, tuple)):
+        return f"a list like {list(default)}"
+    words = {bool: "true or false", int: "a whole number", float: "a number"}
+    return f"{words.get(type(default), type(default).__name__)} like {default}"
+
+
+def execute(
+    chapter: str,
+    values: dict[str, Any] | None = None,
+    output: Path | None = None,
+    results: Path | None = None,
+) -> Path:
+    """Executes a chapter in a fresh kernel of this interpreter; returns the path written.
+
+    The kernel starts at the project's root.  It finds the stored runs in `GROKKING_RESULTS`
+    (if `results` is given) and the folder for a chapter's data files in `GROKKING_DATA`,
+    `data` beside the output.  The output appears whole or not at all.
+
+    Raises:
+        ChapterError: if there is no such chapter.
+        ChapterFailed: if a cell raises, or the kernel dies.
+    """
+    output = (output or CHAPTERS / f"{chapter}.ipynb").resolve()
+    notebook, made_from, started = read(chapter), sources(chapter, results), time.monotonic()
+    environment = {"GROKKING_DATA": str(output.parent / "data")}
+    if results is not None:
+        environment["GROKKING_RESULTS"] = str(results.resolve())
+    with tempfile.TemporaryDirectory() as folder, _kernel(Path(folder), environment):
+        source, executed = Path(folder) / "source.ipynb", Path(folder) / "executed.ipynb"
+        nbformat.write(notebook, source)
+        try:
+            papermill.execute_notebook(
+                source,
+                executed,
+                parameters=values,
+                kernel_name=KERNEL["name"],
+                cwd=ROOT,
+                progress_bar=False,
+                stderr_file=sys.stderr,  # a chapter's own progress bars
+            )
+        except PapermillExecutionError as error:
+            what = f"{error.ename}: {_line(error.evalue)}"
+            raise ChapterFailed(f"{chapter} failed in cell [{error.exec_count}]: {what}") from error
+        except DeadKernelError as error:
+            raise ChapterFailed(f"the kernel of {chapter} died (out of memory?)") from error
+        notebook = nbformat.read(executed, as_version=4)
+    notebook.metadata.pop("papermill", None)  # it names folders of this machine
+    notebook.metadata.kernelspec = KERNEL
+    notebook.metadata["grokking_companion"] = {
+        "chapter": chapter,
+        "parameters": values or {},
+        "made_from": made_from,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    _write(output, nbformat.writes(notebook) + "\n")
+    return output
+
+
+@contextmanager
+def _kernel(folder: Path, environment: dict[str, str]) -> Iterator[None]:
+    """Makes "python3" mean this interpreter, whatever kernels are installed on the machine."""
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {
+        "PYTHONPATH": os.pathsep.join(path),
+        "IPYTHONDIR": str(folder / "ipython"),  # no one's start-up files
+        **environment,
+    }
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        + ["--log-level=ERROR"],
+        "display_name": KERNEL["display_name"],
+        "language": KERNEL["language"],
+        "env": {name: value.replace("$", "$$") for name, value in environment.items()},
+    }
+    place = folder / "jupyter" / "kernels" / KERNEL["name"]
+    place.mkdir(parents=True)
+    (place / "kernel.json").write_text(json.dumps(spec))
+    before = os.environ.get("JUPYTER_PATH")
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(folder / "jupyter"), before]))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["JUPYTER_PATH"]
+        else:
+            os.environ["JUPYTER_PATH"] = before
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sources(chapter: str, results: Path | None = None) -> dict[str, str]:
+    """Hashes of everything that a chapter is made from, by what a reader would call it."""
+    if results is None:
+        results = Path(os.environ.get("GROKKING_RESULTS") or ROOT / "results")
+    library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    runs = sorted(p.relative_to(results).as_posix() for p in results.rglob("*.parquet"))
+    return {
+        "its source": _hash(NOTEBOOKS / f"{chapter}.py"),
+        "the library": _hash(*sorted(library)),
+        "the list of packages": _hash(ROOT / "requirements.txt"),
+        "the stored runs": hashlib.sha256("\n".join(runs).encode()).hexdigest()[:20],
+    }
+
+
+def _hash(*paths: Path) -> str:
+    total = hashlib.sha256()
+    for path in paths:
+        content = path.read_bytes() if path.is_file() else b""
+        total.update(f"{path.name}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()[:20]
+
+
+def _made(chapter: str) -> dict[str, Any] | None:
+    """What the executed chapter in the book was made from, or None if there is none."""
+    try:
+        notebook = json.loads((CHAPTERS / f"{chapter}.ipynb").read_text(encoding="utf-8"))
+        return notebook["metadata"]["grokking_companion"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def table_of_contents() -> list[str]:
+    """The chapters of the book in their order, from _toc.yml."""
+    found = []
+
+    def visit(node: Any) -> None:
+        if isinstance(node, dict):
+            file = node.get("file") or node.get("root") or ""
+            if file.startswith("book/chapters/"):
+                found.append(Path(file).name.removesuffix(".ipynb"))
+            node = node.values()
+        if not isinstance(node, str) and isinstance(node, Iterable):
+            for child in node:
+                visit(child)
+
+    visit(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
+    return found
+
+
+def build(force: bool = False) -> Path:
+    """Executes the chapters that need it, builds the book, returns the path of its index.html.
+
+    A chapter that `run` last wrote with other parameters keeps them; `force` restores the
+    defaults and executes everything.
+
+    Raises:
+        ChapterError: if _toc.yml names a chapter without a source.
+        ChapterFailed: if a chapter fails, or the book has a warning.
+    """
+    names = table_of_contents()
+    for i, name in enumerate(names, 1):
+        made, now, where = None if force else _made(name), sources(name), f"[{i}/{len(names)}]"
+        kept = {k: v for k, v in (made or {}).get("parameters", {}).items()}
+        if kept and not kept.keys() <= parameters(name).keys():
+            made, kept = None, {}
+        note = f", with {kept} of the last run (--force for the defaults)" if kept else ""
+        changed = [what for what, digest in now.items() if made and made["made_from"].get(what) != digest]
+        if made and not changed:
+            click.echo(f"{where} {name}: up to date{note}")
+            continue
+        reason = f"changed: {', '.join(changed)}" if made else "forced" if force else "not there yet"
+        click.echo(f"{where} {name}: executing ({reason}){note}")
+        started = time.monotonic()
+        execute(name, kept)
+        click.echo(f"{where} {name}: done in {time.monotonic() - started:.1f} s")
+    for name in sorted(set(chapters()) - set(names)):
+        click.echo(f"note: notebooks/{name}.py is not in _toc.yml and so not in the book")
+    return _html()
+
+
+def _html() -> Path:
+    """Jupyter Book, strict: every warning is an error.  Its full output goes to a log."""
+    click.echo("building the HTML")
+    started, log = time.monotonic(), HTML.parent / "build.log"
+    shutil.rmtree(HTML, ignore_errors=True)  # pages that are gone from the book
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = "from jupyter_book.cli.main import main; main()"
+    options = ["build", str(ROOT), "--all", "-W", "-n", "--keep-going"]
+    with open(log, "w", encoding="utf-8") as file:
+        command = [sys.executable, "-c", start, *options]
+        code = subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT).returncode
+    index = HTML / "index.html"
+    if code or not index.is_file():
+        lines = _COLOUR.sub("", log.read_text(encoding="utf-8", errors="replace")).splitlines()
+        listed = "\n".join([line for line in lines if _TROUBLE.search(line)] or lines[-15:])
+        raise ChapterFailed(f"the book was not built cleanly (all of it: {_shown(log)})\n{listed}")
+    click.echo(f"built in {time.monotonic() - started:.1f} s")
+    return index
+
+
+def _line(text: object) -> str:
+    """The first line of a message."""
+    return (str(text).strip().splitlines() or [""])[0]
+
+
+def _shown(path: Path) -> str:
+    """A path as a reader sees it: relative to the working folder where that is shorter."""
+    return min(os.path.relpath(path), str(path), key=len)
+
+
+@click.command("run")
+@click.argument("chapter")
+@click.option("-p", "given", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
+@click.option("-o", "output", type=click.Path(path_type=Path), help="Where to write the notebook.")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of stored runs.")
+@click.option("--list", "listing", is_flag=True, help="List the parameters and their defaults.")
+def run_command(chapter, given, output, results, listing) -> None:
+    """Execute CHAPTER, with other parameters if asked, into the book (or to -o)."""
+    if listing:
+        for name, parameter in parameters(chapter).items():
+            click.echo(f"{name} = {parameter.text}" + f"  # {parameter.help}" * bool(parameter.help))
+        return
+    values = check(chapter, given)
+    if output is not None and (output.suffix != ".ipynb" or output.is_dir()):
+        raise ChapterError(f"-o must name an .ipynb file, got {str(output)!r}")
+    if output is not None and not output.resolve().parent.is_dir():
+        raise ChapterError(f"the folder {str(output.parent)!r} does not exist")
+    if results is not None and not results.is_dir():
+        raise ChapterError(f"the results folder {str(results)!r} does not exist")
+    started = time.monotonic()
+    path = execute(chapter, values, output, results)
+    click.echo(f"wrote {_shown(path)} in {time.monotonic() - started:.1f} s")
+
+
+@click.command("build")
+@click.option("--force", is_flag=True, help="Execute every chapter anew, with its defaults.")
+def build_command(force) -> None:
+    """Execute the chapters that changed, then build the book; ends with its path."""
+    click.echo(f"the book is ready: {build(force)}")

@@ -1,0 +1,293 @@
+"""The command line, `python -m lib …`.
+
+A mistake of the user is one line on stderr, "error: …", and exit code 2; a run or a disk
+that fails is exit code 1; Ctrl-C is 130.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from lib.cost import cores, estimate, format_duration, machine_rate, makespan, parse_duration
+from lib.paper import BASE, EXPERIMENTS
+from lib.spec import RunSpec, SpecError
+from lib.store import Store, StoreError
+from lib.sweep import missing
+from lib.sweep import sweep as train_missing
+
+ELSEWHERE = {  # commands of other modules, which are imported when they are asked for
+    "run": "lib.chapters:run_command",
+    "build": "lib.chapters:build_command",
+    "bench": "benchmarks.speed:bench_command",
+    "claims": "lib.claims:claims_command",
+}
+
+
+class _Main(click.Group):
+    """The group of all commands; turns what goes wrong into one line and an exit code."""
+
+    def list_commands(self, context):
+        there = [n for n, where in ELSEWHERE.items() if _exists(where.partition(":")[0])]
+        return [*super().list_commands(context), *there]
+
+    def get_command(self, context, name):
+        if name not in self.list_commands(context) or name not in ELSEWHERE:
+            return super().get_command(context, name)
+        module, _, attribute = ELSEWHERE[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def main(self, args=None, prog_name=None, **extra):
+        args = list(sys.argv[1:] if args is None else args) or ["--help"]
+        try:
+            code = super().main(args, prog_name, **extra | {"standalone_mode": False})
+        except (KeyboardInterrupt, click.Abort):
+            _fail("interrupted; finished runs are kept", 130)
+        except BrokenPipeError:  # the reader of our output has gone, as in `… | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
+        except (SpecError, StoreError) as error:
+            _fail(error, 2)
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            # A wrong path is the user's to mend, a full disk the machine's.
+            wrong = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
+            _fail(f"{error.strerror or error}{where}", 2 if isinstance(error, wrong) else 1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # its package: benchmarks is there only in a checkout
+        return False
+
+
+def _fail(message: object, code: int) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)
+
+
+def _close(store: Store) -> None:
+    """The end of a command that read the store: 2 where a file was broken (already said)."""
+    if store.broken:
+        sys.exit(2)
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
+def main():
+    """Unified View of Grokking (arXiv 2402.15175), reproduced: train, sweep, read the book."""
+
+
+_RESULTS = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder of finished runs.  [default: results/, or GROKKING_RESULTS]",
+)
+_HELP = {
+    "task": "What to learn: add, square, random, multitask, or another registered task.",
+    "modulus": "P: tokens 0 to P-1.",
+    "train_size": "D: training points, of the P² pairs.",
+    "memorize_size": "Random-label points beside them (multitask).",
+    "d_model": "Hidden size, a multiple of the heads.",
+    "epochs": "T: full-batch steps.",
+    "n_evals": "Points of the stored curve, at most.",
+    "stop_after": "Stop when validation accuracy has stayed at 0.999 for so many epochs.",
+}
+
+
+def _spec_options(command):
+    """One option for each field of RunSpec, with the paper's setting as its default."""
+    for field in reversed(fields(RunSpec)):
+        command = click.option(
+            f"--{field.name.replace('_', '-')}",
+            type=field.type if isinstance(field.type, type) else int,
+            default=getattr(BASE, field.name),
+            show_default=True,
+            help=_HELP.get(field.name),
+        )(command)
+    return command
+
+
+@main.command()
+@_spec_options
+@click.option("--threads", type=click.IntRange(1), help="Cores to use.  [default: all]")
+@click.option("--force", is_flag=True, help="Train even if the run is stored.")
+@_RESULTS
+def train(threads, force, results, **values):
+    """Train one run, and keep it."""
+    spec, store = RunSpec(**values), Store(results)
+    click.echo(f"{spec.label()}, {spec.epochs:,} epochs")
+    if spec.key in store.keys() and not force:
+        curve, row = store.curve(spec), store.runs().set_index("key").loc[spec.key]
+        status, digest = row["status"], row["digest"]
+        how = "stored already; --force trains it again"
+    else:
+        store.probe()
+        run = _train_with_bar(spec, threads or cores())
+        curve, status, digest = run.curve, run.status, run.digest
+        path = store.add(run)
+        store.save_weights(run)
+        how = f"{format_duration(run.wall_seconds)}, threads: {run.threads}; stored in {path}"
+    _show(spec, curve, status)
+    click.echo(f"SHA-256 of curve and weights: {digest}")
+    click.echo(how)
+    _close(store)
+
+
+def _train_with_bar(spec, threads):
+    from lib.train import train as train_run  # Numba takes a second to import
+
+    with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:
+
+        def draw(progress):
+            bar.set_postfix_str(f"validation {progress.val_accuracy:.3f}", refresh=False)
+            bar.update(progress.epoch - bar.n)
+
+        return train_run(spec, threads=threads, on_progress=draw)
+
+
+def _show(spec, curve, status):
+    from lib.analysis import zone
+
+    last = {name: np.asarray(values)[-1] for name, values in dict(curve).items()}
+    ends = {"stopped": "stopped early", "diverged": "diverged", "finished": "finished"}
+    click.echo(f"{ends[status]} at epoch {int(last['epoch']):,} of {spec.epochs:,}")
+    names = {"train": "training", "val": "validation", "memorize": "memorization"}
+    for short, name in names.items():
+        if not np.isnan(last[f"{short}_accuracy"]):
+            loss = last.get(f"{short}_loss")
+            click.echo(
+                f"{name + ' accuracy':<22} {last[f'{short}_accuracy']:.4f}"
+                + (f"   loss {loss:.3g}" if loss is not None else "")
+            )
+    click.echo(f"{'parameter norm':<22} {last['param_norm']:.2f}")
+    click.echo(f"{'zone':<22} {zone(curve, spec)} (by epoch {int(last['epoch']):,})")
+
+
+def _seeds(context, option, text):
+    """A click callback: "0:3", "5" or "0,2,7" as a list of seeds."""
+    if text is None:
+        return None
+    try:
+        if ":" in text:
+            first, last = map(int, text.split(":"))
+            seeds = range(first, last)
+        else:
+            seeds = [int(part) for part in text.split(",")]
+    except ValueError:
+        seeds = []
+    if not 1 <= len(seeds) <= 10_000:
+        raise click.BadParameter(f"{text!r} names no seeds; say 0:3, 5 or 0,2,7")
+    return list(seeds)
+
+
+def _budget(context, option, text):
+    """A click callback: a duration in seconds."""
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _experiments(context, argument, names):
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise click.UsageError(f"unknown experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
+    return names
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, callback=_experiments, metavar="NAME…")
+@click.option("--seeds", callback=_seeds, help="Such as 0:3, 5 or 0,2,7.  [default: the paper's]")
+@click.option("--budget", callback=_budget, help="Start no run that ends later: 90s, 45m, 2h.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")
+@click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
+@click.option("--nice/--no-nice", default=True, help="Let other programs go first.  [default: on]")
+@_RESULTS
+def sweep(names, seeds, budget, jobs, dry_run, nice, results):
+    """Train what is missing of named experiments.  Can be interrupted and resumed at will."""
+    store, jobs = Store(results), jobs or cores()
+    specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
+    todo = missing(specs, store)
+    click.echo(f"{', '.join(names)}: {len(todo):,} of {len(specs):,} runs are missing")
+    if todo:
+        rate = _rate(todo, store, jobs)
+        expected = makespan(estimate(todo, rate, store.runs()), jobs)
+        click.echo(f"expected time for all of them, {jobs} at once: {format_duration(expected)}")
+    if todo and not dry_run:
+        report = train_missing(todo, store, jobs=jobs, budget_s=budget, nice=nice, rate=rate)
+        click.echo(
+            f"{report.done:,} runs trained and stored in {format_duration(report.seconds)} "
+            f"(predicted {format_duration(report.predicted)}), {report.left:,} still missing"
+        )
+        if report.fatal:
+            _fail(report.fatal, 1)
+        if report.failed:
+            _fail(f"{len(report.failed)} runs failed, the first: {report.failed[0]}", 1)
+        if report.interrupted:
+            _fail("interrupted; the same command goes on where this one ended", 130)
+    _close(store)
+
+
+def _rate(specs, store, jobs):
+    widths = {spec.d_model for spec in specs}
+    return machine_rate(widths, store.cache, jobs=jobs, say=lambda line: click.echo(line, err=True))
+
+
+@main.command()
+@click.option(
+    "--estimate/--no-estimate", "timed", default=True, help="Say how long the rest takes."
+)
+@_RESULTS
+def status(timed, results):
+    """Show what is done of each experiment of the paper."""
+    store, jobs = Store(results), cores()
+    stored = store.keys()
+    lacking = {name: missing(grid, store) for name, grid in EXPERIMENTS.items()}
+    everything = missing((spec for specs in lacking.values() for spec in specs), store)
+    if timed and everything:
+        rate, runs = _rate(everything, store, jobs), store.runs()
+    cell = "{:<12} {:>13} {:>9}  {:>8}  {}".format
+    click.echo(cell("experiment", "runs", "seeds", "to do", "runs by seed"))
+    for name, grid in EXPERIMENTS.items():
+        by_seed = [
+            sum(spec.key in stored for spec in grid.specs([seed])) for seed in range(grid.seeds)
+        ]
+        complete = sum(count == len(grid.points()) for count in by_seed)
+        time = ""
+        if timed and lacking[name]:
+            time = format_duration(makespan(estimate(lacking[name], rate, runs), jobs))
+        click.echo(
+            cell(
+                name,
+                f"{sum(by_seed):,} of {len(grid):,}",
+                f"{complete} of {grid.seeds}",
+                time,
+                " ".join(map(str, by_seed)),
+            ).rstrip()
+        )
+    if timed and everything:
+        time = format_duration(makespan(estimate(everything, rate, runs), jobs))
+        click.echo(f"all that is missing, shared runs once, {jobs} at once: {time}")
+    click.echo(f"{len(stored):,} runs in {store.folder}, {store.stale:,} stale ones left out")
+    _close(store)
+
+
+@main.command()
+@_RESULTS
+def compact(results):
+    """Merge small files of finished runs into few."""
+    store = Store(results)
+    before = store.files()
+    store.compact()
+    click.echo(f"{len(before):,} files before, {len(store.files()):,} now, in {store.folder}")
+    _close(store)

@@ -1,0 +1,173 @@
+"""What training costs: floating-point operations, this machine's speed, seconds.
+
+An estimate is the work of a run (`flops`) divided by the rate at which one core of this
+machine does such work (`machine_rate`), with early stops expected where neighbours stopped.
+"""
+
+import hashlib
+import heapq
+import json
+import math
+import multiprocessing
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.shard import cpu_model, publish
+from lib.spec import NUMERICS_VERSION, RunSpec
+from lib.worker import on_their_own
+
+Rate = Callable[[int], float]
+"""d_model -> operations a second on one core while all cores train."""
+
+_WIDEST = 128  # wider models run at the machine's limit; this is close to it and quick to time
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def epoch_flops(spec: RunSpec) -> float:
+    """Operations of one training epoch, forward and backward."""
+    return 3 * _forward_flops(spec) * (spec.train_size + spec.memorize_size)
+
+
+def flops(spec: RunSpec, part: float = 1.0) -> float:
+    """Operations of a run, or of the first `part` of its epochs, evaluations included."""
+    points = spec.n_pairs + spec.memorize_size
+    evaluations = len(spec.eval_epochs()) * _forward_flops(spec) * points
+    return part * (spec.epochs * epoch_flops(spec) + evaluations)
+
+
+def _forward_flops(spec: RunSpec) -> float:
+    """Operations for one sample: one matrix-vector product is 2 x its size.
+
+    One layer is read at its last token only, which leaves W_O, the MLP and the unembedding
+    (lib/kernel.py); layers before the last one are done at every position.
+    """
+    below = 12 * spec.d_model**2 * 3 * (spec.n_layers - 1)
+    return 2 * (9 * spec.d_model**2 + spec.modulus * spec.d_model + below)
+
+
+def estimate(specs: Sequence[RunSpec], rate: Rate, runs: pd.DataFrame | None = None) -> np.ndarray:
+    """Seconds that each spec takes on one core, float64 (len(specs),).
+
+    Args:
+        rate: this machine's speed (`machine_rate`).
+        runs: stored runs (`Store.runs`).  A spec that may stop early is expected to take the
+            median part of its epochs that these took with everything but the seed equal.
+    """
+    parts: dict[tuple, float] = {}
+    names = [field.name for field in fields(RunSpec) if field.name not in ("seed", "n_evals")]
+    if runs is not None and len(runs):
+        runs = runs[runs["stop_after"].notna()]
+        parts = (runs["epoch"] / runs["epochs"]).groupby([runs[n] for n in names]).median()
+        parts = parts.to_dict()
+    seconds = [
+        flops(s, parts.get(tuple(getattr(s, n) for n in names), 1.0)) / rate(s.d_model)
+        for s in specs
+    ]
+    return np.array(seconds, dtype=float)
+
+
+def makespan(seconds: Iterable[float], jobs: int) -> float:
+    """Wall-clock seconds until all runs are done, each given to the first free core."""
+    free = [0.0] * jobs
+    for duration in seconds:
+        heapq.heapreplace(free, free[0] + duration)
+    return max(free)
+
+
+def machine_rate(
+    widths: Iterable[int],
+    cache: Path,
+    *,
+    jobs: int | None = None,
+    train: Callable | None = None,
+    say: Callable[[str], None] = lambda message: None,
+) -> Rate:
+    """This machine's speed for some widths, measured in about a second each and then kept.
+
+    `jobs` processes measure at once, because cores that share caches and clock slow each
+    other down.  Kept in `cache`/speed.json for this processor and this trainer code.
+
+    Args:
+        train: the trainer to time, `lib.train.train` by default.
+        say: told in one line what is being waited for, where anything is.
+    """
+    jobs = jobs or cores()
+    path, name = cache / "speed.json", f"{cpu_model()}, {jobs} at once, {_trainer_code(train)}"
+    known = _load(path)
+    rates = {int(width): rate for width, rate in known.get(name, {}).items()}
+    if missing := sorted({min(width, _WIDEST) for width in widths} - rates.keys()):
+        say(f"measuring this machine's speed (d_model {', '.join(map(str, missing))}; kept)")
+        with on_their_own():
+            pool = multiprocessing.get_context("spawn").Pool(jobs)
+        with pool:
+            work = [(missing, train)] * jobs
+            measured = np.array(pool.starmap(_measure, work, chunksize=1)).mean(axis=0)
+        rates |= dict(zip(missing, measured.tolist(), strict=True))
+        publish(path, json.dumps(known | {name: rates}, indent=1).encode())
+    return lambda width: rates[min(width, _WIDEST)]
+
+
+def _measure(widths: list[int], train: Callable | None) -> list[float]:
+    """Operations a second for each width: the slope between a short and a longer run."""
+    if train is None:
+        from lib.train import train
+
+    def seconds(spec: RunSpec) -> float:
+        start = time.perf_counter()
+        train(spec, threads=1)
+        return time.perf_counter() - start
+
+    rates = []
+    for width in widths:
+        short = RunSpec(d_model=width, n_heads=math.gcd(width, 4), epochs=2, n_evals=2)
+        seconds(short)  # compiles
+        overhead, epochs, spent = seconds(short), 8, 0.0
+        while spent < 0.4 and epochs < 10_000:  # at least 0.4 s, so that timers do not matter
+            epochs *= 4
+            spent = seconds(short.replace(epochs=epochs)) - overhead
+        rates.append((epochs - 2) * epoch_flops(short) / max(spent, 1e-9))
+    return rates
+
+
+def _trainer_code(train: Callable | None) -> str:
+    """A short hash of the trainer's sources: new code, new speed."""
+    digest = hashlib.sha256(f"{NUMERICS_VERSION} {train}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem in ("simd", "layout", "kernel", "engine", "train"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _load(path: Path) -> dict:
+    try:
+        known = json.loads(path.read_text())
+        return known if isinstance(known, dict) else {}
+    except (OSError, ValueError):  # none yet, or damaged: measure again
+        return {}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in "90s", "45m", "2h", "1h30m" or "90".  Raises ValueError."""
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
+    if not match or not any(match.groups()):
+        raise ValueError(f"{text!r} is not a duration such as 90s, 45m or 1h30m")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return 3600.0 * hours + 60 * minutes + seconds
+
+
+def format_duration(seconds: float) -> str:
+    """About how long, for people: "12 s", "45 min", "3.2 h"."""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

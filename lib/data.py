@@ -1,0 +1,158 @@
+"""Tasks, labels and splits, as arrays of tokens (§2.1, §2.3, §4.3, §5).
+
+A new task is one registered function:
+
+    @task("subtract")
+    def subtract(a, b, modulus, rng):
+        return (a - b) % modulus
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib.spec import RunSpec
+
+Labels = Callable[[np.ndarray, np.ndarray, int, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a task labels the pair (a, b).
+
+    `labels(a, b, modulus, rng)` gets two int64 arrays of length P² and returns the classes
+    in 0 … modulus - 1.  With `memorize`, a second labelling stands beside it under an
+    operator of its own, and inputs read [a, op, b, =] instead of [a, b, =].
+    """
+
+    labels: Labels
+    memorize: Labels | None = None
+
+
+TASKS: dict[str, Task] = {}
+
+
+def task(name: str, memorize: Labels | None = None) -> Callable[[Labels], Labels]:
+    """Decorator that registers a labelling function as the task `name`."""
+
+    def register(labels: Labels) -> Labels:
+        TASKS[name] = Task(labels, memorize)
+        return labels
+
+    return register
+
+
+@task("add")
+def add(a, b, modulus, rng):
+    """(a + b) mod P, the paper's main task (§2.1)."""
+    return (a + b) % modulus
+
+
+@task("square")
+def square(a, b, modulus, rng):
+    """(a + b)² mod P, the harder task (§4.3, figure 7)."""
+    return (a + b) ** 2 % modulus
+
+
+@task("random")
+def random(a, b, modulus, rng):
+    """Random labels, the same for (a, b) and (b, a): nothing to generalize (§2.3, figure 4)."""
+    table = rng.integers(0, modulus, size=(modulus, modulus))
+    return table[np.minimum(a, b), np.maximum(a, b)]
+
+
+def random_ordered(a, b, modulus, rng):
+    """Random labels for every ordered pair on its own: subtraction does not commute (§5)."""
+    return rng.integers(0, modulus, size=(modulus, modulus))[a, b]
+
+
+@task("multitask", memorize=random_ordered)
+def multitask(a, b, modulus, rng):
+    """Addition under `+`, beside random labels under `-` (§5, figure 8)."""
+    return add(a, b, modulus, rng)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Inputs and labels: `tokens` (n, length) int32, `labels` (n,) int32."""
+
+    tokens: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All data of one run.
+
+    Attributes:
+        train: everything that is trained on; in the multi-task setting the algorithmic
+            points first, the memorization points after them.
+        val: the rest of the algorithmic pairs; empty where train_size = P².
+        memorize: the memorization points alone (empty in the other tasks).
+        n_tokens: size of the vocabulary (input tokens, operators, "=").
+        n_classes: size of the output, P.
+    """
+
+    train: Split
+    val: Split
+    memorize: Split
+    n_tokens: int
+    n_classes: int
+
+    @property
+    def length(self) -> int:
+        """Tokens in one input: 3, or 4 with an operator."""
+        return self.train.tokens.shape[1]
+
+
+def stream(spec: RunSpec, name: str) -> np.random.Generator:
+    """The random stream `name` of the spec's seed.
+
+    Streams are separate by name and depend on nothing else of the spec, so widths share
+    their splits and a change of one stream's use leaves the others alone.
+    """
+    return np.random.default_rng([spec.seed, *name.encode()])
+
+
+def all_pairs(modulus: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every ordered pair: two int64 arrays of length P², a slow and b fast."""
+    a, b = np.divmod(np.arange(modulus**2), modulus)
+    return a, b
+
+
+def build(spec: RunSpec) -> Dataset:
+    """The data of a run: the training set is the first `train_size` pairs of a permutation.
+
+    Sets are therefore nested in `train_size` and shared by all widths of a seed.  Tokens are
+    0 … P-1, then "=", then the two operators; the operator stands between a and b.
+    """
+    kind, modulus = TASKS[spec.task], spec.modulus
+    a, b = all_pairs(modulus)
+    labels = kind.labels(a, b, modulus, stream(spec, "labels"))
+    order = stream(spec, "split").permutation(modulus**2)
+    chosen, rest = order[: spec.train_size], order[spec.train_size :]
+    equals, plus, minus = modulus, modulus + 1, modulus + 2
+    mixed = kind.memorize is not None
+
+    def split(index, labels, operator=plus):
+        columns = [a[index], b[index], np.full(len(index), equals)]
+        if mixed:
+            columns.insert(1, np.full(len(index), operator))
+        tokens = np.stack(columns, axis=1).astype(np.int32)
+        return Split(tokens, np.ascontiguousarray(labels[index]).astype(np.int32))
+
+    train, val = split(chosen, labels), split(rest, labels)
+    memorize = split(order[:0], labels)
+    if mixed:
+        memorized = stream(spec, "memorize-split").permutation(modulus**2)[: spec.memorize_size]
+        table = kind.memorize(a, b, modulus, stream(spec, "memorize-labels"))
+        memorize = split(memorized, table, minus)
+        train = Split(
+            np.concatenate([train.tokens, memorize.tokens]),
+            np.concatenate([train.labels, memorize.labels]),
+        )
+    return Dataset(train, val, memorize, modulus + (3 if mixed else 1), modulus)

@@ -1,0 +1,112 @@
+"""One network in training, on the Numba kernel: arrays, epochs, evaluations."""
+
+import numpy as np
+
+from lib import kernel
+from lib.data import Dataset, Split
+from lib.layout import TILE, aligned, pack, places, sizes, unpack
+from lib.model import initial_parameters
+from lib.simd import LANES
+from lib.spec import RunSpec
+
+
+def covers(spec: RunSpec) -> bool:
+    """Whether the kernel can train this spec: one layer."""
+    return spec.n_layers == 1
+
+
+class Engine:
+    """A one-layer network with its data and its AdamW state.
+
+    Args:
+        spec: what to train.
+        data: its data, from `lib.data.build`.
+        threads: threads used by `advance` and `evaluate`; the bits do not depend on it.
+        parameters: starting values by name (default: `initial_parameters`).
+    """
+
+    name = "numba"
+
+    def __init__(self, spec: RunSpec, data: Dataset, threads: int = 1, parameters=None):
+        self.spec, self.threads, self.epoch = spec, threads, 0
+        sz = self.sizes = sizes(
+            spec.d_model, spec.n_heads, spec.d_mlp, data.n_tokens, data.n_classes, data.length, data.n_classes
+        )
+        values = parameters or initial_parameters(spec, data)
+        values = {name: np.asarray(value, np.float32) for name, value in values.items()}
+        self._shapes = {name: value.shape for name, value in values.items()}
+        self._flat = pack(sz, values)
+        self._state = (self._flat, *(aligned(sz.n_flat) for _ in range(3)))  # P, G, M, V
+        self._data = self._prepare(data.train)
+        self._splits = {"train": data.train, "val": data.val, "memorize": data.memorize}
+        self._prepared = {name: self._prepare(split) for name, split in self._splits.items()}
+        self._n_chunks = -(-len(self._data[3]) // TILE // sz.tiles_per_chunk)
+        self._n_chunks = max(1, self._n_chunks)
+        block = sz.heads_p * sz.d_p
+        self._work = (  # table, x_eq, q, u, du, dq
+            aligned(sz.panels * sz.rows * TILE),
+            *(aligned(n) for n in (sz.d_p, sz.d_p, block, block, sz.d_p)),
+        )
+        self._chunks = aligned(self._n_chunks, sz.n_chunk)
+        n = max(1, min(threads, self._n_chunks))
+        longest = -(-(len(self._data[3]) // TILE) // self._n_chunks)
+        self._scratch = (
+            aligned(n, longest * sz.stride),
+            aligned(n, sz.length * sz.rows_p * LANES),
+            aligned(n, sz.length * sz.rows_p * TILE),
+        )
+
+    def _prepare(self, split: Split):
+        """Places in table and gradient, labels and weights, padded to whole tiles."""
+        tokens, slots = places(self.sizes, split.tokens)
+        n_padded = len(tokens) // (self.sizes.length - 1)
+        classes, weights = aligned(n_padded), aligned(n_padded)
+        labels = aligned(n_padded, dtype=np.int32)
+        classes[: len(split)] = split.labels
+        labels[: len(split)] = split.labels * TILE
+        labels += np.arange(n_padded, dtype=np.int32) % TILE
+        weights[: len(split)] = 1 / max(len(split), 1)  # padding weighs nothing
+        return tokens, slots, classes, labels, weights
+
+    def _train(self, n_steps: int, lr: float) -> None:
+        s = self.spec
+        hyper = np.array([lr, s.weight_decay, s.beta1, s.beta2, s.eps])
+        parallel = len(self._scratch[0]) > 1
+        run = kernel.train_parallel if parallel else kernel.train_serial
+        run(
+            self.sizes, self._state, self._work, self._data, self._scratch,
+            self._chunks, self._n_chunks, self.epoch + 1, n_steps, hyper,
+        )  # fmt: skip
+
+    def advance(self, epochs: int) -> None:
+        """Train for some epochs: one full-batch step each."""
+        if epochs < 1:
+            return
+        self._train(epochs, self.spec.lr)
+        self.epoch += epochs
+
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """Mean loss and accuracy on "train", "val" or "memorize"; NaN where it is empty."""
+        count = len(self._splits[split])
+        if not count:
+            return np.nan, np.nan
+        data = self._prepared[split]
+        loss, right = np.empty(len(data[3])), np.empty(len(data[3]), np.uint8)
+        run = kernel.evaluate_parallel if len(self._scratch[0]) > 1 else kernel.evaluate_serial
+        run(self.sizes, self._flat, self._work, data, self._scratch, loss, right)
+        return float(loss[:count].sum() / count), float(right[:count].mean())
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """The gradient of the training loss at the present parameters, by name."""
+        self._train(1, 0.0)
+        return unpack(self.sizes, self._state[1], self._shapes)
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The present parameters by their names in `lib.model`, float32 copies."""
+        return unpack(self.sizes, self._flat, self._shapes)
+
+    @property
+    def param_norm(self) -> float:
+        """The Euclidean norm of all parameters together."""
+        return float(np.sqrt(np.square(self._flat, dtype=np.float64).sum()))

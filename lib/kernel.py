@@ -1,0 +1,513 @@
+"""The exact, fast trainer of the one-layer transformer, in Numba.
+
+The same mathematics as `lib.model` with `torch.optim.AdamW`, reordered (nothing is
+approximated).  Only the last position is read and its query is one vector for all samples, so
+
+* the score of a token is a table look-up, and so is its value: both tables come from one
+  matrix product over the vocabulary,
+* a sample costs a small softmax per head, a weighted sum of value rows, W_O, the MLP and
+  the unembedding: about 6 (9 d² + P d) flops per epoch, forward and backward.
+
+How the work is laid out (`lib.simd` has the register blocks):
+
+* activations are *feature-major tiles* of 64 samples: row f of a tile holds feature f of its
+  samples.  Vectors run over samples, so no width is padded and no sum crosses lanes,
+* a weight matrix with rows = outputs is stored as 4 × 4 blocks, which the forward product,
+  the backward product and the gradient all read and write in order,
+* samples are split into chunks that fit the second-level cache.  The split depends on the
+  sizes alone and the chunks' gradients are added in order: the bits do not depend on the
+  number of threads.
+"""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from lib import simd
+from lib.layout import TILE
+from lib.simd import JIT, LANES
+
+CACHED = JIT | {"cache": True}
+
+
+# ---- building blocks -------------------------------------------------------------------
+
+
+@njit(**JIT)
+def _linear(W, w, n_in, transposed, blocks_out, blocks_in, X, x, Y, y, bias, b, R, r, start, finish):
+    """Y = W X (or Wᵀ X) for one tile; the arguments after an array are places in it.
+
+    `n_in`: blocks in a block row of W as stored.  `start`: 0 from zero, 1 from the bias,
+    2 from bias + R, 3 from R.  `finish`: 0 as it is, 1 ReLU, 2 only where R is positive.
+    """
+    out_step, in_step, row, column = n_in * 16, 16, 4, 1
+    if transposed:
+        out_step, in_step, row, column = 16, n_in * 16, 1, 4
+    for i in range(blocks_out):
+        at = i * 4 * TILE
+        if start == 0:
+            acc = simd.zero_block()
+        elif start == 1:
+            acc = simd.bias_block(bias, b + 4 * i)
+        elif start == 2:
+            acc = simd.add_blocks(simd.bias_block(bias, b + 4 * i), simd.load_block(R, r + at, TILE))
+        else:
+            acc = simd.load_block(R, r + at, TILE)
+        weight, source = w + i * out_step, x
+        for _ in range(blocks_in):
+            acc = simd.add_scaled(acc, W, weight, row, X, source)
+            acc = simd.add_scaled(acc, W, weight + column, row, X, source + TILE)
+            acc = simd.add_scaled(acc, W, weight + 2 * column, row, X, source + 2 * TILE)
+            acc = simd.add_scaled(acc, W, weight + 3 * column, row, X, source + 3 * TILE)
+            weight += in_step
+            source += 4 * TILE
+        if finish == 1:
+            acc = simd.relu_block(acc, simd.zero_block())
+        elif finish == 2:
+            acc = simd.gate_block(simd.load_block(R, r + at, TILE), acc)
+        simd.store_block(Y, y + at, TILE, acc)
+
+
+@njit(**JIT)
+def _outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g):
+    """G = the sum over samples of A Bᵀ, as 4 × 4 blocks; tiles are `stride` floats apart."""
+    for i in range(blocks_a):
+        for j in range(blocks_b):
+            acc = simd.zero_block()
+            left, right = a + i * 4 * TILE, b + j * 4 * TILE
+            for _ in range(n_tiles):
+                for v in range(0, TILE, LANES):
+                    acc = simd.add_products(acc, A, left + v, TILE, B, right + v, TILE)
+                left += a_stride
+                right += b_stride
+            simd.store(G, g, simd.block_sums(acc))
+            g += 16
+
+
+@njit(**JIT)
+def _row_sums(S, s, stride, n_tiles, n_rows, G, g):
+    """G[row] = the sum of a row over the samples of all tiles."""
+    for row in range(n_rows):
+        acc = simd.broadcast(0.0)
+        for t in range(n_tiles):
+            at = s + t * stride + row * TILE
+            for v in range(0, TILE, LANES):
+                acc = simd.add(acc, simd.load(S, at + v))
+        G[g + row] = simd.total(acc)
+
+
+@njit(**JIT)
+def _element(w, n_in, j, k):
+    """Where row j, column k of a matrix stored as 4 × 4 blocks lies."""
+    return w + ((j >> 2) * n_in + (k >> 2)) * 16 + (j & 3) * 4 + (k & 3)
+
+
+@njit(**JIT)
+def _column(sz, n_rows, token):
+    """Where a vocabulary column starts in panels of `n_rows` rows; its rows are TILE apart."""
+    return (token // TILE) * n_rows * TILE + token % TILE
+
+
+# ---- forward ---------------------------------------------------------------------------
+
+
+@njit(**JIT)
+def _prepare(sz, P, table, x_eq, q, u):
+    """The per-epoch tables: values and scores of every token and position.
+
+    x_eq (d): the residual stream at "=" before attention; q (d): its query; u: W_K q for
+    each head, as blocks, so that scores are u E.
+    """
+    blocks = sz.d_p // 4
+    eq = sz.E + _column(sz, sz.d_p, sz.equals)
+    last = sz.E + _column(sz, sz.d_p, sz.n_tokens + sz.length - 1)
+    for k in range(sz.d_p):
+        x_eq[k] = P[eq + k * TILE] + P[last + k * TILE]
+    d_head = sz.d // sz.n_heads
+    scale = np.float32(1 / math.sqrt(d_head))
+    u[:] = 0
+    for j in range(sz.d):
+        total = np.float32(0)
+        for k in range(sz.d):
+            total += P[_element(sz.W_Q, blocks, j, k)] * x_eq[k]
+        q[j] = total
+        for k in range(sz.d):
+            u[_element(0, blocks, j // d_head, k)] += P[_element(sz.W_K, blocks, j, k)] * q[j] * scale
+    for panel in range(sz.panels):
+        e, t = sz.E + panel * sz.d_p * TILE, panel * sz.rows * TILE
+        _linear(P, sz.W_V, blocks, False, blocks, blocks, P, e, table, t, P, 0, P, 0, 0, 0)
+        t += sz.d_p * TILE
+        _linear(u, 0, blocks, False, sz.heads_p // 4, blocks, P, e, table, t, P, 0, P, 0, 0, 0)
+
+
+@njit(**JIT)
+def _attend(sz, table, tokens, first, S, s):
+    """Attention of one tile: fills V (values), A (weights) and O (their mixture) of S at s.
+
+    tokens: (length - 1, samples) int32, each the place of the token's column in `table`.
+    """
+    n_var = sz.length - 1
+    eq = _column(sz, sz.rows, sz.equals)
+    n_samples = tokens.shape[0] // n_var
+    d_head = sz.d // sz.n_heads
+    for v in range(0, TILE, LANES):
+        for h in range(sz.n_heads):
+            row = (sz.d_p + h) * TILE
+            a = s + sz.A + h * TILE + v
+            step = sz.heads_p * TILE
+            place = _column(sz, sz.rows, sz.n_tokens + n_var)
+            best = simd.broadcast(table[eq + row] + table[place + row])
+            simd.store(S, a + n_var * step, best)
+            for p in range(n_var):
+                place = _column(sz, sz.rows, sz.n_tokens + p)
+                score = simd.gather(table, row, tokens, p * n_samples + first + v)
+                score = simd.add(score, simd.broadcast(table[place + row]))
+                simd.store(S, a + p * step, score)
+                best = simd.maximum(score, best)
+            norm = simd.broadcast(0.0)
+            for p in range(sz.length):
+                weight = simd.exp(simd.sub(simd.load(S, a + p * step), best))
+                simd.store(S, a + p * step, weight)
+                norm = simd.add(norm, weight)
+            norm = simd.div(simd.broadcast(1.0), norm)
+            for p in range(sz.length):
+                simd.store(S, a + p * step, simd.mul(simd.load(S, a + p * step), norm))
+            place = _column(sz, sz.rows, sz.n_tokens + n_var)
+            for f in range(h * d_head, (h + 1) * d_head):
+                fixed = simd.broadcast(table[eq + f * TILE] + table[place + f * TILE])
+                out = simd.mul(simd.load(S, a + n_var * step), fixed)
+                for p in range(n_var):
+                    shift = table[_column(sz, sz.rows, sz.n_tokens + p) + f * TILE]
+                    value = simd.gather(table, f * TILE, tokens, p * n_samples + first + v)
+                    value = simd.add(value, simd.broadcast(shift))
+                    simd.store(S, s + sz.V + (p * sz.d_p + f) * TILE + v, value)
+                    out = simd.fma(simd.load(S, a + p * step), value, out)
+                simd.store(S, s + sz.O + f * TILE + v, out)
+
+
+@njit(**JIT)
+def _forward(sz, P, table, x_eq, tokens, first, S, s):
+    """Logits of the tile whose samples start at `first`, with all activations, in S at s."""
+    d, m, c = sz.d_p // 4, sz.mlp_p // 4, sz.classes_p // 4
+    _attend(sz, table, tokens, first, S, s)
+    _linear(P, sz.W_O, d, False, d, d, S, s + sz.O, S, s + sz.X, x_eq, 0, S, s, 1, 0)
+    _linear(P, sz.W_in, d, False, m, d, S, s + sz.X, S, s + sz.H, P, sz.b_in, S, s, 1, 1)
+    _linear(P, sz.W_out, m, False, d, m, S, s + sz.H, S, s + sz.Y, P, sz.b_out, S, s + sz.X, 2, 0)
+    _linear(P, sz.W_U, d, False, c, d, S, s + sz.Y, S, s + sz.L, P, 0, S, s, 0, 0)
+
+
+# ---- backward --------------------------------------------------------------------------
+
+
+@njit(**JIT)
+def _loss_gradient(sz, classes, labels, weights, first, S, s):
+    """Logits -> gradient of the weighted exact cross-entropy, in place.
+
+    With `wrong` the sum over wrong classes of exp(l_j - max) and `right` the right one's,
+    the right class gets -wrong / (wrong + right): as 1 - p it would round to 0 near p = 1.
+    classes: the right class (float32); labels: place of its logit in the tile (int32).
+    """
+    at = s + sz.L
+    for v in range(0, TILE, 2 * LANES):
+        w = v + LANES  # two vectors at a time: each hides the other's latency
+        top_v, top_w = simd.load(S, at + v), simd.load(S, at + w)
+        for c in range(1, sz.n_classes):
+            top_v = simd.maximum(simd.load(S, at + c * TILE + v), top_v)
+            top_w = simd.maximum(simd.load(S, at + c * TILE + w), top_w)
+        right_v = simd.exp(simd.sub(simd.gather(S, at, labels, first + v), top_v))
+        right_w = simd.exp(simd.sub(simd.gather(S, at, labels, first + w), top_w))
+        class_v, class_w = simd.load(classes, first + v), simd.load(classes, first + w)
+        wrong_v = wrong_w = simd.broadcast(0.0)
+        for c in range(sz.n_classes):
+            place, here = at + c * TILE, simd.broadcast(c)
+            value = simd.exp(simd.sub(simd.load(S, place + v), top_v))
+            simd.store(S, place + v, value)
+            wrong_v = simd.add_unless_equal(wrong_v, class_v, here, value)
+            value = simd.exp(simd.sub(simd.load(S, place + w), top_w))
+            simd.store(S, place + w, value)
+            wrong_w = simd.add_unless_equal(wrong_w, class_w, here, value)
+        scale_v = simd.div(simd.load(weights, first + v), simd.add(wrong_v, right_v))
+        scale_w = simd.div(simd.load(weights, first + w), simd.add(wrong_w, right_w))
+        for c in range(sz.n_classes):
+            place = at + c * TILE
+            simd.store(S, place + v, simd.mul(simd.load(S, place + v), scale_v))
+            simd.store(S, place + w, simd.mul(simd.load(S, place + w), scale_w))
+        # kept in dX, which is not in use yet, until they are put in their places one by one
+        simd.store(S, s + sz.dX + v, simd.mul(wrong_v, scale_v))
+        simd.store(S, s + sz.dX + w, simd.mul(wrong_w, scale_w))
+    for i in range(TILE):
+        S[at + labels[first + i]] = -S[s + sz.dX + i]
+    for c in range(sz.n_classes, sz.classes_p):
+        for v in range(0, TILE, LANES):
+            simd.store(S, at + c * TILE + v, simd.broadcast(0.0))
+
+
+@njit(**JIT)
+def _attend_backward(sz, table, slots, first, S, s, T, sums, z):
+    """From dO (kept in Y) to the gradient T (vocabulary, rows_p) of the table.
+
+    sums: (length, rows_p, LANES), the sums over samples for the positions; z: one row of
+    TILE for each position and table row.
+    """
+    n_var = sz.length - 1
+    n_samples = slots.shape[0] // n_var
+    eq = _column(sz, sz.rows, sz.equals)
+    last = _column(sz, sz.rows, sz.n_tokens + n_var)
+    d_head = sz.d // sz.n_heads
+    step, z_step = sz.heads_p * TILE, sz.rows_p * TILE
+    for h in range(sz.n_heads):
+        a = s + sz.A + h * TILE
+        row = (sz.d_p + h) * TILE
+        for v in range(0, TILE, LANES):
+            mean = simd.broadcast(0.0)
+            for p in range(sz.length):
+                grown = simd.broadcast(0.0)
+                weight = simd.load(S, a + p * step + v)
+                total = (p * sz.rows_p + h * d_head) * LANES
+                for f in range(h * d_head, (h + 1) * d_head):
+                    upstream = simd.load(S, s + sz.Y + f * TILE + v)
+                    if p < n_var:
+                        value = simd.load(S, s + sz.V + (p * sz.d_p + f) * TILE + v)
+                    else:
+                        value = simd.broadcast(table[eq + f * TILE] + table[last + f * TILE])
+                    grown = simd.fma(upstream, value, grown)
+                    weighted = simd.mul(upstream, weight)
+                    simd.store(z, p * z_step + f * TILE + v, weighted)
+                    simd.store(sums, total, simd.add(simd.load(sums, total), weighted))
+                    total += LANES
+                simd.store(z, p * z_step + row + v, grown)
+                mean = simd.fma(weight, grown, mean)
+            for p in range(sz.length):
+                grown = simd.sub(simd.load(z, p * z_step + row + v), mean)
+                grown = simd.mul(simd.load(S, a + p * step + v), grown)
+                simd.store(z, p * z_step + row + v, grown)
+                total = (p * sz.rows_p + sz.d_p + h) * LANES
+                simd.store(sums, total, simd.add(simd.load(sums, total), grown))
+    for p in range(n_var):
+        for group in range(0, sz.rows_p, LANES):
+            for v in range(0, TILE, LANES):
+                source, samples = p * z_step + group * TILE + v, p * n_samples + first + v
+                simd.scatter_columns(z, source, TILE, T, group, slots, samples)
+
+
+@njit(**JIT)
+def _chunk(sz, P, table, x_eq, data, first, n_tiles, S, sums, z, G):
+    """Forward and backward of one chunk; G (n_chunk) gets its gradient."""
+    tokens, slots, classes, labels, weights = data
+    d, m, c = sz.d_p // 4, sz.mlp_p // 4, sz.classes_p // 4
+    stride = sz.stride
+    for t in range(n_tiles):
+        s, i = t * stride, first + t * TILE
+        _forward(sz, P, table, x_eq, tokens, i, S, s)
+        _loss_gradient(sz, classes, labels, weights, i, S, s)
+        _linear(P, sz.W_U, d, True, d, c, S, s + sz.L, S, s + sz.dX, P, 0, S, s, 0, 0)
+    g = sz.tail - sz.W_O
+    _outer(S, sz.L, stride, S, sz.Y, stride, n_tiles, c, d, G, g + sz.W_U)
+    _row_sums(S, sz.dX, stride, n_tiles, sz.d_p, G, g + sz.b_out)
+    _outer(S, sz.dX, stride, S, sz.H, stride, n_tiles, d, m, G, g + sz.W_out)
+    for t in range(n_tiles):
+        s = t * stride
+        _linear(P, sz.W_out, m, True, m, d, S, s + sz.dX, S, s + sz.H, P, 0, S, s + sz.H, 0, 2)
+        _linear(P, sz.W_in, d, True, d, m, S, s + sz.H, S, s + sz.dX, P, 0, S, s + sz.dX, 3, 0)
+        _linear(P, sz.W_O, d, True, d, d, S, s + sz.dX, S, s + sz.Y, P, 0, S, s, 0, 0)
+    # (rows of W_in are hidden units: its gradient is dH Xᵀ)
+    _outer(S, sz.H, stride, S, sz.X, stride, n_tiles, m, d, G, g + sz.W_in)
+    _row_sums(S, sz.H, stride, n_tiles, sz.mlp_p, G, g + sz.b_in)
+    _outer(S, sz.dX, stride, S, sz.O, stride, n_tiles, d, d, G, g + sz.W_O)
+    _row_sums(S, sz.dX, stride, n_tiles, sz.d_p, G, sz.x_eq)
+    G[: sz.x_eq] = 0
+    sums[:] = 0
+    for t in range(n_tiles):
+        _attend_backward(sz, table, slots, first + t * TILE, S, t * stride, G, sums, z)
+    for p in range(sz.length):
+        for row in range(sz.rows):
+            total = simd.total(simd.load(sums, (p * sz.rows_p + row) * LANES))
+            G[(sz.n_tokens + p) * sz.rows_p + row] = total
+            if p == sz.length - 1:
+                G[sz.equals * sz.rows_p + row] = total
+
+
+@njit(**JIT)
+def _finish(sz, P, T, x_eq, q, u, du, dq, C, G):
+    """From the summed chunk gradient C to the gradient G of all parameters.
+
+    T (panels, rows, TILE) is room for the table's gradient, feature-major.
+    """
+    for column in range(sz.panels * TILE):
+        for row in range(sz.rows):
+            T[_column(sz, sz.rows, column) + row * TILE] = C[column * sz.rows_p + row]
+    d = sz.d_p // 4
+    d_head = sz.d // sz.n_heads
+    scale = np.float32(1 / math.sqrt(d_head))
+    G[sz.W_O :] = C[sz.tail :]
+    for panel in range(sz.panels):
+        e, t = sz.E + panel * sz.d_p * TILE, panel * sz.rows * TILE
+        _linear(P, sz.W_V, d, True, d, d, T, t, G, e, P, 0, G, e, 0, 0)
+        t += sz.d_p * TILE
+        _linear(u, 0, d, True, d, sz.heads_p // 4, T, t, G, e, P, 0, G, e, 3, 0)
+    e_stride, t_stride = sz.d_p * TILE, sz.rows * TILE
+    _outer(T, 0, t_stride, P, sz.E, e_stride, sz.panels, d, d, G, sz.W_V)
+    _outer(T, sz.d_p * TILE, t_stride, P, sz.E, e_stride, sz.panels, sz.heads_p // 4, d, du, 0)
+    for j in range(sz.d):
+        h, total = j // d_head, np.float32(0)
+        for k in range(sz.d):
+            grown = du[_element(0, d, h, k)] * scale
+            total += P[_element(sz.W_K, d, j, k)] * grown
+            G[_element(sz.W_K, d, j, k)] = q[j] * grown
+        dq[j] = total
+    eq = sz.E + _column(sz, sz.d_p, sz.equals)
+    last = sz.E + _column(sz, sz.d_p, sz.n_tokens + sz.length - 1)
+    for j in range(sz.d):
+        for k in range(sz.d):
+            at = _element(sz.W_Q, d, j, k)
+            G[at] = dq[j] * x_eq[k]
+            C[sz.x_eq + k] += P[at] * dq[j]
+    for k in range(sz.d):
+        G[eq + k * TILE] += C[sz.x_eq + k]
+        G[last + k * TILE] += C[sz.x_eq + k]
+
+
+@njit(**JIT)
+def _adamw(P, G, M, V, step, lr, weight_decay, beta1, beta2, eps):
+    """One step as `torch.optim.AdamW` takes it: decay, moments, then the update."""
+    keep = simd.broadcast(1 - lr * weight_decay)
+    b1, b2 = simd.broadcast(1 - beta1), simd.broadcast(beta2)
+    c2 = simd.broadcast(1 - beta2)
+    size = simd.broadcast(-lr / (1 - beta1**step))
+    root = simd.broadcast(1 / math.sqrt(1 - beta2**step))
+    tiny = simd.broadcast(eps)
+    for i in range(0, P.shape[0], LANES):
+        g, m = simd.load(G, i), simd.load(M, i)
+        m = simd.fma(b1, simd.sub(g, m), m)
+        v = simd.fma(simd.mul(c2, g), g, simd.mul(b2, simd.load(V, i)))
+        simd.store(M, i, m)
+        simd.store(V, i, v)
+        below = simd.fma(simd.sqrt(v), root, tiny)
+        p = simd.mul(keep, simd.load(P, i))
+        simd.store(P, i, simd.fma(size, simd.div(m, below), p))
+
+
+# ---- entry points ----------------------------------------------------------------------
+
+
+@njit(**JIT)
+def _chunk_start(sz, n_tiles, n_chunks, chunk):
+    """First tile of a chunk: chunks are as equal as they can be."""
+    return chunk * n_tiles // n_chunks
+
+
+@njit(**JIT)
+def _one_chunk(sz, chunk, n_tiles, n_chunks, P, table, x_eq, data, S, sums, z, C):
+    start = _chunk_start(sz, n_tiles, n_chunks, chunk)
+    count = _chunk_start(sz, n_tiles, n_chunks, chunk + 1) - start
+    _chunk(sz, P, table, x_eq, data, start * TILE, count, S, sums, z, C)
+
+
+@njit(**JIT)
+def _step(sz, state, work, C, n_chunks, step, hyper):
+    """Add up the chunks in order, finish the gradient, update the parameters."""
+    P, G, M, V = state
+    table, x_eq, q, u, du, dq = work
+    total = C[0]
+    for chunk in range(1, n_chunks):
+        total += C[chunk]
+    _finish(sz, P, table, x_eq, q, u, du, dq, total, G)
+    if hyper[0] > 0:
+        _adamw(P, G, M, V, step, hyper[0], hyper[1], hyper[2], hyper[3], hyper[4])
+
+
+@njit(**CACHED)
+def train_serial(sz, state, work, data, scratch, C, n_chunks, first_step, n_steps, hyper):
+    """`n_steps` epochs on the calling thread; see `lib.engine` for the arrays.
+
+    hyper: lr, weight decay, beta1, beta2, eps (float64).  With lr = 0 only the gradient is
+    computed.
+    """
+    S, sums, z = scratch
+    n_tiles = data[3].shape[0] // TILE
+    mode = simd.flush_denormals()
+    for step in range(first_step, first_step + n_steps):
+        _prepare(sz, state[0], work[0], work[1], work[2], work[3])
+        for chunk in range(n_chunks):
+            _one_chunk(
+                sz, chunk, n_tiles, n_chunks, state[0], work[0], work[1], data,
+                S[0], sums[0], z[0], C[chunk],
+            )  # fmt: skip
+        _step(sz, state, work, C, n_chunks, step, hyper)
+    simd.restore_denormals(mode)
+
+
+@njit(parallel=True, **CACHED)
+def train_parallel(sz, state, work, data, scratch, C, n_chunks, first_step, n_steps, hyper):
+    """The same on as many threads as `scratch` has rows, with the same bits."""
+    S, sums, z = scratch
+    n_tiles, n_threads = data[3].shape[0] // TILE, S.shape[0]
+    mode = simd.flush_denormals()
+    for step in range(first_step, first_step + n_steps):
+        _prepare(sz, state[0], work[0], work[1], work[2], work[3])
+        for thread in prange(n_threads):
+            inner = simd.flush_denormals()
+            for chunk in range(thread, n_chunks, n_threads):
+                _one_chunk(
+                    sz, chunk, n_tiles, n_chunks, state[0], work[0], work[1], data,
+                    S[thread], sums[thread], z[thread], C[chunk],
+                )  # fmt: skip
+            simd.restore_denormals(inner)
+        _step(sz, state, work, C, n_chunks, step, hyper)
+    simd.restore_denormals(mode)
+
+
+@njit(**JIT)
+def _measure(sz, labels, first, S, s, loss, right):
+    """Exact loss of each sample of a tile of logits, and whether its class is the argmax."""
+    for i in range(TILE):
+        label = labels[first + i] // TILE
+        at = s + sz.L + i
+        best = -np.inf  # of the wrong classes
+        seen = np.float32(0)
+        for c in range(sz.n_classes):
+            value = S[at + c * TILE]
+            seen += value
+            if c != label and value > best:
+                best = value
+        value = S[at + label * TILE]
+        top = max(value, best)
+        wrong = 0.0
+        for c in range(sz.n_classes):
+            if c != label:
+                wrong += math.exp(S[at + c * TILE] - top)
+        if value > best:
+            loss[first + i] = math.log1p(wrong)
+        else:
+            loss[first + i] = math.log(wrong + math.exp(value - top)) + top - value
+        if not math.isfinite(seen):
+            loss[first + i] = np.nan
+        right[first + i] = value > best
+
+
+@njit(**CACHED)
+def evaluate_serial(sz, P, work, data, scratch, loss, right):
+    """Loss (float64) and correctness (uint8) of every sample of `data`."""
+    mode = simd.flush_denormals()
+    _prepare(sz, P, work[0], work[1], work[2], work[3])
+    for tile in range(data[3].shape[0] // TILE):
+        _forward(sz, P, work[0], work[1], data[0], tile * TILE, scratch[0][0], 0)
+        _measure(sz, data[3], tile * TILE, scratch[0][0], 0, loss, right)
+    simd.restore_denormals(mode)
+
+
+@njit(parallel=True, **CACHED)
+def evaluate_parallel(sz, P, work, data, scratch, loss, right):
+    """The same on as many threads as `scratch` has rows."""
+    mode = simd.flush_denormals()
+    _prepare(sz, P, work[0], work[1], work[2], work[3])
+    S = scratch[0]
+    n_tiles, n_threads = data[3].shape[0] // TILE, S.shape[0]
+    for thread in prange(n_threads):
+        inner = simd.flush_denormals()
+        for tile in range(thread, n_tiles, n_threads):
+            _forward(sz, P, work[0], work[1], data[0], tile * TILE, S[thread], 0)
+            _measure(sz, data[3], tile * TILE, S[thread], 0, loss, right)
+        simd.restore_denormals(inner)
+    simd.restore_denormals(mode)

@@ -1,0 +1,161 @@
+"""The transformer in plain PyTorch: the definition that every other engine must equal.
+
+A decoder-only transformer (§2.1) read at its last token, "=".  No LayerNorm, ReLU MLP with
+biases, attention without biases, untied embeddings, learned positions.  The paper states
+one layer, four heads and the width; the rest is ours (see the book's method page).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lib.data import Dataset, stream
+from lib.spec import RunSpec
+
+
+class Attention(nn.Module):
+    """Causal multi-head attention.  x: (batch, time, d_model) -> the same shape."""
+
+    def __init__(self, d_model: int, n_heads: int):
+        super().__init__()
+        self.n_heads = n_heads
+        self.W_Q, self.W_K, self.W_V, self.W_O = (
+            nn.Parameter(torch.empty(d_model, d_model)) for _ in range(4)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, time, d_model = x.shape
+        # (batch, time, d_model) -> (batch, head, time, d_head)
+        q, k, v = (
+            (x @ W).view(batch, time, self.n_heads, -1).transpose(1, 2)
+            for W in (self.W_Q, self.W_K, self.W_V)
+        )
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (batch, head, time, time)
+        future = torch.ones(time, time, dtype=torch.bool, device=x.device).triu(1)
+        weights = scores.masked_fill(future, -torch.inf).softmax(dim=-1)
+        mixed = (weights @ v).transpose(1, 2).reshape(batch, time, d_model)
+        return mixed @ self.W_O
+
+
+class MLP(nn.Module):
+    """x: (batch, time, d_model) -> the same shape, through d_mlp ReLU units."""
+
+    def __init__(self, d_model: int, d_mlp: int):
+        super().__init__()
+        self.W_in = nn.Parameter(torch.empty(d_model, d_mlp))
+        self.b_in = nn.Parameter(torch.zeros(d_mlp))
+        self.W_out = nn.Parameter(torch.empty(d_mlp, d_model))
+        self.b_out = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x @ self.W_in + self.b_in).relu() @ self.W_out + self.b_out
+
+
+class Block(nn.Module):
+    """One layer: attention, then the MLP, each added to the residual stream."""
+
+    def __init__(self, d_model: int, n_heads: int, d_mlp: int):
+        super().__init__()
+        self.attention = Attention(d_model, n_heads)
+        self.mlp = MLP(d_model, d_mlp)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(x)
+        return x + self.mlp(x)
+
+
+class Transformer(nn.Module):
+    """tokens (batch, time) int64 -> logits (batch, time, n_classes).
+
+    The answer is read at the last position: `model(tokens)[:, -1]`.
+    """
+
+    def __init__(
+        self,
+        n_tokens: int,
+        n_classes: int,
+        length: int,
+        d_model: int,
+        n_heads: int = 4,
+        n_layers: int = 1,
+        d_mlp: int | None = None,
+    ):
+        super().__init__()
+        self.W_E = nn.Parameter(torch.empty(n_tokens, d_model))
+        self.W_pos = nn.Parameter(torch.empty(length, d_model))
+        self.blocks = nn.ModuleList(
+            Block(d_model, n_heads, d_mlp or 4 * d_model) for _ in range(n_layers)
+        )
+        self.W_U = nn.Parameter(torch.empty(d_model, n_classes))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.W_E[tokens] + self.W_pos  # (batch, time, d_model)
+        for block in self.blocks:
+            x = block(x)
+        return x @ self.W_U
+
+
+def initial_parameters(spec: RunSpec, data: Dataset) -> dict[str, Tensor]:
+    """The starting values by parameter name, float32, from the stream "init" of the seed.
+
+    Every matrix is N(0, 1/d_model), the unembedding N(0, 1/n_classes), biases are 0.  Drawn
+    by NumPy in float64 in the order of the names, so that they do not depend on PyTorch.
+    """
+    rng, d_model = stream(spec, "init"), spec.d_model
+    values = {}
+    for name, parameter in _empty(spec, data).named_parameters():
+        short = name.rsplit(".", 1)[-1]
+        if short.startswith("b_"):
+            values[name] = torch.zeros(parameter.shape)
+        else:
+            variance = 1 / data.n_classes if short == "W_U" else 1 / d_model
+            draw = rng.standard_normal(tuple(parameter.shape)) * math.sqrt(variance)
+            values[name] = torch.from_numpy(draw).float()
+    return values
+
+
+def build_model(spec: RunSpec, data: Dataset) -> Transformer:
+    """The initialised model of a run."""
+    model = _empty(spec, data)
+    model.load_state_dict(initial_parameters(spec, data))
+    return model
+
+
+def _empty(spec: RunSpec, data: Dataset) -> Transformer:
+    return Transformer(
+        data.n_tokens, data.n_classes, data.length, spec.d_model, spec.n_heads, spec.n_layers, spec.d_mlp
+    )
+
+
+class _ExactCrossEntropy(torch.autograd.Function):
+    """Cross-entropy whose loss and gradient keep their precision where p(right) is near 1.
+
+    Plain float32 log-softmax rounds the loss to exactly 0 there, and the gradient with it
+    ("softmax collapse", Prieto et al. 2025); a memorized network then stops learning.
+    """
+
+    @staticmethod
+    def forward(ctx, logits, labels):
+        top = logits.max(dim=-1, keepdim=True).values
+        exps = (logits - top).exp()
+        right = exps.gather(1, labels[:, None]).squeeze(1)
+        wrong = exps.scatter(1, labels[:, None], 0.0).sum(dim=-1)
+        ctx.save_for_backward(exps, right, wrong, labels)
+        margin = (top.squeeze(1) - logits.gather(1, labels[:, None]).squeeze(1)).clamp_min(0)
+        return torch.where(
+            margin == 0, torch.log1p(wrong / right), torch.log(wrong + right) + margin
+        ).mean()
+
+    @staticmethod
+    def backward(ctx, upstream):
+        exps, right, wrong, labels = ctx.saved_tensors
+        total = (wrong + right)[:, None]
+        gradient = (exps / total).scatter(1, labels[:, None], -wrong[:, None] / total)
+        return gradient * (upstream / len(labels)), None
+
+
+def exact_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of logits (n, classes) and labels (n,) int64, without cancellation."""
+    return _ExactCrossEntropy.apply(logits, labels)

@@ -1,0 +1,83 @@
+"""The paper's experiments as data, and the recipe: nothing here trains or plots.
+
+Sections and figures are those of arXiv 2402.15175v2.  What the paper leaves open (learning
+rate, weight decay, epochs, …) is ours, calibrated on seeds from 1000 on, which no figure
+uses; the book's method page tells how.
+"""
+
+from lib.spec import Grid, RunSpec
+
+RECIPE = dict(lr=3e-3, weight_decay=1.5, beta1=0.9, beta2=0.98, eps=1e-8, epochs=20_000)
+"""The values that the paper does not state and that every figure here shares."""
+
+STOP_AFTER = 1_000
+"""Runs of the large grids stop once validation accuracy has been >= 0.999 for so many epochs."""
+
+BASE = RunSpec(**RECIPE)
+
+WIDTHS_3 = (32, 36, 40, 44, 48, 56, 64)
+SIZES_3 = tuple(range(2000, 4001, 200))
+WIDTHS_6 = (4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100)
+SIZES_6 = (2600, 3000, 4000, 5000)
+
+DYNAMICS = {
+    "progression": (8, 3000),
+    "ungrokking": (32, 2600),
+    "grokking": (64, 3000),
+    "semi-grokking": (32, 3000),
+}
+"""Figure 2's four panels: the dynamics' name -> (d_model, train_size)."""
+
+_cells = tuple(dict(d_model=d, train_size=D) for d, D in DYNAMICS.values())
+_stops = BASE.replace(stop_after=STOP_AFTER)
+_long = BASE.replace(epochs=40_000)  # figure 9's text speaks of epochs 30,000 to 40,000
+
+EXPERIMENTS = {
+    grid.name: grid
+    for grid in (
+        Grid("figure2", "Four training dynamics (§2.2, figure 2)", BASE, cells=_cells, seeds=1),
+        Grid(
+            "figure3",
+            "Grokking grid (§2.2, figure 3)",
+            _stops,
+            axes=dict(d_model=WIDTHS_3, train_size=SIZES_3),
+            seeds=11,
+        ),
+        Grid(
+            "figure4",
+            "Memorization capacity (§2.3, figure 4)",
+            BASE.replace(task="random", train_size=113**2),
+            axes=dict(d_model=WIDTHS_6),
+            seeds=3,
+        ),
+        Grid(
+            "figure5",
+            "Progression, seed by seed (§3, figure 5)",
+            _long,
+            axes=dict(d_model=(8,), train_size=(3000,)),
+            seeds=5,
+        ),
+        Grid(
+            "figure6",
+            "Double descent (§4.1–4.2, figure 6)",
+            _stops,
+            axes=dict(train_size=SIZES_6, d_model=WIDTHS_6),
+            seeds=11,
+        ),
+        Grid(
+            "figure7",
+            "Squared task (§4.3, figure 7)",
+            _stops.replace(task="square"),
+            axes=dict(d_model=WIDTHS_6),
+            seeds=11,
+        ),
+        Grid(
+            "figure9",
+            "Parameter norms (appendix A, figure 9)",
+            _long,
+            cells=(dict(d_model=8, train_size=3000), dict(d_model=64, train_size=3000)),
+            seeds=5,
+        ),
+    )
+}
+"""Every experiment by name; figure 9's number of seeds is ours, the others are the paper's."""

@@ -1,0 +1,193 @@
+"""One Parquet file of finished runs: its columns, how it is written, how it is verified.
+
+A file holds one or more runs, one row each: the spec, the final values, the provenance and
+the whole curve as list columns.  It is named by the hash of its content, appears whole or
+not at all, and is never changed, so any number of processes may write into one folder.
+"""
+
+import functools
+import hashlib
+import io
+import json
+import os
+import platform
+import secrets
+import subprocess
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import lib
+from lib.spec import NUMERICS_VERSION, RunSpec
+
+if TYPE_CHECKING:
+    from lib.train import Run
+
+ROOT = Path(__file__).resolve().parent.parent
+
+CURVE = {  # float32 losses carry all that float32 training knows; accuracies stay exact
+    "epoch": pa.int64(),
+    "train_loss": pa.float32(),
+    "val_loss": pa.float32(),
+    "train_accuracy": pa.float64(),
+    "val_accuracy": pa.float64(),
+    "memorize_accuracy": pa.float64(),
+    "param_norm": pa.float32(),
+}
+PROVENANCE = {
+    "numerics_version": pa.int64(),
+    "library_version": pa.string(),
+    "git_commit": pa.string(),
+    "engine": pa.string(),
+    "device": pa.string(),
+    "cpu": pa.string(),
+    "threads": pa.int64(),
+    "wall_seconds": pa.float64(),
+    "timestamp": pa.timestamp("us", "UTC"),
+}
+_ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+_SPEC = {f.name: _ARROW.get(f.type, pa.int64()) for f in fields(RunSpec)}  # int | None: int64
+SCHEMA = pa.schema(
+    {
+        "key": pa.string(),
+        **_SPEC,
+        "status": pa.string(),
+        **CURVE,  # the values at the last evaluation
+        **PROVENANCE,
+        "digest": pa.string(),
+        "spec": pa.string(),
+        **{f"curve_{name}": pa.list_(kind) for name, kind in CURVE.items()},
+    }
+)
+RUN_COLUMNS = [name for name in SCHEMA.names if name != "spec" and not name.startswith("curve_")]
+IDENTITY = ["key", "engine", "digest", "timestamp"]  # equal in all: one and the same training
+
+
+class BrokenFile(Exception):
+    """A file that does not hold what was once written there; says why in one line."""
+
+
+def table(runs: "Iterable[Run]") -> pa.Table:
+    """Runs as rows of `SCHEMA`, with the provenance of this process."""
+    return pa.Table.from_pylist([_row(run) for run in runs], schema=SCHEMA)
+
+
+def _row(run: "Run") -> dict[str, Any]:
+    spec = run.spec.to_dict()
+    return (
+        {"key": run.spec.key, **spec, "spec": json.dumps(spec), "status": run.status}
+        | {name: run.curve[name][-1] for name in CURVE}
+        | {f"curve_{name}": run.curve[name] for name in CURVE}
+        | machine()
+        | {
+            "numerics_version": NUMERICS_VERSION,
+            "engine": run.engine,
+            "device": getattr(run, "device", "cpu"),
+            "threads": run.threads,
+            "wall_seconds": run.wall_seconds,
+            "timestamp": datetime.now(UTC),
+            "digest": run.digest,
+        }
+    )
+
+
+@functools.cache
+def machine() -> dict[str, str]:
+    """Where and with which code this process trains: library_version, git_commit, cpu."""
+    return {
+        "library_version": getattr(lib, "__version__", "unknown"),
+        "git_commit": _git_commit(),
+        "cpu": cpu_model(),
+    }
+
+
+def _git_commit() -> str:
+    """The commit of the working tree, with a "+" where lib differs from it."""
+
+    def git(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True)
+
+    try:
+        head = git("rev-parse", "--short=12", "HEAD") if (ROOT / ".git").exists() else None
+        if head is None or head.returncode:
+            return "unknown"
+        return head.stdout.strip() + ("+" if git("status", "--porcelain", "lib").stdout else "")
+    except OSError:  # no git here
+        return "unknown"
+
+
+@functools.cache
+def cpu_model() -> str:
+    """The name of this machine's processor."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:  # not Linux
+        pass
+    return platform.processor() or platform.machine()
+
+
+def write(folder: Path, table: pa.Table) -> Path:
+    """Write a new file.  Returns its path; raises OSError and leaves nothing if it fails."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", compression_level=9, write_page_checksum=True)
+    data = buffer.getvalue()
+    path = folder / _file_name(data)
+    publish(path, data)
+    return path
+
+
+def read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """One file, verified: its name against its content, and the checksum of each page.
+
+    Raises:
+        FileNotFoundError: if there is no such file (another process may have compacted it).
+        BrokenFile: if it cannot be read, or does not hold what was written.
+    """
+    try:
+        data = path.read_bytes()
+        if _file_name(data) != path.name:
+            raise BrokenFile("its content does not match its name")
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        if missing := {"key", "curve_epoch", *IDENTITY} - set(file.schema_arrow.names):
+            raise BrokenFile(f"it has no column {min(missing)}")
+        return file.read(columns, use_threads=False)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise BrokenFile(str(error).splitlines()[0]) from error
+
+
+def identities(table: pa.Table) -> list[tuple]:
+    """For each row what tells one training from another: the columns `IDENTITY`."""
+    return list(zip(*(table[name].to_pylist() for name in IDENTITY), strict=True))
+
+
+def publish(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and durably.  Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)  # the name is on disk only when its folder is
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _file_name(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16] + ".parquet"

@@ -1,0 +1,206 @@
+"""What to train: `RunSpec` describes one training run, `Grid` a product of runs.
+
+A spec says everything that can change a run's result and nothing else.  Its key is the
+name under which the run is stored.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+NUMERICS_VERSION = 1
+"""Raised whenever a change to kernel, data or initialisation can change a result."""
+
+
+class SpecError(ValueError):
+    """A spec that describes no possible run; the message is one line, fit for a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One training run, complete and hashable.
+
+    The defaults are the setting of §2.1 where the paper states one; the rest is the
+    project's recipe (`lib.paper.RECIPE`), which the paper leaves open.
+
+    Raises:
+        SpecError: if a value is out of range or two values do not fit together.
+    """
+
+    task: str = "add"  # a name registered in lib.data.TASKS
+    modulus: int = 113  # P: tokens 0 … P-1, and as many classes
+    train_size: int = 3000  # D: training points of the algorithmic task, of P² in all
+    memorize_size: int = 0  # random-label points beside them (task "multitask" only, §5)
+    d_model: int = 32  # d_h, the paper's model size
+    n_heads: int = 4
+    n_layers: int = 1
+    lr: float = 3e-3
+    weight_decay: float = 1.5
+    beta1: float = 0.9
+    beta2: float = 0.98
+    eps: float = 1e-8
+    epochs: int = 20_000  # T; one epoch is one full-batch step
+    seed: int = 0
+    n_evals: int = 300  # points of the stored curve, at most (see `eval_epochs`)
+    stop_after: int | None = None  # epochs of val_accuracy >= STOP_ACCURACY before stopping
+
+    def __post_init__(self):
+        problem = _problem(self)
+        if problem:
+            raise SpecError(problem)
+
+    @property
+    def d_mlp(self) -> int:
+        """Width of the MLP's hidden layer."""
+        return 4 * self.d_model
+
+    @property
+    def n_pairs(self) -> int:
+        """All ordered pairs (a, b): P²."""
+        return self.modulus**2
+
+    @property
+    def key(self) -> str:
+        """20 hex digits that name this run: a hash of the whole spec and `NUMERICS_VERSION`.
+
+        Fields that are None are left out, so that a field added later with None as its
+        default does not orphan the runs stored before.
+        """
+        values = {name: value for name, value in self.to_dict().items() if value is not None}
+        values["numerics_version"] = NUMERICS_VERSION
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    def replace(self, **changes: Any) -> "RunSpec":
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def eval_epochs(self) -> np.ndarray:
+        """Epochs at which the run is evaluated, rising, at most `n_evals` of them (int64).
+
+        0 and T are always among them.  A third of the points is spaced evenly in the
+        logarithm, which shows the first epochs; the rest evenly, which shows the end.
+        """
+        n_log = self.n_evals // 3
+        early = np.geomspace(1, self.epochs, n_log) if n_log > 1 else np.empty(0)
+        late = np.linspace(0, self.epochs, self.n_evals - n_log)
+        epochs = np.unique(np.concatenate([early, late]).round().astype(np.int64))
+        return epochs
+
+    def label(self) -> str:
+        """A short name for progress bars and messages."""
+        mixed = f"+{self.memorize_size}" if self.memorize_size else ""
+        return f"{self.task} d={self.d_model} D={self.train_size}{mixed} seed={self.seed}"
+
+
+STOP_ACCURACY = 0.999
+"""Validation accuracy that has to hold for `stop_after` epochs before a run stops early."""
+
+
+def _problem(s: RunSpec) -> str | None:
+    """The first thing that is wrong with a spec, in one line, or None."""
+    for name in (f.name for f in dataclasses.fields(RunSpec)):
+        value, want = getattr(s, name), RunSpec.__annotations__[name]
+        if want is int and (isinstance(value, bool) or not isinstance(value, int)):
+            return f"{name} must be a whole number, got {value!r}"
+        if want is float:
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                return f"{name} must be a number, got {value!r}"
+            if not math.isfinite(value):
+                return f"{name} must be finite, got {value!r}"
+            object.__setattr__(s, name, float(value))  # 1 and 1.0 are one spec
+    from lib.data import TASKS
+
+    if s.task not in TASKS:
+        return f"unknown task {s.task!r}; known: {', '.join(sorted(TASKS))}"
+    if not 2 <= s.modulus <= 1000:
+        return f"modulus must be from 2 to 1000, got {s.modulus}"
+    mixed = TASKS[s.task].memorize is not None
+    if not 1 <= s.train_size <= s.n_pairs:
+        return (
+            f"train_size must be from 1 to modulus² = {s.n_pairs}, got {s.train_size}"
+        )
+    if mixed and not 1 <= s.memorize_size <= s.n_pairs:
+        return f"task {s.task!r} needs a memorize_size from 1 to {s.n_pairs}, got {s.memorize_size}"
+    if not mixed and s.memorize_size != 0:
+        return f"memorize_size is for tasks with a memorization part, not for {s.task!r}"
+    if s.n_heads < 1:
+        return f"n_heads must be at least 1, got {s.n_heads}"
+    if s.d_model < 1 or s.d_model % s.n_heads:
+        return f"d_model must be a positive multiple of n_heads = {s.n_heads}, got {s.d_model}"
+    if s.d_model > 4096:
+        return f"d_model must be at most 4096, got {s.d_model}"
+    if not 1 <= s.n_layers <= 64:
+        return f"n_layers must be from 1 to 64, got {s.n_layers}"
+    if s.lr <= 0:
+        return f"lr must be positive, got {s.lr:g}"
+    if s.weight_decay < 0:
+        return f"weight_decay must not be negative, got {s.weight_decay:g}"
+    for name in ("beta1", "beta2"):
+        if not 0 <= getattr(s, name) < 1:
+            return f"{name} must be at least 0 and below 1, got {getattr(s, name):g}"
+    if s.eps <= 0:
+        return f"eps must be positive, got {s.eps:g}"
+    if not 1 <= s.epochs <= 100_000_000:
+        return f"epochs must be from 1 to 100,000,000, got {s.epochs}"
+    if not 0 <= s.seed < 2**32:
+        return f"seed must be from 0 to 2^32 - 1, got {s.seed}"
+    if not 2 <= s.n_evals <= 10_000:
+        return f"n_evals must be from 2 to 10,000, got {s.n_evals}"
+    if s.stop_after is not None:
+        if isinstance(s.stop_after, bool) or not isinstance(s.stop_after, int):
+            return f"stop_after must be a whole number of epochs, got {s.stop_after!r}"
+        if s.stop_after < 1:
+            return f"stop_after must be at least 1 epoch, got {s.stop_after}"
+    return None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A named experiment: every combination of some values, times seeds.
+
+    Attributes:
+        name: the experiment's name on the command line, e.g. "figure3".
+        title: what it is, with the paper's section and figure.
+        base: the fields that all runs share.
+        axes: field name -> values; runs are ordered with the first axis slowest.
+        cells: instead of `axes`, explicit combinations (dicts of fields).
+        seeds: how many seeds the paper has (seeds 0 … n-1).
+        first: seeds that our own plan asks for first.
+    """
+
+    name: str
+    title: str
+    base: RunSpec
+    axes: dict[str, tuple] = field(default_factory=dict)
+    cells: tuple[dict, ...] = ()
+    seeds: int = 1
+
+    def points(self) -> list[dict]:
+        """The cells of the grid: one dict of fields each, without seeds."""
+        if self.cells:
+            return [dict(cell) for cell in self.cells]
+        names = list(self.axes)
+        return [dict(zip(names, values)) for values in itertools.product(*self.axes.values())]
+
+    def specs(self, seeds: "range | list[int] | None" = None) -> list[RunSpec]:
+        """One spec for each cell and seed, seed by seed (so that early seeds finish first)."""
+        seeds = range(self.seeds) if seeds is None else seeds
+        return [self.base.replace(**point, seed=seed) for seed in seeds for point in self.points()]
+
+    def __iter__(self) -> Iterator[RunSpec]:
+        return iter(self.specs())
+
+    def __len__(self) -> int:
+        return len(self.points()) * self.seeds

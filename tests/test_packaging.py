@@ -1,0 +1,105 @@
+"""What a fresh clone needs: the lists of packages agree, vendored files are what they say."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+VENDOR = ROOT / "book" / "static" / "vendor"
+
+
+def pinned(lines):
+    """Name -> exact version, from lines of `name==version`."""
+    found = {}
+    for line in lines:
+        requirement = Requirement(line)
+        (specifier,) = requirement.specifier
+        assert specifier.operator == "==" and "*" not in specifier.version, line
+        assert "+" not in specifier.version, f"{line}: a local build, which no registry has"
+        found[canonicalize_name(requirement.name)] = specifier.version
+    return found
+
+
+@pytest.fixture
+def requirements():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    return pinned(line for line in lines if line.strip() and not line.startswith("#"))
+
+
+@pytest.fixture
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_environment_has_the_packages_of_requirements(requirements):
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert pinned(pip) == requirements
+
+
+def test_requirements_lie_in_the_ranges_of_pyproject(requirements, project):
+    direct = project["dependencies"] + project["optional-dependencies"]["dev"]
+    for text in direct:
+        requirement = Requirement(text)
+        version = requirements[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), f"{text}, but {version} is pinned"
+
+
+def test_requirements_are_complete(requirements, project):
+    """Everything that a pinned package pulls in here is pinned as well."""
+    from importlib.metadata import requires
+
+    for name in requirements:
+        for text in requires(name) or []:
+            needed = Requirement(text)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                # GPU libraries come with some builds of torch, and differ between machines
+                if not needed.name.startswith(("nvidia-", "cuda-", "triton")):
+                    assert canonicalize_name(needed.name) in requirements, f"{name} needs {text}"
+
+
+def test_everything_imported_is_declared(project):
+    import ast
+
+    names = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    names |= {"lib", "benchmarks", "yaml"}
+    for path in [*(ROOT / "lib").glob("*.py"), *(ROOT / "notebooks").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules = [node.module]
+            for module in (m.partition(".")[0] for m in modules):
+                known = module in sys.stdlib_module_names or canonicalize_name(module) in names
+                assert known, f"{path.name} imports {module}"
+
+
+def test_vendored_files_are_what_they_say():
+    listed = {}
+    for entry in json.loads((VENDOR / "VENDOR.json").read_text()):
+        assert all(entry[key] for key in ("name", "version", "licence", "source")), entry
+        listed |= entry["sha256"]
+    present = {p.relative_to(VENDOR).as_posix(): p for p in VENDOR.rglob("*") if p.is_file()}
+    del present["VENDOR.json"]
+    digests = {name: hashlib.sha256(p.read_bytes()).hexdigest() for name, p in present.items()}
+    assert digests == listed
+
+
+def test_git_does_not_ignore_what_a_clone_needs():
+    paths = ["lib/spec.py", "results/x.parquet", "book/static/vendor/mathjax/tex-svg.js"]
+    paths += ["notebooks/x.py", "book/assets/x.svg", "requirements.txt", ".ci/run"]
+    asked = subprocess.run(
+        ["git", "check-ignore", "--no-index", *paths], cwd=ROOT, capture_output=True, text=True
+    )
+    if asked.returncode == 128:
+        pytest.skip("not a git checkout")
+    assert asked.stdout == ""

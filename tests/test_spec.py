@@ -1,0 +1,120 @@
+"""Specs: what is refused, what names a run, when a run is looked at."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lib.spec
+from lib.spec import Grid, RunSpec, SpecError
+
+BAD = [
+    dict(task="foo"),
+    dict(modulus=1),
+    dict(modulus=1001),
+    dict(modulus=5),  # fewer pairs than the default train_size
+    dict(train_size=0),
+    dict(train_size=20_000),
+    dict(train_size=3000.0),
+    dict(train_size=True),
+    dict(memorize_size=5),  # not a multitask run
+    dict(task="multitask"),  # a multitask run without memorization points
+    dict(d_model=30),
+    dict(d_model=0),
+    dict(d_model=-4),
+    dict(d_model=8192),
+    dict(n_heads=0),
+    dict(n_layers=0),
+    dict(lr=-1.0),
+    dict(lr=0.0),
+    dict(lr=float("nan")),
+    dict(lr=float("inf")),
+    dict(lr="fast"),
+    dict(weight_decay=-0.1),
+    dict(beta1=1.0),
+    dict(beta2=-0.1),
+    dict(eps=0.0),
+    dict(epochs=0),
+    dict(seed=-1),
+    dict(seed=2**32),
+    dict(n_evals=1),
+    dict(stop_after=0),
+    dict(stop_after=1.5),
+]
+
+
+@pytest.mark.parametrize("values", BAD, ids=str)
+def test_an_impossible_run_is_refused_in_one_line(values):
+    with pytest.raises(SpecError) as error:
+        RunSpec(**values)
+    message = str(error.value)
+    assert message and "\n" not in message
+    assert next(iter(values)) in message or "task" in message or "train_size" in message
+
+
+def test_all_pairs_may_be_training_points():
+    assert RunSpec(train_size=113**2).n_pairs == 12_769
+
+
+def test_the_key_is_what_it_always_was():
+    """A changed key orphans every stored run: raise NUMERICS_VERSION instead, if you must."""
+    spec = RunSpec(
+        task="add", modulus=113, train_size=3000, memorize_size=0, d_model=32, n_heads=4,
+        n_layers=1, lr=3e-3, weight_decay=1.5, beta1=0.9, beta2=0.98, eps=1e-8,
+        epochs=20_000, seed=0, n_evals=300, stop_after=None,
+    )  # fmt: skip
+    if lib.spec.NUMERICS_VERSION == 1:
+        assert spec.key == "42ec739abf30f33ff2b2"
+
+
+def test_every_field_and_the_numerics_version_are_in_the_key(monkeypatch):
+    base = RunSpec(train_size=100)
+    changed = dict(
+        task="square", modulus=59, train_size=101, d_model=36, n_heads=2, n_layers=2, lr=1e-3,
+        weight_decay=1.0, beta1=0.8, beta2=0.9, eps=1e-7, epochs=10, seed=1, n_evals=10,
+        stop_after=5,
+    )  # fmt: skip
+    keys = {base.key} | {base.replace(**{name: value}).key for name, value in changed.items()}
+    keys.add(base.replace(task="multitask", memorize_size=7).key)
+    keys.add(base.replace(task="multitask", memorize_size=8).key)
+    assert len(keys) == len(changed) + 3
+    monkeypatch.setattr(lib.spec, "NUMERICS_VERSION", lib.spec.NUMERICS_VERSION + 1)
+    assert base.key not in keys
+
+
+def test_equal_numbers_are_one_spec():
+    assert RunSpec(weight_decay=1) == RunSpec(weight_decay=1.0)
+    assert RunSpec(weight_decay=1).key == RunSpec(weight_decay=1.0).key
+
+
+def test_a_spec_survives_its_dictionary():
+    spec = RunSpec(d_model=64, stop_after=300)
+    assert RunSpec(**spec.to_dict()) == spec
+
+
+@given(epochs=st.integers(1, 10**8), n_evals=st.integers(2, 400))
+def test_evaluations_rise_from_0_to_T_and_are_not_too_many(epochs, n_evals):
+    points = RunSpec(epochs=epochs, n_evals=n_evals).eval_epochs()
+    assert points.dtype == np.int64
+    assert points[0] == 0 and points[-1] == epochs
+    assert (np.diff(points) > 0).all() and len(points) <= n_evals
+
+
+def test_the_early_phase_is_seen():
+    points = RunSpec(epochs=20_000).eval_epochs()
+    assert (points <= 100).sum() >= 20 and len(points) >= 250
+
+
+def test_a_grid_is_its_product_seed_by_seed():
+    base = RunSpec()
+    grid = Grid("g", "a grid", base, axes={"d_model": (8, 16), "train_size": (50, 60)}, seeds=3)
+    assert len(grid) == len(list(grid)) == 12
+    first = [(s.seed, s.d_model, s.train_size) for s in grid][:5]
+    assert first == [(0, 8, 50), (0, 8, 60), (0, 16, 50), (0, 16, 60), (1, 8, 50)]
+    assert {s.seed for s in grid.specs([7])} == {7}
+
+
+def test_a_grid_of_cells():
+    grid = Grid("g", "a grid", RunSpec(), cells=({"d_model": 8}, {"train_size": 9}), seeds=2)
+    assert [(s.d_model, s.train_size) for s in grid.specs([0])] == [(8, 3000), (32, 9)]
+    assert len(grid) == 4
