@@ -1,17 +1,14 @@
-"""Executing chapters with Papermill and building the book with Jupyter Book.
+"""Executing chapters with Papermill, and the commands `run` and `build`.
 
 A chapter is `notebooks/NAME.py` (Jupytext, percent format) with one cell tagged `parameters`.
-Executed, it becomes `book/chapters/NAME.ipynb`, which Jupyter Book renders.  The executed
-notebook remembers what it was made from, so that a build repeats only what has changed.
+Executed, it becomes `book/chapters/NAME.ipynb`, which the book renders (`lib.book`).  The
+executed notebook remembers what it was made from, so that a build repeats only what changed.
 """
 
 import ast
 import hashlib
 import json
 import os
-import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,12 +25,12 @@ import yaml
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from lib.store import default_results
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 CHAPTERS = ROOT / "book" / "chapters"
-HTML = ROOT / "_build" / "html"
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_TROUBLE = re.compile(r"WARNING|ERROR|CRITICAL|exception:|^[A-Za-z.]*Error: .")
+HELP = {"help_option_names": ["-h", "--help"]}
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -71,9 +68,8 @@ def read(chapter: str) -> nbformat.NotebookNode:
     Raises:
         ChapterError: if there is no such chapter, or its source cannot be read.
     """
-    if chapter not in chapters():
-        known = ", ".join(chapters()) or "none"
-        raise ChapterError(f"unknown chapter {chapter!r}; known: {known}")
+    if chapter not in (known := chapters()):
+        raise ChapterError(f"unknown chapter {chapter!r}; known: {', '.join(known) or 'none'}")
     try:
         notebook = jupytext.read(NOTEBOOKS / f"{chapter}.py", fmt="py:percent")
     except Exception as error:  # whatever Jupytext makes of a broken file
@@ -92,7 +88,7 @@ def parameters(chapter: str) -> dict[str, Parameter]:
     for name, entry in found.items():
         try:
             default = ast.literal_eval(entry["default"])
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError):  # an expression: any value will do
             default = ...
         known[name] = Parameter(default, entry["default"], entry["help"])
     return known
@@ -160,8 +156,8 @@ def execute(
     """Executes a chapter in a fresh kernel of this interpreter; returns the path written.
 
     The kernel starts at the project's root.  It finds the stored runs in `GROKKING_RESULTS`
-    (if `results` is given) and the folder for a chapter's data files in `GROKKING_DATA`,
-    `data` beside the output.  The output appears whole or not at all.
+    and the folder for a chapter's data files, `data` beside the output, in `GROKKING_DATA`.
+    The output appears whole or not at all.
 
     Raises:
         ChapterError: if there is no such chapter.
@@ -169,9 +165,10 @@ def execute(
     """
     output = (output or CHAPTERS / f"{chapter}.ipynb").resolve()
     notebook, made_from, started = read(chapter), sources(chapter, results), time.monotonic()
-    environment = {"GROKKING_DATA": str(output.parent / "data")}
-    if results is not None:
-        environment["GROKKING_RESULTS"] = str(results.resolve())
+    environment = {
+        "GROKKING_DATA": str(output.parent / "data"),
+        "GROKKING_RESULTS": str((results or default_results()).resolve()),
+    }
     with tempfile.TemporaryDirectory() as folder, _kernel(Path(folder), environment):
         source, executed = Path(folder) / "source.ipynb", Path(folder) / "executed.ipynb"
         nbformat.write(notebook, source)
@@ -194,7 +191,6 @@ def execute(
     notebook.metadata.pop("papermill", None)  # it names folders of this machine
     notebook.metadata.kernelspec = KERNEL
     notebook.metadata["grokking_companion"] = {
-        "chapter": chapter,
         "parameters": values or {},
         "made_from": made_from,
         "seconds": round(time.monotonic() - started, 1),
@@ -206,31 +202,24 @@ def execute(
 @contextmanager
 def _kernel(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     """Makes "python3" mean this interpreter, whatever kernels are installed on the machine."""
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {
-        "PYTHONPATH": os.pathsep.join(path),
-        "IPYTHONDIR": str(folder / "ipython"),  # no one's start-up files
-        **environment,
-    }
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    own = {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": path}  # no one's start-up files
     spec = {
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         + ["--log-level=ERROR"],
         "display_name": KERNEL["display_name"],
         "language": KERNEL["language"],
-        "env": {name: value.replace("$", "$$") for name, value in environment.items()},
+        "env": {name: value.replace("$", "$$") for name, value in (own | environment).items()},
     }
     place = folder / "jupyter" / "kernels" / KERNEL["name"]
     place.mkdir(parents=True)
     (place / "kernel.json").write_text(json.dumps(spec))
-    before = os.environ.get("JUPYTER_PATH")
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(folder / "jupyter"), before]))
+    before = os.environ.get("JUPYTER_PATH", "")
+    os.environ["JUPYTER_PATH"] = str(folder / "jupyter") + os.pathsep + before
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["JUPYTER_PATH"]
-        else:
-            os.environ["JUPYTER_PATH"] = before
+        os.environ["JUPYTER_PATH"] = before
 
 
 def _write(path: Path, text: str) -> None:
@@ -249,8 +238,7 @@ def _write(path: Path, text: str) -> None:
 
 def sources(chapter: str, results: Path | None = None) -> dict[str, str]:
     """Hashes of everything that a chapter is made from, by what a reader would call it."""
-    if results is None:
-        results = Path(os.environ.get("GROKKING_RESULTS") or ROOT / "results")
+    results = results or default_results()
     library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     runs = sorted(p.relative_to(results).as_posix() for p in results.rglob("*.parquet"))
     return {
@@ -269,95 +257,17 @@ def _hash(*paths: Path) -> str:
     return total.hexdigest()[:20]
 
 
-def _made(chapter: str) -> dict[str, Any] | None:
-    """What the executed chapter in the book was made from, or None if there is none."""
-    try:
-        notebook = json.loads((CHAPTERS / f"{chapter}.ipynb").read_text(encoding="utf-8"))
-        return notebook["metadata"]["grokking_companion"]
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def table_of_contents() -> list[str]:
-    """The chapters of the book in their order, from _toc.yml."""
-    found = []
-
-    def visit(node: Any) -> None:
-        if isinstance(node, dict):
-            file = node.get("file") or node.get("root") or ""
-            if file.startswith("book/chapters/"):
-                found.append(Path(file).name.removesuffix(".ipynb"))
-            node = node.values()
-        if not isinstance(node, str) and isinstance(node, Iterable):
-            for child in node:
-                visit(child)
-
-    visit(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
-    return found
-
-
-def build(force: bool = False) -> Path:
-    """Executes the chapters that need it, builds the book, returns the path of its index.html.
-
-    A chapter that `run` last wrote with other parameters keeps them; `force` restores the
-    defaults and executes everything.
-
-    Raises:
-        ChapterError: if _toc.yml names a chapter without a source.
-        ChapterFailed: if a chapter fails, or the book has a warning.
-    """
-    names = table_of_contents()
-    for i, name in enumerate(names, 1):
-        made, now, where = None if force else _made(name), sources(name), f"[{i}/{len(names)}]"
-        kept = {k: v for k, v in (made or {}).get("parameters", {}).items()}
-        if kept and not kept.keys() <= parameters(name).keys():
-            made, kept = None, {}
-        note = f", with {kept} of the last run (--force for the defaults)" if kept else ""
-        changed = [what for what, digest in now.items() if made and made["made_from"].get(what) != digest]
-        if made and not changed:
-            click.echo(f"{where} {name}: up to date{note}")
-            continue
-        reason = f"changed: {', '.join(changed)}" if made else "forced" if force else "not there yet"
-        click.echo(f"{where} {name}: executing ({reason}){note}")
-        started = time.monotonic()
-        execute(name, kept)
-        click.echo(f"{where} {name}: done in {time.monotonic() - started:.1f} s")
-    for name in sorted(set(chapters()) - set(names)):
-        click.echo(f"note: notebooks/{name}.py is not in _toc.yml and so not in the book")
-    return _html()
-
-
-def _html() -> Path:
-    """Jupyter Book, strict: every warning is an error.  Its full output goes to a log."""
-    click.echo("building the HTML")
-    started, log = time.monotonic(), HTML.parent / "build.log"
-    shutil.rmtree(HTML, ignore_errors=True)  # pages that are gone from the book
-    log.parent.mkdir(parents=True, exist_ok=True)
-    start = "from jupyter_book.cli.main import main; main()"
-    options = ["build", str(ROOT), "--all", "-W", "-n", "--keep-going"]
-    with open(log, "w", encoding="utf-8") as file:
-        command = [sys.executable, "-c", start, *options]
-        code = subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT).returncode
-    index = HTML / "index.html"
-    if code or not index.is_file():
-        lines = _COLOUR.sub("", log.read_text(encoding="utf-8", errors="replace")).splitlines()
-        listed = "\n".join([line for line in lines if _TROUBLE.search(line)] or lines[-15:])
-        raise ChapterFailed(f"the book was not built cleanly (all of it: {_shown(log)})\n{listed}")
-    click.echo(f"built in {time.monotonic() - started:.1f} s")
-    return index
-
-
 def _line(text: object) -> str:
     """The first line of a message."""
     return (str(text).strip().splitlines() or [""])[0]
 
 
-def _shown(path: Path) -> str:
-    """A path as a reader sees it: relative to the working folder where that is shorter."""
+def shown(path: Path) -> str:
+    """A path as a user would type it, relative to the working folder where that is shorter."""
     return min(os.path.relpath(path), str(path), key=len)
 
 
-@click.command("run")
+@click.command("run", context_settings=HELP)
 @click.argument("chapter")
 @click.option("-p", "given", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
 @click.option("-o", "output", type=click.Path(path_type=Path), help="Where to write the notebook.")
@@ -367,7 +277,8 @@ def run_command(chapter, given, output, results, listing) -> None:
     """Execute CHAPTER, with other parameters if asked, into the book (or to -o)."""
     if listing:
         for name, parameter in parameters(chapter).items():
-            click.echo(f"{name} = {parameter.text}" + f"  # {parameter.help}" * bool(parameter.help))
+            remark = f"  # {parameter.help}" if parameter.help else ""
+            click.echo(f"{name} = {parameter.text}{remark}")
         return
     values = check(chapter, given)
     if output is not None and (output.suffix != ".ipynb" or output.is_dir()):
@@ -376,13 +287,13 @@ def run_command(chapter, given, output, results, listing) -> None:
         raise ChapterError(f"the folder {str(output.parent)!r} does not exist")
     if results is not None and not results.is_dir():
         raise ChapterError(f"the results folder {str(results)!r} does not exist")
-    started = time.monotonic()
-    path = execute(chapter, values, output, results)
-    click.echo(f"wrote {_shown(path)} in {time.monotonic() - started:.1f} s")
+    click.echo(f"wrote {shown(execute(chapter, values, output, results))}")
 
 
-@click.command("build")
+@click.command("build", context_settings=HELP)
 @click.option("--force", is_flag=True, help="Execute every chapter anew, with its defaults.")
 def build_command(force) -> None:
     """Execute the chapters that changed, then build the book; ends with its path."""
+    from lib.book import build
+
     click.echo(f"the book is ready: {build(force)}")

@@ -26,7 +26,7 @@ ELSEWHERE = {  # commands of other modules, which are imported when they are ask
     "run": "lib.chapters:run_command",
     "build": "lib.chapters:build_command",
     "bench": "benchmarks.speed:bench_command",
-    "claims": "lib.claims:claims_command",
+    "claims": "lib.report:claims_command",
 }
 
 
@@ -260,7 +260,7 @@ def status(timed, results):
     click.echo(cell("experiment", "runs", "seeds", "to do", "runs by seed"))
     for name, grid in EXPERIMENTS.items():
         by_seed = [
-            sum(spec.key in stored for spec in grid.specs([seed])) for seed in range(grid.seeds)
+            sum(spec.key in stored for spec in grid.specs([seed])) for seed in grid.seed_range
         ]
         complete = sum(count == len(grid.points()) for count in by_seed)
         time = ""

@@ -144,7 +144,7 @@ def _trainer_code(train: Callable | None) -> str:
     """A short hash of the trainer's sources: new code, new speed."""
     digest = hashlib.sha256(f"{NUMERICS_VERSION} {train}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in ("simd", "layout", "kernel", "engine", "train"):
+        if path.stem in ("simd", "blocks", "layout", "kernel", "epochs", "engine", "train"):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
 

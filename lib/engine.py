@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib import kernel
+from lib import epochs
 from lib.data import Dataset, Split
 from lib.layout import TILE, aligned, pack, places, sizes, unpack
 from lib.model import initial_parameters
@@ -30,7 +30,13 @@ class Engine:
     def __init__(self, spec: RunSpec, data: Dataset, threads: int = 1, parameters=None):
         self.spec, self.threads, self.epoch = spec, threads, 0
         sz = self.sizes = sizes(
-            spec.d_model, spec.n_heads, spec.d_mlp, data.n_tokens, data.n_classes, data.length, data.n_classes
+            spec.d_model,
+            spec.n_heads,
+            spec.d_mlp,
+            data.n_tokens,
+            data.n_classes,
+            data.length,
+            equals=data.n_classes,
         )
         values = parameters or initial_parameters(spec, data)
         values = {name: np.asarray(value, np.float32) for name, value in values.items()}
@@ -72,18 +78,18 @@ class Engine:
         s = self.spec
         hyper = np.array([lr, s.weight_decay, s.beta1, s.beta2, s.eps])
         parallel = len(self._scratch[0]) > 1
-        run = kernel.train_parallel if parallel else kernel.train_serial
+        run = epochs.train_parallel if parallel else epochs.train_serial
         run(
             self.sizes, self._state, self._work, self._data, self._scratch,
             self._chunks, self._n_chunks, self.epoch + 1, n_steps, hyper,
         )  # fmt: skip
 
-    def advance(self, epochs: int) -> None:
+    def advance(self, count: int) -> None:
         """Train for some epochs: one full-batch step each."""
-        if epochs < 1:
+        if count < 1:
             return
-        self._train(epochs, self.spec.lr)
-        self.epoch += epochs
+        self._train(count, self.spec.lr)
+        self.epoch += count
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """Mean loss and accuracy on "train", "val" or "memorize"; NaN where it is empty."""
@@ -92,7 +98,7 @@ class Engine:
             return np.nan, np.nan
         data = self._prepared[split]
         loss, right = np.empty(len(data[3])), np.empty(len(data[3]), np.uint8)
-        run = kernel.evaluate_parallel if len(self._scratch[0]) > 1 else kernel.evaluate_serial
+        run = epochs.evaluate_parallel if len(self._scratch[0]) > 1 else epochs.evaluate_serial
         run(self.sizes, self._flat, self._work, data, self._scratch, loss, right)
         return float(loss[:count].sum() / count), float(right[:count].mean())
 

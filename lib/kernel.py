@@ -19,23 +19,20 @@ How the work is laid out (`lib.simd` has the register blocks):
   number of threads.
 """
 
-import math
 
-import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from lib import simd
+from lib import blocks, simd
 from lib.layout import TILE
 from lib.simd import JIT, LANES
-
-CACHED = JIT | {"cache": True}
-
 
 # ---- building blocks -------------------------------------------------------------------
 
 
 @njit(**JIT)
-def _linear(W, w, n_in, transposed, blocks_out, blocks_in, X, x, Y, y, bias, b, R, r, start, finish):
+def _linear(
+    W, w, n_in, transposed, blocks_out, blocks_in, X, x, Y, y, bias, b, R, r, start, finish
+):
     """Y = W X (or Wᵀ X) for one tile; the arguments after an array are places in it.
 
     `n_in`: blocks in a block row of W as stored.  `start`: 0 from zero, 1 from the bias,
@@ -47,26 +44,28 @@ def _linear(W, w, n_in, transposed, blocks_out, blocks_in, X, x, Y, y, bias, b, 
     for i in range(blocks_out):
         at = i * 4 * TILE
         if start == 0:
-            acc = simd.zero_block()
+            acc = blocks.zero_block()
         elif start == 1:
-            acc = simd.bias_block(bias, b + 4 * i)
+            acc = blocks.bias_block(bias, b + 4 * i)
         elif start == 2:
-            acc = simd.add_blocks(simd.bias_block(bias, b + 4 * i), simd.load_block(R, r + at, TILE))
+            acc = blocks.add_blocks(
+                blocks.bias_block(bias, b + 4 * i), blocks.load_block(R, r + at, TILE)
+            )
         else:
-            acc = simd.load_block(R, r + at, TILE)
+            acc = blocks.load_block(R, r + at, TILE)
         weight, source = w + i * out_step, x
         for _ in range(blocks_in):
-            acc = simd.add_scaled(acc, W, weight, row, X, source)
-            acc = simd.add_scaled(acc, W, weight + column, row, X, source + TILE)
-            acc = simd.add_scaled(acc, W, weight + 2 * column, row, X, source + 2 * TILE)
-            acc = simd.add_scaled(acc, W, weight + 3 * column, row, X, source + 3 * TILE)
+            acc = blocks.add_scaled(acc, W, weight, row, X, source)
+            acc = blocks.add_scaled(acc, W, weight + column, row, X, source + TILE)
+            acc = blocks.add_scaled(acc, W, weight + 2 * column, row, X, source + 2 * TILE)
+            acc = blocks.add_scaled(acc, W, weight + 3 * column, row, X, source + 3 * TILE)
             weight += in_step
             source += 4 * TILE
         if finish == 1:
-            acc = simd.relu_block(acc, simd.zero_block())
+            acc = blocks.relu_block(acc, blocks.zero_block())
         elif finish == 2:
-            acc = simd.gate_block(simd.load_block(R, r + at, TILE), acc)
-        simd.store_block(Y, y + at, TILE, acc)
+            acc = blocks.gate_block(blocks.load_block(R, r + at, TILE), acc)
+        blocks.store_block(Y, y + at, TILE, acc)
 
 
 @njit(**JIT)
@@ -74,14 +73,14 @@ def _outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g):
     """G = the sum over samples of A Bᵀ, as 4 × 4 blocks; tiles are `stride` floats apart."""
     for i in range(blocks_a):
         for j in range(blocks_b):
-            acc = simd.zero_block()
+            acc = blocks.zero_block()
             left, right = a + i * 4 * TILE, b + j * 4 * TILE
             for _ in range(n_tiles):
                 for v in range(0, TILE, LANES):
-                    acc = simd.add_products(acc, A, left + v, TILE, B, right + v, TILE)
+                    acc = blocks.add_products(acc, A, left + v, TILE, B, right + v, TILE)
                 left += a_stride
                 right += b_stride
-            simd.store(G, g, simd.block_sums(acc))
+            simd.store(G, g, blocks.block_sums(acc))
             g += 16
 
 
@@ -110,35 +109,6 @@ def _column(sz, n_rows, token):
 
 
 # ---- forward ---------------------------------------------------------------------------
-
-
-@njit(**JIT)
-def _prepare(sz, P, table, x_eq, q, u):
-    """The per-epoch tables: values and scores of every token and position.
-
-    x_eq (d): the residual stream at "=" before attention; q (d): its query; u: W_K q for
-    each head, as blocks, so that scores are u E.
-    """
-    blocks = sz.d_p // 4
-    eq = sz.E + _column(sz, sz.d_p, sz.equals)
-    last = sz.E + _column(sz, sz.d_p, sz.n_tokens + sz.length - 1)
-    for k in range(sz.d_p):
-        x_eq[k] = P[eq + k * TILE] + P[last + k * TILE]
-    d_head = sz.d // sz.n_heads
-    scale = np.float32(1 / math.sqrt(d_head))
-    u[:] = 0
-    for j in range(sz.d):
-        total = np.float32(0)
-        for k in range(sz.d):
-            total += P[_element(sz.W_Q, blocks, j, k)] * x_eq[k]
-        q[j] = total
-        for k in range(sz.d):
-            u[_element(0, blocks, j // d_head, k)] += P[_element(sz.W_K, blocks, j, k)] * q[j] * scale
-    for panel in range(sz.panels):
-        e, t = sz.E + panel * sz.d_p * TILE, panel * sz.rows * TILE
-        _linear(P, sz.W_V, blocks, False, blocks, blocks, P, e, table, t, P, 0, P, 0, 0, 0)
-        t += sz.d_p * TILE
-        _linear(u, 0, blocks, False, sz.heads_p // 4, blocks, P, e, table, t, P, 0, P, 0, 0, 0)
 
 
 @njit(**JIT)
@@ -288,7 +258,7 @@ def _attend_backward(sz, table, slots, first, S, s, T, sums, z):
         for group in range(0, sz.rows_p, LANES):
             for v in range(0, TILE, LANES):
                 source, samples = p * z_step + group * TILE + v, p * n_samples + first + v
-                simd.scatter_columns(z, source, TILE, T, group, slots, samples)
+                blocks.scatter_columns(z, source, TILE, T, group, slots, samples)
 
 
 @njit(**JIT)
@@ -326,188 +296,3 @@ def _chunk(sz, P, table, x_eq, data, first, n_tiles, S, sums, z, G):
             G[(sz.n_tokens + p) * sz.rows_p + row] = total
             if p == sz.length - 1:
                 G[sz.equals * sz.rows_p + row] = total
-
-
-@njit(**JIT)
-def _finish(sz, P, T, x_eq, q, u, du, dq, C, G):
-    """From the summed chunk gradient C to the gradient G of all parameters.
-
-    T (panels, rows, TILE) is room for the table's gradient, feature-major.
-    """
-    for column in range(sz.panels * TILE):
-        for row in range(sz.rows):
-            T[_column(sz, sz.rows, column) + row * TILE] = C[column * sz.rows_p + row]
-    d = sz.d_p // 4
-    d_head = sz.d // sz.n_heads
-    scale = np.float32(1 / math.sqrt(d_head))
-    G[sz.W_O :] = C[sz.tail :]
-    for panel in range(sz.panels):
-        e, t = sz.E + panel * sz.d_p * TILE, panel * sz.rows * TILE
-        _linear(P, sz.W_V, d, True, d, d, T, t, G, e, P, 0, G, e, 0, 0)
-        t += sz.d_p * TILE
-        _linear(u, 0, d, True, d, sz.heads_p // 4, T, t, G, e, P, 0, G, e, 3, 0)
-    e_stride, t_stride = sz.d_p * TILE, sz.rows * TILE
-    _outer(T, 0, t_stride, P, sz.E, e_stride, sz.panels, d, d, G, sz.W_V)
-    _outer(T, sz.d_p * TILE, t_stride, P, sz.E, e_stride, sz.panels, sz.heads_p // 4, d, du, 0)
-    for j in range(sz.d):
-        h, total = j // d_head, np.float32(0)
-        for k in range(sz.d):
-            grown = du[_element(0, d, h, k)] * scale
-            total += P[_element(sz.W_K, d, j, k)] * grown
-            G[_element(sz.W_K, d, j, k)] = q[j] * grown
-        dq[j] = total
-    eq = sz.E + _column(sz, sz.d_p, sz.equals)
-    last = sz.E + _column(sz, sz.d_p, sz.n_tokens + sz.length - 1)
-    for j in range(sz.d):
-        for k in range(sz.d):
-            at = _element(sz.W_Q, d, j, k)
-            G[at] = dq[j] * x_eq[k]
-            C[sz.x_eq + k] += P[at] * dq[j]
-    for k in range(sz.d):
-        G[eq + k * TILE] += C[sz.x_eq + k]
-        G[last + k * TILE] += C[sz.x_eq + k]
-
-
-@njit(**JIT)
-def _adamw(P, G, M, V, step, lr, weight_decay, beta1, beta2, eps):
-    """One step as `torch.optim.AdamW` takes it: decay, moments, then the update."""
-    keep = simd.broadcast(1 - lr * weight_decay)
-    b1, b2 = simd.broadcast(1 - beta1), simd.broadcast(beta2)
-    c2 = simd.broadcast(1 - beta2)
-    size = simd.broadcast(-lr / (1 - beta1**step))
-    root = simd.broadcast(1 / math.sqrt(1 - beta2**step))
-    tiny = simd.broadcast(eps)
-    for i in range(0, P.shape[0], LANES):
-        g, m = simd.load(G, i), simd.load(M, i)
-        m = simd.fma(b1, simd.sub(g, m), m)
-        v = simd.fma(simd.mul(c2, g), g, simd.mul(b2, simd.load(V, i)))
-        simd.store(M, i, m)
-        simd.store(V, i, v)
-        below = simd.fma(simd.sqrt(v), root, tiny)
-        p = simd.mul(keep, simd.load(P, i))
-        simd.store(P, i, simd.fma(size, simd.div(m, below), p))
-
-
-# ---- entry points ----------------------------------------------------------------------
-
-
-@njit(**JIT)
-def _chunk_start(sz, n_tiles, n_chunks, chunk):
-    """First tile of a chunk: chunks are as equal as they can be."""
-    return chunk * n_tiles // n_chunks
-
-
-@njit(**JIT)
-def _one_chunk(sz, chunk, n_tiles, n_chunks, P, table, x_eq, data, S, sums, z, C):
-    start = _chunk_start(sz, n_tiles, n_chunks, chunk)
-    count = _chunk_start(sz, n_tiles, n_chunks, chunk + 1) - start
-    _chunk(sz, P, table, x_eq, data, start * TILE, count, S, sums, z, C)
-
-
-@njit(**JIT)
-def _step(sz, state, work, C, n_chunks, step, hyper):
-    """Add up the chunks in order, finish the gradient, update the parameters."""
-    P, G, M, V = state
-    table, x_eq, q, u, du, dq = work
-    total = C[0]
-    for chunk in range(1, n_chunks):
-        total += C[chunk]
-    _finish(sz, P, table, x_eq, q, u, du, dq, total, G)
-    if hyper[0] > 0:
-        _adamw(P, G, M, V, step, hyper[0], hyper[1], hyper[2], hyper[3], hyper[4])
-
-
-@njit(**CACHED)
-def train_serial(sz, state, work, data, scratch, C, n_chunks, first_step, n_steps, hyper):
-    """`n_steps` epochs on the calling thread; see `lib.engine` for the arrays.
-
-    hyper: lr, weight decay, beta1, beta2, eps (float64).  With lr = 0 only the gradient is
-    computed.
-    """
-    S, sums, z = scratch
-    n_tiles = data[3].shape[0] // TILE
-    mode = simd.flush_denormals()
-    for step in range(first_step, first_step + n_steps):
-        _prepare(sz, state[0], work[0], work[1], work[2], work[3])
-        for chunk in range(n_chunks):
-            _one_chunk(
-                sz, chunk, n_tiles, n_chunks, state[0], work[0], work[1], data,
-                S[0], sums[0], z[0], C[chunk],
-            )  # fmt: skip
-        _step(sz, state, work, C, n_chunks, step, hyper)
-    simd.restore_denormals(mode)
-
-
-@njit(parallel=True, **CACHED)
-def train_parallel(sz, state, work, data, scratch, C, n_chunks, first_step, n_steps, hyper):
-    """The same on as many threads as `scratch` has rows, with the same bits."""
-    S, sums, z = scratch
-    n_tiles, n_threads = data[3].shape[0] // TILE, S.shape[0]
-    mode = simd.flush_denormals()
-    for step in range(first_step, first_step + n_steps):
-        _prepare(sz, state[0], work[0], work[1], work[2], work[3])
-        for thread in prange(n_threads):
-            inner = simd.flush_denormals()
-            for chunk in range(thread, n_chunks, n_threads):
-                _one_chunk(
-                    sz, chunk, n_tiles, n_chunks, state[0], work[0], work[1], data,
-                    S[thread], sums[thread], z[thread], C[chunk],
-                )  # fmt: skip
-            simd.restore_denormals(inner)
-        _step(sz, state, work, C, n_chunks, step, hyper)
-    simd.restore_denormals(mode)
-
-
-@njit(**JIT)
-def _measure(sz, labels, first, S, s, loss, right):
-    """Exact loss of each sample of a tile of logits, and whether its class is the argmax."""
-    for i in range(TILE):
-        label = labels[first + i] // TILE
-        at = s + sz.L + i
-        best = -np.inf  # of the wrong classes
-        seen = np.float32(0)
-        for c in range(sz.n_classes):
-            value = S[at + c * TILE]
-            seen += value
-            if c != label and value > best:
-                best = value
-        value = S[at + label * TILE]
-        top = max(value, best)
-        wrong = 0.0
-        for c in range(sz.n_classes):
-            if c != label:
-                wrong += math.exp(S[at + c * TILE] - top)
-        if value > best:
-            loss[first + i] = math.log1p(wrong)
-        else:
-            loss[first + i] = math.log(wrong + math.exp(value - top)) + top - value
-        if not math.isfinite(seen):
-            loss[first + i] = np.nan
-        right[first + i] = value > best
-
-
-@njit(**CACHED)
-def evaluate_serial(sz, P, work, data, scratch, loss, right):
-    """Loss (float64) and correctness (uint8) of every sample of `data`."""
-    mode = simd.flush_denormals()
-    _prepare(sz, P, work[0], work[1], work[2], work[3])
-    for tile in range(data[3].shape[0] // TILE):
-        _forward(sz, P, work[0], work[1], data[0], tile * TILE, scratch[0][0], 0)
-        _measure(sz, data[3], tile * TILE, scratch[0][0], 0, loss, right)
-    simd.restore_denormals(mode)
-
-
-@njit(parallel=True, **CACHED)
-def evaluate_parallel(sz, P, work, data, scratch, loss, right):
-    """The same on as many threads as `scratch` has rows."""
-    mode = simd.flush_denormals()
-    _prepare(sz, P, work[0], work[1], work[2], work[3])
-    S = scratch[0]
-    n_tiles, n_threads = data[3].shape[0] // TILE, S.shape[0]
-    for thread in prange(n_threads):
-        inner = simd.flush_denormals()
-        for tile in range(thread, n_tiles, n_threads):
-            _forward(sz, P, work[0], work[1], data[0], tile * TILE, S[thread], 0)
-            _measure(sz, data[3], tile * TILE, S[thread], 0, loss, right)
-        simd.restore_denormals(inner)
-    simd.restore_denormals(mode)

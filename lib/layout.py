@@ -74,7 +74,12 @@ def sizes(
     rows = d_p + heads_p
     counts = dict(E=panels * d_p * TILE, W_Q=d_p * d_p, W_K=d_p * d_p, W_V=d_p * d_p)
     tail = dict(
-        W_O=d_p * d_p, W_in=mlp_p * d_p, b_in=mlp_p, W_out=d_p * mlp_p, b_out=d_p, W_U=classes_p * d_p
+        W_O=d_p * d_p,
+        W_in=mlp_p * d_p,
+        b_in=mlp_p,
+        W_out=d_p * mlp_p,
+        b_out=d_p,
+        W_U=classes_p * d_p,
     )
     places, at = {}, 0
     for name, count in (counts | tail).items():
@@ -92,7 +97,8 @@ def sizes(
     # cache (a multiple of 4 KiB would make them evict each other).
     stride = (top // 4 | 1) * 4 * TILE
     return Sizes(
-        d_model, n_heads, length, n_tokens, n_classes, equals, d_p, heads_p, mlp_p, classes_p, panels, rows, _up(rows, LANES),
+        d_model, n_heads, length, n_tokens, n_classes, equals,
+        d_p, heads_p, mlp_p, classes_p, panels, rows, _up(rows, LANES),
         **places, n_flat=at, x_eq=x_eq, tail=tail_at, n_chunk=n_chunk, **tile, stride=stride,
         tiles_per_chunk=max(4, min(12, CACHE_FLOATS // stride)),
     )  # fmt: skip
@@ -144,7 +150,9 @@ def pack(sz: Sizes, parameters: dict[str, np.ndarray]) -> np.ndarray:
     return flat
 
 
-def unpack(sz: Sizes, flat: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def unpack(
+    sz: Sizes, flat: np.ndarray, shapes: dict[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
     """The opposite of `pack`: arrays of the given shapes, by name, in the order of `shapes`."""
     values = {}
     for name, (at, rows, columns) in _matrices(sz).items():

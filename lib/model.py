@@ -9,7 +9,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lib.data import Dataset, stream
 from lib.spec import RunSpec
@@ -125,7 +124,13 @@ def build_model(spec: RunSpec, data: Dataset) -> Transformer:
 
 def _empty(spec: RunSpec, data: Dataset) -> Transformer:
     return Transformer(
-        data.n_tokens, data.n_classes, data.length, spec.d_model, spec.n_heads, spec.n_layers, spec.d_mlp
+        data.n_tokens,
+        data.n_classes,
+        data.length,
+        spec.d_model,
+        spec.n_heads,
+        spec.n_layers,
+        spec.d_mlp,
     )
 
 

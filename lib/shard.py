@@ -136,7 +136,9 @@ def cpu_model() -> str:
 def write(folder: Path, table: pa.Table) -> Path:
     """Write a new file.  Returns its path; raises OSError and leaves nothing if it fails."""
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", compression_level=9, write_page_checksum=True)
+    # Statistics would double the size of a file of one run, and nobody searches by them.
+    options = dict(compression="zstd", compression_level=9, write_statistics=False)
+    pq.write_table(table, buffer, write_page_checksum=True, **options)
     data = buffer.getvalue()
     path = folder / _file_name(data)
     publish(path, data)

@@ -128,9 +128,7 @@ def _problem(s: RunSpec) -> str | None:
         return f"modulus must be from 2 to 1000, got {s.modulus}"
     mixed = TASKS[s.task].memorize is not None
     if not 1 <= s.train_size <= s.n_pairs:
-        return (
-            f"train_size must be from 1 to modulus² = {s.n_pairs}, got {s.train_size}"
-        )
+        return f"train_size must be from 1 to modulus² = {s.n_pairs}, got {s.train_size}"
     if mixed and not 1 <= s.memorize_size <= s.n_pairs:
         return f"task {s.task!r} needs a memorize_size from 1 to {s.n_pairs}, got {s.memorize_size}"
     if not mixed and s.memorize_size != 0:
@@ -176,8 +174,8 @@ class Grid:
         base: the fields that all runs share.
         axes: field name -> values; runs are ordered with the first axis slowest.
         cells: instead of `axes`, explicit combinations (dicts of fields).
-        seeds: how many seeds the paper has (seeds 0 … n-1).
-        first: seeds that our own plan asks for first.
+        seeds: how many seeds the paper has.
+        first_seed: the lowest of them: 0, or 1,000 for calibration, which no figure uses.
     """
 
     name: str
@@ -186,6 +184,12 @@ class Grid:
     axes: dict[str, tuple] = field(default_factory=dict)
     cells: tuple[dict, ...] = ()
     seeds: int = 1
+    first_seed: int = 0
+
+    @property
+    def seed_range(self) -> range:
+        """The experiment's own seeds."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
     def points(self) -> list[dict]:
         """The cells of the grid: one dict of fields each, without seeds."""
@@ -196,7 +200,7 @@ class Grid:
 
     def specs(self, seeds: "range | list[int] | None" = None) -> list[RunSpec]:
         """One spec for each cell and seed, seed by seed (so that early seeds finish first)."""
-        seeds = range(self.seeds) if seeds is None else seeds
+        seeds = self.seed_range if seeds is None else seeds
         return [self.base.replace(**point, seed=seed) for seed in seeds for point in self.points()]
 
     def __iter__(self) -> Iterator[RunSpec]:

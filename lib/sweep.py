@@ -119,8 +119,8 @@ class _Sweep:
         self.merged: list[str] = []  # … and merged
         self.deaths = 0
         self.bar = tqdm(
-            total=sum(costs.values()),
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
+            total=float(sum(costs.values())),
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
             disable=None if progress is None else not progress,
         )
         self.lines = self.bar.disable and progress is None
@@ -212,11 +212,13 @@ class _Sweep:
                 self.fresh = []
 
     def _draw(self) -> None:
-        waiting = sum(self.costs[spec] for spec in self.queue)
-        flying = sum(self.costs[w.spec] * (1 - w.part) for w in self.workers if w.spec)
+        left = sum(self.costs[spec] for spec in self.queue)
+        left += sum(self.costs[w.spec] * (1 - w.part) for w in self.workers if w.spec)
+        self.bar.n = self.bar.total - left
         ended = len(self.done) + len(self.elsewhere)
-        self.bar.n = max(0.0, sum(self.costs.values()) - waiting - flying)
-        self.bar.set_description_str(f"{ended}/{len(self.costs)} runs")
+        self.bar.set_description_str(f"{ended}/{len(self.costs)} runs", refresh=False)
+        time_left = format_duration(left * self._correction() / self.jobs)
+        self.bar.set_postfix_str(f"about {time_left} left")
 
     @contextlib.contextmanager
     def _gentle_interrupt(self) -> Iterator[None]:

@@ -13,7 +13,14 @@ import numpy as np
 from lib.data import build
 from lib.spec import STOP_ACCURACY, RunSpec, SpecError
 
-CURVE = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "memorize_accuracy", "param_norm")
+CURVE = (
+    "train_loss",
+    "val_loss",
+    "train_accuracy",
+    "val_accuracy",
+    "memorize_accuracy",
+    "param_norm",
+)
 """Columns of a curve, beside "epoch"."""
 
 

@@ -1,8 +1,10 @@
-"""Zones on synthetic curves whose name is beyond doubt."""
+"""Zones on synthetic curves whose name is beyond doubt, numbers with known answers."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from lib import analysis as an
 from lib.analysis import first_epoch, zone
 
 EPOCHS = np.arange(0, 1001, 10)
@@ -42,3 +44,82 @@ def test_no_validation_set_and_divergence():
 def test_first_epoch():
     assert first_epoch(EPOCHS, rise(500), 0.5) == 500
     assert first_epoch(EPOCHS, rise(500, 0.4), 0.5) == np.inf
+
+
+SIZES = range(2000, 4001, 200)
+
+
+def grid(thresholds):
+    """Runs of one width that generalize from each seed's threshold on."""
+    return pd.DataFrame(
+        dict(d_model=32, seed=seed, train_size=size, val_accuracy=float(size >= threshold))
+        for seed, threshold in enumerate(thresholds)
+        for size in SIZES
+    )
+
+
+def test_critical_size_is_the_mean_threshold():
+    """A threshold at 3,000 lies between 2,800 and 3,000: 2,900."""
+    assert an.critical_size(grid([3000])) == 2900
+    assert an.critical_size(grid([2400, 3000, 3600])) == pytest.approx((2300 + 2900 + 3500) / 3)
+
+
+def test_critical_sizes_say_when_they_are_bounds():
+    row = an.critical_sizes(grid([3000, 3200, 3000, 3400, 3000]), resamples=200).iloc[0]
+    assert row.bound == "" and row.low < row.estimate < row.high and row.seeds == 5
+    assert an.critical_sizes(grid([9999, 3000]), resamples=50).iloc[0].bound == "≥"
+    assert an.critical_sizes(grid([0, 3000]), resamples=50).iloc[0].bound == "≤"
+
+
+def test_a_run_out_of_order_does_not_break_the_curve():
+    runs = grid([3000])
+    runs.loc[runs["train_size"] == 2200, "val_accuracy"] = 1.0
+    share = an.success_curve(runs)
+    assert (share.diff().dropna() >= 0).all() and share.iloc[-1] == 1
+
+
+def test_distinct_pairs():
+    assert an.distinct_pairs(113**2) == pytest.approx(6441)
+    assert an.distinct_pairs(3000) == pytest.approx(2650, abs=5)
+    rng = np.random.default_rng(0)
+    a, b = np.divmod(rng.permutation(113**2)[:3000], 113)
+    seen = len(set(zip(np.minimum(a, b), np.maximum(a, b))))
+    assert an.distinct_pairs(3000) == pytest.approx(seen, rel=0.02)
+
+
+def test_capacities_interval():
+    runs = pd.DataFrame(
+        dict(d_model=8, seed=s, train_accuracy=v, train_size=113**2, modulus=113)
+        for s, v in enumerate([0.4, 0.5, 0.6])
+    )
+    row = an.capacities(runs).iloc[0]
+    assert row.estimate == pytest.approx(0.5 * 6441)
+    assert row.high - row.estimate == pytest.approx(4.303 * 0.1 / 3**0.5 * 6441, rel=1e-3)
+
+
+def test_dips():
+    curve = pd.Series([0, 0.8, 0.1, 0.0, 0.9, 1.0], index=[8, 16, 24, 32, 48, 64])
+    assert an.depth(curve) == (0.8, 16, 32)
+    assert an.depth(curve.sort_values().set_axis(curve.index))[0] == 0
+    both = pd.DataFrame([curve, curve * 0 + 1])
+    assert an.dip(both, (24, 32)).tolist() == [pytest.approx(0.75), 0]
+
+
+def test_norm_change():
+    val = rise(500, 0.8, 20)
+    rising = dict(val_accuracy=val, param_norm=10 + val)
+    assert an.norm_change(rising) == pytest.approx(np.log(10.72 / 10.1), abs=0.01)
+    assert an.norm_change(rising | dict(param_norm=10 - val)) < 0
+    assert np.isnan(an.norm_change(rising | dict(val_accuracy=0 * val)))
+
+
+def test_sign_flips_are_exact():
+    assert an.sign_flip_p([1, 1, 1, 1, 1]) == 1 / 32
+    assert an.sign_flip_p([1, -1]) == 0.75
+
+
+def test_regions():
+    assert an.region(3000, 1000, 0.0) == "progression"
+    assert an.region(2600, 6000, 0.0) == "ungrokking"
+    assert an.region(3000, 6000, 0.5) == "semi-grokking"
+    assert an.region(4000, 6000, 1.0) == "grokking"

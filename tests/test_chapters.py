@@ -1,17 +1,21 @@
 """Running a chapter: what is refused, and what an executed one looks like."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from click.testing import CliRunner
 
+import lib.book
 from lib import chapters
 
-TINY = '''\
+TINY = """\
 # %% [markdown]
 # # A tiny chapter
 
@@ -31,7 +35,7 @@ print("got", widths, lr, epochs, name, quick)
 print("results", os.environ.get("GROKKING_RESULTS"), os.environ["GROKKING_DATA"])
 if epochs == 13:
     raise ValueError("no luck\\nat all")
-'''
+"""
 
 
 @pytest.fixture
@@ -63,7 +67,7 @@ def printed(path):
         (
             ["tiny", "-p", "nosuch", "1"],
             "unknown parameter 'nosuch' of tiny; known: widths = [4, 8], lr = 0.003, "
-            "epochs = 10, name = \"add\", quick = False",
+            'epochs = 10, name = "add", quick = False',
         ),
         (["tiny", "-p", "epochs", "many"], "epochs must be a whole number like 10, got 'many'"),
         (["tiny", "-p", "epochs", "1.5"], "epochs must be a whole number like 10, got '1.5'"),
@@ -139,6 +143,46 @@ def test_a_failing_chapter_is_one_message_and_keeps_the_old_output(book):
     assert written.read_bytes() == before
 
 
+SLOW = """\
+import pathlib, sys
+from lib import chapters
+folder = pathlib.Path(sys.argv[1])
+chapters.NOTEBOOKS, chapters.CHAPTERS = folder / "notebooks", folder / "chapters"
+chapters.run_command(["tiny"])
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_chapter_leaves_nothing(book, how):
+    source = f"import os, time\nopen({str(book / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+    source += "time.sleep(60)\n"
+    (book / "notebooks" / "tiny.py").write_text(TINY + "\n# %%\n" + source)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(book)],
+        cwd=chapters.ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    kernel = wait_for(lambda: (book / "pid").exists() and (book / "pid").read_text())
+    process.send_signal(how)
+    assert process.wait(timeout=30) != 0
+    assert not list(book.rglob("*.ipynb"))
+    wait_for(lambda: not alive(int(kernel)))
+
+
+def alive(pid):
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def wait_for(condition):
+    """Waits until a condition holds, a minute at most, and returns its value."""
+    for _ in range(600):
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    pytest.fail("waited for a minute in vain")
+
+
 def test_list_shows_the_parameters(book):
     result = run("tiny", "--list")
     assert result.stdout.splitlines()[:2] == ["widths = [4, 8]  # model sizes", "lr = 0.003"]
@@ -146,11 +190,13 @@ def test_list_shows_the_parameters(book):
 
 def test_build_executes_what_has_changed(book, monkeypatch):
     executed = []
-    monkeypatch.setattr(chapters, "table_of_contents", lambda: ["tiny"])
-    monkeypatch.setattr(chapters, "_html", lambda: book / "index.html")
+    monkeypatch.setattr(lib.book, "table_of_contents", lambda: ["tiny"])
+    monkeypatch.setattr(lib.book, "_html", lambda: book / "index.html")
     real = chapters.execute
     monkeypatch.setattr(
-        chapters, "execute", lambda name, values, *rest: executed.append(values) or real(name, values, *rest)
+        chapters,
+        "execute",
+        lambda name, values, *rest: executed.append(values) or real(name, values, *rest),
     )
 
     def build(*arguments):
@@ -177,14 +223,14 @@ def test_build_executes_what_has_changed(book, monkeypatch):
 
 
 def test_build_names_a_chapter_without_source(book, monkeypatch):
-    monkeypatch.setattr(chapters, "table_of_contents", lambda: ["gone"])
+    monkeypatch.setattr(lib.book, "table_of_contents", lambda: ["gone"])
     result = CliRunner().invoke(chapters.build_command)
     assert result.exit_code == 2
     assert result.stderr == "error: unknown chapter 'gone'; known: tiny\n"
 
 
 def test_every_chapter_is_in_the_book_and_has_parameters():
-    assert chapters.chapters() == sorted(chapters.table_of_contents())
+    assert chapters.chapters() == sorted(lib.book.table_of_contents())
     for name in chapters.chapters():
         assert "train_missing" in chapters.parameters(name)
 

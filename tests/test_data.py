@@ -12,7 +12,9 @@ def rows(split):
     return {tuple(r) for r in split.tokens.tolist()}
 
 
-@pytest.mark.parametrize("name, answer", [("add", lambda a, b: a + b), ("square", lambda a, b: (a + b) ** 2)])
+@pytest.mark.parametrize(
+    "name, answer", [("add", lambda a, b: a + b), ("square", lambda a, b: (a + b) ** 2)]
+)
 def test_labels(name, answer):
     data = build(RunSpec(task=name))
     for split in (data.train, data.val):
@@ -61,7 +63,9 @@ def test_multitask_mixture():
     assert not rows(data.train) & rows(data.val)
     assert (data.val.tokens[:, 1] == 114).all()
     assert len(rows(data.memorize)) == 4000
-    fit = np.mean(data.memorize.labels == (data.memorize.tokens[:, 0] - data.memorize.tokens[:, 2]) % 113)
+    fit = np.mean(
+        data.memorize.labels == (data.memorize.tokens[:, 0] - data.memorize.tokens[:, 2]) % 113
+    )
     assert fit < 0.05  # random labels, not subtraction
 
 

@@ -1,0 +1,261 @@
+"""The paper's takeaways and sentences as numeric criteria, and what our runs say of them.
+
+The criteria were written down before the runs that decide them.  A claim fixes the cells
+and the number of seeds that it needs; with fewer the verdict is "not enough runs".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lib import analysis as an
+from lib import judges
+from lib.judges import Finding
+from lib.paper import EXPERIMENTS
+from lib.spec import Grid, RunSpec
+from lib.store import Store
+
+NONE = "not enough runs"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the paper.
+
+    Attributes:
+        name: "takeaway 1" … or "sentence: …".
+        says: what the paper says, with its section.
+        criterion: when it counts as reproduced, in words.
+        needs: (experiment, filter of its cells, number of seeds) that decide it.
+        judge: from one frame of runs for each need to a `Finding`; a function of runs alone.
+    """
+
+    name: str
+    says: str
+    criterion: str
+    needs: tuple[tuple[str, dict, int], ...]
+    judge: Callable[..., Finding]
+
+    def specs(self) -> list[RunSpec]:
+        """All runs that the claim needs, each once."""
+        return list({s.key: s for need in self.needs for s in _need_specs(*need)}.values())
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim with what the store says of it."""
+
+    claim: Claim
+    verdict: str
+    finding: Finding | None
+    runs: int
+    missing: list[RunSpec]
+
+
+def _need_specs(experiment: str, cells: dict, seeds: int) -> list[RunSpec]:
+    grid: Grid = EXPERIMENTS[experiment]
+    return [
+        spec
+        for spec in grid.specs(range(seeds))
+        if all(getattr(spec, name) in allowed for name, allowed in cells.items())
+    ]
+
+
+def judge(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Verdict:
+    """Evaluate one claim from the stored runs (all seeds that are there, not only the needed)."""
+    runs = store.runs() if runs is None else runs
+    stored = set(runs["key"])
+    lacking = [spec for spec in claim.specs() if spec.key not in stored]
+    frames, total = [], set()
+    for experiment, cells, seeds in claim.needs:
+        every = _need_specs(experiment, cells, max(seeds, EXPERIMENTS[experiment].seeds))
+        keys = {spec.key for spec in every}
+        if not lacking:  # whole seeds only: a half-swept seed would tilt a mean
+            by_seed = pd.Series([s.seed for s in every if s.key in stored]).value_counts()
+            whole = by_seed.index[by_seed == len(every) // len({s.seed for s in every})]
+            keys = {spec.key for spec in every if spec.seed in whole}
+        frame = runs[runs["key"].isin(keys) & (runs["status"] != "diverged")]
+        if claim.judge in judges.NEED_CURVES:
+            frame = frame.assign(curve=_curves(store, frame["key"]))
+        frames.append(frame)
+        total |= set(frame["key"])
+    if lacking:
+        return Verdict(claim, NONE, None, len(total), lacking)
+    finding = claim.judge(*frames)
+    words = {True: "reproduced", False: "not reproduced", None: NONE}
+    return Verdict(claim, words[finding.holds], finding, len(total), [])
+
+
+def judge_all(store: Store) -> list[Verdict]:
+    """Every claim, takeaways first."""
+    runs = store.runs()
+    return [judge(claim, store, runs) for claim in CLAIMS]
+
+
+def _curves(store: Store, keys: pd.Series) -> list[dict]:
+    curves = dict(iter(store.curves(keys).groupby("key")))
+    return [curves[key] for key in keys]
+
+
+_all_6 = ("figure6", {}, 5)
+_row_3000 = ("figure6", dict(train_size=(3000,)), 5)
+
+
+def _three(d, *sizes):
+    return ("figure3", dict(d_model=(d,), train_size=sizes), 5)
+
+
+CLAIMS = (
+    Claim(
+        "takeaway 1",
+        "Critical dataset size for generalization decreases with model size (§2.2)",
+        "Page's trend test over 7 widths p < 0.05, and D_crit(32) − D_crit(64) > 0 at 95%",
+        (("figure3", {}, 5),),
+        judges.critical_falls,
+    ),
+    Claim(
+        "takeaway 2",
+        "Memorization capacity increases with model size (§2.3)",
+        "Page's trend test over 15 widths p < 0.05, and the gain from 4 to 100 > 0 at 95%",
+        (("figure4", {}, 3),),
+        judges.capacity_rises,
+    ),
+    Claim(
+        "takeaway 3",
+        "Training dynamics fall into four types, delimited by the two curves (§3)",
+        "each run's zone is its region's (boundaries from other seeds) in ≥ 80% at 95%; "
+        "all four seen",
+        (("figure3", {}, 5), _all_6, ("figure4", {}, 3)),
+        judges.zones_agree,
+    ),
+    Claim(
+        "takeaway 4",
+        "Progression and grokking differ in the parameter norm's trend (appendix A)",
+        "norm change while generalizing > 0 in progression, < 0 in grokking at 95%; "
+        "permutation p < 0.05",
+        (("figure9", {}, 5),),
+        judges.norms_differ,
+    ),
+    Claim(
+        "takeaway 5",
+        "Double descent comes from progression, ungrokking and grokking in turn; "
+        "it vanishes above the intersection (§4.1–4.2)",
+        "at 3,000 a dip over d 28–36 of > 0.3, at 2,600 a fall after d = 20, sign flips "
+        "p < 0.05; at 4,000 and 5,000 a dip < 0.1",
+        (_all_6,),
+        judges.double_descent,
+    ),
+    Claim(
+        "takeaway 6",
+        "A harder task raises D_crit and makes double descent more prominent (§4.3)",
+        "the dip over d 24–40 at 3,000 deeper than addition's, and D_crit larger at d = 32, "
+        "48, 64; sign flips p < 0.05",
+        (
+            _row_3000,
+            ("figure7", {}, 5),
+            ("figure3", dict(d_model=(32, 48, 64)), 5),
+            ("squared_critical", {}, 5),
+        ),
+        judges.harder_is_deeper,
+    ),
+    Claim(
+        "(64, 3000)",
+        "d = 64 is near-perfect with just 3,000 points (§2.2)",
+        "mean ≥ 0.95",
+        (_three(64, 3000),),
+        judges.cell(lambda v: v >= an.GENERALIZED),
+    ),
+    Claim(
+        "d = 32",
+        "d = 32 needs 4,000 points (§2.2)",
+        "the mean stays ≥ 0.95 from 3,800 or 4,000 on, not earlier",
+        (("figure3", dict(d_model=(32,)), 5),),
+        judges.needs_4000,
+    ),
+    Claim(
+        "semi-grokking interval",
+        "It spans about 1,000 points for all models (§2.2)",
+        "from a mean ≥ 0.1 to a mean ≥ 0.95 takes 600 to 1,400 points at every width",
+        (("figure3", {}, 5),),
+        judges.semi_interval,
+    ),
+    Claim(
+        "D_crit(64)",
+        "D_crit of d = 64 is about 3,000 (§2.2)",
+        "estimate within 300 of 3,000",
+        (("figure3", dict(d_model=(64,)), 5),),
+        judges.critical_64,
+    ),
+    Claim(
+        "2,600: ungrokking",
+        "Zero validation accuracy for d 24–40 at 2,600 (§4.1)",
+        "mean < 0.1 at each of these widths",
+        (("figure6", dict(train_size=(2600,), d_model=(24, 28, 32, 36, 40)), 5),),
+        judges.cell(lambda v: v < an.ZERO),
+    ),
+    Claim(
+        "2,600: no grokking",
+        "No grokking in this range of sizes at 2,600 (§4.1, footnote 2)",
+        "mean < 0.5 at every width from 44 to 100",
+        (("figure6", dict(train_size=(2600,), d_model=(44, 48, 56, 64, 100)), 5),),
+        judges.cell(lambda v: v < 0.5),
+    ),
+    Claim(
+        "3,000: dip",
+        "A dip around d 28–36 at 3,000 (§4.1)",
+        "deepest dip of the mean curve ≥ 0.2, its valley at 28, 32 or 36",
+        (_row_3000,),
+        judges.valley_place,
+    ),
+    Claim(
+        "4,000 and 5,000",
+        "No double descent at 4,000 and 5,000 (§4.2)",
+        "deepest dip of the mean curve < 0.1 at both",
+        (("figure6", dict(train_size=(4000, 5000)), 5),),
+        judges.no_dip,
+    ),
+    Claim(
+        "squared at 24",
+        "The squared task has zero validation accuracy at d = 24 (§4.3)",
+        "mean < 0.1",
+        (("figure7", dict(d_model=(24,)), 5),),
+        judges.cell(lambda v: v < an.ZERO),
+    ),
+    Claim(
+        "addition at 24",
+        "… which addition at 3,000 does not show (§4.3)",
+        "mean ≥ 0.1",
+        (("figure6", dict(train_size=(3000,), d_model=(24,)), 5),),
+        judges.cell(lambda v: v >= an.ZERO),
+    ),
+    Claim(
+        "progression varies",
+        "Progression is not consistent across runs (§3, figure 5)",
+        "final validation accuracy differs by ≥ 0.2 between 5 seeds",
+        (("figure5", {}, 5),),
+        judges.seeds_differ,
+    ),
+    Claim(
+        "capacity is sharp",
+        "Capacity has a narrow 95% interval (§2.3, figure 4)",
+        "±0.05 or less in accuracy at every width",
+        (("figure4", {}, 3),),
+        judges.narrow,
+    ),
+    Claim(
+        "norm, progression",
+        "The norm rises in progression when generalization comes (appendix A)",
+        "mean log change > 0 at 95%, 4 runs or more that generalize",
+        (("figure9", dict(d_model=(8,)), 5),),
+        judges.norm_rises,
+    ),
+    Claim(
+        "norm, grokking",
+        "The norm falls in grokking (appendix A)",
+        "mean log change < 0 at 95%, 4 runs or more that generalize",
+        (("figure9", dict(d_model=(64,)), 5),),
+        judges.norm_falls,
+    ),
+)
+"""Takeaways 1–6, then sentences of the paper."""

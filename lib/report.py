@@ -1,0 +1,107 @@
+"""The claims as tables: on the terminal, in the book, in the README."""
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from lib import figures
+from lib.claims import NONE, Verdict, judge_all
+from lib.cost import cores, estimate, format_duration, machine_rate, makespan
+from lib.paper import EXPERIMENTS, SIZES_3, WIDTHS_3
+from lib.shard import ROOT
+from lib.spec import Grid
+from lib.store import Store
+
+README = ROOT / "README.md"
+PICTURE = ROOT / "book" / "assets" / "figure3.svg"
+BEGIN, END = "<!-- claims: written by `python -m lib claims --write` -->", "<!-- claims end -->"
+
+
+def claims_table(verdicts: list[Verdict]) -> str:
+    """All claims in Markdown: what the paper says, what we found, on how many runs."""
+    lines = ["| | The paper says | Our runs | Runs | Verdict |", "|:--|:--|:--|--:|:--|"]
+    for v in verdicts:
+        found = str(v.finding) if v.finding else f"{len(v.missing):,} runs missing"
+        lines.append(f"| {v.claim.name} | {v.claim.says} | {found} | {v.runs:,} | {v.verdict} |")
+    return "\n".join(lines)
+
+
+def progress_table(grids: dict[str, Grid], keys: set[str]) -> str:
+    """Runs stored of each experiment, in Markdown."""
+    lines = ["| Experiment | Runs stored | Complete seeds |", "|:--|--:|--:|"]
+    for grid in grids.values():
+        by_seed = [sum(s.key in keys for s in grid.specs([n])) for n in grid.seed_range]
+        whole = sum(n == len(grid.points()) for n in by_seed)
+        lines.append(
+            f"| {grid.title} | {sum(by_seed):,} of {len(grid):,} | {whole} of {grid.seeds} |"
+        )
+    return "\n".join(lines)
+
+
+def readme_section(store: Store) -> str:
+    """The README's table "what reproduces so far", from the stored runs."""
+    verdicts = [v for v in judge_all(store) if v.claim.name.startswith("takeaway")]
+    progress = progress_table(EXPERIMENTS, store.keys())
+    return f"{BEGIN}\n{claims_table(verdicts)}\n\n{progress}\n{END}"
+
+
+def write_picture(store: Store, path: Path = PICTURE) -> None:
+    """The README's and the landing page's picture: figure 3 from the stored runs, as SVG."""
+    grid = EXPERIMENTS["figure3"]
+    keys = {spec.key for spec in grid}
+    runs = store.runs()
+    figures.use_style()
+    figure = figures.accuracy_grid(runs[runs["key"].isin(keys)], WIDTHS_3, SIZES_3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def with_section(text: str, section: str) -> str:
+    """The README's text with its claims section replaced.
+
+    Raises:
+        click.ClickException: if the text has no such section.
+    """
+    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+    if not pattern.search(text):
+        raise click.ClickException("README.md has no claims section")
+    return pattern.sub(lambda _: section, text)
+
+
+@click.command()
+@click.option("--write", is_flag=True, help="Bring the README's table and picture up to date.")
+@click.option("--cost/--no-cost", default=True, help="Say what the missing runs cost here.")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of finished runs.")
+def claims_command(write: bool, cost: bool, results: Path | None) -> None:
+    """Judge the paper's takeaways and sentences from the stored runs."""
+    store = Store(results)
+    verdicts = judge_all(store)
+    lacking = {spec for v in verdicts for spec in v.missing}
+    rate = None
+    if cost and lacking:
+        widths = {spec.d_model for spec in lacking}
+        rate = machine_rate(
+            widths, store.cache, jobs=cores(), say=lambda s: click.echo(s, err=True)
+        )
+    for v in verdicts:
+        click.echo(f"{v.claim.name}: {v.verdict}")
+        click.echo(f"    the paper   {v.claim.says}")
+        click.echo(f"    criterion   {v.claim.criterion}")
+        if v.finding:
+            click.echo(f"    our runs    {v.finding} ({v.runs:,} runs)")
+        if v.missing:
+            line = f"    missing     {len(v.missing):,} runs ({v.runs:,} stored)"
+            if rate:
+                time = makespan(estimate(v.missing, rate, store.runs()), cores())
+                line += f", about {format_duration(time)} on {cores()} cores"
+            click.echo(line)
+        elif v.verdict == NONE:
+            click.echo("    missing     too few of these runs generalize by epoch T")
+    if write:
+        README.write_text(with_section(README.read_text(), readme_section(store)))
+        write_picture(store)
+        click.echo(f"wrote {README.name} and {PICTURE.relative_to(ROOT)}")
+    if store.broken:
+        sys.exit(2)

@@ -1,0 +1,89 @@
+"""Cells and sentences of a chapter as words: what a Markdown table says of the runs."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from lib.cost import format_duration
+
+ENOUGH = 3
+"""Seeds that a cell needs before a chapter says that it agrees with a sentence or does not."""
+
+
+def holds(
+    cells: pd.DataFrame, keys: Iterable[tuple[int, int]], test: Callable[[float], bool]
+) -> bool | None:
+    """Whether the mean of every named cell passes a test; None where a cell has too few seeds.
+
+    Args:
+        cells: from `lib.analysis.cell_means`.
+        keys: (d_model, train_size) of the cells.
+        test: of a mean.
+    """
+    keys = list(keys)
+    if not keys or not enough(cells, keys):
+        return None
+    return all(bool(test(cells.loc[key, "mean"])) for key in keys)
+
+
+def enough(cells: pd.DataFrame, keys: Iterable[tuple[int, int]]) -> bool:
+    """Whether every named cell has the seeds that a statement needs (`ENOUGH`)."""
+    return all(key in cells.index and cells.loc[key, "seeds"] >= ENOUGH for key in keys)
+
+
+def say(cells: pd.DataFrame, keys: Sequence[tuple[int, int]]) -> str:
+    """The means of some cells in words, with their seeds; of many cells, their range."""
+    there = [key for key in keys if key in cells.index]
+    if not there:
+        return "no run"
+    count = span(cells.loc[there, "seeds"], "{:.0f}")
+    seeds = f"{count} seed{'s' * (count != '1')}"
+    if len(keys) > 4:
+        lowest, highest = cells.loc[there, "mean"].min(), cells.loc[there, "mean"].max()
+        some = "" if len(there) == len(keys) else f" of {len(keys)}"
+        return f"from {lowest:.2f} to {highest:.2f} in {len(there)}{some} cells, {seeds} each"
+    shown = [f"({d}, {size:,}): {cells.loc[(d, size), 'mean']:.2f}" for d, size in there]
+    return ", ".join(shown) + f"; {seeds}" + (" each" if len(there) > 1 else "")
+
+
+def span(values: Iterable[float], form: str = "{:.2f}") -> str:
+    """Finite values as "low–high", or the one value that they are; "–" where there are none."""
+    values = [value for value in values if np.isfinite(value)]
+    if not values:
+        return "–"
+    low, high = form.format(min(values)), form.format(max(values))
+    return low if low == high else f"{low}–{high}"
+
+
+def number(value: float, form: str = "{:.2f}") -> str:
+    """A number, or "–" where it is missing."""
+    return "–" if value is None or pd.isna(value) else form.format(value)
+
+
+def bracket(low: float, high: float, form: str = "{:.2f}") -> str:
+    """An interval as " [low, high]", or nothing where it is missing."""
+    if pd.isna(low) or pd.isna(high):
+        return ""
+    return f" [{form.format(low)}, {form.format(high)}]"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence], words: int = 1) -> str:
+    """A Markdown table: the first `words` columns to the left, the rest to the right."""
+    rows = [[str(value) for value in row] for row in rows]
+    if not rows:
+        return "*No run is stored for this table.*"
+    rules = [":--" if i < words else "--:" for i in range(len(header))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (header, rules, *rows))
+
+
+def cost(*frames: pd.DataFrame) -> str:
+    """What the stored runs of some frames took to train, in words."""
+    runs = pd.concat(frames).drop_duplicates("key") if frames else pd.DataFrame()
+    if runs.empty:
+        return "No run behind this page is stored yet."
+    seconds = float((runs["wall_seconds"] * runs["threads"]).sum())
+    return (
+        f"The {len(runs):,} stored runs behind this page took {format_duration(seconds)} "
+        f"of one core, so about {format_duration(seconds / 2)} on two."
+    )
