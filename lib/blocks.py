@@ -150,7 +150,7 @@ def add_scaled(typingctx, acc, w, i, step, x, j):
 def add_products(typingctx, acc, a, i, step_a, b, j, step_b):
     """`add_products(...)`: acc[4r + c] += a[i + r step_a ...] * b[j + c step_b ...], lane by lane.
 
-    One step of a gradient's sum over samples; `block_sums` adds up the lanes at the end.
+    One step of a gradient's sum over samples; `store_sums` adds up the lanes at the end.
     """
 
     def codegen(context, builder, signature, args):
@@ -164,10 +164,10 @@ def add_products(typingctx, acc, a, i, step_a, b, j, step_b):
 
 @intrinsic
 def scatter_columns(typingctx, source, i, step, target, row, places, j):
-    """Add the transpose of 16 rows to scattered rows of another array.
+    """Add the transpose of `LANES` rows to scattered rows of another array.
 
     `scatter_columns(source, i, step, target, row, places, j)`: for each lane n,
-    target[row + places[j + n] + r] += source[i + r step + n], for r = 0 … 15.  Lanes come
+    target[row + places[j + n] + r] += source[i + r step + n], for r below `LANES`.  Lanes come
     one after the other, so equal places add up.
     """
 
@@ -193,7 +193,7 @@ def scatter_columns(typingctx, source, i, step, target, row, places, j):
 
 
 def _transpose(builder, rows):
-    """16 vectors as the rows of a square -> its columns, by exchanging ever smaller quarters."""
+    """Vectors as the rows of a square -> its columns, by exchanging ever smaller quarters."""
     rows, width = list(rows), LANES // 2
     while width:
         keep = [j if not j & width else j - width + LANES for j in range(LANES)]
@@ -208,14 +208,18 @@ def _transpose(builder, rows):
 
 
 @intrinsic
-def block_sums(typingctx, acc):
-    """`block_sums(acc)`: one vector whose lane n is the sum over the lanes of acc[n]."""
+def store_sums(typingctx, array, i, acc):
+    """`store_sums(array, i, acc)`: array[i + n] = the sum over the lanes of acc[n]."""
 
     def codegen(context, builder, signature, args):
-        values, width = cgutils.unpack_tuple(builder, args[0], 16), LANES // 2
+        (i,) = _indices(context, builder, signature, args, (1,))
+        values, width = cgutils.unpack_tuple(builder, args[2], 16), LANES // 2
         while width:
             values = [_fold(builder, x, y, width) for x, y in zip(values[::2], values[1::2])]
             width //= 2
-        return values[0]
+        for number, value in enumerate(values):
+            at = builder.add(i, ir.Constant(i.type, number * LANES))
+            builder.store(value, _at(builder, signature.args[0], context, args[0], at), align=4)
+        return context.get_dummy_value()
 
-    return vector(acc), codegen
+    return types.void(array, i, acc), codegen

@@ -4,6 +4,7 @@ A mistake of the user is one line on stderr, "error: …", and exit code 2; a ru
 that fails is exit code 1; Ctrl-C is 130.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -15,7 +16,8 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from lib.cost import cores, estimate, format_duration, machine_rate, makespan, parse_duration
+from lib import options
+from lib.cost import cores, estimate, format_duration, machine_rate, makespan
 from lib.paper import BASE, EXPERIMENTS
 from lib.spec import RunSpec, SpecError
 from lib.store import Store, StoreError
@@ -173,31 +175,6 @@ def _show(spec, curve, status):
     click.echo(f"{'zone':<22} {zone(curve, spec)} (by epoch {int(last['epoch']):,})")
 
 
-def _seeds(context, option, text):
-    """A click callback: "0:3", "5" or "0,2,7" as a list of seeds."""
-    if text is None:
-        return None
-    try:
-        if ":" in text:
-            first, last = map(int, text.split(":"))
-            seeds = range(first, last)
-        else:
-            seeds = [int(part) for part in text.split(",")]
-    except ValueError:
-        seeds = []
-    if not 1 <= len(seeds) <= 10_000:
-        raise click.BadParameter(f"{text!r} names no seeds; say 0:3, 5 or 0,2,7")
-    return list(seeds)
-
-
-def _budget(context, option, text):
-    """A click callback: a duration in seconds."""
-    try:
-        return None if text is None else parse_duration(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 def _experiments(context, argument, names):
     for name in names:
         if name not in EXPERIMENTS:
@@ -207,24 +184,31 @@ def _experiments(context, argument, names):
 
 @main.command()
 @click.argument("names", nargs=-1, required=True, callback=_experiments, metavar="NAME…")
-@click.option("--seeds", callback=_seeds, help="Such as 0:3, 5 or 0,2,7.  [default: the paper's]")
-@click.option("--budget", callback=_budget, help="Start no run that ends later: 90s, 45m, 2h.")
+@click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.  [default: the paper's]")
+@click.option("--budget", callback=options.duration, help="Start no run that ends later: 45m, 2h.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")
+@click.option("--dask", callback=options.address, help="Train on a Dask cluster: tcp://host:port.")
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
 @click.option("--nice/--no-nice", default=True, help="Let other programs go first.  [default: on]")
 @_RESULTS
-def sweep(names, seeds, budget, jobs, dry_run, nice, results):
-    """Train what is missing of named experiments.  Can be interrupted and resumed at will."""
+def sweep(names, seeds, budget, jobs, dask, dry_run, nice, results):
+    """Train what is missing of named experiments.  Can be interrupted and resumed at will.
+
+    What claims still need comes first, then the cells with the fewest seeds.
+    """
+    if dask and jobs:
+        raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
     store, jobs = Store(results), jobs or cores()
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(specs):,} runs are missing")
     if todo:
-        rate = _rate(todo, store, jobs)
-        expected = makespan(estimate(todo, rate, store.runs()), jobs)
-        click.echo(f"expected time for all of them, {jobs} at once: {format_duration(expected)}")
+        with _machine(dask, todo, store, jobs) as (rate, jobs, where):
+            time = format_duration(makespan(estimate(todo, rate, store.runs()), jobs))
+            click.echo(f"expected time for all of them, {jobs} at once: {time}")
+            how = dict(first=_needed(todo), budget_s=budget, nice=nice, rate=rate, **where)
+            report = None if dry_run else train_missing(specs, store, **how)
     if todo and not dry_run:
-        report = train_missing(todo, store, jobs=jobs, budget_s=budget, nice=nice, rate=rate)
         click.echo(
             f"{report.done:,} runs trained and stored in {format_duration(report.seconds)} "
             f"(predicted {format_duration(report.predicted)}), {report.left:,} still missing"
@@ -236,6 +220,27 @@ def sweep(names, seeds, budget, jobs, dry_run, nice, results):
         if report.interrupted:
             _fail("interrupted; the same command goes on where this one ended", 130)
     _close(store)
+
+
+@contextlib.contextmanager
+def _machine(dask, todo, store, jobs):
+    """Where to train: its speed, its runs at once, and what `lib.sweep.sweep` is told of it."""
+    if not dask:
+        yield _rate(todo, store, jobs), jobs, dict(jobs=jobs)
+        return
+    from lib import cluster
+
+    with cluster.connect(dask) as client:
+        click.echo("measuring the cluster's speed", err=True)
+        rate = cluster.machine_rate(client, {spec.d_model for spec in todo})
+        yield rate, cluster.threads(client), dict(crew=lambda: cluster.Crew(client, store))
+
+
+def _needed(todo):
+    """Those runs that claims still lack."""
+    from lib.claims import CLAIMS  # the sweep itself knows nothing of them
+
+    return set(todo) & {spec for claim in CLAIMS for spec in claim.specs()}
 
 
 def _rate(specs, store, jobs):

@@ -12,7 +12,8 @@ import multiprocessing
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -26,7 +27,8 @@ from lib.worker import on_their_own
 Rate = Callable[[int], float]
 """d_model -> operations a second on one core while all cores train."""
 
-_WIDEST = 128  # wider models run at the machine's limit; this is close to it and quick to time
+WIDEST = 128
+"""Wider models run at the machine's limit; this is close to it and quick to time."""
 
 
 def cores() -> int:
@@ -85,6 +87,31 @@ def makespan(seconds: Iterable[float], jobs: int) -> float:
     return max(free)
 
 
+def in_order(
+    costs: dict[RunSpec, float],
+    specs: Iterable[RunSpec] = (),
+    first: Collection[RunSpec] = (),
+) -> list[RunSpec]:
+    """The runs of `costs` in the order in which to train them, what matters most first.
+
+    First the runs in `first`; then those of the cells (a cell is a spec without its seed)
+    that have the fewest seeds; the longest first among these, so that all cores end together.
+
+    Args:
+        costs: seconds for each run that is missing.
+        specs: the whole experiment, stored runs included.
+        first: runs that matter more than the others.
+    """
+    names = [f.name for f in fields(RunSpec) if f.name != "seed"]
+    seeds, rank, first = defaultdict(int), {}, set(first)
+    todo = sorted(costs, key=lambda spec: (spec not in first, spec.seed))
+    for spec in [*(set(specs) - costs.keys()), *todo]:
+        cell = tuple(getattr(spec, name) for name in names)
+        rank[spec] = seeds[cell]
+        seeds[cell] += 1
+    return sorted(todo, key=lambda spec: (spec not in first, rank[spec], -costs[spec]))
+
+
 def machine_rate(
     widths: Iterable[int],
     cache: Path,
@@ -106,19 +133,19 @@ def machine_rate(
     path, name = cache / "speed.json", f"{cpu_model()}, {jobs} at once, {_trainer_code(train)}"
     known = _load(path)
     rates = {int(width): rate for width, rate in known.get(name, {}).items()}
-    if missing := sorted({min(width, _WIDEST) for width in widths} - rates.keys()):
+    if missing := sorted({min(width, WIDEST) for width in widths} - rates.keys()):
         say(f"measuring this machine's speed (d_model {', '.join(map(str, missing))}; kept)")
         with on_their_own():
             pool = multiprocessing.get_context("spawn").Pool(jobs)
         with pool:
             work = [(missing, train)] * jobs
-            measured = np.array(pool.starmap(_measure, work, chunksize=1)).mean(axis=0)
+            measured = np.array(pool.starmap(measure, work, chunksize=1)).mean(axis=0)
         rates |= dict(zip(missing, measured.tolist(), strict=True))
         publish(path, json.dumps(known | {name: rates}, indent=1).encode())
-    return lambda width: rates[min(width, _WIDEST)]
+    return lambda width: rates[min(width, WIDEST)]
 
 
-def _measure(widths: list[int], train: Callable | None) -> list[float]:
+def measure(widths: list[int], train: Callable | None) -> list[float]:
     """Operations a second for each width: the slope between a short and a longer run."""
     if train is None:
         from lib.train import train

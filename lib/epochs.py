@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 
 from lib import simd
-from lib.kernel import _chunk, _column, _element, _forward, _linear, _outer
+from lib.kernel import chunk_gradient, column_at, element_at, forward, linear, outer
 from lib.layout import TILE
 from lib.simd import JIT, LANES
 
@@ -21,8 +21,8 @@ def _prepare(sz, P, table, x_eq, q, u):
     each head, as blocks, so that scores are u E.
     """
     d = sz.d_p // 4
-    eq = sz.E + _column(sz, sz.d_p, sz.equals)
-    last = sz.E + _column(sz, sz.d_p, sz.n_tokens + sz.length - 1)
+    eq = sz.E + column_at(sz, sz.d_p, sz.equals)
+    last = sz.E + column_at(sz, sz.d_p, sz.n_tokens + sz.length - 1)
     for k in range(sz.d_p):
         x_eq[k] = P[eq + k * TILE] + P[last + k * TILE]
     d_head = sz.d // sz.n_heads
@@ -31,15 +31,15 @@ def _prepare(sz, P, table, x_eq, q, u):
     for j in range(sz.d):
         total = np.float32(0)
         for k in range(sz.d):
-            total += P[_element(sz.W_Q, d, j, k)] * x_eq[k]
+            total += P[element_at(sz.W_Q, d, j, k)] * x_eq[k]
         q[j] = total
         for k in range(sz.d):
-            u[_element(0, d, j // d_head, k)] += P[_element(sz.W_K, d, j, k)] * q[j] * scale
+            u[element_at(0, d, j // d_head, k)] += P[element_at(sz.W_K, d, j, k)] * q[j] * scale
     for panel in range(sz.panels):
         e, t = sz.E + panel * sz.d_p * TILE, panel * sz.rows * TILE
-        _linear(P, sz.W_V, d, False, d, d, P, e, table, t, P, 0, P, 0, 0, 0)
+        linear(P, sz.W_V, d, False, d, d, P, e, table, t, P, 0, P, 0, 0, 0)
         t += sz.d_p * TILE
-        _linear(u, 0, d, False, sz.heads_p // 4, d, P, e, table, t, P, 0, P, 0, 0, 0)
+        linear(u, 0, d, False, sz.heads_p // 4, d, P, e, table, t, P, 0, P, 0, 0, 0)
 
 
 @njit(**JIT)
@@ -50,31 +50,31 @@ def _finish(sz, P, T, x_eq, q, u, du, dq, C, G):
     """
     for column in range(sz.panels * TILE):
         for row in range(sz.rows):
-            T[_column(sz, sz.rows, column) + row * TILE] = C[column * sz.rows_p + row]
+            T[column_at(sz, sz.rows, column) + row * TILE] = C[column * sz.rows_p + row]
     d = sz.d_p // 4
     d_head = sz.d // sz.n_heads
     scale = np.float32(1 / math.sqrt(d_head))
     G[sz.W_O :] = C[sz.tail :]
     for panel in range(sz.panels):
         e, t = sz.E + panel * sz.d_p * TILE, panel * sz.rows * TILE
-        _linear(P, sz.W_V, d, True, d, d, T, t, G, e, P, 0, G, e, 0, 0)
+        linear(P, sz.W_V, d, True, d, d, T, t, G, e, P, 0, G, e, 0, 0)
         t += sz.d_p * TILE
-        _linear(u, 0, d, True, d, sz.heads_p // 4, T, t, G, e, P, 0, G, e, 3, 0)
+        linear(u, 0, d, True, d, sz.heads_p // 4, T, t, G, e, P, 0, G, e, 3, 0)
     e_stride, t_stride = sz.d_p * TILE, sz.rows * TILE
-    _outer(T, 0, t_stride, P, sz.E, e_stride, sz.panels, d, d, G, sz.W_V)
-    _outer(T, sz.d_p * TILE, t_stride, P, sz.E, e_stride, sz.panels, sz.heads_p // 4, d, du, 0)
+    outer(T, 0, t_stride, P, sz.E, e_stride, sz.panels, d, d, G, sz.W_V)
+    outer(T, sz.d_p * TILE, t_stride, P, sz.E, e_stride, sz.panels, sz.heads_p // 4, d, du, 0)
     for j in range(sz.d):
         h, total = j // d_head, np.float32(0)
         for k in range(sz.d):
-            grown = du[_element(0, d, h, k)] * scale
-            total += P[_element(sz.W_K, d, j, k)] * grown
-            G[_element(sz.W_K, d, j, k)] = q[j] * grown
+            grown = du[element_at(0, d, h, k)] * scale
+            total += P[element_at(sz.W_K, d, j, k)] * grown
+            G[element_at(sz.W_K, d, j, k)] = q[j] * grown
         dq[j] = total
-    eq = sz.E + _column(sz, sz.d_p, sz.equals)
-    last = sz.E + _column(sz, sz.d_p, sz.n_tokens + sz.length - 1)
+    eq = sz.E + column_at(sz, sz.d_p, sz.equals)
+    last = sz.E + column_at(sz, sz.d_p, sz.n_tokens + sz.length - 1)
     for j in range(sz.d):
         for k in range(sz.d):
-            at = _element(sz.W_Q, d, j, k)
+            at = element_at(sz.W_Q, d, j, k)
             G[at] = dq[j] * x_eq[k]
             C[sz.x_eq + k] += P[at] * dq[j]
     for k in range(sz.d):
@@ -115,7 +115,7 @@ def _chunk_start(sz, n_tiles, n_chunks, chunk):
 def _one_chunk(sz, chunk, n_tiles, n_chunks, P, table, x_eq, data, S, sums, z, C):
     start = _chunk_start(sz, n_tiles, n_chunks, chunk)
     count = _chunk_start(sz, n_tiles, n_chunks, chunk + 1) - start
-    _chunk(sz, P, table, x_eq, data, start * TILE, count, S, sums, z, C)
+    chunk_gradient(sz, P, table, x_eq, data, start * TILE, count, S, sums, z, C)
 
 
 @njit(**JIT)
@@ -206,7 +206,7 @@ def evaluate_serial(sz, P, work, data, scratch, loss, right):
     mode = simd.flush_denormals()
     _prepare(sz, P, work[0], work[1], work[2], work[3])
     for tile in range(data[3].shape[0] // TILE):
-        _forward(sz, P, work[0], work[1], data[0], tile * TILE, scratch[0][0], 0)
+        forward(sz, P, work[0], work[1], data[0], tile * TILE, scratch[0][0], 0)
         _measure(sz, data[3], tile * TILE, scratch[0][0], 0, loss, right)
     simd.restore_denormals(mode)
 
@@ -221,7 +221,7 @@ def evaluate_parallel(sz, P, work, data, scratch, loss, right):
     for thread in prange(n_threads):
         inner = simd.flush_denormals()
         for tile in range(thread, n_tiles, n_threads):
-            _forward(sz, P, work[0], work[1], data[0], tile * TILE, S[thread], 0)
+            forward(sz, P, work[0], work[1], data[0], tile * TILE, S[thread], 0)
             _measure(sz, data[3], tile * TILE, S[thread], 0, loss, right)
         simd.restore_denormals(inner)
     simd.restore_denormals(mode)

@@ -137,14 +137,14 @@ def accuracy_grid(
 # ---- by width (figures 4, 6 and 7) -----------------------------------------------------
 
 
-def _width_axis(ax, d_models: Sequence[int]) -> None:
-    """Widths on a logarithmic axis; labels only where there is room."""
+def _width_axis(ax, d_models: Sequence[int], room: float = 1.1) -> None:
+    """Widths on a logarithmic axis; a label only where it is `room` times the one before."""
     widths = sorted(d_models) or [4, 100]
     # Factors of 0.93 and 1.08 leave room for markers at the ends.
     ax.set(xscale="log", xlabel="d_model", xlim=(widths[0] * 0.93, widths[-1] * 1.08))
     shown, last = [], 0.0
     for width in widths:
-        if width >= last * 1.09:
+        if width >= last * room:
             shown, last = [*shown, width], width
     ax.set_xticks(shown, [str(width) for width in shown], fontsize=8)
     ax.set_xticks([], minor=True)
@@ -184,7 +184,7 @@ def accuracy_by_width(
         for label, (runs, cells, value, colour, dash) in curves.items():
             _by_width(ax, runs, cells, value, colour, label, dash)
             there |= set(runs["d_model"])
-        _width_axis(ax, d_models)
+        _width_axis(ax, d_models, room=1.22 if across > 1 else 1.1)
         ax.set(title=title, ylim=(-0.04, 1.04))
         for width in set(d_models) - there:
             ax.axvspan(width * 0.97, width * 1.03, fc="white", ec=MISSING, hatch="////", lw=0)
@@ -270,6 +270,8 @@ def seed_curves(
                     ax.plot(own["epoch"], own[value], "o", mfc="white", ms=5, color=style["color"])
     for ax in axes[-1]:
         ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+        ax.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
     _legend(figure, axes, ncols=6)
     return figure
 

@@ -28,7 +28,11 @@ class Finding:
     def __str__(self) -> str:
         if not (np.isfinite(self.low) and np.isfinite(self.high)):
             return self.text
-        return f"{self.text} [{self.low:.3g}, {self.high:.3g}]"
+        return f"{self.text} [{_number(self.low)}, {_number(self.high)}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _mean(values) -> tuple[float, float, float]:

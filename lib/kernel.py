@@ -8,17 +8,17 @@ approximated).  Only the last position is read and its query is one vector for a
 * a sample costs a small softmax per head, a weighted sum of value rows, W_O, the MLP and
   the unembedding: about 6 (9 d² + P d) flops per epoch, forward and backward.
 
-How the work is laid out (`lib.simd` has the register blocks):
+How the work is laid out (`lib.blocks` has the register blocks):
 
-* activations are *feature-major tiles* of 64 samples: row f of a tile holds feature f of its
-  samples.  Vectors run over samples, so no width is padded and no sum crosses lanes,
+* activations are *feature-major tiles* of four vectors of samples (64 with AVX-512): row f
+  of a tile holds feature f of its samples.  Vectors run over samples, so no width is padded
+  and no sum crosses lanes,
 * a weight matrix with rows = outputs is stored as 4 × 4 blocks, which the forward product,
   the backward product and the gradient all read and write in order,
 * samples are split into chunks that fit the second-level cache.  The split depends on the
   sizes alone and the chunks' gradients are added in order: the bits do not depend on the
   number of threads.
 """
-
 
 from numba import njit
 
@@ -30,9 +30,7 @@ from lib.simd import JIT, LANES
 
 
 @njit(**JIT)
-def _linear(
-    W, w, n_in, transposed, blocks_out, blocks_in, X, x, Y, y, bias, b, R, r, start, finish
-):
+def linear(W, w, n_in, transposed, blocks_out, blocks_in, X, x, Y, y, bias, b, R, r, start, finish):
     """Y = W X (or Wᵀ X) for one tile; the arguments after an array are places in it.
 
     `n_in`: blocks in a block row of W as stored.  `start`: 0 from zero, 1 from the bias,
@@ -69,7 +67,7 @@ def _linear(
 
 
 @njit(**JIT)
-def _outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g):
+def outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g):
     """G = the sum over samples of A Bᵀ, as 4 × 4 blocks; tiles are `stride` floats apart."""
     for i in range(blocks_a):
         for j in range(blocks_b):
@@ -80,7 +78,7 @@ def _outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g):
                     acc = blocks.add_products(acc, A, left + v, TILE, B, right + v, TILE)
                 left += a_stride
                 right += b_stride
-            simd.store(G, g, blocks.block_sums(acc))
+            blocks.store_sums(G, g, acc)
             g += 16
 
 
@@ -97,13 +95,13 @@ def _row_sums(S, s, stride, n_tiles, n_rows, G, g):
 
 
 @njit(**JIT)
-def _element(w, n_in, j, k):
+def element_at(w, n_in, j, k):
     """Where row j, column k of a matrix stored as 4 × 4 blocks lies."""
     return w + ((j >> 2) * n_in + (k >> 2)) * 16 + (j & 3) * 4 + (k & 3)
 
 
 @njit(**JIT)
-def _column(sz, n_rows, token):
+def column_at(sz, n_rows, token):
     """Where a vocabulary column starts in panels of `n_rows` rows; its rows are TILE apart."""
     return (token // TILE) * n_rows * TILE + token % TILE
 
@@ -118,7 +116,7 @@ def _attend(sz, table, tokens, first, S, s):
     tokens: (length - 1, samples) int32, each the place of the token's column in `table`.
     """
     n_var = sz.length - 1
-    eq = _column(sz, sz.rows, sz.equals)
+    eq = column_at(sz, sz.rows, sz.equals)
     n_samples = tokens.shape[0] // n_var
     d_head = sz.d // sz.n_heads
     for v in range(0, TILE, LANES):
@@ -126,11 +124,11 @@ def _attend(sz, table, tokens, first, S, s):
             row = (sz.d_p + h) * TILE
             a = s + sz.A + h * TILE + v
             step = sz.heads_p * TILE
-            place = _column(sz, sz.rows, sz.n_tokens + n_var)
+            place = column_at(sz, sz.rows, sz.n_tokens + n_var)
             best = simd.broadcast(table[eq + row] + table[place + row])
             simd.store(S, a + n_var * step, best)
             for p in range(n_var):
-                place = _column(sz, sz.rows, sz.n_tokens + p)
+                place = column_at(sz, sz.rows, sz.n_tokens + p)
                 score = simd.gather(table, row, tokens, p * n_samples + first + v)
                 score = simd.add(score, simd.broadcast(table[place + row]))
                 simd.store(S, a + p * step, score)
@@ -143,12 +141,12 @@ def _attend(sz, table, tokens, first, S, s):
             norm = simd.div(simd.broadcast(1.0), norm)
             for p in range(sz.length):
                 simd.store(S, a + p * step, simd.mul(simd.load(S, a + p * step), norm))
-            place = _column(sz, sz.rows, sz.n_tokens + n_var)
+            place = column_at(sz, sz.rows, sz.n_tokens + n_var)
             for f in range(h * d_head, (h + 1) * d_head):
                 fixed = simd.broadcast(table[eq + f * TILE] + table[place + f * TILE])
                 out = simd.mul(simd.load(S, a + n_var * step), fixed)
                 for p in range(n_var):
-                    shift = table[_column(sz, sz.rows, sz.n_tokens + p) + f * TILE]
+                    shift = table[column_at(sz, sz.rows, sz.n_tokens + p) + f * TILE]
                     value = simd.gather(table, f * TILE, tokens, p * n_samples + first + v)
                     value = simd.add(value, simd.broadcast(shift))
                     simd.store(S, s + sz.V + (p * sz.d_p + f) * TILE + v, value)
@@ -157,14 +155,14 @@ def _attend(sz, table, tokens, first, S, s):
 
 
 @njit(**JIT)
-def _forward(sz, P, table, x_eq, tokens, first, S, s):
+def forward(sz, P, table, x_eq, tokens, first, S, s):
     """Logits of the tile whose samples start at `first`, with all activations, in S at s."""
     d, m, c = sz.d_p // 4, sz.mlp_p // 4, sz.classes_p // 4
     _attend(sz, table, tokens, first, S, s)
-    _linear(P, sz.W_O, d, False, d, d, S, s + sz.O, S, s + sz.X, x_eq, 0, S, s, 1, 0)
-    _linear(P, sz.W_in, d, False, m, d, S, s + sz.X, S, s + sz.H, P, sz.b_in, S, s, 1, 1)
-    _linear(P, sz.W_out, m, False, d, m, S, s + sz.H, S, s + sz.Y, P, sz.b_out, S, s + sz.X, 2, 0)
-    _linear(P, sz.W_U, d, False, c, d, S, s + sz.Y, S, s + sz.L, P, 0, S, s, 0, 0)
+    linear(P, sz.W_O, d, False, d, d, S, s + sz.O, S, s + sz.X, x_eq, 0, S, s, 1, 0)
+    linear(P, sz.W_in, d, False, m, d, S, s + sz.X, S, s + sz.H, P, sz.b_in, S, s, 1, 1)
+    linear(P, sz.W_out, m, False, d, m, S, s + sz.H, S, s + sz.Y, P, sz.b_out, S, s + sz.X, 2, 0)
+    linear(P, sz.W_U, d, False, c, d, S, s + sz.Y, S, s + sz.L, P, 0, S, s, 0, 0)
 
 
 # ---- backward --------------------------------------------------------------------------
@@ -222,8 +220,8 @@ def _attend_backward(sz, table, slots, first, S, s, T, sums, z):
     """
     n_var = sz.length - 1
     n_samples = slots.shape[0] // n_var
-    eq = _column(sz, sz.rows, sz.equals)
-    last = _column(sz, sz.rows, sz.n_tokens + n_var)
+    eq = column_at(sz, sz.rows, sz.equals)
+    last = column_at(sz, sz.rows, sz.n_tokens + n_var)
     d_head = sz.d // sz.n_heads
     step, z_step = sz.heads_p * TILE, sz.rows_p * TILE
     for h in range(sz.n_heads):
@@ -262,29 +260,29 @@ def _attend_backward(sz, table, slots, first, S, s, T, sums, z):
 
 
 @njit(**JIT)
-def _chunk(sz, P, table, x_eq, data, first, n_tiles, S, sums, z, G):
+def chunk_gradient(sz, P, table, x_eq, data, first, n_tiles, S, sums, z, G):
     """Forward and backward of one chunk; G (n_chunk) gets its gradient."""
     tokens, slots, classes, labels, weights = data
     d, m, c = sz.d_p // 4, sz.mlp_p // 4, sz.classes_p // 4
     stride = sz.stride
     for t in range(n_tiles):
         s, i = t * stride, first + t * TILE
-        _forward(sz, P, table, x_eq, tokens, i, S, s)
+        forward(sz, P, table, x_eq, tokens, i, S, s)
         _loss_gradient(sz, classes, labels, weights, i, S, s)
-        _linear(P, sz.W_U, d, True, d, c, S, s + sz.L, S, s + sz.dX, P, 0, S, s, 0, 0)
+        linear(P, sz.W_U, d, True, d, c, S, s + sz.L, S, s + sz.dX, P, 0, S, s, 0, 0)
     g = sz.tail - sz.W_O
-    _outer(S, sz.L, stride, S, sz.Y, stride, n_tiles, c, d, G, g + sz.W_U)
+    outer(S, sz.L, stride, S, sz.Y, stride, n_tiles, c, d, G, g + sz.W_U)
     _row_sums(S, sz.dX, stride, n_tiles, sz.d_p, G, g + sz.b_out)
-    _outer(S, sz.dX, stride, S, sz.H, stride, n_tiles, d, m, G, g + sz.W_out)
+    outer(S, sz.dX, stride, S, sz.H, stride, n_tiles, d, m, G, g + sz.W_out)
     for t in range(n_tiles):
         s = t * stride
-        _linear(P, sz.W_out, m, True, m, d, S, s + sz.dX, S, s + sz.H, P, 0, S, s + sz.H, 0, 2)
-        _linear(P, sz.W_in, d, True, d, m, S, s + sz.H, S, s + sz.dX, P, 0, S, s + sz.dX, 3, 0)
-        _linear(P, sz.W_O, d, True, d, d, S, s + sz.dX, S, s + sz.Y, P, 0, S, s, 0, 0)
+        linear(P, sz.W_out, m, True, m, d, S, s + sz.dX, S, s + sz.H, P, 0, S, s + sz.H, 0, 2)
+        linear(P, sz.W_in, d, True, d, m, S, s + sz.H, S, s + sz.dX, P, 0, S, s + sz.dX, 3, 0)
+        linear(P, sz.W_O, d, True, d, d, S, s + sz.dX, S, s + sz.Y, P, 0, S, s, 0, 0)
     # (rows of W_in are hidden units: its gradient is dH Xᵀ)
-    _outer(S, sz.H, stride, S, sz.X, stride, n_tiles, m, d, G, g + sz.W_in)
+    outer(S, sz.H, stride, S, sz.X, stride, n_tiles, m, d, G, g + sz.W_in)
     _row_sums(S, sz.H, stride, n_tiles, sz.mlp_p, G, g + sz.b_in)
-    _outer(S, sz.dX, stride, S, sz.O, stride, n_tiles, d, d, G, g + sz.W_O)
+    outer(S, sz.dX, stride, S, sz.O, stride, n_tiles, d, d, G, g + sz.W_O)
     _row_sums(S, sz.dX, stride, n_tiles, sz.d_p, G, sz.x_eq)
     G[: sz.x_eq] = 0
     sums[:] = 0

@@ -10,7 +10,8 @@ import numpy as np
 
 from lib.simd import LANES
 
-TILE = 64  # samples in a tile: four vectors
+TILE = 4 * LANES  # samples in a tile: four vectors
+LINE = 16  # floats in a cache line
 CACHE_FLOATS = 220_000  # aim for a chunk's activations, in floats (0.9 MB)
 
 
@@ -83,9 +84,9 @@ def sizes(
     )
     places, at = {}, 0
     for name, count in (counts | tail).items():
-        places[name], at = at, at + _up(count, LANES)
-    x_eq = panels * TILE * _up(rows, LANES)
-    tail_at = x_eq + _up(d_p, LANES)
+        places[name], at = at, at + _up(count, LINE)
+    x_eq = _up(panels * TILE * _up(rows, LANES), LINE)
+    tail_at = x_eq + _up(d_p, LINE)
     n_chunk = tail_at + at - places["W_O"]
     tile, top = {}, 0
     heights = dict(
@@ -100,7 +101,7 @@ def sizes(
         d_model, n_heads, length, n_tokens, n_classes, equals,
         d_p, heads_p, mlp_p, classes_p, panels, rows, _up(rows, LANES),
         **places, n_flat=at, x_eq=x_eq, tail=tail_at, n_chunk=n_chunk, **tile, stride=stride,
-        tiles_per_chunk=max(4, min(12, CACHE_FLOATS // stride)),
+        tiles_per_chunk=max(256 // TILE, min(768 // TILE, CACHE_FLOATS // stride)),
     )  # fmt: skip
 
 

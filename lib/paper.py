@@ -57,6 +57,12 @@ CALIBRATION_SEED = 1_000
 """The lowest seed of runs that a recipe is chosen on; no figure uses seeds from here on."""
 
 _cells = tuple(dict(d_model=d, train_size=D) for d, D in DYNAMICS.values())
+
+
+def _product(widths, sizes) -> tuple[dict, ...]:
+    return tuple(dict(d_model=d, train_size=D) for d in widths for D in sizes)
+
+
 _stops = BASE.replace(stop_after=STOP_AFTER)
 _long = BASE.replace(epochs=40_000)  # figure 9's text speaks of epochs 30,000 to 40,000
 
@@ -105,6 +111,16 @@ EXPERIMENTS = {
             _stops.replace(task="square"),
             axes=dict(d_model=(32, 48, 64), train_size=tuple(range(2000, 5201, 400))),
             seeds=5,
+        ),
+        Grid(
+            "stop_rule",
+            "Runs that figure 3 stopped early, trained on to epoch T (ours)",
+            BASE,
+            cells=(
+                *_product((32, 40, 44, 48, 56, 64), (3400, 3600, 4000)),
+                *_product((36,), (3400, 3600)),
+            ),
+            seeds=1,
         ),
         Grid(
             "figure9",

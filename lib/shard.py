@@ -135,11 +135,20 @@ def cpu_model() -> str:
 
 def write(folder: Path, table: pa.Table) -> Path:
     """Write a new file.  Returns its path; raises OSError and leaves nothing if it fails."""
+    return put(folder, encode(table))
+
+
+def encode(table: pa.Table) -> bytes:
+    """The content of a file."""
     buffer = io.BytesIO()
     # Statistics would double the size of a file of one run, and nobody searches by them.
     options = dict(compression="zstd", compression_level=9, write_statistics=False)
     pq.write_table(table, buffer, write_page_checksum=True, **options)
-    data = buffer.getvalue()
+    return buffer.getvalue()
+
+
+def put(folder: Path, data: bytes) -> Path:
+    """Write the content of a file under its name.  Returns and raises as `write`."""
     path = folder / _file_name(data)
     publish(path, data)
     return path

@@ -17,13 +17,31 @@ import tempfile
 from pathlib import Path
 
 import numba
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-LANES = 16
-"""Floats in one vector (a 512-bit register; shorter machines use two)."""
+
+
+def _lanes() -> int:
+    """Floats in a register: 16 with AVX-512, 8 on other x86 machines, 4 elsewhere (NEON)."""
+    if "GROKKING_LANES" in os.environ:  # for the tests: any width works on any machine
+        return int(os.environ["GROKKING_LANES"])
+    features = numba.config.CPU_FEATURES
+    if features is not None:
+        wide = "+avx512f" in features
+    else:
+        wide = binding.get_host_cpu_features().get("avx512f", False)
+    return 16 if wide else 8 if _is_x86() else 4
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+
+
+LANES = _lanes()
+"""Floats in one vector."""
 
 # Contraction and reassociation are safe here; `nnan` and `ninf` are left out on purpose:
 # with them LLVM may assume that NaN never happens and a diverged run would go unseen.
@@ -37,7 +55,7 @@ def _cache_directory() -> str:
     Numba's own cache looks at the calling file alone, so an edit of this file would leave
     stale machine code of `kernel.py` in use.
     """
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(f"{numba.__version__} {LANES}".encode())
     for name in ("simd.py", "blocks.py", "layout.py", "kernel.py", "epochs.py"):
         digest.update(Path(__file__).with_name(name).read_bytes())
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -225,10 +243,6 @@ def total(typingctx, a):
         return builder.extract_element(value, ir.Constant(_i32, 0))
 
     return types.float32(a), codegen
-
-
-def _is_x86() -> bool:
-    return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 
 @intrinsic

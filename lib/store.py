@@ -60,6 +60,7 @@ class Store:
         self.cache = Path(cache) if cache else default_cache()
         self.broken: dict[str, str] = {}
         self._known: dict[str, pa.Table] = {}  # file name -> its rows without curves
+        self._told: set[str] = set()  # files whose keys `news` has told
         if self.folder.exists() and not self.folder.is_dir():
             raise StoreError(f"the results folder {self.folder} is not a folder")
 
@@ -195,14 +196,24 @@ class Store:
 
     def keys(self) -> set[str]:
         """The keys of all runs that are stored and not stale."""
+        return self._keys(self._tables().values())
+
+    @staticmethod
+    def _keys(tables: Iterable[pa.Table]) -> set[str]:
         return {
             key
-            for table in self._tables().values()
+            for table in tables
             for key, version in zip(
                 table["key"].to_pylist(), table["numerics_version"].to_pylist(), strict=True
             )
             if version == NUMERICS_VERSION
         }
+
+    def news(self) -> set[str]:
+        """The keys of runs in files that have come since the last call (at first: in all)."""
+        tables = self._tables()
+        new, self._told = tables.keys() - self._told, set(tables)
+        return self._keys(tables[name] for name in new)
 
     @property
     def stale(self) -> int:

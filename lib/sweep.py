@@ -1,8 +1,8 @@
-"""Training what is missing: one run per worker process, each kept as soon as it is finished.
+"""Training what is missing: one run per worker, each kept as soon as it is finished.
 
-Nothing finished is ever lost: a worker writes its run to the store before it says so.
-Killing a sweep at any moment costs the runs in flight and nothing else; starting it again
-goes on with what is missing.
+Nothing finished is ever lost: a run is in the store before anyone says so.  Killing a sweep
+at any moment costs the runs in flight and nothing else; starting it again goes on with what
+is missing.
 """
 
 import contextlib
@@ -11,17 +11,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from lib.cost import Rate, cores, estimate, format_duration, machine_rate, makespan
+from lib.cost import Rate, cores, estimate, format_duration, in_order, machine_rate, makespan
+from lib.locks import Locks
 from lib.spec import RunSpec
-from lib.store import Store
-from lib.worker import Worker
+from lib.store import SHARD, Store
+from lib.worker import Crew
 
 if TYPE_CHECKING:
     from lib.model import Transformer
@@ -66,19 +67,23 @@ def sweep(
     specs: Iterable[RunSpec],
     store: Store,
     *,
+    first: Collection[RunSpec] = (),
     jobs: int | None = None,
     budget_s: float | None = None,
     nice: bool = True,
     rate: Rate | None = None,
     train: Callable | None = None,
     progress: bool | None = None,
+    crew: Callable | None = None,
 ) -> Report:
-    """Train what is missing of some specs, seed by seed and the longest runs of a seed first.
+    """Train what is missing of some specs, what matters most first (`lib.cost.in_order`).
 
     The first Ctrl-C starts no more runs and waits for those in flight; the second drops them
-    (KeyboardInterrupt).  A run that fails does not end the sweep; a full disk does.
+    (KeyboardInterrupt).  A run that fails does not end the sweep; a full disk does.  Several
+    sweeps of one machine may share the work: none trains what another has in flight.
 
     Args:
+        first: runs that matter more than the others.
         jobs: worker processes, by default one a core.  A run that is alone gets as many
             threads instead.
         budget_s: no run is started that is not expected to end within so many seconds.
@@ -87,121 +92,135 @@ def sweep(
         train: the trainer, `lib.train.train` by default.
         progress: a progress bar on stderr; by default where that is a terminal, and a line
             for each finished run where it is not.
+        crew: makes the workers, instead of processes on this machine (`lib.cluster.Crew`).
 
     Raises:
         OSError: if nothing can be written to the store; raised before anything is trained.
     """
     deadline = time.monotonic() + (math.inf if budget_s is None else budget_s)
-    todo, jobs = missing(specs, store), jobs or cores()
+    specs, jobs = list(specs), jobs or cores()
+    todo = missing(specs, store)
     if not todo:
         return Report()
     store.probe()
     widths = {spec.d_model for spec in todo}
-    rate = rate or machine_rate(widths, store.cache, jobs=jobs, train=train, say=_say)
-    threads, jobs = (jobs, 1) if len(todo) == 1 else (1, min(jobs, len(todo)))
-    costs = dict(zip(todo, estimate(todo, rate, store.runs()) / threads, strict=True))
+    rate = rate or machine_rate(widths, store.cache, jobs=jobs, train=train, say=say)
+    alone = len(todo) == 1 and not crew
+    threads, jobs = (jobs, 1) if alone else (1, min(jobs, len(todo)))
+    costs = dict(zip(todo, (estimate(todo, rate, store.runs()) / threads).tolist(), strict=True))
     settings = (store.folder, store.cache, threads, nice, train)
-    return _Sweep(store, costs, jobs, deadline, settings, progress).run()
+    make = crew or (lambda: Crew(jobs, settings))
+    return _Sweep(store, costs, in_order(costs, specs, first), deadline, progress).run(make)
 
 
 class _Sweep:
-    """The state of one sweep, and the loop that hands out runs and takes in messages."""
+    """The state of one sweep, and the loop that hands out runs and takes in what happened."""
 
-    def __init__(self, store, costs, jobs, deadline, settings, progress):
-        self.store, self.costs, self.jobs, self.deadline = store, costs, jobs, deadline
-        self.settings = settings
-        self.queue = sorted(costs, key=lambda spec: (spec.seed, -costs[spec]))
-        self.report, self.workers = Report(), []
+    def __init__(self, store, costs, queue, deadline, progress):
+        self.store, self.costs, self.deadline = store, costs, deadline
+        self.queue = OrderedDict.fromkeys(queue)  # any run can be taken from it at once
+        self.waiting = math.fsum(costs.values())  # seconds of what is in the queue
+        self.report, self.crew, self.locks = Report(), None, Locks(store)
+        self.stored = store.news()
         self.done: list[RunSpec] = []
-        self.elsewhere: list[RunSpec] = []  # stored by someone else meanwhile
-        self.spent = 0.0  # seconds that the workers took for the runs that are done
+        self.elsewhere = 0  # runs stored by someone else meanwhile
+        self.expected = self.spent = 0.0  # seconds that `done` should have taken, and took
         self.fresh: list[str] = []  # files that this sweep wrote: one run each …
         self.merged: list[str] = []  # … and merged
         self.deaths = 0
         self.bar = tqdm(
-            total=float(sum(costs.values())),
+            total=self.waiting,
             bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
             disable=None if progress is None else not progress,
         )
         self.lines = self.bar.disable and progress is None
 
-    def run(self) -> Report:
+    def run(self, make_crew: Callable) -> Report:
         start, report = time.monotonic(), self.report
         try:
             with self.bar, self._gentle_interrupt():
-                self.workers = [Worker(self.settings) for _ in range(self.jobs)]
-                while busy := self._assign():
-                    # A finite wait: a signal alone does not end it.
-                    for worker in wait(busy, timeout=0.2):
-                        self._handle(worker, *worker.receive())
+                self.crew = make_crew()
+                while self._assign():
+                    for spec, kind, value in self.crew.events(timeout=0.2):
+                        self._handle(spec, kind, value)
                     self._draw()
         finally:
-            for worker in self.workers:
-                worker.stop()
+            if self.crew:
+                self.crew.stop()
+            self.locks.close()
         with contextlib.suppress(OSError):  # merging is a convenience: the runs are safe
             self.store.compact(self.merged + self.fresh)
         report.done = len(self.done)
-        report.left = len(self.costs) - report.done - len(self.elsewhere)
-        report.predicted = float(makespan((self.costs[spec] for spec in self.done), self.jobs))
+        report.left = len(self.costs) - report.done - self.elsewhere
+        report.predicted = makespan([self.costs[s] for s in self.done], max(1, self.crew.jobs))
         report.seconds = time.monotonic() - start
         return report
 
-    def _assign(self) -> list[Worker]:
-        """Give every idle worker a run, if there is one for it.  Returns the busy workers."""
-        for worker in self.workers:
-            if worker.spec is None and (spec := self._next()):
-                worker.begin(spec)
-        return [worker for worker in self.workers if worker.spec]
+    def _assign(self) -> bool:
+        """Begin as many runs as there is room for.  False when there is nothing to wait for."""
+        held = False
+        if not (self.report.interrupted or self.report.fatal):
+            for _ in range(self.crew.room()):
+                spec, held = self._next()
+                if spec is None:
+                    break
+                self.crew.begin(spec)
+        return held or bool(self.crew.flying)
 
-    def _next(self) -> RunSpec | None:
-        """The first run of the queue that fits the budget and that no one else has stored."""
-        if self.report.interrupted or self.report.fatal or not self.queue:
-            return None
-        # Another sweep may be at work on the same experiment.
-        stored = self.store.keys()
-        self.elsewhere += [spec for spec in self.queue if spec.key in stored]
-        self.queue = [spec for spec in self.queue if spec.key not in stored]
+    def _next(self) -> tuple[RunSpec | None, bool]:
+        """The first run of the queue that fits the budget and that nobody else has stored.
+
+        The flag says whether other sweeps hold runs of ours, which are waited for.
+        """
         left = (self.deadline - time.monotonic()) / self._correction()
-        spec = next((spec for spec in self.queue if self.costs[spec] <= left), None)
-        if spec:
-            self.queue.remove(spec)
-        return spec
+        found, held, gone = None, False, []
+        for spec in self.queue if left > 0 else ():
+            if self.costs[spec] > left:
+                continue
+            if not self.locks.take(key := spec.key):
+                held = True
+                continue
+            self.stored |= self.store.news()  # free perhaps because the other has finished it
+            gone.append(spec)
+            if key not in self.stored:
+                found = spec
+                break
+            self.elsewhere += 1
+            self.locks.release(key)
+        for spec in gone:
+            del self.queue[spec]
+            self.waiting -= self.costs[spec]
+        return found, held
 
     def _correction(self) -> float:
         """Actual over predicted seconds of the runs so far: estimates learn from them."""
-        predicted = sum(self.costs[spec] for spec in self.done)
-        return self.spent / predicted if predicted else 1.0
+        return self.spent / self.expected if self.expected else 1.0
 
-    def _handle(self, worker: Worker, kind: str, value: object) -> None:
-        if kind == "progress":
-            worker.part = value
-            return
-        spec, worker.spec = worker.spec, None
-        if kind == "done":
-            name, seconds, status, last = value
-            self.done.append(spec)
-            self.spent += seconds
-            self._keep_tidy(name)
-            if self.lines:
-                count = f"[{len(self.done) + len(self.elsewhere)}/{len(self.costs)}]"
-                end = f"{status} at epoch {last['epoch']:,.0f} in {format_duration(seconds)}"
-                values = "training {train_accuracy:.3f}, validation {val_accuracy:.3f}".format(
-                    **last
-                )
-                _say(f"{count} {spec.label()}: {end}, {values}")
-            return
+    def _handle(self, spec: RunSpec, kind: str, value: object) -> None:
         if kind == "fatal":
             self.report.fatal = value
-            return
-        if kind == "died":
-            value = f"its process died with exit code {value}"
-            self.deaths += 1
-            if self.deaths == MAX_DEATHS:
-                self.report.fatal = f"{MAX_DEATHS} workers died, the last at {spec.label()}"
-            worker.stop()
-            self.workers[self.workers.index(worker)] = Worker(self.settings)
-        self.report.failed.append(f"{spec.label()}: {value}")
-        _say(f"failed: {self.report.failed[-1]}")
+        elif kind == "done":
+            self._finished(spec, *value)
+        else:
+            if kind == "died":
+                value = f"its process died with exit code {value}"
+                self.deaths += 1
+                if self.deaths == MAX_DEATHS:
+                    self.report.fatal = f"{MAX_DEATHS} workers died, the last at {spec.label()}"
+            self.report.failed.append(f"{spec.label()}: {value}")
+            say(f"failed: {self.report.failed[-1]}")
+        self.locks.release(spec.key)
+
+    def _finished(self, spec: RunSpec, name: str, seconds: float, status: str, last: dict) -> None:
+        self.done.append(spec)
+        self.spent += seconds
+        self.expected += self.costs[spec]
+        self._keep_tidy(name)
+        if self.lines:
+            count = f"[{len(self.done) + self.elsewhere}/{len(self.costs)}]"
+            end = f"{status} at epoch {last['epoch']:,.0f} in {format_duration(seconds)}"
+            values = "training {train_accuracy:.3f}, validation {val_accuracy:.3f}".format(**last)
+            say(f"{count} {spec.label()}: {end}, {values}")
 
     def _keep_tidy(self, name: str) -> None:
         """Merge this sweep's files now and then; others' are theirs to merge."""
@@ -210,14 +229,22 @@ class _Sweep:
             with contextlib.suppress(OSError):  # the runs are safe as they are
                 self.merged += self.store.compact(self.fresh)
                 self.fresh = []
+                if len(self.merged) >= SHARD / COMPACT_EVERY:
+                    self.merged = self.store.compact(self.merged)
+
+    def _flying(self) -> float:
+        """Seconds that the runs in flight should still take, all together."""
+        flying = self.crew.flying if self.crew else {}
+        return sum(self.costs[spec] * (1 - part) for spec, part in flying.items())
 
     def _draw(self) -> None:
-        left = sum(self.costs[spec] for spec in self.queue)
-        left += sum(self.costs[w.spec] * (1 - w.part) for w in self.workers if w.spec)
+        if self.bar.disable:
+            return
+        left = self.waiting + self._flying()
         self.bar.n = self.bar.total - left
-        ended = len(self.done) + len(self.elsewhere)
+        ended = len(self.done) + self.elsewhere
         self.bar.set_description_str(f"{ended}/{len(self.costs)} runs", refresh=False)
-        time_left = format_duration(left * self._correction() / self.jobs)
+        time_left = format_duration(left * self._correction() / max(1, self.crew.jobs))
         self.bar.set_postfix_str(f"about {time_left} left")
 
     @contextlib.contextmanager
@@ -228,9 +255,9 @@ class _Sweep:
             if self.report.interrupted:
                 raise KeyboardInterrupt
             self.report.interrupted = True
-            flying = [w for w in self.workers if w.spec]
-            seconds = max((self.costs[w.spec] * (1 - w.part) for w in flying), default=0)
-            _say(
+            flying = self.crew.flying if self.crew else {}
+            seconds = max((self.costs[s] * (1 - part) for s, part in flying.items()), default=0)
+            say(
                 f"stopping: {len(flying)} runs in flight will be finished and kept (about "
                 f"{format_duration(seconds * self._correction())}); Ctrl-C again drops them"
             )
@@ -245,7 +272,7 @@ class _Sweep:
             signal.signal(signal.SIGINT, before)
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
     """One line on stderr, above the progress bar."""
     tqdm.write(message, file=sys.stderr)
 

@@ -1,6 +1,6 @@
 """Cells and sentences of a chapter as words: what a Markdown table says of the runs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -65,15 +65,15 @@ def bracket(low: float, high: float, form: str = "{:.2f}") -> str:
     """An interval as " [low, high]", or nothing where it is missing."""
     if pd.isna(low) or pd.isna(high):
         return ""
-    return f" [{form.format(low)}, {form.format(high)}]"
+    return f" [{form.format(low)},\N{NO-BREAK SPACE}{form.format(high)}]"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence], words: int = 1) -> str:
-    """A Markdown table: the first `words` columns to the left, the rest to the right."""
+def table(header: Sequence[str], rows: Iterable[Sequence], left: Collection[int] = (0,)) -> str:
+    """A Markdown table: columns of words, by number, to the left, the others to the right."""
     rows = [[str(value) for value in row] for row in rows]
     if not rows:
         return "*No run is stored for this table.*"
-    rules = [":--" if i < words else "--:" for i in range(len(header))]
+    rules = [":--" if i in left else "--:" for i in range(len(header))]
     return "\n".join("| " + " | ".join(line) + " |" for line in (header, rules, *rows))
 
 

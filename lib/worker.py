@@ -1,4 +1,4 @@
-"""A process that trains one run after another and stores each before it reports it."""
+"""Worker processes: each trains one run after another and stores it before it reports it."""
 
 import contextlib
 import multiprocessing
@@ -10,6 +10,7 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,56 @@ class Worker:
         self._connection.close()
 
 
+class Crew:
+    """Worker processes on this machine.  A crew on a cluster is `lib.cluster.Crew`.
+
+    Attributes:
+        jobs: runs at once.
+    """
+
+    def __init__(self, jobs: int, settings: tuple):
+        self.jobs, self._settings = jobs, settings
+        self._workers: list[Worker] = []
+        for _ in range(jobs):
+            self._workers.append(Worker(settings))
+
+    @property
+    def flying(self) -> dict[RunSpec, float]:
+        """The runs in flight, with the part of its epochs that each has done, 0 to 1."""
+        return {worker.spec: worker.part for worker in self._workers if worker.spec}
+
+    def room(self) -> int:
+        """How many runs may begin now."""
+        return sum(worker.spec is None for worker in self._workers)
+
+    def begin(self, spec: RunSpec) -> None:
+        """Start a run where there is room."""
+        next(worker for worker in self._workers if worker.spec is None).begin(spec)
+
+    def events(self, timeout: float) -> list[tuple[RunSpec, str, Any]]:
+        """What happened: runs with kind and value as of `Worker.receive`, progress left out.
+
+        Returns after `timeout` seconds at the latest: a signal alone does not end a wait.
+        """
+        happened = []
+        for worker in wait([worker for worker in self._workers if worker.spec], timeout):
+            kind, value = worker.receive()
+            if kind == "progress":
+                worker.part = value
+                continue
+            happened.append((worker.spec, kind, value))
+            worker.spec = None
+            if kind == "died":
+                worker.stop()
+                self._workers[self._workers.index(worker)] = Worker(self._settings)
+        return happened
+
+    def stop(self) -> None:
+        """End all processes, at once where they are training."""
+        for worker in self._workers:
+            worker.stop()
+
+
 def _work(
     connection, folder: Path, cache: Path, threads: int, nice: bool, train: Callable | None
 ) -> None:
@@ -127,5 +178,9 @@ def _train(
         return "fatal", f"cannot write to {store.folder}: {error.strerror or error}"
     with contextlib.suppress(OSError):  # weights are a cache: they can be made again
         store.save_weights(run)
-    last = {key: float(run.curve[key][-1]) for key in ("epoch", "train_accuracy", "val_accuracy")}
-    return "done", (name, time.monotonic() - start, run.status, last)
+    return "done", (name, time.monotonic() - start, run.status, final(run))
+
+
+def final(run) -> dict[str, float]:
+    """What is said of a run when it is done."""
+    return {key: float(run.curve[key][-1]) for key in ("epoch", "train_accuracy", "val_accuracy")}

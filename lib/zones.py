@@ -148,6 +148,7 @@ class Map:
         critical, capacity: the curves, None where too few points are there.
         star: (d_model, ordered pairs) of the intersection, None if it lies outside the data.
         star_samples: the same in bootstrap resamples (n, 2); only those that have one.
+        power_samples: the power of D_crit(d) in bootstrap resamples; empty for few seeds.
         resamples: how many resamples were drawn.
     """
 
@@ -157,6 +158,7 @@ class Map:
     capacity: Capacity | None
     star: tuple[float, float] | None
     star_samples: np.ndarray
+    power_samples: np.ndarray
     resamples: int
 
     def zone(self, d_model: float, train_size: float) -> str | None:
@@ -194,18 +196,19 @@ def measure(runs: pd.DataFrame, random: pd.DataFrame, resamples: int = an.RESAMP
     spans = spans[np.isfinite(spans)]
     margin = float(spans.mean() / 2) if len(spans) else 0.0
     critical = fit_critical(widths, used["estimate"].to_numpy(float), margin)
-    found, samples = None, []
-    if capacity is not None and critical is not None:
+    found, fits, samples = None, [], []
+    if critical is not None and used["seeds"].min() >= 3:
+        sizes = [an.critical_samples(cell, resamples) for cell in cells.values()]
+        fits = [fit_critical(widths, row) for row in np.stack(sizes, axis=1)]
+    if critical is not None and capacity is not None:
         found = star(capacity, critical)
-        several = min(used["seeds"].min(), facts["seeds"].min()) >= 3
-        if several:
-            sizes = np.stack([an.critical_samples(c, resamples) for c in cells.values()], axis=1)
-            known = _capacity_samples(random, resamples)
-            pairs = ((fit_capacity(facts["d_model"], k), fit_critical(widths, s))
-                     for k, s in zip(known, sizes))  # fmt: skip
-            samples = [place for k, s in pairs if (place := star(k, s))]
+        if fits and facts["seeds"].min() >= 3:
+            rows = _capacity_samples(random, resamples)
+            known = (fit_capacity(facts["d_model"], row) for row in rows)
+            samples = [place for k, fit in zip(known, fits) if (place := star(k, fit))]
     samples = np.array(samples).reshape(-1, 2)
-    return Map(points, facts, critical, capacity, found, samples, resamples)
+    powers = np.array([fit.power for fit in fits])
+    return Map(points, facts, critical, capacity, found, samples, powers, resamples)
 
 
 def _capacity_samples(random: pd.DataFrame, resamples: int) -> np.ndarray:

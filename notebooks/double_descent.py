@@ -20,8 +20,8 @@
 #
 # The paper's account: a narrow network cannot memorize its training set, so it has to
 # generalize what it can (*progression*). A wider one can memorize everything, and with little
-# data memorising is the cheaper way (*ungrokking*): validation accuracy falls to zero. A wider
-# one still needs less data to generalize, and does so after memorising (*grokking*). With
+# data memorizing is the cheaper way (*ungrokking*): validation accuracy falls to zero. A wider
+# one still needs less data to generalize, and does so after memorizing (*grokking*). With
 # plenty of data the middle stage is missing, and so is the dip.
 
 # %% tags=["remove-cell"]
@@ -120,7 +120,7 @@ Markdown(
     table(
         ["D", "depth", "95% interval", "first peak at d_model", "valley at d_model", "whole seeds"],
         [
-            (f"{size:,}", number(dip.depth), bracket(dip.low, dip.high) or "–",
+            (f"{size:,}", number(dip.depth), bracket(dip.low, dip.high).strip() or "–",
              number(dip.peak, "{:.0f}"), number(dip.valley, "{:.0f}"), dip.seeds)
             for size, dip in dips.items()
         ],

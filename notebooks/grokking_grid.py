@@ -53,6 +53,7 @@ from lib.notebook import check_table, export, gather
 from lib.paper import DYNAMICS, EXPERIMENTS
 from lib.spec import RunSpec
 from lib.train import train
+from lib.widgets import run_explorer
 
 figures.use_style()
 recipe = dict(epochs=epochs, lr=lr, weight_decay=weight_decay)
@@ -185,6 +186,19 @@ figure
 # {glue:text}`grid_stopped` of the {glue:text}`grid_runs` runs ended before epoch T because
 # validation accuracy had stayed at 0.999 or more for 1,000 epochs; their last value counts as
 # final.
+
+# %% tags=["hide-input"]
+checked = gather(EXPERIMENTS["stop_rule"], train_missing).runs
+left = int((checked["val_accuracy"] < 0.99).sum())
+Markdown(
+    f"Is that safe? {len(checked)} of the stopped runs of seed 0 were trained on to epoch "
+    f"{checked['epoch'].max():,}: {left} of them end below 0.99; the lowest ends at "
+    f"{checked['val_accuracy'].min():.4f}."
+    if len(checked)
+    else "Whether that is safe is not known yet: none of these runs was trained on to epoch T."
+)
+
+# %% [markdown]
 #
 # ### Against the paper's sentences
 
@@ -241,6 +255,17 @@ Markdown(check_table(rows))
 # to a boundary a mean over a few seeds jumps by a whole run, so with few seeds a single run
 # can break the order.
 #
+# ## Every run
+#
+# Pick a width, a training size and a seed: the run's own curves, and the name that its curve
+# earns. All runs of figures 2 and 3 that are stored are in this page, with every second
+# evaluation; it needs neither a kernel nor a network. A run that is not stored says so.
+
+# %% tags=["hide-input"]
+fallback = figures.dynamics({title: curves[curves["seed"] == 0] for title, curves in panels.items()})
+run_explorer(grid, four, fallback=fallback)
+
+# %% [markdown]
 # ## One width after the other
 #
 # Move the slider, or use the arrow keys on it: the training curves with 3,000 points, width

@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # Memorisation capacity
+# # Memorization capacity
 #
 # Section 2.3 of {cite:t}`huang2024unified`, figure 4.
 #
@@ -80,7 +80,7 @@ Markdown(
     + found.provenance(paper_seeds=EXPERIMENTS["figure4"].seeds)
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Memorisation capacity against d_model on a logarithmic axis: mean with a band and a dot for each run; unordered pairs on the left axis, ordered pairs on the right."}, "figure": {"caption": "Figure 4 from our runs: pairs with random labels that a network has memorized by epoch T. Line: mean over seeds; band: Student's 95% interval; dots: single runs; hatched: no run stored. Data: [by width](data/figure4.csv), [by run](data/figure4_runs.csv).", "name": "fig-capacity"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Memorization capacity against d_model on a logarithmic axis: mean with a band and a dot for each run; unordered pairs on the left axis, ordered pairs on the right."}, "figure": {"caption": "Figure 4 from our runs: pairs with random labels that a network has memorized by epoch T. Line: mean over seeds; band: Student's 95% interval; dots: single runs; hatched: no run stored. Data: [by width](data/figure4.csv), [by run](data/figure4_runs.csv).", "name": "fig-capacity"}}
 figure = figures.capacity_by_width(points, runs, d_models, (unordered, ordered))
 plt.close(figure)
 figure
@@ -105,7 +105,7 @@ Markdown(
          "facts per 1,000 parameters"],
         [
             (f"{row.d_model:.0f}", f"{row.accuracy:.3f}", f"{row.estimate:,.0f}",
-             bracket(row.low, row.high, "{:,.0f}") or "–", f"{row.estimate_ordered:,.0f}", row.seeds,
+             bracket(row.low, row.high, "{:,.0f}").strip() or "–", f"{row.estimate_ordered:,.0f}", row.seeds,
              ("≥ " if row.accuracy >= 0.99 else "") + f"{row.estimate / parameters(row.d_model):.0f}")
             for row in shown.itertuples()
         ],

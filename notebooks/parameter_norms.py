@@ -84,7 +84,7 @@ for name, (d, size) in cells.items():
                          after=after, val=last["val_accuracy"], norm=last["param_norm"]))  # fmt: skip
 Markdown(found.provenance())
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels: validation accuracy above and parameter norm below, against epoch; progression on the left, grokking on the right; one colour and dash for each seed, rings where generalisation begins and where it is done."}, "figure": {"caption": "Figure 9 from our runs: validation accuracy and the norm of all parameters. Rings: the last evaluation before a run generalizes (validation accuracy below 0.1) and the first at nine tenths of its final value. [Data](data/figure9.csv).", "name": "fig-norms"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels: validation accuracy above and parameter norm below, against epoch; progression on the left, grokking on the right; one colour and dash for each seed, rings where generalization begins and where it is done."}, "figure": {"caption": "Figure 9 from our runs: validation accuracy and the norm of all parameters. Rings: the last evaluation before a run generalizes (validation accuracy below 0.1) and the first at nine tenths of its final value. [Data](data/figure9.csv).", "name": "fig-norms"}}
 figure = figures.seed_curves(
     panels,
     {"val_accuracy": "validation accuracy", "param_norm": "parameter norm"},
@@ -109,8 +109,8 @@ def at(point, column, form):
 
 Markdown(
     table(
-        ["the paper's name", "zone of our run", "seed", "validation by epoch T", "generalizes from epoch",
-         "to epoch", "norm before", "norm after", "log change", "norm at the end"],
+        ["the paper's name", "our run", "seed", "validation by T", "from epoch", "to epoch",
+         "norm before", "after", "log change", "at the end"],
         [
             (r["name"], r["zone"], r["seed"], f"{r['val']:.3f}",
              at(r["before"], "epoch", "{:,.0f}"), at(r["after"], "epoch", "{:,.0f}"),
@@ -118,7 +118,7 @@ Markdown(
              number(r["change"], "{:+.2f}"), f"{r['norm']:.1f}")
             for r in rows
         ],
-        words=2,
+        left=(0, 1),
     )  # fmt: skip
 )
 
@@ -148,7 +148,7 @@ def trend(name, sign):
 Markdown(
     check_table(
         [
-            ("in progression the norm rises when generalisation comes", *trend("progression", +1)),
+            ("in progression the norm rises when generalization comes", *trend("progression", +1)),
             ("in grokking the norm falls", *trend("grokking", -1)),
         ]
     )

@@ -1,5 +1,7 @@
 """Specs: what is refused, what names a run, when a run is looked at."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -118,3 +120,11 @@ def test_a_grid_of_cells():
     grid = Grid("g", "a grid", RunSpec(), cells=({"d_model": 8}, {"train_size": 9}), seeds=2)
     assert [(s.d_model, s.train_size) for s in grid.specs([0])] == [(8, 3000), (32, 9)]
     assert len(grid) == 4
+
+
+def test_a_grid_can_start_at_another_seed():
+    grid = Grid("g", "", RunSpec(), cells=(dict(d_model=8), dict(d_model=16)), seeds=3)
+    late = dataclasses.replace(grid, first_seed=1000)
+    assert [s.seed for s in grid] == [0, 0, 1, 1, 2, 2]
+    assert [s.seed for s in late] == [1000, 1000, 1001, 1001, 1002, 1002]
+    assert len(late) == 6 and [s.seed for s in late.specs([5])] == [5, 5]

@@ -1,0 +1,146 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Verdicts
+#
+# What {cite:t}`huang2024unified` conclude, and what our runs say of it: first the paper's
+# takeaways, then single sentences.
+#
+# A claim is a criterion in code (`lib/claims.py`), written down before the runs that decide
+# it: the cells it looks at, the number of seeds it needs, a statistic, a test. There are three
+# verdicts.
+#
+# * **reproduced**: all the runs are there, and the criterion is met.
+# * **not reproduced**: all the runs are there, and it is not. That speaks of the claim *under
+#   our recipe, by epoch T, by this criterion*: the paper leaves its recipe open, and
+#   [](recipe.ipynb) shows what changes with another one.
+# * **not enough runs**: a run that the criterion needs is missing, or too few of the runs do
+#   what the claim is about (a claim on networks that generalize needs some that do). It says
+#   nothing for or against the claim.
+
+# %% tags=["remove-cell"]
+import sys
+from pathlib import Path
+
+# A notebook opened in Jupyter starts in its own folder; the library is a level up.
+sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
+
+# %% tags=["parameters"]
+train_missing = False  # true: train all the runs that a verdict lacks (hours)
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import Markdown
+
+from lib.claims import CLAIMS, NONE, judge_all
+from lib.notebook import export, gather
+from lib.paper import EXPERIMENTS
+from lib.report import claims_table, progress_table
+from lib.store import Store
+from lib.tables import table
+
+if train_missing:
+    gather([spec for claim in CLAIMS for spec in claim.specs()], train_missing)
+store = Store()
+verdicts = judge_all(store)
+takeaways = [v for v in verdicts if v.claim.name.startswith("takeaway")]
+sentences = [v for v in verdicts if v not in takeaways]
+export(
+    pd.DataFrame(
+        dict(claim=v.claim.name, says=v.claim.says, criterion=v.claim.criterion, verdict=v.verdict,
+             finding=v.finding.text if v.finding else "", low=v.finding.low if v.finding else None,
+             high=v.finding.high if v.finding else None, runs=v.runs, missing=len(v.missing))
+        for v in verdicts
+    ),
+    "verdicts",
+)  # fmt: skip
+
+
+def tally(chosen):
+    words = [v.verdict for v in chosen]
+    return ", ".join(f"{words.count(w)} {w}" for w in ("reproduced", "not reproduced", NONE))
+
+
+judged = {v.claim.name for v in takeaways}
+open_ones = [str(n) for n in range(1, 9) if f"takeaway {n}" not in judged]
+Markdown(
+    f"Of {len(takeaways)} takeaways: {tally(takeaways)}.\n\n"
+    f"Of {len(sentences)} sentences: {tally(sentences)}."
+    + (f"\n\nThe paper has eight takeaways; not judged here: {', '.join(open_ones)}."
+       if open_ones else "")
+)  # fmt: skip
+
+# %% [markdown]
+# ## Takeaways
+
+# %% tags=["hide-input"]
+Markdown(claims_table(takeaways))
+
+# %% [markdown]
+# Numbers in square brackets are 95% intervals. The chapters behind them:
+# [1](grokking_grid.ipynb), [2](memorization_capacity.ipynb), [3](framework_zones.ipynb),
+# [4](parameter_norms.ipynb), [5](double_descent.ipynb), [6](squared_task.ipynb).
+#
+# ## Sentences
+
+# %% tags=["hide-input"]
+Markdown(claims_table(sentences))
+
+# %% [markdown]
+# ## The criteria
+#
+# What each verdict asks for. Outcomes near a boundary are all or nothing, so the tests are
+# across widths and seeds, exact or by permutation, and not a bootstrap over a handful of runs.
+
+# %% tags=["hide-input"]
+
+
+def needs(claim):
+    """The runs that decide a claim, in words."""
+    parts = []
+    for experiment, cells, seeds in claim.needs:
+        where = "; ".join(
+            f"{ {'d_model': 'd', 'train_size': 'D'}[name] } " + ", ".join(f"{v:,}" for v in values)
+            for name, values in cells.items()
+        )
+        parts.append(f"{experiment}{f' ({where})' if where else ''}, {seeds} seeds")
+    return "<br>".join(parts)
+
+
+Markdown(
+    table(
+        ["claim", "reproduced if", "runs that decide it"],
+        [(claim.name, claim.criterion, needs(claim)) for claim in CLAIMS],
+        left=(0, 1, 2),
+    )
+)
+
+# %% [markdown]
+# ## What is stored
+#
+# The paper's own number of seeds, and how many of the runs stand in `results/`. The calibration
+# runs are ours; they decide no verdict.
+
+# %% tags=["hide-input"]
+Markdown(progress_table(EXPERIMENTS, store.keys()))
+
+# %% [markdown]
+# ## Rerun it
+#
+# ```bash
+# python -m lib claims                 # every claim, with what its missing runs cost here
+# python -m lib status                 # what is stored of each experiment
+# python -m lib sweep figure9 --budget 45m
+# ```
+#
+# Download {download}`this notebook, executed <verdicts.ipynb>`,
+# {download}`its source <../../notebooks/verdicts.py>`, or
+# {download}`all verdicts as a table <data/verdicts.csv>`.

@@ -1,0 +1,3 @@
+"""Fixtures of all tests: those of the browser tests live in `browsing`."""
+
+pytest_plugins = ["browsing"]
