@@ -20,15 +20,17 @@ PYTHON := $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint sweep bench serve clean
+.PHONY: help book test lint sweep bench faults serve lab clean
 
 help:
 	@echo "make book    execute the chapters from the stored runs and build the HTML"
 	@echo "make test    run the tests"
 	@echo "make lint    check the style of the Python files"
 	@echo "make serve   show the built book on http://localhost:$(PORT)"
+	@echo "make lab     open the notebooks in Jupyter, with the live trainer"
 	@echo "make sweep NAME=figure3 [BUDGET=45m] [SEEDS=0:3]   train missing runs of an experiment"
 	@echo "make bench   measure the trainer's speed on this machine"
+	@echo "make faults  kill, fill and damage real sweeps (some 15 minutes); nothing may be lost"
 	@echo "make clean   remove the built book (never results/ or .venv)"
 
 book: $(INSTALLED)
@@ -48,10 +50,16 @@ sweep: $(INSTALLED)
 bench: $(INSTALLED)
 	$(PY) -m lib bench
 
+faults: $(INSTALLED)
+	$(PY) tests/faults.py
+
 serve: $(INSTALLED)
 	@test -f _build/html/index.html || { echo "error: no built book yet; run: make book" >&2; exit 2; }
 	@echo "== the book is on http://localhost:$(PORT) (stop with Ctrl-C)"
 	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+lab: $(INSTALLED)
+	$(PY) -m jupyterlab notebooks
 
 clean:
 	rm -rf _build book/chapters

@@ -5,6 +5,7 @@ that fails is exit code 1; Ctrl-C is 130.
 """
 
 import contextlib
+import errno
 import importlib
 import importlib.util
 import os
@@ -62,7 +63,8 @@ class _Main(click.Group):
             where = f": {error.filename}" if error.filename else ""
             # A wrong path is the user's to mend, a full disk the machine's.
             wrong = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
-            _fail(f"{error.strerror or error}{where}", 2 if isinstance(error, wrong) else 1)
+            users = isinstance(error, wrong) or error.errno == errno.ENAMETOOLONG
+            _fail(f"{error.strerror or error}{where}", 2 if users else 1)
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
-
 from lib import cost, shard
 from lib.spec import RunSpec
 from lib.store import Store, StoreError
@@ -61,7 +59,7 @@ def threads(client: Any) -> int:
     return sum(client.nthreads().values())
 
 
-def machine_rate(client: Any, widths: Iterable[int], train: Callable | None = None) -> cost.Rate:
+def machine_rate(client: Any, widths: Iterable[int], train: Callable | None = None) -> cost.Speed:
     """The speed of the cluster's cores, measured on up to 32 of them at once.
 
     Raises:
@@ -73,10 +71,10 @@ def machine_rate(client: Any, widths: Iterable[int], train: Callable | None = No
     widths = sorted({min(width, cost.WIDEST) for width in widths})
     work = [client.submit(cost.measure, widths, train, pure=False) for _ in range(jobs)]
     try:
-        rates = dict(zip(widths, np.mean(client.gather(work), axis=0).tolist(), strict=True))
+        return cost.together(widths, client.gather(work))
     except Exception as error:
-        raise ClusterError(f"the cluster's workers cannot train: {_line(error)}") from error
-    return lambda width: rates[min(width, cost.WIDEST)]
+        hint = "its scheduler and its workers must find this project, by PYTHONPATH for instance"
+        raise ClusterError(f"the cluster cannot train ({hint}): {_line(error)}") from error
 
 
 class Crew:

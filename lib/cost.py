@@ -14,7 +14,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,27 @@ from lib.spec import NUMERICS_VERSION, RunSpec
 from lib.worker import on_their_own
 
 Rate = Callable[[int], float]
-"""d_model -> operations a second on one core while all cores train."""
+"""d_model -> operations a second on one core while all cores train; mostly a `Speed`."""
 
 WIDEST = 128
 """Wider models run at the machine's limit; this is close to it and quick to time."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What one core does while all cores train.
+
+    Attributes:
+        rates: operations a second by width.
+        per_logit: seconds for one logit of an evaluation beside them: softmax and loss, whose
+            time no count of operations tells, and which rule where the model is small.
+    """
+
+    rates: dict[int, float]
+    per_logit: float = 0.0
+
+    def __call__(self, width: int) -> float:
+        return self.rates[min(width, WIDEST)]
 
 
 def cores() -> int:
@@ -43,9 +60,13 @@ def epoch_flops(spec: RunSpec) -> float:
 
 def flops(spec: RunSpec, part: float = 1.0) -> float:
     """Operations of a run, or of the first `part` of its epochs, evaluations included."""
-    points = spec.n_pairs + spec.memorize_size
-    evaluations = len(spec.eval_epochs()) * _forward_flops(spec) * points
+    evaluations = evaluated_logits(spec) / spec.modulus * _forward_flops(spec)
     return part * (spec.epochs * epoch_flops(spec) + evaluations)
+
+
+def evaluated_logits(spec: RunSpec) -> int:
+    """Logits that all evaluations of a run look at: each sees every point that there is."""
+    return len(spec.eval_epochs()) * (spec.n_pairs + spec.memorize_size) * spec.modulus
 
 
 def _forward_flops(spec: RunSpec) -> float:
@@ -72,10 +93,10 @@ def estimate(specs: Sequence[RunSpec], rate: Rate, runs: pd.DataFrame | None = N
         runs = runs[runs["stop_after"].notna()]
         parts = (runs["epoch"] / runs["epochs"]).groupby([runs[n] for n in names]).median()
         parts = parts.to_dict()
-    seconds = [
-        flops(s, parts.get(tuple(getattr(s, n) for n in names), 1.0)) / rate(s.d_model)
-        for s in specs
-    ]
+    seconds, per_logit = [], getattr(rate, "per_logit", 0.0)
+    for s in specs:
+        part = parts.get(tuple(getattr(s, n) for n in names), 1.0)
+        seconds.append(flops(s, part) / rate(s.d_model) + part * evaluated_logits(s) * per_logit)
     return np.array(seconds, dtype=float)
 
 
@@ -119,7 +140,7 @@ def machine_rate(
     jobs: int | None = None,
     train: Callable | None = None,
     say: Callable[[str], None] = lambda message: None,
-) -> Rate:
+) -> Speed:
     """This machine's speed for some widths, measured in about a second each and then kept.
 
     `jobs` processes measure at once, because cores that share caches and clock slow each
@@ -132,21 +153,32 @@ def machine_rate(
     jobs = jobs or cores()
     path, name = cache / "speed.json", f"{cpu_model()}, {jobs} at once, {_trainer_code(train)}"
     known = _load(path)
-    rates = {int(width): rate for width, rate in known.get(name, {}).items()}
+    kept = known.get(name, {})
+    rates = {int(width): rate for width, rate in kept.get("rates", {}).items()}
+    speed = Speed(rates, kept.get("per_logit", 0.0))
     if missing := sorted({min(width, WIDEST) for width in widths} - rates.keys()):
         say(f"measuring this machine's speed (d_model {', '.join(map(str, missing))}; kept)")
         with on_their_own():
             pool = multiprocessing.get_context("spawn").Pool(jobs)
         with pool:
             work = [(missing, train)] * jobs
-            measured = np.array(pool.starmap(measure, work, chunksize=1)).mean(axis=0)
-        rates |= dict(zip(missing, measured.tolist(), strict=True))
-        publish(path, json.dumps(known | {name: rates}, indent=1).encode())
-    return lambda width: rates[min(width, WIDEST)]
+            new = together(missing, pool.starmap(measure, work, chunksize=1))
+        speed = Speed(rates | new.rates, new.per_logit)
+        publish(path, json.dumps(known | {name: asdict(speed)}, indent=1).encode())
+    return speed
+
+
+def together(widths: list[int], measured: list[list[float]]) -> Speed:
+    """The mean of what several cores measured at the same time."""
+    *rates, per_logit = np.mean(measured, axis=0).tolist()
+    return Speed(dict(zip(widths, rates, strict=True)), per_logit)
 
 
 def measure(widths: list[int], train: Callable | None) -> list[float]:
-    """Operations a second for each width: the slope between a short and a longer run."""
+    """Operations a second for each width, and seconds for one logit (see `Speed`).
+
+    Each is the slope between a short and a longer run, without what every run costs.
+    """
     if train is None:
         from lib.train import train
 
@@ -164,7 +196,10 @@ def measure(widths: list[int], train: Callable | None) -> list[float]:
             epochs *= 4
             spent = seconds(short.replace(epochs=epochs)) - overhead
         rates.append((epochs - 2) * epoch_flops(short) / max(spent, 1e-9))
-    return rates
+    few, many = short.replace(epochs=24), short.replace(epochs=24, n_evals=24)
+    products = (flops(many) - flops(few)) / rates[-1]
+    extra = evaluated_logits(many) - evaluated_logits(few)
+    return [*rates, max(0.0, seconds(many) - seconds(few) - products) / extra]
 
 
 def _trainer_code(train: Callable | None) -> str:

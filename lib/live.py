@@ -134,7 +134,8 @@ class Trainer(anywidget.AnyWidget):
             rows.append((now.epoch, now.train_accuracy, now.val_accuracy, now.seconds))
             if time.monotonic() - shown >= _EVERY:
                 shown = time.monotonic()
-                self.run = _drawn(spec, _so_far(rows)) | {"phase": "training", "left": _left(rows, spec)}
+                state = {"phase": "training", "left": _left(rows, spec)}
+                self.run = _drawn(spec, _so_far(rows)) | state
 
         try:
             run = train(spec, threads=self._threads, on_progress=progress)

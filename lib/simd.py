@@ -23,7 +23,6 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 
-
 def _lanes() -> int:
     """Floats in a register: 16 with AVX-512, 8 on other x86 machines, 4 elsewhere (NEON)."""
     if "GROKKING_LANES" in os.environ:  # for the tests: any width works on any machine

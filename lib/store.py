@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,12 @@ class Store:
             self.broken[name] = str(error)
             return None
 
+    def _read_all(self, names: list[str]) -> list[pa.Table | None]:
+        if len(names) < 4:
+            return [self._try_read(name, RUN_COLUMNS) for name in names]
+        with ThreadPoolExecutor() as pool:  # reading and hashing leave Python free
+            return list(pool.map(lambda name: self._try_read(name, RUN_COLUMNS), names))
+
     def _tables(self) -> dict[str, pa.Table]:
         """File name -> its rows without curves, for all good files.
 
@@ -162,8 +169,9 @@ class Store:
         while (names := self.files()) != listed:
             listed = names
             self.broken = {name: why for name, why in self.broken.items() if name in names}
-            for name in names - self._known.keys() - self.broken.keys():
-                if (table := self._try_read(name, RUN_COLUMNS)) is not None:
+            new = sorted(names - self._known.keys() - self.broken.keys())
+            for name, table in zip(new, self._read_all(new)):
+                if table is not None:
                     self._known[name] = table
             self._known = {name: t for name, t in self._known.items() if name in names}
         return self._known
@@ -189,9 +197,10 @@ class Store:
         frame = frame.astype({"train_loss": float, "val_loss": float, "param_norm": float})
         frame["stop_after"] = frame["stop_after"].astype("Int64")
         frame = frame[frame["numerics_version"] == NUMERICS_VERSION]
-        frame = frame.assign(other=frame["engine"] != "numba")
-        frame = frame.sort_values(["other", "timestamp", "digest", "file"]).drop(columns="other")
-        frame = frame.drop_duplicates(IDENTITY if every else "key")
+        if frame["key"].duplicated().any():
+            order = ["other", "timestamp", "digest", "file"]
+            frame = frame.assign(other=frame["engine"] != "numba").sort_values(order)
+            frame = frame.drop(columns="other").drop_duplicates(IDENTITY if every else "key")
         return frame.sort_values(_ORDER, kind="stable", ignore_index=True)
 
     def keys(self) -> set[str]:

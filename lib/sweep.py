@@ -1,8 +1,7 @@
 """Training what is missing: one run per worker, each kept as soon as it is finished.
 
 Nothing finished is ever lost: a run is in the store before anyone says so.  Killing a sweep
-at any moment costs the runs in flight and nothing else; starting it again goes on with what
-is missing.
+costs the runs in flight and nothing else; starting it again goes on with what is missing.
 """
 
 import contextlib
@@ -84,14 +83,12 @@ def sweep(
 
     Args:
         first: runs that matter more than the others.
-        jobs: worker processes, by default one a core.  A run that is alone gets as many
-            threads instead.
+        jobs: worker processes, by default one a core; a run alone gets as many threads.
         budget_s: no run is started that is not expected to end within so many seconds.
         nice: let other programs of this machine go first.
         rate: the machine's speed; measured by default (`lib.cost.machine_rate`).
         train: the trainer, `lib.train.train` by default.
-        progress: a progress bar on stderr; by default where that is a terminal, and a line
-            for each finished run where it is not.
+        progress: a bar on stderr; by default on a terminal, and elsewhere a line for each run.
         crew: makes the workers, instead of processes on this machine (`lib.cluster.Crew`).
 
     Raises:
@@ -168,10 +165,7 @@ class _Sweep:
         return held or bool(self.crew.flying)
 
     def _next(self) -> tuple[RunSpec | None, bool]:
-        """The first run of the queue that fits the budget and that nobody else has stored.
-
-        The flag says whether other sweeps hold runs of ours, which are waited for.
-        """
+        """The first run that fits the budget and is free; whether others hold runs of ours."""
         left = (self.deadline - time.monotonic()) / self._correction()
         found, held, gone = None, False, []
         for spec in self.queue if left > 0 else ():

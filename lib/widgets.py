@@ -8,7 +8,6 @@ pattern: a slider linked to pictures.
 import base64
 import html
 import io
-from collections.abc import Iterable
 from pathlib import Path
 
 import anywidget
@@ -17,17 +16,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import traitlets
-from IPython.display import HTML, display
+from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
 from lib import analysis as an
+from lib.analysis import distinct_pairs
 from lib.notebook import Gathered
+from lib.packing import epoch_grids, kept, pack, packed_runs
 from lib.paper import DYNAMICS
+from lib.prediction import Prediction
+from lib.zones import ordered_pairs
 
 JS = Path(__file__).parent / "js"
-
-POINTS = 150
-"""Evaluations of a run that an explorer keeps, about: of the stored 300, every second."""
 
 
 def source(name: str) -> str:
@@ -56,75 +56,6 @@ def beside(widget: widgets.Widget, figure: Figure | None, alt: str) -> widgets.W
         image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
         display(HTML(f"<noscript><p>This explorer needs JavaScript. {alt}</p>{image}</noscript>"))
     return widget
-
-
-# ---- packing curves --------------------------------------------------------------------
-
-COLUMNS = {
-    "train_accuracy": "accuracy",
-    "val_accuracy": "accuracy",
-    "train_loss": "loss",
-    "val_loss": "loss",
-    "param_norm": "norm",
-}
-"""Columns of a packed curve, and how each is written in 16 bits."""
-
-
-def pack(values: np.ndarray, kind: str, top: float = 1.0) -> np.ndarray:
-    """Numbers as 16-bit integers: 0 … 65534, and 65535 for "none".
-
-    Accuracies are exact to 8e-6, norms to 8e-6 of `top`; losses are written as logarithms
-    from 1e-12 to 1e4, exact to 0.03 per cent.
-    """
-    values = np.asarray(values, float)
-    if kind == "loss":
-        unit = (np.log10(np.clip(values, 1e-12, 1e4)) + 12) / 16
-    else:
-        unit = np.clip(values / top, 0, 1)
-    return np.where(np.isfinite(unit), np.rint(unit * 65534), 65535).astype("<u2")
-
-
-def kept(n: int, step: int) -> np.ndarray:
-    """Which of n evaluations are kept: every `step`-th and the last."""
-    return np.append(np.arange(0, n - 1, step), n - 1)
-
-
-def epoch_grids(curves: Iterable[np.ndarray]) -> list[np.ndarray]:
-    """The evaluation schedules among some runs: a run that stopped early has the beginning of
-    another's, and needs none of its own."""
-    grids: list[np.ndarray] = []
-    for epochs in sorted(map(tuple, curves), key=len, reverse=True):
-        if not any(tuple(grid[: len(epochs)]) == epochs for grid in grids):
-            grids.append(np.array(epochs))
-    return grids
-
-
-def packed_runs(curves: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict, bytes]:
-    """All curves of some runs: what the browser has to know about them, and the numbers."""
-    by_key = {key: curve for key, curve in curves.groupby("key")}
-    runs = runs[runs["key"].isin(by_key)]
-    grids = epoch_grids(c["epoch"].to_numpy() for c in by_key.values())
-    step = max(1, round(max((len(grid) for grid in grids), default=1) / POINTS))
-    norms = curves["param_norm"].to_numpy()
-    top = float(np.nanmax(norms, initial=1.0, where=np.isfinite(norms)))
-    entries, parts, start = [], [], 0
-    for run in runs.itertuples():
-        curve = by_key[run.key]
-        epochs = curve["epoch"].to_numpy()
-        grid = next(i for i, g in enumerate(grids) if np.array_equal(g[: len(epochs)], epochs))
-        at = kept(len(epochs), step)
-        for name, kind in COLUMNS.items():
-            parts.append(pack(curve[name].to_numpy()[at], kind, top if kind == "norm" else 1.0))
-        entries.append(
-            dict(d_model=run.d_model, train_size=run.train_size, seed=run.seed, zone=an.zone(curve),
-                 status=run.status, grid=grid, evaluations=len(epochs), start=start)
-        )  # fmt: skip
-        start += len(at) * len(COLUMNS)
-    meta = dict(
-        runs=entries, grids=[grid.tolist() for grid in grids], step=step, norm_top=top,
-        columns=list(COLUMNS.items()),
-    )  # fmt: skip
-    return meta, np.concatenate(parts or [np.empty(0, "<u2")]).tobytes()
 
 
 # ---- the explorers ---------------------------------------------------------------------
@@ -159,6 +90,124 @@ def run_explorer(*grids: Gathered, fallback: Figure | None = None) -> widgets.Wi
         start=dict(d_model=d, train_size=size, seed=stored.get((d, size), 0)),
     )
     return beside(Explorer("run_explorer", meta, data), fallback, "Training curves of single runs.")
+
+
+FRAMES = 100
+"""Moments that the phase diagram shows."""
+
+
+def phase_diagram(
+    grids: Gathered, random: Gathered, fallback: Figure | None = None
+) -> widgets.Widget:
+    """Mean validation accuracy of every cell at every moment, with D_crit and D_mem (§3).
+
+    Args:
+        grids: addition over widths and training sizes; a run that stopped early keeps its
+            last value.
+        random: random labels over widths; D_mem is drawn where there are any.
+        fallback: the figure for browsers without JavaScript.
+    """
+    schedules = epoch_grids(c["epoch"].to_numpy() for _, c in grids.curves.groupby("key"))
+    schedule = max(schedules, key=lambda epochs: epochs[-1], default=np.array([0]))
+    frames = schedule[kept(len(schedule), max(1, len(schedule) // FRAMES))]
+    cells, parts, by_width = [], [], {}
+    for (d, size), cell in grids.curves.groupby(["d_model", "train_size"]):
+        val, train = (_at(cell, name, frames) for name in ("val_accuracy", "train_accuracy"))
+        cells.append(dict(d_model=int(d), train_size=int(size), seeds=len(val)))
+        parts += [pack(val.mean(axis=0), "accuracy"), pack(train.mean(axis=0), "accuracy")]
+        by_width.setdefault(int(d), {})[int(size)] = val
+    memory = {}
+    for d, cell in random.curves.groupby("d_model"):
+        facts = distinct_pairs(cell["train_size"].iloc[0])
+        accuracy = _at(cell, "train_accuracy", frames).mean(axis=0)
+        memory[int(d)] = np.round(ordered_pairs(accuracy * facts), 1).tolist()
+    meta = dict(
+        frames=frames.tolist(), cells=cells, memory=memory,
+        d_models=sorted(by_width), train_sizes=sorted({cell["train_size"] for cell in cells}),
+        critical={d: _critical_over_time(sizes) for d, sizes in by_width.items()},
+    )  # fmt: skip
+    data = np.concatenate(parts or [np.empty(0, "<u2")]).tobytes()
+    return beside(
+        Explorer("phase_diagram", meta, data), fallback, "Final validation accuracy of every cell."
+    )
+
+
+def _at(curves: pd.DataFrame, column: str, frames: np.ndarray) -> np.ndarray:
+    """A column of some runs at given epochs (seeds, frames): the last value known by then."""
+    rows = []
+    for _, curve in curves.groupby("seed"):
+        last = np.searchsorted(curve["epoch"].to_numpy(), frames, side="right") - 1
+        rows.append(curve[column].to_numpy()[last])
+    return np.array(rows)
+
+
+def _critical_over_time(sizes: dict[int, np.ndarray]) -> list[float | None]:
+    """D_crit of one width at each frame; None where it is only a bound (or one size alone)."""
+    found = []
+    for i in range(len(next(iter(sizes.values()))[0])):
+        rows = [(size, value) for size, val in sizes.items() for value in val[:, i]]
+        runs = pd.DataFrame(rows, columns=["train_size", "val_accuracy"])
+        share = an.success_curve(runs)
+        firm = len(share) > 1 and share.iloc[0] == 0 and share.iloc[-1] == 1
+        found.append(an.critical_size(runs) if firm else None)
+    return found
+
+
+def accuracy_explorer(runs: pd.DataFrame, fallback: Figure | None = None) -> widgets.Widget:
+    """Final accuracies against width: a slider for the training size, a toggle for the task.
+
+    Args:
+        runs: final states (`Store.runs`) of one or more tasks (§4, figures 6 and 7).
+        fallback: the figure for browsers without JavaScript.
+    """
+    rows = []
+    for task, own in runs.groupby("task"):
+        means = {part: an.cell_means(own, f"{part}_accuracy") for part in ("train", "val")}
+        for (d, size), cell in own.sort_values("seed").groupby(["d_model", "train_size"]):
+            row = dict(task=task, d_model=int(d), train_size=int(size), seeds=cell["seed"].tolist())
+            for part, table in means.items():
+                mean, low, high = table.loc[(d, size), ["mean", "low", "high"]]
+                interval = None if np.isnan(low) else [float(low), float(high)]
+                values = cell[f"{part}_accuracy"].tolist()
+                row[part] = dict(mean=float(mean), interval=interval, values=values)
+            rows.append(row)
+    sizes, tasks = (sorted({r[n] for r in rows}) for n in ("train_size", "task"))
+    start = 3000 if 3000 in sizes else (sizes or [3000])[0]
+    first = "square" if "square" in tasks else (tasks or ["add"])[0]
+    widths = sorted({r["d_model"] for r in rows}) or [4, 100]
+    meta = dict(
+        rows=rows, train_sizes=sizes or [3000], tasks=tasks, d_models=widths,
+        start=dict(task=first, train_size=start),
+    )  # fmt: skip
+    return beside(Explorer("accuracy", meta), fallback, "Final accuracies by width.")
+
+
+def framework(
+    prediction: Prediction | None, runs: pd.DataFrame, fallback: Figure | None = None
+) -> widgets.Widget | Markdown:
+    """The predicted validation accuracy by width: sliders for difficulty and training size (§4).
+
+    Args:
+        prediction: from `lib.prediction.fit`; None where too few runs are stored.
+        runs: final states on addition, drawn beside it.
+        fallback: the figure for browsers without JavaScript.
+    """
+    if prediction is None:
+        return Markdown("*Too few runs are stored to fit the two curves: nothing is predicted.*")
+    low, high = prediction.capacity.widths[[0, -1]]
+    d = np.geomspace(low, high, 81)
+    d[[0, -1]] = low, high  # not a rounding error beyond what was measured
+    measured = [
+        dict(d_model=int(d), train_size=int(size), mean=float(mean))
+        for (d, size), mean in an.cell_means(runs)["mean"].items()
+    ]
+    meta = dict(
+        d_model=d.tolist(), capacity=prediction.capacity(d).tolist(),
+        critical=prediction.critical(d).tolist(), rule=prediction.rule, force=prediction.force,
+        step=prediction.step, measured=measured,
+        widths=sorted({cell["d_model"] for cell in measured}),
+    )  # fmt: skip
+    return beside(Explorer("framework", meta), fallback, "Final accuracies by width.")
 
 
 # ---- pictures and a slider -------------------------------------------------------------

@@ -50,7 +50,7 @@ from lib.analysis import GENERALIZED, PERFECT, ZERO
 from lib.notebook import check_table, export, gather
 from lib.paper import EXPERIMENTS
 from lib.tables import bracket, cost, enough, holds, number, say, table
-from lib.widgets import flipbook
+from lib.widgets import accuracy_explorer
 
 figures.use_style()
 base = EXPERIMENTS["figure6"].base.replace(epochs=epochs, lr=lr, weight_decay=weight_decay)
@@ -245,11 +245,8 @@ Markdown(check_table(rows))
 # Move the slider, or use the arrow keys on it. It works in this page without a kernel.
 
 # %% tags=["hide-input"]
-pages = {}
-for size in train_sizes:
-    alt = f"Final training and validation accuracy against d_model with {size:,} training points."
-    pages[f"{size:,}"] = (figures.accuracy_by_width({f"D = {size:,}": curves(size)}, d_models), alt)
-flipbook(pages, "training points D")
+fallback = figures.accuracy_by_width({f"D = {size:,}": curves(size) for size in train_sizes}, d_models)
+accuracy_explorer(runs, fallback=fallback)
 
 # %% [markdown]
 # ## Rerun it

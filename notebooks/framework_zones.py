@@ -50,7 +50,9 @@ from lib import analysis, figures, maps, zones
 from lib.analysis import distinct_pairs, first_epoch, zone
 from lib.notebook import check_table, export, gather
 from lib.paper import DYNAMICS, EXPERIMENTS
+from lib.prediction import fit
 from lib.tables import bracket, cost, number, table
+from lib.widgets import framework, phase_diagram
 
 figures.use_style()
 recipe = dict(epochs=epochs, lr=lr, weight_decay=weight_decay)
@@ -309,6 +311,56 @@ Markdown(
 )
 
 # %% [markdown]
+# ## The zones form
+#
+# The same cells while training goes on. Move the epoch, or press Play; choose a cell with the
+# pointer, or with the arrow keys once the map has the focus. The numbers are means over seeds
+# and were all stored on the way: nothing is trained here. A critical size is drawn only where
+# it is no bound, so early epochs have none.
+
+# %% tags=["hide-input"]
+sizes, widths = (sorted(grids.runs[name].unique()) for name in ("train_size", "d_model"))
+cells = figures.accuracy_grid(grids.runs, widths, sizes) if len(grids.runs) else None
+phase_diagram(grids, random, fallback=cells)
+
+# %% [markdown]
+# ## From the curves to double descent
+#
+# The paper derives double descent from the two curves in words. As a formula, which is ours:
+#
+# $$ \text{accuracy} = a\,\bigl(s + (1 - s)\,g\bigr), \quad a = 1 - e^{-D_\text{mem}/r}, \quad
+#    s = \sigma\!\left(\tfrac{1}{f} \ln \tfrac{n(D)}{D_\text{mem}}\right), \quad
+#    g = \sigma\!\left(\tfrac{D - c\,D_\text{crit}}{w}\right) $$
+#
+# In words: there must be room for the rule ($a$); a network that cannot memorize its $n(D)$
+# unordered pairs is forced to generalize ($s$); one that can, generalizes when the data are
+# enough ($g$). $\sigma$ is the logistic function, $c$ the difficulty: 1 for addition; a harder
+# task raises it (takeaway 6). $D_\text{crit}$ and the three numbers $r$, $f$, $w$ are fitted to
+# every other cell of the grid, as on a chequerboard; the other cells test it.
+
+# %% tags=["hide-input"]
+fitted = fit(grids.runs, random.runs)
+if fitted is None:
+    text = "*Not enough runs are stored for a fit.*"
+else:
+    law, errors = fitted
+    text = (
+        f"Fitted to {errors.n_fitted} cells: r = {law.rule:.0f} pairs, f = {law.force:.2f}, "
+        f"w = {law.step:.0f} training points. Root mean square error of the mean validation "
+        f"accuracy: {errors.fitted:.3f} on these cells, **{errors.left_out:.3f} on the "
+        f"{errors.n_left_out} cells that were left out**; always saying the fitted cells' mean "
+        f"would give {errors.constant:.3f} there."
+    )
+Markdown(text)
+
+# %% tags=["hide-input"]
+framework(fitted and fitted[0], grids.runs, fallback=cells)
+
+# %% [markdown]
+# Raise the difficulty at 3,000 points and the dip deepens; raise the training size and it
+# closes, if the fitted curves say so. Where the measured dots leave the line, the formula is
+# wrong.
+#
 # ## Rerun it
 
 # %% tags=["hide-input"]

@@ -49,6 +49,7 @@ from myst_nb import glue
 
 from lib import figures
 from lib.analysis import zone
+from lib.live import trainer
 from lib.notebook import check_table, export, gather
 from lib.paper import DYNAMICS, EXPERIMENTS
 from lib.spec import RunSpec
@@ -295,6 +296,16 @@ slider = widgets.SelectionSlider(
 )
 widgets.jslink((slider, "index"), (frames, "selected_index"))
 widgets.VBox([slider, frames])
+
+# %% [markdown]
+# ## Train it yourself
+#
+# Opened in Jupyter, the sliders below choose a setting and the button trains it, on one core
+# of your machine; the curves are drawn while it trains. This page has no kernel, so here
+# the cell shows a run that was recorded.
+
+# %% tags=["hide-input"]
+trainer(base.replace(d_model=64, train_size=3000, stop_after=None))
 
 # %% [markdown]
 # ## Rerun it

@@ -50,6 +50,7 @@ from lib.analysis import GENERALIZED, ZERO
 from lib.notebook import check_table, export, gather
 from lib.paper import EXPERIMENTS, SIZES_3
 from lib.tables import ENOUGH, bracket, cost, holds, number, say, table
+from lib.widgets import accuracy_explorer
 
 figures.use_style()
 recipe = dict(epochs=epochs, lr=lr, weight_decay=weight_decay)
@@ -248,6 +249,24 @@ Markdown(
 # %% [markdown]
 # "Agrees" is only the sign here. [](verdicts.ipynb) has the tests.
 #
+# ## Both tasks, one training size after the other
+#
+# Switch the task, move the training size. 3,000 points have every width; the other sizes only
+# those of the section on the mechanism.
+
+# %% tags=["hide-input"]
+fallback = figures.accuracy_by_width(
+    {
+        "validation, D = 3,000": {
+            NAMES[task]: (by_task[task], val[task], "val_accuracy", COLOURS[task], "-")
+            for task in NAMES
+        }
+    },
+    d_models,
+)
+accuracy_explorer(pd.concat([runs, both]).drop_duplicates("key"), fallback=fallback)
+
+# %% [markdown]
 # ## Rerun it
 
 # %% tags=["hide-input"]

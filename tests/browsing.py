@@ -56,6 +56,14 @@ def server():
         def log_message(self, *args):
             pass
 
+        def do_GET(self):
+            # A browser asks for this by itself where a page (the redirect) names no icon.
+            if self.path == "/favicon.ico":
+                self.send_response(204)
+                self.end_headers()
+            else:
+                super().do_GET()
+
     handler = functools.partial(Quiet, directory=str(HTML))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
         thread = threading.Thread(target=httpd.serve_forever)
@@ -117,7 +125,7 @@ FACTS = """() => {
         images: all('.bd-content :is(figure img, div.cell_output img)').map(e => ({
             source: e.src.slice(0, 80), width: e.naturalWidth, alt: e.alt,
             widget: !!e.closest('.jupyter-widgets')})),
-        drawings: all('.bd-content div.cell_output :is(img, svg, canvas)').length,
+        drawings: all('.bd-content div.cell_output :is(img, svg, canvas, table)').length,
         downloads: all('a.download[download]').map(e => decodeURI(new URL(e.href).pathname)),
         over: document.documentElement.scrollWidth - window.innerWidth,
     };

@@ -109,8 +109,8 @@ def killed(folder, times, row, group):
             store = Store(folder / f"{group}{row.tried}", folder / "cache")
         before = len(files(store))
         process = sweep(store, COUNT, EPOCHS)
-        with contextlib.suppress(AssertionError):  # it may be done already
-            wait_for(lambda: len(files(store)) > before, process)
+        while len(files(store)) == before and process.poll() is None:
+            time.sleep(0.01)
         time.sleep(rng.uniform(0, 1))
         kill(process) if group else process.kill()
         _, err = process.communicate()
@@ -190,12 +190,12 @@ def small_disk(folder, size):
         made = subprocess.run(command, capture_output=True).returncode == 0
     except FileNotFoundError:
         made = False
+
+    def remount(how):
+        subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
+
     try:
-        yield (
-            (lambda how: subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True))
-            if (made)
-            else None
-        )
+        yield remount if made else None
     finally:
         if made:
             subprocess.run(["umount", "-l", str(folder)], check=True)
@@ -318,7 +318,8 @@ def ctrl_c(folder, times, row, count):
     for n in range(times):
         store = Store(folder / str(n), folder / "cache")
         process = sweep(store, 12, LONG)
-        wait_for(lambda: len(files(store)) >= 2, process)
+        while len(files(store)) < 2 and process.poll() is None:
+            time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.3))
         finished = again(store).keys()
         os.killpg(process.pid, signal.SIGINT)

@@ -139,7 +139,7 @@ def test_zones_and_the_harder_task(tmp_path):
 
 def test_every_claim_names_cells_that_exist():
     for claim in CLAIMS:
-        for experiment, cells, seeds in claim.needs:
+        for experiment, _cells, seeds in claim.needs:
             assert experiment in EXPERIMENTS
             assert len(claim.specs()) >= seeds
 

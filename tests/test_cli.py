@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import fake_train
 import pytest
@@ -73,7 +74,10 @@ MISTAKES = {
     "sweep tiny --seeds -1": "seed",
     "sweep tiny --budget soon": "soon",
     "sweep tiny --jobs 0": "--jobs",
+    "sweep tiny --dask host:8786": "tcp://host:8786",
+    "sweep tiny --dask tcp://host:8786 --jobs 2": "--jobs",
     "status --results {file}": "not a folder",
+    "status --results " + 300 * "x": "too long",
     "train --results {file}": "not a folder",
     "compact --results {file}": "not a folder",
     "train --results {file}/inside": "inside",
@@ -200,7 +204,10 @@ def test_a_budget_and_seeds_reach_the_sweep(call, monkeypatch):
         return Report()
 
     monkeypatch.setattr(lib.cli, "train_missing", sweep)
+    urgent = TINY.specs([4])[1]
+    monkeypatch.setattr("lib.claims.CLAIMS", [SimpleNamespace(specs=lambda: [urgent, BASE])])
     call("sweep", "tiny", "--seeds", "4", "--budget", "1h30m", "--jobs", "3")
+    assert seen["first"] == {urgent}
     assert (seen["seeds"], seen["budget_s"], seen["jobs"], seen["nice"]) == ([4], 5400, 3, True)
 
 

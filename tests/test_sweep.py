@@ -16,6 +16,7 @@ from fake_train import fake_run
 
 from lib import cost
 from lib.data import build
+from lib.locks import Locks
 from lib.model import build_model
 from lib.spec import RunSpec
 from lib.store import Store
@@ -63,6 +64,14 @@ def test_flops_follow_the_model():
     assert cost.flops(spec, 0.5) == cost.flops(spec) / 2
 
 
+def test_evaluations_cost_what_no_count_of_operations_tells():
+    spec = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
+    logits = len(spec.eval_epochs()) * 25 * 5
+    plain, slow = cost.Speed({4: 1e9}), cost.Speed({4: 1e9}, per_logit=0.5)
+    seconds = cost.estimate([spec], slow) - cost.estimate([spec], plain)
+    np.testing.assert_allclose(seconds, 0.5 * logits)
+
+
 def test_early_stops_of_neighbours_shorten_the_estimate(store):
     specs = [RunSpec(seed=seed, stop_after=100, epochs=1000) for seed in range(4)]
     for spec, last in zip(specs, (200, 400, 1000), strict=False):
@@ -107,7 +116,7 @@ def test_the_speed_is_measured_once_and_kept(tmp_path):
         assert speed(8) == pytest.approx(expected, rel=0.8) if 8 in widths else speed(16)
     assert ["8, 16" in line or "128" in line for line in said] == [True, True]
     kept = json.loads((tmp_path / "speed.json").read_text())
-    assert [set(rates) for rates in kept.values()] == [{"8", "16", "128"}]
+    assert [set(speed["rates"]) for speed in kept.values()] == [{"8", "16", "128"}]
     (tmp_path / "speed.json").write_text("damaged")
     cost.machine_rate([8], tmp_path, jobs=1, train=fake_train.timed)
 
@@ -136,6 +145,22 @@ def test_files_are_merged_on_the_way(store, monkeypatch):
     sweep(specs, store, jobs=1, rate=rate, train=fake_train.train)
     check(store, specs)
     assert len(store.files()) == 1
+
+
+def test_what_matters_most_comes_first():
+    specs = [RunSpec(modulus=5, train_size=s, seed=n) for s in (10, 20) for n in range(4)]
+    # Of the long cell two seeds are stored, of the short one none; one run is asked for.
+    costs = {
+        spec: float(spec.train_size)
+        for spec in specs
+        if (spec.train_size, spec.seed) > (20, 1) or spec.train_size == 10
+    }
+    order = [(s.train_size, s.seed) for s in cost.in_order(costs, specs, first=specs[3:4])]
+    assert order == [(10, 3), (10, 0), (20, 2), (10, 1), (20, 3), (10, 2)]
+    # No cell has an advantage: seed by seed, the longest of a seed first.
+    costs = {spec: float(spec.train_size) for spec in specs}
+    order = [(s.seed, s.train_size) for s in cost.in_order(costs, specs)]
+    assert order == [(n, size) for n in range(4) for size in (20, 10)]
 
 
 def test_early_seeds_first_and_long_runs_first_among_them(store, tmp_path, monkeypatch):
@@ -303,6 +328,8 @@ def test_two_sweeps_at_once(store, tmp_path):
         _, err = process.communicate()
         assert process.returncode == 0, err
     check(store, tiny(*range(12)))
+    begun = [mark for name in ("one", "two") for mark in (tmp_path / name).iterdir()]
+    assert len(begun) == 12  # together they train each run once
     store.compact()
     check(store, tiny(*range(12)))
 
@@ -320,6 +347,35 @@ def test_a_script_without_a_main_guard(store, tmp_path):
         [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True
     ).stdout
     assert out.split() == ["2", "0", "False"]
+
+
+def test_a_run_is_locked_until_its_sweep_ends(store):
+    other = Locks(store)
+    code = (
+        "import sys; from lib.locks import Locks; from lib.store import Store\n"
+        "locks = Locks(Store(*sys.argv[1:]))\n"
+        "print(locks.take(f'{1:020x}'), locks.take(f'{2:020x}' + 'f'), flush=True)\n"
+        "sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", code, store.folder, store.cache]
+    with subprocess.Popen(
+        words, cwd=HERE.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline().split() == ["True", "True"]
+        key, free = "0" * 20, "f" * 20
+        assert not other.take(key) and other.take(free)
+        process.kill()
+        process.wait()
+        assert other.take(key)
+    other.close()
+
+
+def test_without_locks_every_run_is_free(store):
+    store.cache.write_text("in the way")
+    locks = Locks(store)
+    assert locks.take("f" * 20)
+    locks.release("f" * 20)
+    locks.close()
 
 
 # Models

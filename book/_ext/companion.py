@@ -6,10 +6,13 @@ grids of `lib.paper`, and puts the project's root on the path for the API page.
 
 import sys
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+NO_ADDRESS = "(Not yet: this project has no public address. It is set in `_config.yml`.)"
 
 
 def substitutions() -> dict[str, str]:
@@ -29,6 +32,35 @@ def substitutions() -> dict[str, str]:
         rows.append(f"| `{name}` | {grid.title} | {cells} | {grid.seeds} | {len(grid):,} |")
     values["experiments"] = "\n".join(rows)
     return values
+
+
+def repository(config) -> str:
+    """The project's address from _config.yml, without a slash at the end; "" if there is none."""
+    return (config.html_theme_options.get("repository_url") or "").rstrip("/")
+
+
+def binder(config, chapter: str = "grokking_grid") -> str | None:
+    """Address of a chapter's Jupytext source on Binder; None while the project has no address."""
+    address = repository(config)
+    if not address:
+        return None
+    branch = config.html_theme_options.get("repository_branch") or "main"
+    if (site := urlsplit(address)).netloc == "github.com":
+        place = f"gh{site.path}"
+    else:  # any other host, by the whole address
+        place = f"git/{quote(address, safe='')}"
+    path = quote(f"lab/tree/notebooks/{chapter}.py?factory=Notebook", safe="")
+    return f"https://mybinder.org/v2/{place}/{quote(branch, safe='')}?urlpath={path}"
+
+
+def add_binder_button(app, pagename, templatename, context, doctree):
+    """A button on every chapter; the theme's own would open a notebook that is not in git."""
+    folder, _, name = pagename.rpartition("/")
+    url = binder(app.config, name) if folder == "book/chapters" else None
+    if url and "header_buttons" in context:
+        button = {"type": "link", "url": url, "icon": "fas fa-rocket", "label": "binder"}
+        button |= {"text": "Binder", "tooltip": "Train it yourself on Binder"}
+        context["header_buttons"].insert(0, button)
 
 
 def number(value) -> str:
@@ -54,8 +86,12 @@ def plain_text(app, what, name, obj, options, lines):
 
 def setup(app):
     def fill(app, config):
-        config.myst_substitutions = {**substitutions(), **(config.myst_substitutions or {})}
+        url = binder(config)
+        words = f"[Open the trainer on Binder]({url})." if url else NO_ADDRESS
+        given = config.myst_substitutions or {}
+        config.myst_substitutions = {**substitutions(), "binder": words, **given}
 
     app.connect("config-inited", fill)
+    app.connect("html-page-context", add_binder_button, priority=600)  # after the theme's own
     app.connect("autodoc-process-docstring", plain_text, priority=400)  # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}

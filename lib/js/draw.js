@@ -29,17 +29,27 @@ function number(value, digits = 3) {
   return Number.isInteger(value) ? value.toLocaleString("en") : value.toFixed(digits);
 }
 
+// The last accuracy of a curve, as it reads in a sentence.
+function share(values) {
+  const last = values.at(-1);
+  return last == null || !Number.isFinite(last) ? "–" : last.toFixed(3);
+}
+
 // ---- controls: native elements, so keyboard, touch and screen readers work -----------------
 
+// Each explorer has its own copy of this module, so a counter alone would give two controls
+// of a page the same id, and labels would lead to the wrong one.
+const copy = Math.random().toString(36).slice(2, 8);
 let controls = 0;
 
 // A slider over a list of values, or over a range {min, max, step}.
 function slider(label, values, value, change) {
   const listed = Array.isArray(values);
-  const id = `gc-control-${++controls}`;
-  const bounds = listed ? { min: 0, max: values.length - 1, step: 1 } : values;
-  const input = element("input", { id, type: "range", ...bounds });
-  const output = element("output", { for: id });
+  const id = `gc-${copy}-${++controls}`;
+  const { min, max, step } = listed ? { min: 0, max: values.length - 1, step: 1 } : values;
+  const input = element("input", { id, type: "range", min, max, step });
+  // The slider itself tells its value to screen readers (aria-valuetext).
+  const output = element("span", { class: "gc-value", "aria-hidden": "true" });
   const read = () => (listed ? values[Number(input.value)] : Number(input.value));
   const say = () => {
     const text = (values.format || number)(read());

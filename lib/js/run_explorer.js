@@ -69,7 +69,7 @@ function render({ model, el }) {
         `${where}: `,
         element("strong", {}, run.zone),
         ` by epoch ${number(found.epoch.at(-1))}${early}. Training accuracy ` +
-          `${number(found.train_accuracy.at(-1))}, validation accuracy ${number(found.val_accuracy.at(-1))}.`,
+          `${share(found.train_accuracy)}, validation accuracy ${share(found.val_accuracy)}.`,
       );
     } else {
       const seeds = meta.seeds.filter((s) => runs.has(`${state.d_model} ${state.train_size} ${s}`));

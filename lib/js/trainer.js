@@ -59,7 +59,7 @@ function render({ model, el }) {
     const c = run.curve;
     const end = c && c.epoch.length && c.epoch.at(-1);
     const ends = end
-      ? ` Training accuracy ${number(c.train_accuracy.at(-1))}, validation accuracy ${number(c.val_accuracy.at(-1))}.`
+      ? ` Training accuracy ${share(c.train_accuracy)}, validation accuracy ${share(c.val_accuracy)}.`
       : "";
     const setting = run.spec
       ? `${TASKS[run.spec.task]}, d_model ${run.spec.d_model}, D = ${number(run.spec.train_size)}, ` +

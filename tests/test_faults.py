@@ -1,0 +1,12 @@
+"""A short form of `make faults`: each fault once, on real processes."""
+
+import faults
+import pytest
+
+SHORT = [name for name, (_, _, times) in faults.FAULTS.items() if times]
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_nothing_is_lost_doubled_or_changed(name, tmp_path):
+    row = faults.try_fault(name, faults.FAULTS[name][2], tmp_path / "work")
+    assert (row.lost, row.duplicated, row.differing) == (0, 0, 0)
