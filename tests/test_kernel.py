@@ -101,20 +101,14 @@ STEPS = [CASES[0], CASES[3], CASES[7], CASES[10], CASES[1].replace(task="random"
 
 @pytest.mark.parametrize("spec", STEPS, ids=RunSpec.label)
 def test_a_hundred_steps_follow_torch_adamw(spec):
-    """No further from float64 than PyTorch's own float32 is (times three).
-
-    A large eps makes AdamW smooth, so that rounding errors grow slowly: to 1e-3 at most.
-    """
-    spec = spec.replace(eps=1e-2)
+    """A large eps makes AdamW smooth: rounding errors then grow to 1e-4 at most, here as in
+    PyTorch's own float32, while one wrong sign moves a tensor by percents."""
+    spec = spec.replace(eps=0.1)
     data = build(spec)
     engine = Engine(spec, data)
     engine.advance(100)
-    truth = torch_steps(spec, data, 100, torch.float64)
-    float32 = torch_steps(spec, data, 100, torch.float32)
-    for name, value in truth.items():
-        bound = 3 * error(float32[name], value) + 1e-6
-        assert bound < 0.02
-        assert error(engine.parameters[name], value) <= bound, name
+    for name, value in torch_steps(spec, data, 100, torch.float64).items():
+        assert error(engine.parameters[name], value) <= 5e-4, name
 
 
 @pytest.mark.parametrize("spec", STEPS, ids=RunSpec.label)
