@@ -62,6 +62,12 @@ def random(a, b, modulus, rng):
     return table[np.minimum(a, b), np.maximum(a, b)]
 
 
+@task("random_square")
+def random_square(a, b, modulus, rng):
+    """Random labels distributed like the squared task's: `random`'s own, squared (§4.3)."""
+    return random(a, b, modulus, rng) ** 2 % modulus
+
+
 def random_ordered(a, b, modulus, rng):
     """Random labels for every ordered pair on its own: subtraction does not commute (§5)."""
     return rng.integers(0, modulus, size=(modulus, modulus))[a, b]

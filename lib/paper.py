@@ -121,6 +121,13 @@ EXPERIMENTS = {
             seeds=5,
         ),
         Grid(
+            "squared_capacity",
+            "Capacity for labels as frequent as the squared task's (takeaway 6's mechanism; ours)",
+            BASE.replace(task="random_square", train_size=113**2),
+            axes=dict(d_model=(8, 16, 24, 32)),
+            seeds=3,
+        ),
+        Grid(
             "stop_rule",
             "Runs that figure 3 stopped early, trained on to epoch T (ours)",
             BASE,

@@ -52,6 +52,17 @@ def test_random_labels_commute_and_look_random():
     assert 20 < counts.min() and counts.max() < 100  # 57 expected
 
 
+def test_squared_random_labels_are_as_frequent_as_the_squared_tasks():
+    plain, squared = (
+        build(RunSpec(task=task, train_size=113**2)).train for task in ("random", "random_square")
+    )
+    assert (squared.tokens == plain.tokens).all()
+    assert (squared.labels == plain.labels**2 % 113).all()
+    share = np.bincount(squared.labels, minlength=113) / 113**2
+    task = np.bincount(build(RunSpec(task="square", train_size=113**2)).train.labels) / 113**2
+    assert (share[task == 0] == 0).all() and abs(share - task).max() < 0.006
+
+
 def test_multitask_mixture():
     spec = RunSpec(task="multitask", train_size=3000, memorize_size=4000)
     data = build(spec)

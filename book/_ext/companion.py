@@ -17,7 +17,7 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
     "memorization_capacity": ("figure4",),
     "framework_zones": ("figure3", "figure4", "figure5", "figure6"),
     "double_descent": ("figure6", "figure6_long"),
-    "squared_task": ("figure6", "figure7", "squared_critical"),
+    "squared_task": ("figure6", "figure7", "squared_critical", "squared_capacity"),
     "parameter_norms": ("figure9",),
     "multitask_emergence": ("emergent_113", "emergent_113_fill", "emergent_59", "emergent_depth"),
     "split_ffn": ("emergent_113", "emergent_59", "emergent_depth"),
