@@ -208,8 +208,9 @@ def _experiments(context, argument, names):
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")
 @click.option("--dask", callback=options.address, help="Train on a Dask cluster: tcp://host:port.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Stack the runs on PyTorch.")
-@click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32",
-              help="Of matrix products, with --device.  [default: float32]")  # fmt: skip
+@click.option("--precision", type=click.Choice(["float32", "bf16x3", "bf16"]), default="float32",
+              help="Of matrix products: bf16x3 on the kernel, bf16 with --device.  "
+              "[default: float32]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
 @click.option("--nice/--no-nice", default=True, help="Let other programs go first.  [default: on]")
 @_RESULTS
@@ -222,6 +223,8 @@ def sweep(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, re
         raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
     if device and dask:
         raise click.UsageError("--device is for this machine; a cluster's workers use the kernel")
+    if precision == ("bf16x3" if device else "bf16") or (dask and precision != "float32"):
+        raise click.UsageError("--precision bf16x3 is for this machine's kernel, bf16 for --device")
     store, jobs = Store(results), jobs or cores()
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
@@ -232,9 +235,11 @@ def sweep(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, re
         how = dict(first=_needed(todo), precision=precision, threads=jobs, budget_s=budget)
         report = sweep_on_device(todo, store, device, dry_run, **how)
     elif todo:
+        if precision != "float32":
+            _check_precision(todo, precision)
         if not (dask or dry_run):
             _check_memory(todo, jobs)
-        with _machine(dask, todo, store, jobs) as (rate, jobs, where):
+        with _machine(dask, todo, store, jobs, precision) as (rate, jobs, where):
             time = format_duration(makespan(estimate(todo, rate, store.runs()), jobs))
             click.echo(f"expected time for all of them, {jobs} at once: {time}")
             how = dict(first=_needed(todo), budget_s=budget, nice=nice, rate=rate, **where)
@@ -253,6 +258,16 @@ def sweep(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, re
     _close(store)
 
 
+def _check_precision(todo, precision):
+    """Refuse what this processor or the engine of some run does not have."""
+    from lib.processor import check_precision
+    from lib.train import engine_for
+
+    check_precision(precision)
+    for spec in todo:
+        engine_for(spec, precision)
+
+
 def _check_memory(todo, jobs):
     """Refuse what this machine cannot hold, before hours are spent on the way to it."""
     needs, spec = max((4 * floats_of(spec) * (not spec.plain), spec.label()) for spec in todo)
@@ -265,10 +280,11 @@ def _check_memory(todo, jobs):
 
 
 @contextlib.contextmanager
-def _machine(dask, todo, store, jobs):
+def _machine(dask, todo, store, jobs, precision):
     """Where to train: its speed, its runs at once, and what `lib.sweep.sweep` is told of it."""
     if not dask:
-        yield _rate(todo, store, jobs), jobs, dict(jobs=jobs)
+        rate = _rate(todo, store, jobs, precision)
+        yield rate, jobs, dict(jobs=jobs, precision=precision)
         return
     from lib import cluster
 
@@ -285,9 +301,9 @@ def _needed(todo):
     return set(todo) & {spec for claim in CLAIMS for spec in claim.specs()}
 
 
-def _rate(specs, store, jobs):
-    widths = {spec.d_model for spec in specs}
-    return machine_rate(widths, store.cache, jobs=jobs, say=lambda line: click.echo(line, err=True))
+def _rate(specs, store, jobs, precision="float32"):
+    how = dict(jobs=jobs, precision=precision, say=lambda line: click.echo(line, err=True))
+    return machine_rate({spec.d_model for spec in specs}, store.cache, **how)
 
 
 @main.command()

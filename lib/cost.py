@@ -193,6 +193,7 @@ def machine_rate(
     *,
     jobs: int | None = None,
     train: Callable | None = None,
+    precision: str = "float32",
     say: Callable[[str], None] = lambda message: None,
 ) -> Speed:
     """This machine's speed for some widths, measured in about a second each and then kept.
@@ -202,10 +203,12 @@ def machine_rate(
 
     Args:
         train: the trainer to time, `lib.train.train` by default.
+        precision: of its products (`lib.processor.PRECISIONS`).
         say: told in one line what is being waited for, where anything is.
     """
     jobs = jobs or cores()
-    path, name = cache / "speed.json", f"{cpu_model()}, {jobs} at once, {_trainer_code(train)}"
+    code = _trainer_code(train) + (f", {precision}" if precision != "float32" else "")
+    path, name = cache / "speed.json", f"{cpu_model()}, {jobs} at once, {code}"
     known = _load(path)
     kept = known.get(name, {})
     rates = {int(width): rate for width, rate in kept.get("rates", {}).items()}
@@ -215,7 +218,7 @@ def machine_rate(
         with on_their_own():
             pool = multiprocessing.get_context("spawn").Pool(jobs)
         with pool:
-            work = [(missing, train)] * jobs
+            work = [(missing, train, precision)] * jobs
             new = together(missing, pool.starmap(measure, work, chunksize=1))
         speed = Speed(rates | new.rates, new.per_logit)
         publish(path, json.dumps(known | {name: asdict(speed)}, indent=1).encode())
@@ -228,13 +231,15 @@ def together(widths: list[int], measured: list[list[float]]) -> Speed:
     return Speed(dict(zip(widths, rates, strict=True)), per_logit)
 
 
-def measure(widths: list[int], train: Callable | None) -> list[float]:
+def measure(widths: list[int], train: Callable | None, precision: str = "float32") -> list[float]:
     """Operations a second for each width, and seconds for one logit (see `Speed`).
 
     Each is the slope between a short and a longer run, without what every run costs.
     """
     if train is None:
         from lib.train import train
+
+        train = functools.partial(train, precision=precision)
 
     def seconds(spec: RunSpec) -> float:
         start = time.perf_counter()
@@ -256,11 +261,18 @@ def measure(widths: list[int], train: Callable | None) -> list[float]:
     return [*rates, max(0.0, seconds(many) - seconds(few) - products) / extra]
 
 
+TRAINER = (
+    *("processor", "simd", "blocks", "amx", "layout", "products", "kernel", "epochs"),
+    *("engine", "train"),
+)
+"""Modules that an epoch's time depends on."""
+
+
 def _trainer_code(train: Callable | None) -> str:
     """A short hash of the trainer's sources: new code, new speed."""
     digest = hashlib.sha256(f"{NUMERICS_VERSION} {train}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in ("simd", "blocks", "layout", "kernel", "epochs", "engine", "train"):
+        if path.stem in TRAINER:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
 

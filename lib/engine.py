@@ -6,7 +6,7 @@ from lib import epochs
 from lib.data import Dataset, Split
 from lib.layout import TILE, aligned, pack, places, sizes, unpack
 from lib.model import initial_parameters
-from lib.simd import LANES
+from lib.processor import LANES, check_precision
 from lib.spec import RunSpec
 
 
@@ -23,11 +23,18 @@ class Engine:
         data: its data, from `lib.data.build`.
         threads: threads used by `advance` and `evaluate`; the bits do not depend on it.
         parameters: starting values by name (default: `initial_parameters`).
+        precision: of the products, one of `lib.processor.PRECISIONS`.
+
+    Raises:
+        SpecError: if this processor does not have the precision.
     """
 
-    name = "numba"
-
-    def __init__(self, spec: RunSpec, data: Dataset, threads: int = 1, parameters=None):
+    def __init__(
+        self, spec: RunSpec, data: Dataset, threads: int = 1, parameters=None,
+        precision: str = "float32",
+    ):  # fmt: skip
+        check_precision(precision)
+        self.name = "numba" if precision == "float32" else f"numba-{precision}"
         self.spec, self.threads, self.epoch = spec, threads, 0
         sz = self.sizes = sizes(
             spec.d_model,
@@ -38,6 +45,7 @@ class Engine:
             data.length,
             equals=data.n_classes,
             split=bool(spec.split_mlp),
+            amx=precision == "bf16x3",
         )
         values = parameters or initial_parameters(spec, data)
         values = {name: np.asarray(value, np.float32) for name, value in values.items()}
@@ -50,17 +58,17 @@ class Engine:
         self._n_chunks = -(-len(self._data[3]) // TILE // sz.tiles_per_chunk)
         self._n_chunks = max(1, self._n_chunks)
         block = sz.heads_p * sz.d_p
-        self._work = (  # table, x_eq, q, u, du, dq
+        self._work = (  # table, x_eq, q, u, du, dq, packs
             aligned(sz.panels * sz.rows * TILE),
-            *(aligned(n) for n in (sz.d_p, sz.d_p, block, block, sz.d_p)),
+            *(aligned(n) for n in (sz.d_p, sz.d_p, block, block, sz.d_p, sz.n_packs)),
         )
-        self._chunks = aligned(self._n_chunks, sz.n_chunk)
         n = max(1, min(threads, self._n_chunks))
-        longest = -(-(len(self._data[3]) // TILE) // self._n_chunks)
+        self._chunks = aligned(self._n_chunks if n > 1 else 2, sz.n_chunk)
         self._scratch = (
-            aligned(n, longest * sz.stride),
+            aligned(n, sz.tiles_per_chunk * sz.stride),
             aligned(n, sz.length * sz.rows_p * LANES),
             aligned(n, sz.length * sz.rows_p * TILE),
+            aligned(n, sz.n_room),
         )
 
     def _prepare(self, split: Split):

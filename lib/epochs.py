@@ -6,15 +6,16 @@ import numpy as np
 from numba import njit, prange
 
 from lib import simd
-from lib.kernel import chunk_gradient, column_at, element_at, forward, linear, outer
+from lib.kernel import chunk_gradient, column_at, element_at, forward
 from lib.layout import TILE
+from lib.products import begin, end, linear, outer, pack_weights
 from lib.simd import JIT, LANES
 
 CACHED = JIT | {"cache": True}
 
 
 @njit(**JIT)
-def _prepare(sz, P, table, x_eq, q, u):
+def _prepare(sz, P, table, x_eq, q, u, packs):
     """The per-epoch tables: values and scores of every token and position.
 
     x_eq (d): the residual stream at "=" before attention; q (d): its query; u: W_K q for
@@ -40,6 +41,7 @@ def _prepare(sz, P, table, x_eq, q, u):
         linear(P, sz.W_V, d, False, d, d, P, e, table, t, P, 0, P, 0, 0, 0)
         t += sz.d_p * TILE
         linear(u, 0, d, False, sz.heads_p // 4, d, P, e, table, t, P, 0, P, 0, 0, 0)
+    pack_weights(sz, P, packs)
 
 
 @njit(**JIT)
@@ -112,20 +114,17 @@ def _chunk_start(sz, n_tiles, n_chunks, chunk):
 
 
 @njit(**JIT)
-def _one_chunk(sz, chunk, n_tiles, n_chunks, P, table, x_eq, data, S, sums, z, C):
+def _one_chunk(sz, chunk, n_tiles, n_chunks, P, table, x_eq, data, S, sums, z, K, C):
     start = _chunk_start(sz, n_tiles, n_chunks, chunk)
     count = _chunk_start(sz, n_tiles, n_chunks, chunk + 1) - start
-    chunk_gradient(sz, P, table, x_eq, data, start * TILE, count, S, sums, z, C)
+    chunk_gradient(sz, P, table, x_eq, data, start * TILE, count, S, sums, z, K, C)
 
 
 @njit(**JIT)
-def _step(sz, state, work, C, n_chunks, step, hyper):
-    """Add up the chunks in order, finish the gradient, update the parameters."""
+def _step(sz, state, work, total, step, hyper):
+    """From the sum of the chunks' gradients to new parameters."""
     P, G, M, V = state
-    table, x_eq, q, u, du, dq = work
-    total = C[0]
-    for chunk in range(1, n_chunks):
-        total += C[chunk]
+    table, x_eq, q, u, du, dq, _ = work
     _finish(sz, P, table, x_eq, q, u, du, dq, total, G)
     if hyper[0] > 0:
         _adamw(P, G, M, V, step, hyper[0], hyper[1], hyper[2], hyper[3], hyper[4])
@@ -136,48 +135,60 @@ def train_serial(sz, state, work, data, scratch, C, n_chunks, first_step, n_step
     """`n_steps` epochs on the calling thread; see `lib.engine` for the arrays.
 
     hyper: lr, weight decay, beta1, beta2, eps (float64).  With lr = 0 only the gradient is
-    computed.
+    computed.  C needs two rows, the sum and a chunk's gradient, which stays in the cache.
     """
-    S, sums, z = scratch
+    S, sums, z, room = scratch
+    P, packs = state[0], work[6]
     n_tiles = data[3].shape[0] // TILE
     mode = simd.flush_denormals()
+    begin(sz)
     for step in range(first_step, first_step + n_steps):
-        _prepare(sz, state[0], work[0], work[1], work[2], work[3])
+        _prepare(sz, P, work[0], work[1], work[2], work[3], packs)
         for chunk in range(n_chunks):
             _one_chunk(
-                sz, chunk, n_tiles, n_chunks, state[0], work[0], work[1], data,
-                S[0], sums[0], z[0], C[chunk],
+                sz, chunk, n_tiles, n_chunks, P, work[0], work[1], data,
+                S[0], sums[0], z[0], (packs, room[0]), C[min(chunk, 1)],
             )  # fmt: skip
-        _step(sz, state, work, C, n_chunks, step, hyper)
+            if chunk:
+                total = C[0]
+                total += C[1]
+        _step(sz, state, work, C[0], step, hyper)
+    end(sz)
     simd.restore_denormals(mode)
 
 
 @njit(parallel=True, **CACHED)
 def train_parallel(sz, state, work, data, scratch, C, n_chunks, first_step, n_steps, hyper):
-    """The same on as many threads as `scratch` has rows, with the same bits."""
-    S, sums, z = scratch
+    """The same on as many threads as `scratch` has rows, with the same bits; C has all chunks."""
+    S, sums, z, room = scratch
+    P, packs = state[0], work[6]
     n_tiles, n_threads = data[3].shape[0] // TILE, S.shape[0]
     mode = simd.flush_denormals()
     for step in range(first_step, first_step + n_steps):
-        _prepare(sz, state[0], work[0], work[1], work[2], work[3])
+        _prepare(sz, P, work[0], work[1], work[2], work[3], packs)
         for thread in prange(n_threads):
             inner = simd.flush_denormals()
+            begin(sz)
             for chunk in range(thread, n_chunks, n_threads):
                 _one_chunk(
-                    sz, chunk, n_tiles, n_chunks, state[0], work[0], work[1], data,
-                    S[thread], sums[thread], z[thread], C[chunk],
+                    sz, chunk, n_tiles, n_chunks, P, work[0], work[1], data,
+                    S[thread], sums[thread], z[thread], (packs, room[thread]), C[chunk],
                 )  # fmt: skip
+            end(sz)
             simd.restore_denormals(inner)
-        _step(sz, state, work, C, n_chunks, step, hyper)
+        total = C[0]
+        for chunk in range(1, n_chunks):
+            total += C[chunk]
+        _step(sz, state, work, total, step, hyper)
     simd.restore_denormals(mode)
 
 
 @njit(**JIT)
-def _measure(sz, labels, first, S, s, loss, right):
-    """Exact loss of each sample of a tile of logits, and whether its class is the argmax."""
-    for i in range(TILE):
+def _measure(sz, labels, first, n_tiles, S, loss, right):
+    """Exact loss of each sample of some tiles of logits, and whether its class is the argmax."""
+    for i in range(n_tiles * TILE):
         label = labels[first + i] // TILE
-        at = s + sz.L + i
+        at = i // TILE * sz.stride + sz.L + i % TILE
         best = -np.inf  # of the wrong classes
         seen = np.float32(0)
         for c in range(sz.n_classes):
@@ -204,10 +215,15 @@ def _measure(sz, labels, first, S, s, loss, right):
 def evaluate_serial(sz, P, work, data, scratch, loss, right):
     """Loss (float64) and correctness (uint8) of every sample of `data`."""
     mode = simd.flush_denormals()
-    _prepare(sz, P, work[0], work[1], work[2], work[3])
-    for tile in range(data[3].shape[0] // TILE):
-        forward(sz, P, work[0], work[1], data[0], tile * TILE, scratch[0][0], 0)
-        _measure(sz, data[3], tile * TILE, scratch[0][0], 0, loss, right)
+    begin(sz)
+    S, K = scratch[0][0], (work[6], scratch[3][0])
+    _prepare(sz, P, work[0], work[1], work[2], work[3], work[6])
+    n_tiles, at_once = data[3].shape[0] // TILE, sz.tiles_per_chunk
+    for tile in range(0, n_tiles, at_once):
+        count = min(at_once, n_tiles - tile)
+        forward(sz, P, work[0], work[1], data[0], tile * TILE, count, S, K)
+        _measure(sz, data[3], tile * TILE, count, S, loss, right)
+    end(sz)
     simd.restore_denormals(mode)
 
 
@@ -215,13 +231,18 @@ def evaluate_serial(sz, P, work, data, scratch, loss, right):
 def evaluate_parallel(sz, P, work, data, scratch, loss, right):
     """The same on as many threads as `scratch` has rows."""
     mode = simd.flush_denormals()
-    _prepare(sz, P, work[0], work[1], work[2], work[3])
-    S = scratch[0]
+    _prepare(sz, P, work[0], work[1], work[2], work[3], work[6])
+    S, room = scratch[0], scratch[3]
     n_tiles, n_threads = data[3].shape[0] // TILE, S.shape[0]
+    at_once = sz.tiles_per_chunk
     for thread in prange(n_threads):
         inner = simd.flush_denormals()
-        for tile in range(thread, n_tiles, n_threads):
-            forward(sz, P, work[0], work[1], data[0], tile * TILE, S[thread], 0)
-            _measure(sz, data[3], tile * TILE, S[thread], 0, loss, right)
+        begin(sz)
+        K = work[6], room[thread]
+        for tile in range(thread * at_once, n_tiles, n_threads * at_once):
+            count = min(at_once, n_tiles - tile)
+            forward(sz, P, work[0], work[1], data[0], tile * TILE, count, S[thread], K)
+            _measure(sz, data[3], tile * TILE, count, S[thread], loss, right)
+        end(sz)
         simd.restore_denormals(inner)
     simd.restore_denormals(mode)

@@ -8,7 +8,7 @@ approximated).  Only the last position is read and its query is one vector for a
 * a sample costs a small softmax per head, a weighted sum of value rows, W_O, the MLP and
   the unembedding: about 6 (9 d² + P d) flops per epoch, forward and backward.
 
-How the work is laid out (`lib.blocks` has the register blocks):
+How the work is laid out (`lib.products` has the matrix products):
 
 * activations are *feature-major tiles* of four vectors of samples (64 with AVX-512): row f
   of a tile holds feature f of its samples.  Vectors run over samples, so no width is padded
@@ -24,6 +24,7 @@ from numba import njit
 
 from lib import blocks, simd
 from lib.layout import TILE
+from lib.products import apply, gradient
 from lib.simd import JIT, LANES
 
 # ---- building blocks -------------------------------------------------------------------
@@ -170,16 +171,22 @@ def _split(sz, tokens, first, S, s):
 
 
 @njit(**JIT)
-def forward(sz, P, table, x_eq, tokens, first, S, s):
-    """Logits of the tile whose samples start at `first`, with all activations, in S at s."""
-    d, m, c = sz.d_p // 4, sz.mlp_p // 4, sz.classes_p // 4
-    _attend(sz, table, tokens, first, S, s)
-    linear(P, sz.W_O, d, False, d, d, S, s + sz.O, S, s + sz.X, x_eq, 0, S, s, 1, 0)
-    linear(P, sz.W_in, d, False, m, d, S, s + sz.X, S, s + sz.H, P, sz.b_in, S, s, 1, 1)
+def forward(sz, P, table, x_eq, tokens, first, n_tiles, S, K):
+    """Logits of the tiles whose samples start at `first`, with all activations, in S.
+
+    Layer by layer, so that a layer's weights stay in the cache for all tiles.
+    """
+    d, m, c = sz.d_p, sz.mlp_p, sz.classes_p
+    for t in range(n_tiles):
+        _attend(sz, table, tokens, first + t * TILE, S, t * sz.stride)
+    n, O, X, H, Y, L = n_tiles, sz.O, sz.X, sz.H, sz.Y, sz.L  # noqa: E741
+    apply(sz, P, sz.W_O, K, sz.p_O, d, d, False, S, n, O, X, x_eq, 0, 0, 1, 0)
+    apply(sz, P, sz.W_in, K, sz.p_in, m, d, False, S, n, X, H, P, sz.b_in, 0, 1, 1)
     if sz.half:
-        _split(sz, tokens, first, S, s)
-    linear(P, sz.W_out, m, False, d, m, S, s + sz.H, S, s + sz.Y, P, sz.b_out, S, s + sz.X, 2, 0)
-    linear(P, sz.W_U, d, False, c, d, S, s + sz.Y, S, s + sz.L, P, 0, S, s, 0, 0)
+        for t in range(n_tiles):
+            _split(sz, tokens, first + t * TILE, S, t * sz.stride)
+    apply(sz, P, sz.W_out, K, sz.p_out, d, m, False, S, n, H, Y, P, sz.b_out, X, 2, 0)
+    apply(sz, P, sz.W_U, K, sz.p_U, c, d, False, S, n, Y, L, P, 0, 0, 0, 0)
 
 
 # ---- backward --------------------------------------------------------------------------
@@ -277,30 +284,27 @@ def _attend_backward(sz, table, slots, first, S, s, T, sums, z):
 
 
 @njit(**JIT)
-def chunk_gradient(sz, P, table, x_eq, data, first, n_tiles, S, sums, z, G):
+def chunk_gradient(sz, P, table, x_eq, data, first, n_tiles, S, sums, z, K, G):
     """Forward and backward of one chunk; G (n_chunk) gets its gradient."""
     tokens, slots, classes, labels, weights = data
-    d, m, c = sz.d_p // 4, sz.mlp_p // 4, sz.classes_p // 4
-    stride = sz.stride
+    d, m, c = sz.d_p, sz.mlp_p, sz.classes_p
+    n, dX, H, dO = n_tiles, sz.dX, sz.H, sz.Y
+    stride, g = sz.stride, sz.tail - sz.W_O
+    forward(sz, P, table, x_eq, tokens, first, n, S, K)
     for t in range(n_tiles):
-        s, i = t * stride, first + t * TILE
-        forward(sz, P, table, x_eq, tokens, i, S, s)
-        _loss_gradient(sz, classes, labels, weights, i, S, s)
-        linear(P, sz.W_U, d, True, d, c, S, s + sz.L, S, s + sz.dX, P, 0, S, s, 0, 0)
-    g = sz.tail - sz.W_O
-    outer(S, sz.L, stride, S, sz.Y, stride, n_tiles, c, d, G, g + sz.W_U)
-    _row_sums(S, sz.dX, stride, n_tiles, sz.d_p, G, g + sz.b_out)
-    outer(S, sz.dX, stride, S, sz.H, stride, n_tiles, d, m, G, g + sz.W_out)
-    for t in range(n_tiles):
-        s = t * stride
-        linear(P, sz.W_out, m, True, m, d, S, s + sz.dX, S, s + sz.H, P, 0, S, s + sz.H, 0, 2)
-        linear(P, sz.W_in, d, True, d, m, S, s + sz.H, S, s + sz.dX, P, 0, S, s + sz.dX, 3, 0)
-        linear(P, sz.W_O, d, True, d, d, S, s + sz.dX, S, s + sz.Y, P, 0, S, s, 0, 0)
+        _loss_gradient(sz, classes, labels, weights, first + t * TILE, S, t * stride)
+    apply(sz, P, sz.W_U, K, sz.t_U, d, c, True, S, n, sz.L, dX, P, 0, 0, 0, 0)
+    gradient(sz, S, sz.L, c, sz.Y, d, n, G, g + sz.W_U, K)
+    _row_sums(S, dX, stride, n, d, G, g + sz.b_out)
+    gradient(sz, S, dX, d, H, m, n, G, g + sz.W_out, K)
+    apply(sz, P, sz.W_out, K, sz.t_out, m, d, True, S, n, dX, H, P, 0, H, 0, 2)
+    apply(sz, P, sz.W_in, K, sz.t_in, d, m, True, S, n, H, dX, P, 0, dX, 3, 0)
+    apply(sz, P, sz.W_O, K, sz.t_O, d, d, True, S, n, dX, dO, P, 0, 0, 0, 0)
     # (rows of W_in are hidden units: its gradient is dH Xᵀ)
-    outer(S, sz.H, stride, S, sz.X, stride, n_tiles, m, d, G, g + sz.W_in)
-    _row_sums(S, sz.H, stride, n_tiles, sz.mlp_p, G, g + sz.b_in)
-    outer(S, sz.dX, stride, S, sz.O, stride, n_tiles, d, d, G, g + sz.W_O)
-    _row_sums(S, sz.dX, stride, n_tiles, sz.d_p, G, sz.x_eq)
+    gradient(sz, S, H, m, sz.X, d, n, G, g + sz.W_in, K)
+    _row_sums(S, H, stride, n, m, G, g + sz.b_in)
+    gradient(sz, S, dX, d, sz.O, d, n, G, g + sz.W_O, K)
+    _row_sums(S, dX, stride, n, d, G, sz.x_eq)
     G[: sz.x_eq] = 0
     sums[:] = 0
     for t in range(n_tiles):

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.simd import LANES
+from lib.processor import LANES
 
 TILE = 4 * LANES  # samples in a tile: four vectors
 LINE = 16  # floats in a cache line
 CACHE_FLOATS = 220_000  # aim for a chunk's activations, in floats (0.9 MB)
+STEP = 2 * 256  # floats of a pack (`lib.amx`) for 16 rows and 32 terms of a sum
 
 
 class Sizes(NamedTuple):
@@ -24,7 +25,7 @@ class Sizes(NamedTuple):
     n_tokens: int
     n_classes: int
     equals: int  # the token "="
-    d_p: int  # multiples of 4
+    d_p: int  # multiples of 4, of 16 with tile registers
     heads_p: int
     mlp_p: int
     classes_p: int
@@ -63,6 +64,19 @@ class Sizes(NamedTuple):
     tiles_per_chunk: int
     half: int
     minus: int
+    # with tile registers (1, else 0): places of the packs of W_O … W_U, and of their
+    # transposes; the size of all; room for the packs of a chunk
+    amx: int
+    p_O: int
+    p_in: int
+    p_out: int
+    p_U: int
+    t_O: int
+    t_in: int
+    t_out: int
+    t_U: int
+    n_packs: int
+    n_room: int
 
 
 def _up(n: int, unit: int) -> int:
@@ -71,10 +85,15 @@ def _up(n: int, unit: int) -> int:
 
 def sizes(
     d_model: int, n_heads: int, d_mlp: int, n_tokens: int, n_classes: int, length: int,
-    equals: int, split: bool = False,
+    equals: int, split: bool = False, amx: bool = False,
 ) -> Sizes:  # fmt: skip
-    """Everything that the kernel has to know about a network's shape."""
-    d_p, heads_p, mlp_p, classes_p = (_up(n, 4) for n in (d_model, n_heads, d_mlp, n_classes))
+    """Everything that the kernel has to know about a network's shape.
+
+    split: an MLP with a half for each task.  amx: products on tile registers (`lib.amx`).
+    """
+    unit = 16 if amx else 4
+    d_p, mlp_p, classes_p = (_up(n, unit) for n in (d_model, d_mlp, n_classes))
+    heads_p = _up(n_heads, 4)
     panels = _up(n_tokens + length, TILE) // TILE
     rows = d_p + heads_p
     counts = dict(E=panels * d_p * TILE, W_Q=d_p * d_p, W_K=d_p * d_p, W_V=d_p * d_p)
@@ -101,13 +120,24 @@ def sizes(
     # An odd number of 4-row groups: tiles then start in different sets of the first-level
     # cache (a multiple of 4 KiB would make them evict each other).
     stride = (top // 4 | 1) * 4 * TILE
+    per_chunk = max(256 // TILE, min(768 // TILE, CACHE_FLOATS // stride))
+    shapes = dict(O=(d_p, d_p), **{"in": (mlp_p, d_p)}, out=(d_p, mlp_p), U=(classes_p, d_p))
+    packs, n_packs = {}, 0
+    for kind, turn in (("p_", 1), ("t_", -1)):
+        for name, shape in shapes.items():
+            rows_, terms = shape[::turn]
+            packs[kind + name] = n_packs
+            n_packs += _up(rows_, 16) // 16 * _up(terms, 32) // 32 * STEP if amx else 0
+    block = per_chunk * TILE // 32 * STEP
+    room = max(4 * _up(max(mlp_p, classes_p), 32) // 32 * STEP, (d_p // 16 + 2) * block) + 1024
     return Sizes(
         d_model, n_heads, length, n_tokens, n_classes, equals,
         d_p, heads_p, mlp_p, classes_p, panels, rows, _up(rows, LANES),
         **places, n_flat=at, x_eq=x_eq, tail=tail_at, n_chunk=n_chunk, **tile, stride=stride,
-        tiles_per_chunk=max(256 // TILE, min(768 // TILE, CACHE_FLOATS // stride)),
+        tiles_per_chunk=per_chunk,
         half=d_mlp // 2 if split else 0,
         minus=(n_tokens - 1) // TILE * rows * TILE + (n_tokens - 1) % TILE,
+        amx=int(amx), **packs, n_packs=n_packs, n_room=room if amx else 0,
     )  # fmt: skip
 
 

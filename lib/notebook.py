@@ -50,8 +50,14 @@ class Gathered:
             f"{len(runs):,} of {self.wanted:,} runs, {seeds_phrase(runs['seed'])}{of}; "
             f"learning rate {values('lr', '{:g}')}, "
             f"weight decay {values('weight_decay', '{:g}')}, "
-            f"by epoch {values('epochs')}."
+            f"by epoch {values('epochs')}" + _precision(runs["engine"]) + "."
         )
+
+
+def _precision(engines: pd.Series) -> str:
+    """What is not float32, in words: engines are named after the precision of their products."""
+    rounded = engines[engines.str.contains("-bf16")].str.split("-").str[-1].value_counts()
+    return "".join(f"; {n:,} of them with {name} products" for name, n in rounded.items())
 
 
 def gather(

@@ -12,35 +12,16 @@ one-dimensional, C-contiguous float32; indices count elements and are not checke
 
 import hashlib
 import os
-import platform
 import tempfile
 from pathlib import Path
 
 import numba
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-
-def _lanes() -> int:
-    """Floats in a register: 16 with AVX-512, 8 on other x86 machines, 4 elsewhere (NEON)."""
-    if "GROKKING_LANES" in os.environ:  # for the tests: any width works on any machine
-        return int(os.environ["GROKKING_LANES"])
-    features = numba.config.CPU_FEATURES
-    if features is not None:
-        wide = "+avx512f" in features
-    else:
-        wide = binding.get_host_cpu_features().get("avx512f", False)
-    return 16 if wide else 8 if _is_x86() else 4
-
-
-def _is_x86() -> bool:
-    return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
-
-
-LANES = _lanes()
-"""Floats in one vector."""
+from lib.processor import AMX, LANES, X86
 
 # Contraction and reassociation are safe here; `nnan` and `ninf` are left out on purpose:
 # with them LLVM may assume that NaN never happens and a diverged run would go unseen.
@@ -54,8 +35,9 @@ def _cache_directory() -> str:
     Numba's own cache looks at the calling file alone, so an edit of this file would leave
     stale machine code of `kernel.py` in use.
     """
-    digest = hashlib.sha256(f"{numba.__version__} {LANES}".encode())
-    for name in ("simd.py", "blocks.py", "layout.py", "kernel.py", "epochs.py"):
+    digest = hashlib.sha256(f"{numba.__version__} {LANES} {AMX}".encode())
+    sources = ("processor", "simd", "blocks", "amx", "layout", "products", "kernel", "epochs")
+    for name in (f"{source}.py" for source in sources):
         digest.update(Path(__file__).with_name(name).read_bytes())
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(root) / "grokking-companion" / digest.hexdigest()[:16]
@@ -206,6 +188,7 @@ div = _elementwise(lambda b, x, y: b.fdiv(x, y), "x / y")
 fma = _elementwise(_fma, "x * y + z, rounded once")
 maximum = _elementwise(_maximum, "the larger of x and y; y where either is NaN")
 sqrt = _elementwise(_sqrt, "square root")
+where_positive = _elementwise(_where_positive, "y where x > 0, else 0")
 
 
 @intrinsic
@@ -254,7 +237,7 @@ def flush_denormals(typingctx):
 
     def codegen(context, builder, signature, args):
         slot = cgutils.alloca_once(builder, _i32)
-        if not _is_x86():
+        if not X86:
             return ir.Constant(_i32, 0)
         _call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), slot)
         before = builder.load(slot)
@@ -271,7 +254,7 @@ def restore_denormals(typingctx, mode):
 
     def codegen(context, builder, signature, args):
         slot = cgutils.alloca_once(builder, _i32)
-        if _is_x86():
+        if X86:
             builder.store(args[0], slot)
             _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), slot)
         return context.get_dummy_value()

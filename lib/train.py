@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,12 +120,18 @@ class Record:
         return Run(self.spec, self.status, curve, parameters, engine, threads, seconds, device)
 
 
-def engine_for(spec: RunSpec):
-    """The fastest engine of a processor that covers a spec."""
+def engine_for(spec: RunSpec, precision: str = "float32") -> Callable:
+    """The fastest engine of a processor that covers a spec, in a precision.
+
+    Raises:
+        SpecError: if what covers it has no such precision.
+    """
     from lib import engine  # compiles on first use: not before it is needed
 
     if engine.covers(spec):
-        return engine.Engine
+        return partial(engine.Engine, precision=precision)
+    if precision != "float32":
+        raise SpecError(f"{precision} is for the plain model of one layer, not for {spec.label()}")
     from lib import single
 
     return single.Engine
@@ -138,6 +145,7 @@ def train(
     on_evaluation: Callable[[int, dict[str, np.ndarray]], None] | None = None,
     start: dict[str, np.ndarray] | None = None,
     checkpoints: "Checkpoints | None" = None,
+    precision: str = "float32",
 ) -> Run:
     """Train one run from its seed to epoch T, to its early stop, or until it diverges.
 
@@ -149,9 +157,10 @@ def train(
         start: the final weights of `spec.init_from`, where somebody has kept them; by default
             that run is trained first, to the same bits.
         checkpoints: where a long run keeps its state, and finds it when it begins again.
+        precision: of matrix products, one of `lib.processor.PRECISIONS`.
 
     Raises:
-        SpecError: if `start` is given to a run without a parent.
+        SpecError: if `start` is given to a run without a parent, or the precision does not fit.
     """
     began = time.perf_counter()
     if spec.init_from is None and start is not None:
@@ -159,7 +168,8 @@ def train(
     if spec.init_from is not None and start is None:
         told = on_progress and (lambda p: on_progress(replace(p, epoch=0, epochs=spec.epochs)))
         start = train(spec.init_from, threads=threads, on_progress=told).parameters
-    network = engine_for(spec)(spec, build(spec), threads, start)
+    make = engine_for(spec, precision)
+    network = make(spec, build(spec), threads, start)
     record = Record(spec)
     if checkpoints and (saved := checkpoints.load(spec, network.name)):
         try:
@@ -169,7 +179,7 @@ def train(
                 record.add(tuple(row))
         except (KeyError, ValueError) as error:
             checkpoints.reject(spec, network.name, error)
-            network, record = engine_for(spec)(spec, build(spec), threads, start), Record(spec)
+            network, record = make(spec, build(spec), threads, start), Record(spec)
     with np.errstate(over="ignore", invalid="ignore"):  # a diverging run is no surprise
         for epoch in spec.eval_epochs()[len(record.rows) :].tolist():
             network.advance(epoch - network.epoch)

@@ -142,8 +142,9 @@ class Crew:
 
 
 def _work(
-    connection, folder: Path, cache: Path, threads: int, nice: bool, train: Callable | None
-) -> None:
+    connection, folder: Path, cache: Path, threads: int, nice: bool, train: Callable | None,
+    precision: str,
+) -> None:  # fmt: skip
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if nice:
@@ -151,7 +152,7 @@ def _work(
     store = Store(folder, cache)
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
         while (spec := connection.recv()) is not None:
-            connection.send(_train(spec, store, threads, train, connection.send))
+            connection.send(_train(spec, store, threads, train, precision, connection.send))
 
 
 def _end_with_parent() -> None:
@@ -161,14 +162,15 @@ def _end_with_parent() -> None:
 
 
 def _train(
-    spec: RunSpec, store: Store, threads: int, train: Callable | None, send: Callable
-) -> tuple[str, Any]:
+    spec: RunSpec, store: Store, threads: int, train: Callable | None, precision: str,
+    send: Callable,
+) -> tuple[str, Any]:  # fmt: skip
     start, states, more = time.monotonic(), Checkpoints(store.cache), {}
     try:
         if train is None:
             from lib.train import train
 
-            more = dict(checkpoints=states)
+            more = dict(checkpoints=states, precision=precision)
 
         def tell(progress):
             send(("progress", progress.epoch / progress.epochs))

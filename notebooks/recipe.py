@@ -53,6 +53,8 @@ from lib.maps import within
 from lib.mixtures import DEEP, DEPTHS, RECIPES_DEEP
 from lib.notebook import export, gather
 from lib.paper import EXPERIMENTS, RECIPE, STATED
+from lib.rounding import agreement, both_precisions
+from lib.store import Store
 from lib.tables import cost, span, table
 
 figures.use_style()
@@ -279,6 +281,31 @@ chosen = next(name for name, fields in RECIPES_DEEP.items() if fields == DEEP)
 Markdown(
     f"The deep models of this book use **{chosen}**, at every size of a figure, one layer included: "
     "nothing but the size changes along its axis."
+)
+
+# %% [markdown]
+# ## Does rounding matter?
+#
+# Wide networks train about twice as fast where products may be rounded to 17 significant bits
+# instead of float32's 24 ([](../method.md)). Training is chaotic: after some hundred epochs the
+# two paths are different runs. The question is whether their ends are alike. Below are the runs
+# that are stored in both precisions; a run that generalizes stops, so its last epoch says when.
+
+# %% tags=["hide-input"]
+both = both_precisions(Store())
+export(both, "rounding")
+alike, of = agreement(both)
+rows = [
+    (r.d_model, f"{r.train_size:,}", r.seed, f"{r.val_float32:.3f}", f"{r.val_bf16x3:.3f}",
+     f"{r.epoch_float32:,.0f}", f"{r.epoch_bf16x3:,.0f}")
+    for r in both.itertuples()
+]  # fmt: skip
+header = ["d_model", "D", "seed", "validation, float32", "validation, bf16x3", "last epoch, float32",
+          "last epoch, bf16x3"]  # fmt: skip
+Markdown(
+    f"{alike} of {of} runs generalize in both precisions or in neither.\n\n" + table(header, rows)
+    if of
+    else "*No run is stored in both precisions.*"
 )
 
 # %% [markdown]

@@ -1,0 +1,150 @@
+"""The kernel on tile registers (AMX): three bfloat16 products for one of float32."""
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from numba import njit
+from test_kernel import CASES, STEPS, TINY, autograd, error, torch_steps
+
+from lib import amx, processor
+from lib.cli import main
+from lib.data import build
+from lib.engine import Engine
+from lib.layout import TILE, aligned
+from lib.processor import AMX
+from lib.simd import JIT
+from lib.spec import RunSpec, SpecError
+from lib.train import train
+
+tiles = pytest.mark.skipif(not AMX, reason="this processor has no tile registers")
+MIXED = [CASES[i] for i in (0, 3, 4, 6, 9, 11)]  # among them odd widths, a mixture, a split MLP
+
+
+def blocked(matrix):
+    """A matrix as the kernel stores it: 4 × 4 blocks."""
+    rows, columns = matrix.shape
+    return matrix.reshape(rows // 4, 4, columns // 4, 4).transpose(0, 2, 1, 3).ravel()
+
+
+@njit(**JIT)
+def both(rows, columns, n_tiles, P, packs, X, Y, Z, D, R, bias, K, G):
+    """Y = W X + bias + R and D += Wᵀ Z for the first tile, G = Z Xᵀ over all."""
+    amx.configure()
+    turned = packs.shape[0] // 2
+    amx.pack_weights(P, 0, rows, columns, packs, 0, turned)
+    amx.linear(packs, 0, rows, columns, TILE, X, 0, Y, 0, bias, 0, R, 0, 2, 0, K)
+    amx.linear(packs, turned, columns, rows, TILE, Z, 0, D, 0, bias, 0, D, 0, 3, 0, K)
+    a, b = rows * TILE, columns * TILE
+    amx.outer(Z, 0, a, X, 0, b, TILE, n_tiles, rows, columns, G, 0, K)
+    amx.release()
+
+
+@tiles
+@pytest.mark.parametrize("rows, columns", [(16, 16), (48, 80), (64, 32), (32, 112)])
+def test_products_with_any_number_of_blocks(rows, columns):
+    rng = np.random.default_rng(0)
+    W = rng.normal(size=(rows, columns)).astype(np.float32)
+    P, n_tiles = aligned(W.size), 3
+    P[:] = blocked(W)
+    X, Z, Y, R, D = (aligned(n_tiles * n * TILE) for n in (columns, rows, rows, rows, columns))
+    for array in (X, Z, R, D):
+        array[:] = rng.normal(size=array.size)
+    added, bias = D.copy(), rng.normal(size=rows).astype(np.float32)
+    packs = aligned(2 * 8 * 8 * amx.STEP)
+    K, G = aligned(64 * 8 * amx.STEP), aligned(W.size)
+
+    both(rows, columns, n_tiles, P, packs, X, Y, Z, D, R, bias, K, G)
+    x, z = (v.reshape(n_tiles, -1, TILE).astype(float) for v in (X, Z))
+    first = R[: rows * TILE].reshape(rows, TILE) + bias[:, None]
+    assert error(Y[: rows * TILE].reshape(rows, TILE), W @ x[0] + first) <= 1e-5
+    more = added[: columns * TILE].reshape(columns, TILE)
+    assert error(D[: columns * TILE].reshape(columns, TILE), W.T @ z[0] + more) <= 1e-5
+    truth = np.einsum("trn,tcn->rc", z, x)
+    assert error(G, blocked(truth)) <= 1e-5
+
+
+@tiles
+@pytest.mark.parametrize("spec", MIXED, ids=RunSpec.label)
+def test_gradients_at_initialisation(spec):
+    """Products are right to 1e-5.  A hidden unit that is nearly 0 may fall on the other side of
+    its ReLU, which moves what is behind it by parts of a percent; a block in a wrong place would
+    move it by ten percent and more."""
+    data = build(spec)
+    engine = Engine(spec, data, precision="bf16x3")
+    loss, truth = autograd(spec, data)
+    for name, gradient in engine.gradients().items():
+        smooth = name == "W_U" or name.endswith(("W_out", "b_out"))  # not behind a ReLU
+        assert error(gradient, truth[name]) <= (3e-5 if smooth else 2e-2), name
+    assert engine.evaluate("train")[0] == pytest.approx(loss, rel=1e-4)
+
+
+@tiles
+@pytest.mark.parametrize("spec", [STEPS[0], STEPS[1]], ids=RunSpec.label)
+def test_a_hundred_steps_follow_torch_adamw(spec):
+    """As in tests/test_kernel.py, where float32 stays within 5e-4."""
+    spec = spec.replace(eps=0.1)
+    data = build(spec)
+    engine = Engine(spec, data, precision="bf16x3")
+    engine.advance(100)
+    for name, value in torch_steps(spec, data, 100, torch.float64).items():
+        assert error(engine.parameters[name], value) <= 2e-3, name
+
+
+@tiles
+def test_a_network_groks_as_in_float32():
+    spec = RunSpec(**TINY, d_model=24, epochs=4000)  # the paths are chaotic, the ends are not
+    plain, rounded = train(spec), train(spec, precision="bf16x3")
+    assert (plain.engine, rounded.engine) == ("numba", "numba-bf16x3")
+    assert plain.curve["val_accuracy"][-1] > 0.95 and rounded.curve["val_accuracy"][-1] > 0.95
+    assert rounded.digest != plain.digest
+
+
+@tiles
+@pytest.mark.parametrize("spec", [MIXED[0], MIXED[4]], ids=RunSpec.label)
+def test_bits_do_not_depend_on_threads(spec):
+    data, results = build(spec), []
+    for threads in (1, 2, 3):
+        engine = Engine(spec, data, threads, precision="bf16x3")
+        engine.advance(5)
+        flat = np.concatenate([p.ravel() for p in engine.parameters.values()])
+        results.append((flat.tobytes(), engine.evaluate("train"), engine.evaluate("val")))
+    assert results[1] == results[0] and results[2] == results[0]
+
+
+@tiles
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_nan_and_inf_are_not_hidden(poison):
+    spec = RunSpec(**TINY, d_model=16)
+    data = build(spec)
+    parameters = dict(Engine(spec, data).parameters)
+    parameters["W_U"] = np.full_like(parameters["W_U"], poison)
+    loss, accuracy = Engine(spec, data, 1, parameters, "bf16x3").evaluate("train")
+    assert not np.isfinite(loss) and accuracy < 0.5
+
+
+def test_a_machine_without_tile_registers_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(processor, "AMX", False)
+    with pytest.raises(SpecError, match="tile registers"):
+        train(RunSpec(**TINY, d_model=16), precision="bf16x3")
+    command = ["sweep", "figure5", "--precision", "bf16x3", "--results", str(tmp_path)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2 and result.stderr.startswith("error: bf16x3 needs a processor")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "spec, precision",
+    [(RunSpec(n_layers=2), "bf16x3"), (RunSpec(norm="pre"), "bf16x3"), (RunSpec(), "int8")],
+)
+def test_a_precision_that_does_not_fit_is_one_line(spec, precision):
+    with pytest.raises(SpecError, match=precision):
+        train(spec.replace(epochs=1, n_evals=2), precision=precision)
+
+
+@pytest.mark.parametrize(
+    "more", [["--precision", "bf16"], ["--device", "cpu", "--precision", "bf16x3"]]
+)
+def test_each_engine_has_its_precisions(more, tmp_path):
+    result = CliRunner().invoke(main, ["sweep", "figure5", "--results", str(tmp_path), *more])
+    assert result.exit_code == 2 and "bf16x3 is for" in result.stderr
