@@ -18,11 +18,11 @@ from numba.extending import intrinsic
 
 from lib import simd
 from lib.blocks import _indices, _transpose
+from lib.layout import STEP
 from lib.simd import JIT, LANES, _at, _call, _const, _ivec, _vec
 
 PARTS = 2  # bfloat16 in a float32
-UNIT = 256  # floats in a tile register
-STEP = PARTS * UNIT  # floats of a pack for 16 rows and 32 terms
+UNIT = STEP // PARTS  # floats in a tile register
 _LINE = 16  # floats in a row of a tile
 
 _i8, _i64, _void = ir.IntType(8), ir.IntType(64), ir.VoidType()
@@ -69,9 +69,7 @@ def _move(name):
 
     def typing(typingctx, number, array, i, step):
         def codegen(context, builder, signature, args):
-            i, step = (
-                context.cast(builder, args[n], signature.args[n], types.intp) for n in (2, 3)
-            )
+            i, step = _indices(context, builder, signature, args, (2, 3))
             at = _at(builder, signature.args[1], context, args[1], i)
             bytes_ = builder.mul(step, ir.Constant(step.type, 4))
             _call(builder, name, _void, _tile(number.literal_value), at, bytes_)

@@ -318,11 +318,14 @@ Markdown(cost(every, deep.runs))
 # ```bash
 # python -m lib run recipe -p recipes "['recipe-3e-3-1.5']" -p seeds "[1000]" -o out.ipynb
 # python -m lib sweep recipe-3e-3-1.0 recipe-3e-3-1.5 recipe-3e-3-2.0 recipe-1e-3-1.5 --dry-run
+# python -m benchmarks.rounding figure3 --seeds 0:1 --widths 64
 # ```
 #
 # The first shows what is stored of one recipe and one seed. The second says what is missing and
-# what it costs. A recipe of your own is a line in `RECIPES` in `lib/paper.py`.
+# what it costs. The third trains stored runs again with rounded products, where the processor
+# can. A recipe of your own is a line in `RECIPES` in `lib/paper.py`.
 #
 # Download {download}`this notebook, executed <recipe.ipynb>`,
 # {download}`its source <../../notebooks/recipe.py>`, or
-# {download}`the runs <data/recipes.csv>`.
+# {download}`the runs <data/recipes.csv>`,
+# {download}`those in two precisions <data/rounding.csv>`.
