@@ -1,9 +1,9 @@
-"""Stored float32 runs again with bf16x3 products (`lib.amx`), and both next to each other.
+"""Stored float32 runs again with products of another precision, and both next to each other.
 
-    python -m benchmarks.rounding figure3 --seeds 0:1 --widths 64 --sizes 2600,3000,3400
+    python -m benchmarks.rounding figure3 --precision bf16x3 --seeds 0:1 --widths 64 --sizes 2600
 
 The new runs are stored beside the old ones, which figures go on to show.  Needs a processor
-with tile registers.
+with tile registers (`lib.amx`).
 """
 
 import click
@@ -11,7 +11,7 @@ import click
 from lib import options
 from lib.paper import EXPERIMENTS
 from lib.processor import check_precision
-from lib.rounding import NAMES, agreement, both_precisions
+from lib.rounding import NAMES, alike, two_precisions
 from lib.spec import SpecError
 from lib.store import Store
 from lib.train import train
@@ -26,13 +26,14 @@ def _numbers(context, argument, text):
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(EXPERIMENTS)))
-@click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.")
+@click.option("--precision", type=click.Choice(["bf16x6", "bf16x3"]), default="bf16x3")
+@click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.  [default: all]")
 @click.option("--widths", callback=_numbers, help="d_model values, with commas.  [default: all]")
 @click.option("--sizes", callback=_numbers, help="train_size values.  [default: all]")
-def main(name, seeds, widths, sizes):
-    """Train again what is stored of an experiment in float32, with bf16x3 products."""
+def main(name, precision, seeds, widths, sizes):
+    """Train again what is stored of an experiment in float32, in another precision."""
     try:
-        check_precision("bf16x3")
+        check_precision(precision)
     except SpecError as error:
         raise click.UsageError(str(error)) from error
     store = Store()
@@ -41,14 +42,14 @@ def main(name, seeds, widths, sizes):
     for spec in EXPERIMENTS[name].specs(seeds):
         wanted = spec.d_model in (widths or {spec.d_model})
         wanted &= spec.train_size in (sizes or {spec.train_size})
-        if wanted and spec.key in there["float32"] - there["bf16x3"]:
-            run = train(spec, precision="bf16x3")
+        if wanted and spec.key in there["float32"] - there[precision]:
+            run = train(spec, precision=precision)
             store.add(run)
-            last = {c: run.curve[c][-1] for c in ("epoch", "val_accuracy")}
-            click.echo(f"{spec.label()}: {last}", err=True)
-    both = both_precisions(store)
+            epoch, value = (run.curve[c][-1] for c in ("epoch", "val_accuracy"))
+            click.echo(f"{spec.label()}: epoch {epoch:,}, validation {value:.3f}", err=True)
+    both = two_precisions(store)
     click.echo(both.drop(columns="key").to_string(index=False))
-    click.echo("generalize in both or in neither: {} of {}".format(*agreement(both)))
+    click.echo(f"generalize in both or in neither: {alike(both)} of {len(both)}")
 
 
 if __name__ == "__main__":

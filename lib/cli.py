@@ -194,6 +194,9 @@ def _show(spec, curve, status):
     click.echo(f"{'zone':<22} {zone(curve, spec)} (by epoch {int(last['epoch']):,})")
 
 
+TILES = ("bf16x6", "bf16x3")  # of `lib.processor.PRECISIONS`, whose import takes a second
+
+
 def _experiments(context, argument, names):
     for name in names:
         if name not in EXPERIMENTS:
@@ -208,9 +211,9 @@ def _experiments(context, argument, names):
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")
 @click.option("--dask", callback=options.address, help="Train on a Dask cluster: tcp://host:port.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Stack the runs on PyTorch.")
-@click.option("--precision", type=click.Choice(["float32", "bf16x3", "bf16"]), default="float32",
-              help="Of matrix products: bf16x3 on the kernel, bf16 with --device.  "
-              "[default: float32]")  # fmt: skip
+@click.option("--precision", type=click.Choice(["float32", "bf16x6", "bf16x3", "bf16"]),
+              default="float32", help="Of matrix products: bf16x6 (with AMX; as exact as float32) "
+              "or bf16x3 on the kernel, bf16 with --device.  [default: float32]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
 @click.option("--nice/--no-nice", default=True, help="Let other programs go first.  [default: on]")
 @_RESULTS
@@ -223,8 +226,10 @@ def sweep(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, re
         raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
     if device and dask:
         raise click.UsageError("--device is for this machine; a cluster's workers use the kernel")
-    if precision == ("bf16x3" if device else "bf16") or (dask and precision != "float32"):
-        raise click.UsageError("--precision bf16x3 is for this machine's kernel, bf16 for --device")
+    if precision not in ("float32", *(["bf16"] if device else [] if dask else TILES)):
+        raise click.UsageError(
+            "--precision bf16x6 and bf16x3 are for this machine's kernel, bf16 is for --device"
+        )
     store, jobs = Store(results), jobs or cores()
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)

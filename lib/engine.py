@@ -6,7 +6,7 @@ from lib import epochs
 from lib.data import Dataset, Split
 from lib.layout import TILE, aligned, pack, places, sizes, unpack
 from lib.model import initial_parameters
-from lib.processor import LANES, check_precision
+from lib.processor import LANES, PRECISIONS, check_precision
 from lib.spec import RunSpec
 
 
@@ -45,7 +45,7 @@ class Engine:
             data.length,
             equals=data.n_classes,
             split=bool(spec.split_mlp),
-            amx=precision == "bf16x3",
+            amx=PRECISIONS[precision],
         )
         values = parameters or initial_parameters(spec, data)
         values = {name: np.asarray(value, np.float32) for name, value in values.items()}

@@ -13,7 +13,7 @@ from lib.processor import LANES
 TILE = 4 * LANES  # samples in a tile: four vectors
 LINE = 16  # floats in a cache line
 CACHE_FLOATS = 220_000  # aim for a chunk's activations, in floats (0.9 MB)
-STEP = 2 * 256  # floats of a pack (`lib.amx`) for 16 rows and 32 terms of a sum
+UNIT = 256  # floats in a tile register (`lib.amx`)
 
 
 class Sizes(NamedTuple):
@@ -64,7 +64,7 @@ class Sizes(NamedTuple):
     tiles_per_chunk: int
     half: int
     minus: int
-    # with tile registers (1, else 0): places of the packs of W_O … W_U, and of their
+    # parts of a float with tile registers (else 0): places of the packs of W_O … W_U, and of their
     # transposes; the size of all; room for the packs of a chunk
     amx: int
     p_O: int
@@ -85,11 +85,12 @@ def _up(n: int, unit: int) -> int:
 
 def sizes(
     d_model: int, n_heads: int, d_mlp: int, n_tokens: int, n_classes: int, length: int,
-    equals: int, split: bool = False, amx: bool = False,
+    equals: int, split: bool = False, amx: int = 0,
 ) -> Sizes:  # fmt: skip
     """Everything that the kernel has to know about a network's shape.
 
-    split: an MLP with a half for each task.  amx: products on tile registers (`lib.amx`).
+    split: an MLP with a half for each task.  amx: parts of a float in products on tile
+    registers (`lib.amx`), 0 for products on vectors.
     """
     unit = 16 if amx else 4
     d_p, mlp_p, classes_p = (_up(n, unit) for n in (d_model, d_mlp, n_classes))
@@ -122,14 +123,14 @@ def sizes(
     stride = (top // 4 | 1) * 4 * TILE
     per_chunk = max(256 // TILE, min(768 // TILE, CACHE_FLOATS // stride))
     shapes = dict(O=(d_p, d_p), **{"in": (mlp_p, d_p)}, out=(d_p, mlp_p), U=(classes_p, d_p))
-    packs, n_packs = {}, 0
+    packs, n_packs, step = {}, 0, amx * UNIT
     for kind, turn in (("p_", 1), ("t_", -1)):
         for name, shape in shapes.items():
             rows_, terms = shape[::turn]
             packs[kind + name] = n_packs
-            n_packs += _up(rows_, 16) // 16 * _up(terms, 32) // 32 * STEP if amx else 0
-    block = per_chunk * TILE // 32 * STEP
-    room = max(4 * _up(max(mlp_p, classes_p), 32) // 32 * STEP, (d_p // 16 + 2) * block) + 1024
+            n_packs += _up(rows_, 16) // 16 * _up(terms, 32) // 32 * step
+    block = per_chunk * TILE // 32 * step
+    room = max(4 * _up(max(mlp_p, classes_p), 32) // 32 * step, (d_p // 16 + 2) * block) + 1024
     return Sizes(
         d_model, n_heads, length, n_tokens, n_classes, equals,
         d_p, heads_p, mlp_p, classes_p, panels, rows, _up(rows, LANES),
@@ -137,7 +138,7 @@ def sizes(
         tiles_per_chunk=per_chunk,
         half=d_mlp // 2 if split else 0,
         minus=(n_tokens - 1) // TILE * rows * TILE + (n_tokens - 1) % TILE,
-        amx=int(amx), **packs, n_packs=n_packs, n_room=room if amx else 0,
+        amx=amx, **packs, n_packs=n_packs, n_room=room if amx else 0,
     )  # fmt: skip
 
 

@@ -46,13 +46,13 @@ def _amx() -> bool:
 AMX = _amx()
 """Whether products can use tile registers."""
 
-PRECISIONS = ("float32", "bf16x3")
-"""Of the kernel's products: on vectors, or on tile registers (`lib.amx`)."""
+PRECISIONS = {"float32": 0, "bf16x6": 3, "bf16x3": 2}
+"""Of the kernel's products: on vectors, or, of so many parts, on tile registers (`lib.amx`)."""
 
 
 def check_precision(precision: str) -> None:
     """Raise SpecError for a precision that is unknown or that this processor does not have."""
     if precision not in PRECISIONS:
         raise SpecError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
-    if precision == "bf16x3" and not AMX:
-        raise SpecError("bf16x3 needs a processor with tile registers (AMX); use float32")
+    if PRECISIONS[precision] and not AMX:
+        raise SpecError(f"{precision} needs a processor with tile registers (AMX); use float32")

@@ -90,7 +90,23 @@ if AMX:
         if sz.amx:
             for _ in range(n_tiles):
                 amx.linear(
-                    K[0], pack, n_out, n_in, TILE, S, x, S, y, bias, b, S, r, start, finish, K[1]
+                    sz.amx,
+                    K[0],
+                    pack,
+                    n_out,
+                    n_in,
+                    TILE,
+                    S,
+                    x,
+                    S,
+                    y,
+                    bias,
+                    b,
+                    S,
+                    r,
+                    start,
+                    finish,
+                    K[1],
                 )
                 x += sz.stride
                 y += sz.stride
@@ -105,7 +121,7 @@ if AMX:
         """`outer` of `n_a` and `n_b` rows of the tiles of S."""
         stride = sz.stride
         if sz.amx:
-            amx.outer(S, a, stride, S, b, stride, TILE, n_tiles, n_a, n_b, G, g, K[1])
+            amx.outer(sz.amx, S, a, stride, S, b, stride, TILE, n_tiles, n_a, n_b, G, g, K[1])
         else:
             outer(S, a, stride, S, b, stride, n_tiles, n_a // 4, n_b // 4, G, g)
 
@@ -126,10 +142,10 @@ if AMX:
         """The packs of W_O, W_in, W_out and W_U, and of their transposes, once an epoch."""
         if sz.amx:
             d, m, c = sz.d_p, sz.mlp_p, sz.classes_p
-            amx.pack_weights(P, sz.W_O, d, d, packs, sz.p_O, sz.t_O)
-            amx.pack_weights(P, sz.W_in, m, d, packs, sz.p_in, sz.t_in)
-            amx.pack_weights(P, sz.W_out, d, m, packs, sz.p_out, sz.t_out)
-            amx.pack_weights(P, sz.W_U, c, d, packs, sz.p_U, sz.t_U)
+            amx.pack_weights(sz.amx, P, sz.W_O, d, d, packs, sz.p_O, sz.t_O)
+            amx.pack_weights(sz.amx, P, sz.W_in, m, d, packs, sz.p_in, sz.t_in)
+            amx.pack_weights(sz.amx, P, sz.W_out, d, m, packs, sz.p_out, sz.t_out)
+            amx.pack_weights(sz.amx, P, sz.W_U, c, d, packs, sz.p_U, sz.t_U)
 
 else:
 

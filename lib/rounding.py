@@ -1,33 +1,32 @@
-"""What the precision of products does to real runs: the same specs trained in both."""
+"""What the precision of products does to real runs: the same specs trained in two."""
 
 import pandas as pd
 
 from lib.analysis import GENERALIZED
 from lib.store import Store
 
-NAMES = {"numba": "float32", "numba-bf16x3": "bf16x3"}
-"""Engine -> precision."""
+NAMES = {"numba": "float32", "numba-bf16x6": "bf16x6", "numba-bf16x3": "bf16x3"}
+"""Engine -> precision (`lib.processor.PRECISIONS`)."""
 
-_SHOWN = dict(val_accuracy="val", epoch="epoch")
+COLUMNS = ["precision", "d_model", "train_size", "seed", "val_float32", "val", "epoch_float32",
+           "epoch", "key"]  # fmt: skip
 
 
-def both_precisions(store: Store) -> pd.DataFrame:
-    """One row for each run that is stored in both precisions.
+def two_precisions(store: Store) -> pd.DataFrame:
+    """One row for each run that is stored in float32 and again in another precision.
 
-    Columns: key, d_model, train_size, seed; val_float32, val_bf16x3 (final validation
-    accuracy); epoch_float32, epoch_bf16x3 (the last one: runs that generalize stop early).
+    Columns: precision (the other), d_model, train_size, seed, key; val and val_float32, final
+    validation accuracy; epoch and epoch_float32, the last (runs that generalize stop early).
     """
     runs = store.runs(every=True)
-    runs = runs.assign(precision=runs["engine"].map(NAMES)).dropna(subset="precision")
-    runs = runs.drop_duplicates(["key", "precision"])
-    index = ["key", "d_model", "train_size", "seed"]
-    wide = runs.pivot(index=index, columns="precision", values=list(_SHOWN))
-    wide = wide.reindex(columns=pd.MultiIndex.from_product([_SHOWN, NAMES.values()]))
-    wide.columns = [f"{_SHOWN[value]}_{precision}" for value, precision in wide.columns]
-    return wide.dropna().reset_index()
+    runs = runs.assign(precision=runs["engine"].map(NAMES), val=runs["val_accuracy"])
+    runs = runs.dropna(subset="precision").drop_duplicates(["key", "precision"])
+    plain = runs[runs["precision"] == "float32"][["key", "val", "epoch"]]
+    others = runs[runs["precision"] != "float32"]
+    both = others.merge(plain, on="key", suffixes=("", "_float32"))
+    return both.sort_values(COLUMNS[:4], ignore_index=True)[COLUMNS]
 
 
-def agreement(both: pd.DataFrame) -> tuple[int, int]:
-    """Runs of `both_precisions` that generalize in both or in neither, of how many."""
-    ends = [both[f"val_{name}"] >= GENERALIZED for name in NAMES.values()]
-    return int((ends[0] == ends[1]).sum()), len(both)
+def alike(both: pd.DataFrame) -> int:
+    """How many runs of `two_precisions` generalize in both or in neither."""
+    return int(((both["val"] >= GENERALIZED) == (both["val_float32"] >= GENERALIZED)).sum())
