@@ -249,7 +249,17 @@ for d in capacity_d_models:
     mean = ratios[d] = values.mean() if len(values) else np.nan
     held = (number(capacity[task]["estimate"].get(d), "{:,.0f}") for task in ("add", "square"))
     rows.append((d, *held, number(mean) + bracket(mean - half, mean + half), len(values)))
-Markdown(table(["d_model", *(f"{RANDOM[t]} labels" for t in ("add", "square")), "ratio", "seeds"], rows))
+words = ""
+whole_seeds = ratio.dropna().mean(axis=1).to_numpy(float)
+if len(whole_seeds) >= ENOUGH:
+    half, mean = analysis.student_half(whole_seeds), whole_seeds.mean()
+    words = (
+        f"\n\nOver the {len(capacity_d_models)} widths the ratio is {mean:.2f}"
+        f"{bracket(mean - half, mean + half)}; room that is counted in bits would give "
+        f"{np.log2(P) / bits:.2f}, room that is counted in pairs 1."
+    )
+header = ["d_model", *(f"{RANDOM[t]} labels" for t in ("add", "square")), "ratio", "seeds"]
+Markdown(table(header, rows) + words)
 
 # %% [markdown]
 # ## Against the paper's sentences
