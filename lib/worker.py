@@ -152,7 +152,7 @@ def _work(
     store = Store(folder, cache)
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
         while (spec := connection.recv()) is not None:
-            connection.send(_train(spec, store, threads, train, precision, connection.send))
+            connection.send(_train(spec, store, threads, train, connection.send, precision))
 
 
 def _end_with_parent() -> None:
@@ -162,8 +162,8 @@ def _end_with_parent() -> None:
 
 
 def _train(
-    spec: RunSpec, store: Store, threads: int, train: Callable | None, precision: str,
-    send: Callable,
+    spec: RunSpec, store: Store, threads: int, train: Callable | None, send: Callable,
+    precision: str = "float32",
 ) -> tuple[str, Any]:  # fmt: skip
     start, states, more = time.monotonic(), Checkpoints(store.cache), {}
     try:
