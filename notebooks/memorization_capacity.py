@@ -128,8 +128,8 @@ for d in d_models:
         epoch, accuracy = curve["epoch"], curve["train_accuracy"]
         ends.append(accuracy.iloc[-1])
         changes.append(ends[-1] - np.interp(0.9 * epochs, epoch, accuracy))
-        last, before = (accuracy[(epoch > a * epochs) & (epoch <= b * epochs)].mean()
-                        for a, b in ((0.9, 1.0), (0.8, 0.9)))  # fmt: skip
+        last, before = (np.interp(np.linspace(a, a + 0.1, 100) * epochs, epoch, accuracy).mean()
+                        for a in (0.9, 0.8))  # fmt: skip
         drifts.append(last - before)
     change, drift = max(changes, key=abs), max(drifts, key=abs)
     worst = max(worst, abs(drift))
