@@ -262,7 +262,7 @@ def measure(widths: list[int], train: Callable | None, precision: str = "float32
 
 
 TRAINER = (
-    *("processor", "simd", "blocks", "amx", "layout", "products", "kernel", "epochs"),
+    *("processor", "simd", "blocks", "amx", "tiles", "layout", "products", "kernel", "epochs"),
     *("engine", "train"),
 )
 """Modules that an epoch's time depends on."""

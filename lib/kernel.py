@@ -31,59 +31,6 @@ from lib.simd import JIT, LANES
 
 
 @njit(**JIT)
-def linear(W, w, n_in, transposed, blocks_out, blocks_in, X, x, Y, y, bias, b, R, r, start, finish):
-    """Y = W X (or Wᵀ X) for one tile; the arguments after an array are places in it.
-
-    `n_in`: blocks in a block row of W as stored.  `start`: 0 from zero, 1 from the bias,
-    2 from bias + R, 3 from R.  `finish`: 0 as it is, 1 ReLU, 2 only where R is positive.
-    """
-    out_step, in_step, row, column = n_in * 16, 16, 4, 1
-    if transposed:
-        out_step, in_step, row, column = 16, n_in * 16, 1, 4
-    for i in range(blocks_out):
-        at = i * 4 * TILE
-        if start == 0:
-            acc = blocks.zero_block()
-        elif start == 1:
-            acc = blocks.bias_block(bias, b + 4 * i)
-        elif start == 2:
-            acc = blocks.add_blocks(
-                blocks.bias_block(bias, b + 4 * i), blocks.load_block(R, r + at, TILE)
-            )
-        else:
-            acc = blocks.load_block(R, r + at, TILE)
-        weight, source = w + i * out_step, x
-        for _ in range(blocks_in):
-            acc = blocks.add_scaled(acc, W, weight, row, X, source)
-            acc = blocks.add_scaled(acc, W, weight + column, row, X, source + TILE)
-            acc = blocks.add_scaled(acc, W, weight + 2 * column, row, X, source + 2 * TILE)
-            acc = blocks.add_scaled(acc, W, weight + 3 * column, row, X, source + 3 * TILE)
-            weight += in_step
-            source += 4 * TILE
-        if finish == 1:
-            acc = blocks.relu_block(acc, blocks.zero_block())
-        elif finish == 2:
-            acc = blocks.gate_block(blocks.load_block(R, r + at, TILE), acc)
-        blocks.store_block(Y, y + at, TILE, acc)
-
-
-@njit(**JIT)
-def outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g):
-    """G = the sum over samples of A Bᵀ, as 4 × 4 blocks; tiles are `stride` floats apart."""
-    for i in range(blocks_a):
-        for j in range(blocks_b):
-            acc = blocks.zero_block()
-            left, right = a + i * 4 * TILE, b + j * 4 * TILE
-            for _ in range(n_tiles):
-                for v in range(0, TILE, LANES):
-                    acc = blocks.add_products(acc, A, left + v, TILE, B, right + v, TILE)
-                left += a_stride
-                right += b_stride
-            blocks.store_sums(G, g, acc)
-            g += 16
-
-
-@njit(**JIT)
 def _row_sums(S, s, stride, n_tiles, n_rows, G, g):
     """G[row] = the sum of a row over the samples of all tiles."""
     for row in range(n_rows):

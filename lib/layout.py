@@ -90,7 +90,7 @@ def sizes(
     """Everything that the kernel has to know about a network's shape.
 
     split: an MLP with a half for each task.  amx: parts of a float in products on tile
-    registers (`lib.amx`), 0 for products on vectors.
+    registers (`lib.tiles`), 0 for products on vectors.
     """
     unit = 16 if amx else 4
     d_p, mlp_p, classes_p = (_up(n, unit) for n in (d_model, d_mlp, n_classes))

@@ -47,7 +47,7 @@ AMX = _amx()
 """Whether products can use tile registers."""
 
 PRECISIONS = {"float32": 0, "bf16x6": 3, "bf16x3": 2}
-"""Of the kernel's products: on vectors, or, of so many parts, on tile registers (`lib.amx`)."""
+"""Of the kernel's products: on vectors, or, of so many parts, on tile registers (`lib.tiles`)."""
 
 
 def check_precision(precision: str) -> None:

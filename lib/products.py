@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from lib import amx, blocks
+from lib import amx, blocks, tiles
 from lib.layout import TILE
 from lib.processor import AMX
 from lib.simd import JIT, LANES
@@ -89,7 +89,7 @@ if AMX:
         """
         if sz.amx:
             for _ in range(n_tiles):
-                amx.linear(
+                tiles.linear(
                     sz.amx,
                     K[0],
                     pack,
@@ -121,7 +121,7 @@ if AMX:
         """`outer` of `n_a` and `n_b` rows of the tiles of S."""
         stride = sz.stride
         if sz.amx:
-            amx.outer(sz.amx, S, a, stride, S, b, stride, TILE, n_tiles, n_a, n_b, G, g, K[1])
+            tiles.outer(sz.amx, S, a, stride, S, b, stride, TILE, n_tiles, n_a, n_b, G, g, K[1])
         else:
             outer(S, a, stride, S, b, stride, n_tiles, n_a // 4, n_b // 4, G, g)
 
@@ -142,10 +142,10 @@ if AMX:
         """The packs of W_O, W_in, W_out and W_U, and of their transposes, once an epoch."""
         if sz.amx:
             d, m, c = sz.d_p, sz.mlp_p, sz.classes_p
-            amx.pack_weights(sz.amx, P, sz.W_O, d, d, packs, sz.p_O, sz.t_O)
-            amx.pack_weights(sz.amx, P, sz.W_in, m, d, packs, sz.p_in, sz.t_in)
-            amx.pack_weights(sz.amx, P, sz.W_out, d, m, packs, sz.p_out, sz.t_out)
-            amx.pack_weights(sz.amx, P, sz.W_U, c, d, packs, sz.p_U, sz.t_U)
+            tiles.pack_weights(sz.amx, P, sz.W_O, d, d, packs, sz.p_O, sz.t_O)
+            tiles.pack_weights(sz.amx, P, sz.W_in, m, d, packs, sz.p_in, sz.t_in)
+            tiles.pack_weights(sz.amx, P, sz.W_out, d, m, packs, sz.p_out, sz.t_out)
+            tiles.pack_weights(sz.amx, P, sz.W_U, c, d, packs, sz.p_U, sz.t_U)
 
 else:
 

@@ -36,7 +36,7 @@ def _cache_directory() -> str:
     stale machine code of `kernel.py` in use.
     """
     digest = hashlib.sha256(f"{numba.__version__} {LANES} {AMX}".encode())
-    sources = ("processor", "simd", "blocks", "amx", "layout", "products", "kernel", "epochs")
+    sources = "processor simd blocks amx tiles layout products kernel epochs".split()
     for name in (f"{source}.py" for source in sources):
         digest.update(Path(__file__).with_name(name).read_bytes())
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from numba import njit
 from test_kernel import CASES, STEPS, TINY, autograd, error, torch_steps
 
-from lib import amx, processor
+from lib import amx, processor, tiles
 from lib.cli import main
 from lib.data import build
 from lib.engine import Engine
@@ -17,7 +17,7 @@ from lib.simd import JIT
 from lib.spec import RunSpec, SpecError
 from lib.train import train
 
-tiles = pytest.mark.skipif(not AMX, reason="this processor has no tile registers")
+with_amx = pytest.mark.skipif(not AMX, reason="this processor has no tile registers")
 MIXED = [CASES[i] for i in (0, 3, 4, 6, 9, 11)]  # among them odd widths, a mixture, a split MLP
 
 
@@ -36,15 +36,15 @@ def both(parts, rows, columns, n_tiles, P, packs, X, Y, Z, D, R, bias, K, G):
     """Y = W X + bias + R and D += Wᵀ Z for the first tile, G = Z Xᵀ over all."""
     amx.configure()
     turned = packs.shape[0] // 2
-    amx.pack_weights(parts, P, 0, rows, columns, packs, 0, turned)
-    amx.linear(parts, packs, 0, rows, columns, TILE, X, 0, Y, 0, bias, 0, R, 0, 2, 0, K)
-    amx.linear(parts, packs, turned, columns, rows, TILE, Z, 0, D, 0, bias, 0, D, 0, 3, 0, K)
+    tiles.pack_weights(parts, P, 0, rows, columns, packs, 0, turned)
+    tiles.linear(parts, packs, 0, rows, columns, TILE, X, 0, Y, 0, bias, 0, R, 0, 2, 0, K)
+    tiles.linear(parts, packs, turned, columns, rows, TILE, Z, 0, D, 0, bias, 0, D, 0, 3, 0, K)
     a, b = rows * TILE, columns * TILE
-    amx.outer(parts, Z, 0, a, X, 0, b, TILE, n_tiles, rows, columns, G, 0, K)
+    tiles.outer(parts, Z, 0, a, X, 0, b, TILE, n_tiles, rows, columns, G, 0, K)
     amx.release()
 
 
-@tiles
+@with_amx
 @PARTS
 @pytest.mark.parametrize("rows, columns", [(16, 16), (48, 80), (64, 32), (32, 112)])
 def test_products_with_any_number_of_blocks(rows, columns, parts):
@@ -70,7 +70,7 @@ def test_products_with_any_number_of_blocks(rows, columns, parts):
     assert error(G, blocked(truth)) <= bound
 
 
-@tiles
+@with_amx
 @pytest.mark.parametrize("spec", CASES, ids=lambda s: f"{s.label()} P={s.modulus}")
 def test_gradients_of_bf16x6_are_as_exact_as_those_of_float32(spec):
     data = build(spec)
@@ -81,7 +81,7 @@ def test_gradients_of_bf16x6_are_as_exact_as_those_of_float32(spec):
     assert engine.evaluate("train")[0] == pytest.approx(loss, rel=1e-5)
 
 
-@tiles
+@with_amx
 @pytest.mark.parametrize("spec", MIXED, ids=RunSpec.label)
 def test_gradients_of_bf16x3_at_initialisation(spec):
     """Products are right to 1e-5.  A hidden unit that is nearly 0 may fall on the other side of
@@ -96,7 +96,7 @@ def test_gradients_of_bf16x3_at_initialisation(spec):
     assert engine.evaluate("train")[0] == pytest.approx(loss, rel=1e-4)
 
 
-@tiles
+@with_amx
 @PRECISION
 @pytest.mark.parametrize("spec", [STEPS[0], STEPS[1]], ids=RunSpec.label)
 def test_a_hundred_steps_follow_torch_adamw(spec, precision):
@@ -111,7 +111,7 @@ def test_a_hundred_steps_follow_torch_adamw(spec, precision):
         )
 
 
-@tiles
+@with_amx
 @PRECISION
 def test_a_network_groks(precision):
     spec = RunSpec(**TINY, d_model=24, epochs=2500, seed=1)
@@ -120,7 +120,7 @@ def test_a_network_groks(precision):
     assert run.curve["val_accuracy"][-1] > 0.95
 
 
-@tiles
+@with_amx
 @PRECISION
 @pytest.mark.parametrize("spec", [MIXED[0], MIXED[4]], ids=RunSpec.label)
 def test_bits_do_not_depend_on_threads(spec, precision):
@@ -133,7 +133,7 @@ def test_bits_do_not_depend_on_threads(spec, precision):
     assert results[1] == results[0] and results[2] == results[0]
 
 
-@tiles
+@with_amx
 @PRECISION
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_nan_and_inf_are_not_hidden(poison, precision):
