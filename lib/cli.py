@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import os
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -18,11 +17,10 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
-from lib import options
+from lib import options, overview
 from lib.checkpoint import Checkpoints
 from lib.cost import cores, estimate, floats_of, format_duration, machine_rate, makespan
-from lib.mixtures import FOR_A_GPU
-from lib.paper import BASE, EXPERIMENTS
+from lib.paper import EXPERIMENTS
 from lib.spec import RunSpec, SpecError
 from lib.store import Store, StoreError
 from lib.sweep import missing
@@ -100,44 +98,10 @@ _RESULTS = click.option(
     type=click.Path(path_type=Path),
     help="Folder of finished runs.  [default: results/, or GROKKING_RESULTS]",
 )
-_HELP = {
-    "task": "What to learn: add, square, random, multitask, or another registered task.",
-    "modulus": "P: tokens 0 to P-1.",
-    "train_size": "D: training points, of the P² pairs.",
-    "memorize_size": "Random-label points beside them (multitask).",
-    "d_model": "Hidden size, a multiple of the heads.",
-    "epochs": "T: full-batch steps.",
-    "n_evals": "Points of the stored curve, at most.",
-    "stop_after": "Stop when validation accuracy has stayed at 0.999 for so many epochs.",
-    "split_mlp": "Half of the MLP for each task of a mixture: true or false.",
-    "norm": "pre: LayerNorm before each sublayer and the unembedding.  [default: none]",
-    "residual": "scaled: W_O and W_out start smaller, by depth.  [default: not]",
-    "warmup": "Epochs over which the learning rate rises to its value.",
-}
-
-
-def _plain(kind):
-    """The type of a field, of `int | None` the int."""
-    return next((part for part in getattr(kind, "__args__", ()) if part is not type(None)), kind)
-
-
-def _spec_options(command):
-    """One option for each field of RunSpec, with the paper's setting as its default."""
-    for field in reversed(fields(RunSpec)):
-        if field.name == "init_from":  # a whole spec: for experiments, not for the command line
-            continue
-        command = click.option(
-            f"--{field.name.replace('_', '-')}",
-            type=_plain(field.type),
-            default=getattr(BASE, field.name),
-            show_default=True,
-            help=_HELP.get(field.name),
-        )(command)
-    return command
 
 
 @main.command()
-@_spec_options
+@options.of_a_run
 @click.option("--threads", type=click.IntRange(1), help="Cores to use.  [default: all]")
 @click.option("--force", is_flag=True, help="Train even if the run is stored.")
 @_RESULTS
@@ -319,38 +283,11 @@ def _rate(specs, store, jobs, precision="float32"):
 def status(timed, results):
     """Show what is done of each experiment of the paper."""
     store, jobs = Store(results), cores()
-    stored = store.keys()
-    lacking = {name: missing(grid, store) for name, grid in EXPERIMENTS.items()}
-    large = [name for name in FOR_A_GPU if name in EXPERIMENTS]
-    rest = [spec for name, specs in lacking.items() if name not in large for spec in specs]
-    everything, timed = missing(rest, store), timed and any(lacking.values())
-    if timed:
-        widths = [spec for specs in lacking.values() for spec in specs]
-        rate, runs = _rate(widths, store, jobs), store.runs()
-    cell = "{:<19} {:>13} {:>9} {:>10} {:>9}  {}".format
-    click.echo(cell("experiment", "runs", "seeds", "cells", "to do", "runs by seed"))
-    for name, grid in EXPERIMENTS.items():
-        there = [[spec.key in stored for spec in grid.specs([n])] for n in grid.seed_range]
-        by_seed, whole = [sum(row) for row in there], sum(map(all, zip(*there)))
-        complete = sum(count == len(grid.points()) for count in by_seed)
-        time = ""
-        if timed and lacking[name]:
-            time = format_duration(makespan(estimate(lacking[name], rate, runs), jobs))
-        click.echo(
-            cell(
-                name,
-                f"{sum(by_seed):,} of {len(grid):,}",
-                f"{complete} of {grid.seeds}",
-                f"{whole} of {len(grid.points())}",  # with all their seeds
-                time,
-                " ".join(map(str, by_seed)),
-            ).rstrip()
-        )
-    if timed and everything:
-        time = format_duration(makespan(estimate(everything, rate, runs), jobs))
-        but = f" but {' and '.join(large)}, which need a GPU" if large else ""
-        click.echo(f"all that is missing{but}, shared runs once, {jobs} at once: {time}")
-    click.echo(f"{len(stored):,} runs in {store.folder}, {store.stale:,} stale ones left out")
+    lacking = overview.lacking(EXPERIMENTS, store)
+    widths = [spec for specs in lacking.values() for spec in specs]
+    rate = _rate(widths, store, jobs) if timed and widths else None
+    for line in overview.table(EXPERIMENTS, store, lacking, jobs, rate):
+        click.echo(line)
     _close(store)
 
 

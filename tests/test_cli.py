@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from fake_train import fake_run
 
 import lib.cli
+import lib.paper
 from lib.spec import Grid, RunSpec
 from lib.store import Store
 from lib.sweep import Report
@@ -114,8 +115,8 @@ def test_help(call, args):
 
 def test_the_defaults_of_train_are_the_recipe(call):
     text = " ".join(call("train", "--help").output.split())
-    assert f"--lr FLOAT [default: {lib.cli.BASE.lr}]" in text
-    assert f"[default: {lib.cli.BASE.epochs}]" in text
+    assert f"--lr FLOAT [default: {lib.paper.BASE.lr}]" in text
+    assert f"[default: {lib.paper.BASE.epochs}]" in text
 
 
 def test_train_stores_its_run_and_says_so(call, store):
