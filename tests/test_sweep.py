@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from fake_train import fake_run
 
+from benchmarks import cost_table
 from lib import cost
 from lib.data import build
 from lib.locks import Locks
@@ -62,6 +63,13 @@ def test_flops_follow_the_model():
     evaluations = len(spec.eval_epochs()) * 2 * (9 * 32**2 + 113 * 32) * 113**2
     assert cost.flops(spec) == 1000 * cost.epoch_flops(spec) + evaluations
     assert cost.flops(spec, 0.5) == cost.flops(spec) / 2
+
+
+def test_the_page_on_clusters_has_every_experiment_as_it_is():
+    page = Path(__file__).resolve().parent.parent / "book" / "cluster.md"
+    there = [line for line in page.read_text().splitlines() if line.endswith(" |")]
+    for row in cost_table.rows():  # the core-hours after them are a machine's
+        assert any(line.startswith(row) for line in there), row
 
 
 def test_evaluations_cost_what_no_count_of_operations_tells():
