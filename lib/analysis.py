@@ -4,7 +4,7 @@ All outcomes are "by epoch T": a plateau may end later.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -126,6 +126,13 @@ def critical_samples(runs: pd.DataFrame, resamples: int = RESAMPLES) -> np.ndarr
     return np.array(thresholds)[which.ravel()]
 
 
+def clustered(values: pd.Series, clusters: pd.Series) -> tuple[float, float]:
+    """The 95% bootstrap interval of a mean, whole clusters drawn: runs of a cell share a fate."""
+    table = values.groupby(clusters.to_numpy()).agg(["sum", "size"]).to_numpy(float)
+    sums = table[resample(len(table))].sum(axis=1)
+    return interval(sums[:, 0] / sums[:, 1])
+
+
 CRITICAL = ["d_model", "estimate", "low", "high", "seeds", "bound"]
 
 
@@ -210,17 +217,49 @@ def by_width(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
 def dip(curves: pd.DataFrame, valley: tuple[int, int]) -> pd.Series:
     """How deep each seed's validation curve dips in a fixed range of widths.
 
-    The lower of the best accuracies on both sides, less the mean inside the range: about 0
-    where there is no dip, up to 1.
+    The lower of the best accuracies on both sides, less the mean inside the range: up to 1,
+    negative for a curve that only rises or falls.  As it compares the best with a mean, noise
+    alone makes it positive: test it with `permuted_widths_p`.
 
     Args:
         curves: from `by_width`.
         valley: first and last width of the range.
     """
-    widths = curves.columns
-    before, after = curves.loc[:, widths < valley[0]], curves.loc[:, widths > valley[1]]
-    inside = curves.loc[:, (widths >= valley[0]) & (widths <= valley[1])]
-    return np.minimum(before.max(axis=1), after.max(axis=1)) - inside.mean(axis=1)
+    return pd.Series(dip_of(curves.to_numpy(), curves.columns, valley), index=curves.index)
+
+
+def dip_of(values: np.ndarray, widths: np.ndarray, valley: tuple[int, int]) -> np.ndarray:
+    """`dip` of arrays (…, widths)."""
+    first, last = valley
+    before, after = values[..., widths < first], values[..., widths > last]
+    inside = values[..., (widths >= first) & (widths <= last)]
+    return np.minimum(np.nanmax(before, -1), np.nanmax(after, -1)) - np.nanmean(inside, -1)
+
+
+def fall_of(values: np.ndarray, widths: np.ndarray, zone: tuple[int, int]) -> np.ndarray:
+    """How far curves (…, widths) fall: the best before a range of widths less its mean."""
+    first, last = zone
+    inside = values[..., (widths >= first) & (widths <= last)]
+    return np.nanmax(values[..., widths < first], -1) - np.nanmean(inside, -1)
+
+
+def permuted_widths_p(
+    curves: pd.DataFrame, statistic: Callable[..., np.ndarray], resamples: int = 9999
+) -> float:
+    """One-sided p-value of a statistic's mean over seeds if width made no difference.
+
+    The widths are shuffled within each seed, so the statistic's own bias towards positive
+    values is in both sides of the comparison.
+
+    Args:
+        curves: from `by_width`.
+        statistic: of (values (…, widths), widths), like `dip_of`.
+    """
+    values, widths = curves.to_numpy(), curves.columns.to_numpy()
+    shuffled = np.random.default_rng(0).permuted(np.tile(values, (resamples, 1, 1)), axis=2)
+    seen = statistic(values, widths).mean()
+    hits = (statistic(shuffled, widths).mean(axis=1) >= seen - 1e-12).sum()
+    return float((hits + 1) / (resamples + 1))
 
 
 def depth(curve: pd.Series) -> tuple[float, float, float]:

@@ -4,8 +4,8 @@ The thresholds here were written down before the runs that decide them (`lib.cla
 words).  Near a boundary outcomes are all or nothing, so the tests are exact or permutations.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -70,12 +70,13 @@ def zones_agree(grid, dip_grid, random):
             seen.add(seen_zone)
             share = np.interp(run.train_size, shares[run.d_model].index, shares[run.d_model])
             expected = an.region(run.train_size, facts[run.d_model], share)
-            hits.append(seen_zone == expected)
-    rate = float(np.mean(hits))
-    ends = stats.binomtest(int(np.sum(hits)), len(hits)).proportion_ci(method="wilson")
-    four = {"progression", "ungrokking", "grokking", "semi-grokking"} <= seen
-    text = f"region and run agree in {rate:.0%} of {len(hits)} runs; {len(seen)} zones seen"
-    return Finding(text, ends.low, ends.high, bool(four and ends.low >= 0.8))
+            hits.append(((run.d_model, run.train_size), seen_zone == expected))
+    hits = pd.DataFrame(hits, columns=["cell", "agrees"])
+    low, high = an.clustered(hits["agrees"], hits["cell"])
+    four = len({"progression", "ungrokking", "grokking", "semi-grokking"} & seen)
+    text = f"region and run agree in {hits['agrees'].mean():.0%} of {len(hits)} runs; "
+    text += f"{four} of the four types seen"
+    return Finding(text, low, high, bool(four == 4 and low >= 0.8))
 
 
 def norms_differ(norms):
@@ -89,11 +90,12 @@ def norms_differ(norms):
     test = stats.permutation_test(
         (small, large), lambda a, b: a.mean() - b.mean(), alternative="greater", n_resamples=np.inf
     )
-    _, low, _ = _mean(small)
-    _, _, high = _mean(large)
-    text += f"; log change of the norm {small.mean():+.2f} and {large.mean():+.2f}"
-    text += f" (permutation p = {test.pvalue:.2g})"
-    return Finding(text, low, high, bool(test.pvalue < ALPHA and low > 0 > high))
+    (rise, least, _), (fall, _, most) = _mean(small), _mean(large)
+    welch = stats.ttest_ind(small, large, equal_var=False).confidence_interval()
+    text += f"; log change of the norm {rise:+.2f} (at 95% over {least:.2f}) and {fall:+.2f} "
+    text += f"(under {most:.2f}), permutation p = {test.pvalue:.2g}; difference {rise - fall:.2f}"
+    holds = bool(test.pvalue < ALPHA and least > 0 > most)
+    return Finding(text, *welch, holds)
 
 
 def _at(runs, train_size):
@@ -101,15 +103,17 @@ def _at(runs, train_size):
 
 
 def double_descent(grid):
-    near = _at(grid, 3000)
-    deep = an.dip(near, (28, 36))
-    fall = _at(grid, 2600)
-    fall = fall.loc[:, fall.columns < 24].max(axis=1) - fall.loc[:, 24:40].mean(axis=1)
-    above = max(an.dip(_at(grid, size), (28, 36)).mean() for size in (4000, 5000))
-    mean, low, high = _mean(deep)
-    p = max(an.sign_flip_p(deep), an.sign_flip_p(fall))
-    text = f"dip at 3,000: {mean:.2f}, fall at 2,600: {fall.mean():.2f} (sign flips p = {p:.2g}), "
-    text += f"largest dip at 4,000 and 5,000: {above:.2f}"
+    near, short = _at(grid, 3000), _at(grid, 2600).loc[:, :40]  # wider ones rise again: not a fall
+    valley, low_zone = (28, 36), (24, 40)
+    mean, low, high = _mean(an.dip(near, valley))
+    fall = an.fall_of(short.to_numpy(), short.columns, low_zone).mean()
+    above = max(an.dip(_at(grid, size), valley).mean() for size in (4000, 5000))
+    p = max(
+        an.permuted_widths_p(near, partial(an.dip_of, valley=valley)),
+        an.permuted_widths_p(short, partial(an.fall_of, zone=low_zone)),
+    )
+    text = f"largest dip at 4,000 and 5,000: {above:.2f}, fall at 2,600: {fall:.2f} "
+    text += f"(permutations p = {p:.2g}), dip at 3,000: {mean:.2f}"
     return Finding(text, low, high, bool(p < ALPHA and mean > 0.3 and above < 0.1))
 
 
@@ -127,39 +131,65 @@ def harder_is_deeper(add, square, add_sizes, square_sizes):
     return Finding(text, low, high, bool(p < ALPHA and later))
 
 
-def cell(test: Callable[[float], bool], what: str = "mean validation accuracy"):
-    """A judge of one or more cells: every cell's mean has to pass."""
+def cell(least: float = 0.0, below: float = np.inf):
+    """A judge of one or more cells: the mean of each is at least `least`, and below `below`.
+
+    The interval is that of the cell nearest to the limit.
+    """
 
     def judge_cells(*frames):
-        runs = pd.concat(frames)
-        means = runs.groupby(["d_model", "train_size"])["val_accuracy"].mean()
+        cells = an.cell_means(pd.concat(frames))
+        means = cells["mean"]
+        room = np.minimum(means - least, below - means)
         shown = means if len(means) <= 5 else means[[means.idxmin(), means.idxmax()]]
         text = ", ".join(f"({d}, {size:,}): {v:.2f}" for (d, size), v in shown.items())
-        if len(means) > 5:
-            text = f"from {text}"
-        low, high = (_mean(runs["val_accuracy"])[1:]) if len(means) == 1 else (np.nan, np.nan)
-        return Finding(f"{what} {text}", low, high, bool(means.map(test).all()))
+        low, high = cells.loc[room.idxmin(), ["low", "high"]]
+        if len(cells) > 1:
+            d, size = room.idxmin()
+            text += f"; nearest to the limit: ({d}, {size:,})"
+        if low < least <= high or low < below <= high:
+            text += "; the limit lies in the interval"
+        holds = means.between(least, below, inclusive="left").all()
+        return Finding(f"mean validation accuracy {text}", low, high, bool(holds))
 
     return judge_cells
 
 
+def _resampled(statistic, grid: pd.DataFrame) -> tuple[float, float]:
+    """The 95% bootstrap interval over whole seeds of a statistic of the means by cell."""
+    table = grid.pivot_table(index="seed", columns=["d_model", "train_size"], values="val_accuracy")
+    draws = table.to_numpy()[an.resample(len(table), 500)].mean(axis=1)
+    return an.interval([statistic(pd.Series(draw, table.columns)) for draw in draws])
+
+
 def needs_4000(grid):
-    means = grid.groupby("train_size")["val_accuracy"].mean()
-    good = means[means.iloc[::-1].cummin().iloc[::-1] >= an.GENERALIZED]
-    first = good.index.min() if len(good) else np.inf
-    text = "mean ≥ 0.95 from " + (f"{first:,} points on" if len(good) else "no size on")
-    return Finding(text, np.nan, np.nan, bool(first in (3800, 4000)))
+    def first(means):
+        """The size from which every mean is good; the largest one where there is none."""
+        good = means.iloc[::-1].cummin().iloc[::-1] >= an.GENERALIZED
+        return means.index[good].min()[1] if good.any() else np.inf
+
+    largest = grid["train_size"].max()
+    size = first(an.cell_means(grid)["mean"])
+    text = f"mean ≥ 0.95 from {size:,} points on" if size <= largest else "mean ≥ 0.95 nowhere"
+    ends = _resampled(lambda means: min(first(means), largest), grid)
+    return Finding(text, *ends, bool(size in (3800, 4000)))
 
 
 def semi_interval(grid):
-    spans = {}
-    for d, cell in grid.groupby("d_model"):
-        means = cell.groupby("train_size")["val_accuracy"].mean()
-        begin, end = means.index[means >= an.ZERO], means.index[means < an.GENERALIZED]
-        spans[d] = (end.max() - begin.min()) if len(begin) and len(end) else np.nan
-    values = pd.Series(spans)
-    text = "spans of moderate accuracy: " + ", ".join(f"{d}: {v:.0f}" for d, v in spans.items())
-    return Finding(text, np.nan, np.nan, bool(values.between(600, 1400).all()))
+    def spans(means):
+        """Points between the first mean off zero and the first from which all are good."""
+        found = {}
+        for d, row in means.groupby(level="d_model"):
+            row = row.droplevel("d_model")
+            begin, good = row.index[row >= an.ZERO], row.iloc[::-1].cummin() >= an.GENERALIZED
+            found[d] = good.index[good].min() - begin.min() if good.any() else np.nan
+        return pd.Series(found)
+
+    ours = spans(an.cell_means(grid)["mean"])
+    text = "spans of moderate accuracy: " + ", ".join(f"{d}: {v:.0f}" for d, v in ours.items())
+    text += f"; their mean {ours.mean():.0f}"
+    ends = _resampled(lambda means: spans(means).mean(), grid)
+    return Finding(text, *ends, bool(ours.between(600, 1400).all()))
 
 
 def critical_64(grid):
@@ -169,16 +199,16 @@ def critical_64(grid):
 
 
 def valley_place(grid):
-    mean = _at(grid, 3000).mean()
-    depth, peak, valley = an.depth(mean)
-    text = f"depth {depth:.2f}, peak at d = {peak:.0f}, valley at d = {valley:.0f}"
-    return Finding(text, np.nan, np.nan, bool(depth >= 0.2 and 28 <= valley <= 36))
+    dip = an.mean_dip(_at(grid, 3000))
+    text = f"peak at d = {dip.peak:.0f}, valley at d = {dip.valley:.0f}, depth {dip.depth:.2f}"
+    return Finding(text, dip.low, dip.high, bool(dip.depth >= 0.2 and 28 <= dip.valley <= 36))
 
 
 def no_dip(grid):
-    depths = {size: an.depth(_at(grid, size).mean())[0] for size in (4000, 5000)}
-    text = ", ".join(f"depth at {size:,}: {v:.2f}" for size, v in depths.items())
-    return Finding(text, np.nan, np.nan, bool(max(depths.values()) < 0.1))
+    dips = {size: an.mean_dip(_at(grid, size)) for size in (4000, 5000)}
+    deepest = max(dips.values(), key=lambda dip: dip.depth)
+    text = ", ".join(f"depth at {size:,}: {dip.depth:.2f}" for size, dip in dips.items())
+    return Finding(f"{text}; the deeper", deepest.low, deepest.high, bool(deepest.depth < 0.1))
 
 
 def _norm(sign: int):
@@ -196,16 +226,22 @@ def _norm(sign: int):
 
 
 def seeds_differ(runs):
-    values = runs["val_accuracy"]
-    text = f"final validation accuracy from {values.min():.2f} to {values.max():.2f}"
-    return Finding(text, np.nan, np.nan, bool(values.max() - values.min() >= 0.2))
+    values = np.sort(runs["val_accuracy"])
+    spread = values[-1] - values[0]
+    least = min(values[-1] - values[1], values[-2] - values[0])
+    text = f"final validation accuracy from {values[0]:.2f} to {values[-1]:.2f}, so it differs by "
+    text += f"{spread:.2f}; in brackets without any one of the runs"
+    return Finding(text, least, spread, bool(spread >= 0.2))
 
 
 def narrow(grid):
     table = an.capacities(grid)
-    half = ((table["high"] - table["estimate"]) / an.distinct_pairs(113**2)).max()
-    text = f"widest 95% interval: ±{half:.3f} in accuracy"
-    return Finding(text, np.nan, np.nan, bool(half <= 0.05))
+    halves = (table["high"] - table["estimate"]) / an.distinct_pairs(113**2)
+    half, free = halves.max(), table.loc[halves.idxmax(), "seeds"] - 1
+    ends = half * np.sqrt(free / stats.chi2.ppf([0.975, 0.025], free))  # of a deviation
+    text = f"widest 95% interval, at d = {table.loc[halves.idxmax(), 'd_model']}: "
+    text += f"±{half:.3f} in accuracy"
+    return Finding(text, *ends, bool(half <= 0.05))
 
 
 norm_rises, norm_falls = _norm(+1), _norm(-1)

@@ -169,7 +169,7 @@ def recipe_grid(
 ) -> Figure:
     """Mean final validation accuracy of each recipe (down) and stated cell (across).
 
-    The number is the mean over seeds, the ticks below it the seeds; a frame marks a mean in
+    The number is the mean over seeds, the dots below it the seeds; a tick marks a mean in
     the paper's range, a cross one outside it; hatched: no run.
 
     Args:

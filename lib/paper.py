@@ -55,7 +55,7 @@ RECIPES = {
 """Recipes that were tried on the stated cells: experiment -> what it changes in `RECIPE`."""
 
 CALIBRATION_SEED = 1_000
-"""The lowest seed of runs that a recipe is chosen on; no figure uses seeds from here on."""
+"""The lowest seed of runs that a recipe is chosen on; only the recipe chapter shows them."""
 
 _cells = tuple(dict(d_model=d, train_size=D) for d, D in DYNAMICS.values())
 

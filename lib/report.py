@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lib import figures
-from lib.claims import NONE, Verdict, judge_all
+from lib.claims import Verdict, judge_all
 from lib.cost import cores, estimate, format_duration, machine_rate, makespan
 from lib.paper import EXPERIMENTS, SIZES_3, WIDTHS_3
 from lib.shard import ROOT
@@ -97,8 +97,6 @@ def claims_command(write: bool, cost: bool, results: Path | None) -> None:
                 time = makespan(estimate(v.missing, rate, store.runs()), cores())
                 line += f", about {format_duration(time)} on {cores()} cores"
             click.echo(line)
-        elif v.verdict == NONE:
-            click.echo("    missing     too few of these runs generalize by epoch T")
     if write:
         README.write_text(with_section(README.read_text(), readme_section(store)))
         write_picture(store)

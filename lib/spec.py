@@ -229,7 +229,7 @@ class Grid:
         axes: field name -> values; runs are ordered with the first axis slowest.
         cells: instead of `axes`, explicit combinations (dicts of fields).
         seeds: how many seeds the paper has.
-        first_seed: the lowest of them: 0, or 1,000 for calibration, which no figure uses.
+        first_seed: the lowest of them: 0, or 1,000 for calibration.
     """
 
     name: str

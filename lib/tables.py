@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from lib import analysis as an
 from lib.cost import format_duration
 
 ENOUGH = 3
@@ -86,4 +87,25 @@ def cost(*frames: pd.DataFrame) -> str:
     return (
         f"The {len(runs):,} stored runs behind this page took {format_duration(seconds)} "
         f"of one core, so about {format_duration(seconds / 2)} on two."
+    )
+
+
+def zone_rules() -> str:
+    """The thresholds of `lib.analysis.zone` in words, as a Markdown list."""
+    memorized = (
+        f"training accuracy reaches {an.PERFECT:g} while validation is below {an.TOGETHER:g}"
+    )
+    return "\n".join(
+        [
+            f"* *ungrokking*: {memorized}, and validation ends below {an.ZERO:g};",
+            f"* *semi-grokking*: the same start, and validation ends from {an.ZERO:g} to below "
+            f"{an.GENERALIZED:g};",
+            f"* *grokking*: the same start, and validation ends at {an.GENERALIZED:g} or above;",
+            f"* *progression*: validation ends at {an.ZERO:g} or above, and training either never "
+            f"reaches {an.PERFECT:g} or validation was at {an.TOGETHER:g} by then: the two rise "
+            "together. That includes networks that could memorize everything and have so much "
+            "data that they need not;",
+            f"* *unlearned*, which is no zone of the paper: training never reaches {an.PERFECT:g}, "
+            f"validation ends below {an.ZERO:g}.",
+        ]
     )

@@ -236,15 +236,15 @@ def competition(start: Setting | None = None, fallback: Figure | None = None) ->
 # ---- pictures and a slider -------------------------------------------------------------
 
 
-def picture(figure: Figure, alt: str, dpi: int = 100) -> widgets.HTML:
-    """A figure as an image inside a widget, with alternative text; closes the figure."""
+def picture(figure: Figure, alt: str) -> widgets.HTML:
+    """A figure as a vector image inside a widget, with alternative text; closes the figure."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
     data = base64.b64encode(buffer.getvalue()).decode()
     style = "max-width: 100%; height: auto"
     return widgets.HTML(
-        f'<img alt="{html.escape(alt)}" style="{style}" src="data:image/png;base64,{data}">'
+        f'<img alt="{html.escape(alt)}" style="{style}" src="data:image/svg+xml;base64,{data}">'
     )
 
 

@@ -212,12 +212,17 @@ def measure(runs: pd.DataFrame, random: pd.DataFrame, resamples: int = an.RESAMP
 
 
 def _capacity_samples(random: pd.DataFrame, resamples: int) -> np.ndarray:
-    """Capacities of all widths in resamples of seeds: (resamples, widths), unordered pairs."""
-    columns = []
+    """Capacities that the seeds allow for: (resamples, widths), unordered pairs.
+
+    Drawn from Student's distribution of each width's mean: of three seeds a bootstrap knows
+    too little.
+    """
+    columns, random_state = [], np.random.default_rng(0)
     for _, cell in random.groupby("d_model"):
         facts = distinct_pairs(cell["train_size"].iloc[0], cell["modulus"].iloc[0])
-        values = cell.sort_values("seed")["train_accuracy"].to_numpy() * facts
-        columns.append(values[an.resample(len(values), resamples)].mean(axis=1))
+        values, n = cell["train_accuracy"].to_numpy() * facts, len(cell)
+        error = values.std(ddof=1) / np.sqrt(n)
+        columns.append(values.mean() + error * random_state.standard_t(n - 1, resamples))
     return np.stack(columns, axis=1)
 
 

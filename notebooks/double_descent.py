@@ -44,9 +44,11 @@ train_missing = False  # true: train the runs that the store lacks
 # %% tags=["hide-input"]
 # %config InlineBackend.figure_formats = ["svg"]
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 from IPython.display import Markdown
 
-from lib import analysis, figures
+from lib import analysis, figures, zones
 from lib.analysis import GENERALIZED, PERFECT, ZERO
 from lib.notebook import check_table, export_runs, gather
 from lib.paper import EXPERIMENTS
@@ -159,9 +161,7 @@ def word(width):
 
 def factor(size):
     """How many times wider a network has to be to generalize than to memorize."""
-    if size not in reached or not reached[size][0]:
-        return None
-    return (reached[size][1] or float("inf")) / reached[size][0]
+    return reached[size][1] / reached[size][0] if all(reached.get(size, [None])) else None
 
 
 Markdown(
@@ -195,7 +195,11 @@ def depth_of(size):
 
 
 def factor_words(*sizes):
-    words = [f"{size:,}: {factor(size):.2g}×" for size in sizes if factor(size)]
+    words = [
+        f"{size:,}: {factor(size):.2g}×" if factor(size) else f"{size:,}: not within these widths"
+        for size in sizes
+        if size in reached
+    ]
     return "width to generalize over width to memorize: " + (", ".join(words) or "not enough runs")
 
 
@@ -223,19 +227,43 @@ for size in (4000, 5000):
         text, dip = depth_of(size)
         rows.append((f"at {size:,}: monotone, no double descent", text,
                      None if dip is None else bool(dip.depth < 0.1)))  # fmt: skip
-if {2600, 4000, 5000} <= set(train_sizes):
-    known = [factor(size) for size in (2600, 4000, 5000)]
+if {3000, 4000, 5000} <= set(train_sizes):
+    known = [factor(size) for size in (3000, 4000, 5000)]
     rows.append(
-        ("model-wise grokking at 2,600; it disappears at 4,000 and 5,000",
-         factor_words(2600, 4000, 5000),
+        ("model-wise grokking with little data, here 3,000; it disappears at 4,000 and 5,000",
+         factor_words(*train_sizes),
          None if None in known else bool(known[0] >= 2 and max(known[1:]) <= 1.5))
     )  # fmt: skip
 Markdown(check_table(rows))
 
 # %% [markdown]
 # "No ungrokking stage" is read as: from the first peak on, no width has a mean below 0.1.
-# "Disappears" is read as: at 2,600 the width that generalizes is at least twice the one that
-# memorizes, at 4,000 and 5,000 at most 1.5 times.
+# "Disappears" is read as: at 3,000 the width that generalizes is at least twice the one that
+# memorizes, at 4,000 and 5,000 at most 1.5 times. With 2,600 points no width of the figure
+# generalizes for good, so there is nothing to divide.
+#
+# The paper says where double descent ends: with more data than at the intersection of the two
+# curves of [](framework_zones.ipynb), progression passes straight into grokking.
+
+# %% tags=["hide-input"]
+recipe = dict(lr=lr, weight_decay=weight_decay, epochs=epochs)
+known = [
+    gather([spec.replace(**recipe) for spec in EXPERIMENTS[name]]).runs  # what is stored of it
+    for name in ("figure3", "figure6", "figure4")
+]
+crossed = zones.measure(pd.concat(known[:2]).drop_duplicates("key"), known[2])
+if crossed.star:
+    ends = analysis.interval(crossed.star_samples[:, 1]) if len(crossed.star_samples) else (np.nan, np.nan)
+    place = f"at {crossed.star[1]:,.0f} training points{bracket(*ends, '{:,.0f}')}"
+    text = f"Ours lies {place}. Depth of the dip below and above it: " + ", ".join(
+        f"{size:,}: {number(dips[size].depth)}{bracket(dips[size].low, dips[size].high)}"
+        for size in sorted(train_sizes)
+    ) + "."
+else:
+    text = "The stored runs do not tell where the two curves cross."
+Markdown(text)
+
+# %% [markdown]
 #
 # ## Later, or never?
 #
@@ -277,6 +305,20 @@ if sizes and narrow:
     figure = figures.accuracy_by_width({f"D = {size:,}": by_length(size) for size in sizes}, narrow)
     plt.close(figure)
 figure
+
+# %% tags=["hide-input"]
+pair = ["d_model", "train_size", "seed"]
+both = same.merge(longer.runs[[*pair, "val_accuracy"]], on=pair, suffixes=("", "_long"))
+short = both[both["val_accuracy"] < GENERALIZED]
+late = int((short["val_accuracy_long"] >= GENERALIZED).sum())
+lost = int(((both["val_accuracy"] >= GENERALIZED) & (both["val_accuracy_long"] < GENERALIZED)).sum())
+Markdown(
+    f"Of the {len(short)} runs that are below {GENERALIZED:g} by epoch {epochs:,}, {late} are at "
+    f"or above it by epoch {3 * epochs:,}; of the {len(both) - len(short)} that are there by then, "
+    f"{lost} fall back below it."
+    if len(both)
+    else "No run was trained on yet, so this is open."
+)
 
 # %% [markdown]
 # ## One training size after the other

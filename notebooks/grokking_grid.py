@@ -39,22 +39,21 @@ train_missing = False  # true: train the runs that the store lacks
 
 # %% tags=["hide-input"]
 # %config InlineBackend.figure_formats = ["svg"]
-import io
 import time
 
-import ipywidgets as widgets
 import matplotlib.pyplot as plt
 from IPython.display import Markdown
 from myst_nb import glue
 
-from lib import figures
-from lib.analysis import zone
+from lib import analysis, figures
+from lib.analysis import GENERALIZED, ZERO, zone
 from lib.live import trainer
 from lib.notebook import check_table, export, export_runs, gather
 from lib.paper import DYNAMICS, EXPERIMENTS
 from lib.spec import RunSpec
+from lib.tables import ENOUGH, bracket, cost, enough, holds, say, span, zone_rules
 from lib.train import train
-from lib.widgets import run_explorer
+from lib.widgets import flipbook, run_explorer
 
 figures.use_style()
 recipe = dict(epochs=epochs, lr=lr, weight_decay=weight_decay)
@@ -128,8 +127,11 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# What each run did, named by thresholds on its own curve (`lib.analysis.zone`), next to the
-# paper's name for the cell:
+# What each run did, named by its own curve, next to the paper's name for the cell. The rule
+# (`lib.analysis.zone`):
+
+# %% tags=["hide-input"]
+Markdown(zone_rules())
 
 # %% tags=["hide-input"]
 lines = [
@@ -202,45 +204,51 @@ Markdown(
 # %% tags=["hide-input"]
 
 
-def mean_at(d, size):
-    """Mean final validation accuracy of a cell and how many runs it has."""
-    cell = runs[(runs["d_model"] == d) & (runs["train_size"] == size)]["val_accuracy"]
-    return cell.mean(), len(cell)
-
-
-def say(d, size):
-    mean, count = mean_at(d, size)
-    return f"({d}, {size:,}): {mean:.2f}, {count} run{'s' * (count != 1)}" if count else "no run"
-
-
-def agrees(*conditions):
-    """None where a cell has no run."""
-    if any(mean_at(d, size)[1] == 0 for d, size, _ in conditions):
-        return None
-    return all(bool(test(mean_at(d, size)[0])) for d, size, test in conditions)
+cells = analysis.cell_means(runs)
 
 
 def smallest(d):
-    """The smallest D of the grid from which on every cell of this width has a mean >= 0.9."""
+    """The smallest D of the grid from which on every mean of this width is at 0.95 or above."""
     good = None
     for size in sorted(train_sizes, reverse=True):
-        mean, count = mean_at(d, size)
-        if not count or mean < 0.9:
+        if not enough(cells, [(d, size)]) or cells.loc[(d, size), "mean"] < GENERALIZED:
             break
         good = size
     return good
 
 
+def begins(d):
+    """The smallest D of the grid at which the mean of this width is off zero."""
+    own = cells.xs(d, level="d_model")["mean"]
+    return own.index[own >= ZERO].min()
+
+
+every = [(d, size) for d in d_models for size in train_sizes]
+full = enough(cells, every)
 reach = {d: smallest(d) for d in d_models}
 reached = [reach[d] or float("inf") for d in sorted(d_models)]
-full = len(runs) > 0 and all(mean_at(d, size)[1] for d in d_models for size in train_sizes)
+spans = {d: reach[d] - begins(d) for d in d_models if reach[d]} if full else {}
+moderate = [(64, size) for size in train_sizes if 2000 <= size < 3000]
+critical = analysis.critical_sizes(runs[runs["d_model"] == 64])
+critical = critical.iloc[0] if len(critical) and critical["seeds"].iloc[0] >= ENOUGH else None
 rows = [
-    ("d = 64 is near-perfect with just 3,000 points", say(64, 3000),
-     agrees((64, 3000, lambda v: v >= 0.95))),
-    ("d = 32 needs 4,000", f"{say(32, 4000)}; {say(32, 3000)}",
-     agrees((32, 4000, lambda v: v >= 0.95), (32, 3000, lambda v: v < 0.95))),
-    ("wider networks need less data",
-     "smallest D from which on the mean is at least 0.9: "
+    ("d = 64 is near-perfect with just 3,000 points", say(cells, [(64, 3000)]),
+     holds(cells, [(64, 3000)], lambda v: v >= GENERALIZED)),
+    ("d = 32 needs 4,000", "the mean is at least 0.95 from "
+     + (f"{reach[32]:,} on" if reach.get(32) else "no size on") if 32 in reach else "no run",
+     reach[32] in (3800, 4000) if 32 in reach and full else None),
+    ("d = 64 is semi-grokking from 2,000 to 3,000", say(cells, moderate),
+     holds(cells, moderate, lambda v: ZERO <= v < GENERALIZED)),
+    ("D_crit of d = 64 is about 3,000",
+     "not enough runs" if critical is None
+     else f"{critical.bound}{critical.estimate:,.0f}{bracket(critical.low, critical.high, '{:,.0f}')}",
+     None if critical is None else bool(abs(critical.estimate - 3000) <= 300)),
+    ("the semi-grokking interval spans about 1,000 points for all models",
+     "from a mean of 0.1 to means of 0.95: "
+     + (", ".join(f"{d}: {span:,}" for d, span in spans.items()) or "not enough runs"),
+     len(spans) == len(d_models) and all(600 <= span <= 1400 for span in spans.values())
+     if full else None),
+    ("wider networks need less data", "smallest D from which on the mean is at least 0.95: "
      + ", ".join(f"{d}: {reach[d]:,}" if reach[d] else f"{d}: not reached" for d in d_models),
      bool(reached[-1] < reached[0] and all(a >= b for a, b in zip(reached, reached[1:])))
      if full else None),
@@ -248,9 +256,20 @@ rows = [
 Markdown(check_table(rows))
 
 # %% [markdown]
+# A row needs three seeds in every cell that it speaks of; [](verdicts.ipynb) asks for more.
 # The last row is strict: it asks that no wider network needs more than a narrower one. Next
 # to a boundary a mean over a few seeds jumps by a whole run, so with few seeds a single run
 # can break the order.
+#
+# ## Why data, and why less for a wider network
+#
+# Two ways lead to a perfect training set. Memorizing costs parameter norm for every point, so
+# it grows dearer with D. The rule costs the same whatever D is. Weight decay charges for norm;
+# once memorizing is the dearer way, the network is better off with the rule, and D_crit is
+# where the two cost the same ({cite:t}`varma2023explaining`). {cite:t}`huang2024unified` add
+# the size of the model, and find that D_crit falls with it. Both prices are measured in
+# [](circuit_efficiency.ipynb). Near D_crit the two ways are almost equally good, little pulls
+# a network from one to the other, and the seed decides whether it gets there by epoch T.
 #
 # ## Every run
 #
@@ -271,27 +290,17 @@ run_explorer(grid, four, fallback=fallback)
 # %% tags=["hide-input"]
 
 
-def frame(d):
-    """Training curves of one width at D = 3,000 as PNG bytes."""
+def page(d):
+    """The training curves of one width at D = 3,000, and what they are in words."""
     curves = grid.curves[(grid.curves["d_model"] == d) & (grid.curves["train_size"] == 3000)]
     figure = figures.dynamics({f"d_model {d}, D = 3,000": curves})
     figure.set_size_inches(7, 3.2)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    plt.close(figure)
-    return buffer.getvalue()
+    ends = curves.sort_values("epoch").groupby("seed")["val_accuracy"].last()
+    seen = f"validation ends at {span(ends)}" if len(ends) else "no run"
+    return figure, f"Accuracies against epoch at d_model {d} with 3,000 points; {seen}."
 
 
-layout = {"max_width": "100%", "object_fit": "contain"}
-frames = widgets.Stack(
-    [widgets.Image(value=frame(d), format="png", layout=layout) for d in d_models],
-    selected_index=0,
-)
-slider = widgets.SelectionSlider(
-    options=[(str(d), i) for i, d in enumerate(d_models)], description="d_model"
-)
-widgets.jslink((slider, "index"), (frames, "selected_index"))
-widgets.VBox([slider, frames])
+flipbook({str(d): page(d) for d in d_models}, "d_model")
 
 # %% [markdown]
 # ## Train it yourself
@@ -305,7 +314,11 @@ trainer(base.replace(d_model=64, train_size=3000, stop_after=None))
 
 # %% [markdown]
 # ## Rerun it
-#
+
+# %% tags=["hide-input"]
+Markdown(cost(runs, four.runs))
+
+# %% [markdown]
 # ```bash
 # python -m lib run grokking_grid -p d_models "[32, 64]" -p seeds "[0]"
 # python -m lib run grokking_grid -p weight_decay 2.0 -p seeds "[0]" -p train_missing true

@@ -184,7 +184,11 @@ Markdown(
 
 # %% [markdown]
 # Capacity here is capacity *under this recipe*. Weight decay charges for every fact that a
-# network holds, so a stronger one lowers the curve; [](recipe.ipynb) shows how the rest moves.
+# network holds, so a stronger one should lower the curve; we have not measured it at another
+# weight decay. [](recipe.ipynb) shows how the rest moves.
+#
+# Why it rises at all: a random label follows from nothing, so each one has to be kept in the
+# parameters, and a wider network has more of them.
 #
 # Why it matters: in [](framework_zones.ipynb) this curve is one of the two boundaries. A
 # network whose capacity is below the size of its training set cannot memorize it.

@@ -19,7 +19,7 @@
 # *falls* as it generalizes. In progression the network was too small to memorize; learning the
 # rule lets it fit more of the data, and the norm *rises*.
 #
-# Both kinds are trained for longer here than elsewhere in the book: the paper's text on this
+# Both kinds are trained twice as long as the large grids: the paper's text on this
 # figure speaks of epochs 30,000 to 40,000.
 
 # %% tags=["remove-cell"]

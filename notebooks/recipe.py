@@ -43,19 +43,18 @@ train_missing = False  # true: train the runs that the store lacks
 # %% tags=["hide-input"]
 # %config InlineBackend.figure_formats = ["svg"]
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
 from lib import figures, maps
-from lib.analysis import zone
+from lib.analysis import GENERALIZED, zone
 from lib.maps import within
 from lib.mixtures import DEEP, DEPTHS, RECIPES_DEEP
 from lib.notebook import export, gather
 from lib.paper import EXPERIMENTS, RECIPE, STATED
 from lib.rounding import alike, two_precisions
 from lib.store import Store
-from lib.tables import cost, span, table
+from lib.tables import cost, number, span, table
 
 figures.use_style()
 names = {name: EXPERIMENTS[name].base for name in recipes}
@@ -191,45 +190,53 @@ Markdown(
 # %% [markdown]
 # ## How the zones move
 #
-# The same runs by what their own curves show (`lib.analysis.zone`): how many runs of each
-# recipe end in which zone, by the last epoch.
+# The same runs by what their own curves show: how many runs of each recipe are in which zone
+# by three epochs T. (The rules are in [](framework_zones.ipynb).)
 
 # %% tags=["hide-input"]
 order = ["progression", "ungrokking", "semi-grokking", "grokking", "unlearned", "diverged"]
 rows = []
 for name in recipes:
-    kinds = [shown[key] for key in found[name].runs["key"]]
-    if kinds:
-        rows.append((names[name], *(kinds.count(kind) for kind in order)))
-Markdown(table(["recipe", *order], rows))
+    curves = found[name].curves
+    for T in checkpoints if len(curves) else []:
+        kinds = [zone(own) for _, own in curves[curves["epoch"] <= T].groupby("key")]
+        rows.append((names[name], f"{T:,}", *(kinds.count(kind) for kind in order)))
+Markdown(table(["recipe", "by epoch", *order], rows))
 
 # %% [markdown]
-# And when: the epoch at which a run first reaches a validation accuracy of 0.95, over the runs
-# that do. If time went as one over learning rate times weight decay, the last column would be the
-# same for all recipes.
+# And when: the epoch at which a run first reaches a validation accuracy of 0.95. The median is
+# over the cells and seeds that get there under every recipe with all its runs, so that all
+# medians speak of the same cells. If time went as one over learning rate times weight decay,
+# the last column would be the same for all.
 
 # %% tags=["hide-input"]
-rows = []
+cell = ["d_model", "train_size", "seed"]
+times = {}
 for name in recipes:
-    base, curves = EXPERIMENTS[name].base, found[name].curves
-    times = []
-    for _, curve in curves.groupby("key"):
-        reached = curve[curve["val_accuracy"] >= 0.95]
-        if len(reached):
-            times.append(reached["epoch"].iloc[0])
-    total = curves["key"].nunique()
-    if total:
-        middle = np.median(times) if times else None
-        rows.append((names[name], f"{len(times)} of {total}", f"{middle:,.0f}" if times else "–",
-                     f"{middle * base.lr * base.weight_decay:.1f}" if times else "–"))  # fmt: skip
-Markdown(table(["recipe", "runs that generalize", "median epoch", "× lr × weight decay"], rows))
+    own = found[name].curves
+    times[name] = own[own["val_accuracy"] >= GENERALIZED].groupby(cell)["epoch"].min()
+full = [name for name in recipes if len(found[name].runs) == len(cells) * len(set(seeds))]
+common = pd.concat([times[name] for name in full], axis=1, join="inner") if full else pd.DataFrame()
+common.columns = full
+rows = []
+for name in full:
+    base, middle = EXPERIMENTS[name].base, common[name].median()
+    rows.append((names[name], f"{len(times[name])} of {len(found[name].runs)}", len(common),
+                 number(middle, "{:,.0f}"), number(middle * base.lr * base.weight_decay, "{:.1f}")))  # fmt: skip
+Markdown(
+    table(
+        ["recipe", "runs that generalize", "in common", "median epoch of these", "× lr × weight decay"],
+        rows,
+    )
+)
 
 # %% [markdown]
 # In the paper's terms, weight decay is the price of a large norm. Where it is low, nothing
-# presses a network to give up what it has memorized. Where it is high, memorizing is dear: one
-# expects $D_{\mathrm{mem}}$ to sink, and generalizing to pay with less data. The two tables
-# above say how far our runs bear that out. "By epoch T" cuts through all of it: a cell that has
-# not generalized may only be slow.
+# presses a network to give up what it has memorized. Where it is high, memorizing is dear, and
+# one expects generalizing to pay with less data; the two tables above say how far our runs bear
+# that out. One expects $D_{\mathrm{mem}}$ to sink, too; that we have not measured, as no other
+# recipe has runs on random labels. "By epoch T" cuts through all of it: a cell that has not
+# generalized may only be slow.
 #
 # ## What makes depth train
 #

@@ -113,6 +113,34 @@ def test_norm_change():
     assert np.isnan(an.norm_change(rising | dict(val_accuracy=0 * val)))
 
 
+def test_noise_is_no_dip_when_widths_are_shuffled():
+    """A dip compares the best with a mean, so noise has one: sign flips are fooled, this is not."""
+    rng = np.random.default_rng(0)
+    frames = [pd.DataFrame(rng.random((5, 15)), columns=range(4, 64, 4)) for _ in range(60)]
+    fooled = [an.sign_flip_p(an.dip(frame, (28, 36))) < 0.05 for frame in frames]
+    shuffled = [
+        an.permuted_widths_p(frame, lambda v, w: an.dip_of(v, w, (28, 36)), 199) < 0.05
+        for frame in frames
+    ]
+    assert np.mean(fooled) > 0.3 and np.mean(shuffled) < 0.12
+
+
+def test_a_dip_is_found_and_a_slope_is_none():
+    widths = np.arange(4, 64, 4)
+    valley = np.where((widths >= 28) & (widths <= 36), 0.0, 1.0)
+    for shape, found in ((valley, True), (widths / 60, False)):
+        frame = pd.DataFrame(np.tile(shape, (5, 1)), columns=widths)
+        p = an.permuted_widths_p(frame, lambda v, w: an.dip_of(v, w, (28, 36)), 999)
+        assert (p < 0.05) == found
+
+
+def test_runs_of_a_cell_share_their_fate():
+    values = pd.Series(np.repeat([1.0, 0.0, 1.0, 1.0, 0.0, 1.0], 10))
+    low, high = an.clustered(values, pd.Series(np.repeat(list("abcdef"), 10)))
+    alone = an.clustered(values, pd.Series(range(60)))
+    assert low < alone[0] < values.mean() < alone[1] < high
+
+
 def test_sign_flips_are_exact():
     assert an.sign_flip_p([1, 1, 1, 1, 1]) == 1 / 32
     assert an.sign_flip_p([1, -1]) == 0.75

@@ -90,7 +90,10 @@ def test_double_descent_and_its_absence(tmp_path):
 
 def test_norms(tmp_path):
     def paper(spec):
-        return dict(val=0.9, norms=(10, 12 + 0.1 * spec.seed) if spec.d_model == 8 else (10, 7))
+        return dict(
+            val=0.9,
+            norms=(10, 12 + 0.1 * spec.seed) if spec.d_model == 8 else (10, 7 - 0.05 * spec.seed),
+        )
 
     def same(spec):
         return dict(val=0.9, norms=(10, 12 + 0.1 * spec.seed))
@@ -103,7 +106,7 @@ def test_norms(tmp_path):
         [
             (paper, ["reproduced"] * 3),
             (same, ["not reproduced", "reproduced", "not reproduced"]),
-            (silent, ["not enough runs"] * 3),
+            (silent, ["undecided"] * 3),
         ]
     ):
         store = store_with(tmp_path / str(number), names, world)
@@ -119,6 +122,48 @@ def test_sentences_can_fail(tmp_path):
     words = {name: verdict(nothing, name) for name in sentences}
     assert words["(64, 3000)"] == words["addition at 24"] == "not reproduced"
     assert words["2,600: ungrokking"] == words["squared at 24"] == "reproduced"
+
+
+def test_every_judged_claim_of_the_sections_has_an_interval(tmp_path):
+    """Of its statistic: two finite ends in order, whatever the runs say."""
+    names = [c.name for c in CLAIMS[: [c.name for c in CLAIMS].index("norm, progression")]
+             if c.name not in ("takeaway 4", "takeaway 7", "takeaway 8")]  # fmt: skip
+
+    def noisy(spec):
+        world = threshold(spec)
+        return world | dict(val=float(np.clip(world.get("val", 0.0) - 0.01 * spec.seed, 0, 1)),
+                            train=world.get("train", 1.0) - 0.001 * spec.seed)  # fmt: skip
+
+    store = store_with(tmp_path, names, noisy)
+    for name in names:
+        found = judge(BY_NAME[name], store).finding
+        assert np.isfinite([found.low, found.high]).all() and found.low <= found.high, name
+
+
+def test_a_mean_beside_its_limit_says_so(tmp_path):
+    name = "addition at 24"
+    store = store_with(tmp_path, [name], lambda spec: dict(val=0.9 if spec.seed == 2 else 0.02))
+    found = judge(BY_NAME[name], store)
+    assert found.verdict == "reproduced"
+    assert "the limit lies in the interval" in found.finding.text and found.finding.low == 0
+
+
+def test_the_span_of_semi_grokking_ends_where_all_means_are_good(tmp_path):
+    name = "semi-grokking interval"
+
+    def slow(spec):  # 800 points from the first mean off zero to the first good one
+        return dict(
+            val=float(np.interp(spec.train_size, [2400, 2600, 3200, 3400], [0, 0.2, 0.9, 1]))
+        )
+
+    found = judge(BY_NAME[name], store_with(tmp_path, [name], slow))
+    assert found.verdict == "reproduced" and "32: 800" in found.finding.text
+
+    def sharp(spec):
+        return dict(val=float(spec.train_size >= 3000))
+
+    found = judge(BY_NAME[name], store_with(tmp_path / "sharp", [name], sharp))
+    assert found.verdict == "not reproduced" and "32: 0" in found.finding.text
 
 
 def test_zones_and_the_harder_task(tmp_path):

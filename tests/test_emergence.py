@@ -104,17 +104,17 @@ def by_amount(spec):
 
 WORLDS = [
     ("takeaway 7", paper_s, "reproduced"),
-    ("takeaway 7", never, "not enough runs"),
+    ("takeaway 7", never, "undecided"),
     ("takeaway 7", no_matter, "not reproduced"),
-    ("takeaway 7", lambda spec: dict(val=0.0), "not enough runs"),
+    ("takeaway 7", lambda spec: dict(val=0.0), "undecided"),
     ("takeaway 8", paper_s, "reproduced"),
     ("takeaway 8", no_matter, "not reproduced"),
-    ("takeaway 8", never, "not enough runs"),
+    ("takeaway 8", never, "undecided"),
     ("emergence at modulus 59", paper_s, "reproduced"),
     ("split at modulus 59", paper_s, "reproduced"),
     ("amount of memorization data", paper_s, "reproduced"),
     ("amount of memorization data", by_amount, "not reproduced"),
-    ("amount of memorization data", never, "not enough runs"),
+    ("amount of memorization data", never, "undecided"),
 ]
 
 
