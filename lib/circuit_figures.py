@@ -29,11 +29,13 @@ def norms_by_size(
         groups: label -> (rows with train_size, seed, norm; a colour; a marker); lines are means
             over seeds, small dots are single runs.
         marks: label -> training size of a vertical line; NaN is left out.
-        sizes: every size asked for; one without a norm is hatched.
+        sizes: every size asked for; one without a run is hatched, and where no run settled at
+            the loss there is a cross at the bottom.
     """
     figure, ax = plt.subplots(figsize=(7.4, 4), layout="constrained")
-    there = set()
+    there, stored = set(), set()
     for label, (rows, colour, marker) in groups.items():
+        stored |= set(rows["train_size"])
         rows = rows.dropna(subset="norm")
         mean = rows.groupby("train_size")["norm"].mean()
         ax.plot(mean.index, mean, color=colour, marker=marker, ms=5, lw=1.6, label=label)
@@ -41,11 +43,14 @@ def norms_by_size(
         there |= set(rows["train_size"])
     for (label, size), dash in zip(marks.items(), ("--", ":", "-.")):
         if np.isfinite(size):
-            ax.axvline(size, color=GREY, ls=dash, lw=1.3, label=f"{label}: {size:,.0f}")
-    for size in set(sizes) - there:
+            ax.axvline(size, color=GREY, ls=dash, lw=1.3, label=f"{label} {size:,.0f}")
+    for size in stored - there:
+        at = ax.get_xaxis_transform()
+        ax.plot(size, 0.03, "x", color=GREY, transform=at, clip_on=False)
+    for size in set(sizes) - stored:
         ax.axvspan(size * 0.97, size * 1.03, fc="white", ec=MISSING, hatch="////", lw=0)
     ax.set(xscale="log", yscale="log", xlabel="training points D", ylabel="norm needed")
-    ticks = sorted(there) or sorted(sizes)
+    ticks = sorted(stored) or sorted(sizes)
     ax.set_xticks(ticks, [f"{size:,}" for size in ticks], fontsize=7, rotation=45)
     ax.set_xticks([], minor=True)
     ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(6))

@@ -10,6 +10,7 @@ for each pair.  The mean over the pairs, a bias for each class, is no part of ei
 and is taken away where shares are measured.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,8 +87,8 @@ def trig_share(logits: np.ndarray) -> float:
     """Share of the logits' squared norm in the trigonometric subspace, from 0 to 1.
 
     About 1/P for logits that know nothing of a + b.  On the labels of a + b a memorized
-    training set lifts it (its labels are functions of a + b): `held_out_share` does not have
-    that flaw.
+    training set lifts it (its labels are functions of a + b), and so do the mirrors of its
+    pairs: `held_out_share` on pairs that are neither does not have that flaw.
     """
     return float(logit_spectrum(logits).sum())
 
@@ -166,13 +167,21 @@ def accuracy_on(logits: np.ndarray, tokens: np.ndarray, labels: np.ndarray) -> f
     return float((logits[tokens[:, 0], tokens[:, 1]].argmax(axis=1) == labels).mean())
 
 
-def mirrored(data: Dataset) -> np.ndarray:
+def mirrored(data: Dataset, *earlier: Dataset) -> np.ndarray:
     """Which validation pairs (a, b) have their mirror (b, a) in the training set: a mask.
 
     A network that treats both places alike answers them without any rule of addition.
+
+    Args:
+        data: the data of a run.
+        earlier: those of the runs that it goes on from; what they were trained on, and its
+            mirrors, count as seen, too.
     """
     seen = np.zeros((data.n_classes, data.n_classes), bool)
-    seen[data.train.tokens[:, 1], data.train.tokens[:, 0]] = True
+    for known in (data, *earlier):
+        seen[known.train.tokens[:, 1], known.train.tokens[:, 0]] = True
+    for known in earlier:
+        seen[known.train.tokens[:, 0], known.train.tokens[:, 1]] = True
     return seen[data.val.tokens[:, 0], data.val.tokens[:, 1]]
 
 
@@ -182,13 +191,14 @@ class Measures:
 
     Attributes:
         trig_share: share of the logits' squared norm in the trigonometric subspace.
-        held_out_share: the same on the validation pairs alone; NaN without any.
+        held_out_share: the same on the validation pairs that are not mirrored; NaN without any.
         restricted_loss: loss on all the task's pairs with the key frequencies' waves alone.
         excluded_loss: loss on the training set without them.
         margin: mean logit of the right class above the mean, on the training set.
         val_margin: the same on the validation set; NaN without any.
         mirrored_accuracy: on validation pairs whose mirror was trained on (`mirrored`).
         unmirrored_accuracy: on the others.
+        unseen_accuracy: on those of them that no earlier run has seen, nor their mirrors.
         frequencies: the key frequencies that were used, strongest first.
         logit_spectrum, embedding_spectrum: ((P−1)/2,) shares, see the functions.
     """
@@ -201,12 +211,18 @@ class Measures:
     val_margin: float
     mirrored_accuracy: float
     unmirrored_accuracy: float
+    unseen_accuracy: float
     frequencies: list[int]
     logit_spectrum: np.ndarray
     embedding_spectrum: np.ndarray
 
 
-def measure(model: Transformer, data: Dataset, frequencies: list[int] | None = None) -> Measures:
+def measure(
+    model: Transformer,
+    data: Dataset,
+    frequencies: list[int] | None = None,
+    earlier: Sequence[Dataset] = (),
+) -> Measures:
     """All measures of a network with one layer on a task without an operator token.
 
     Args:
@@ -214,6 +230,7 @@ def measure(model: Transformer, data: Dataset, frequencies: list[int] | None = N
         data: its data, from `lib.data.build`: training and validation are told apart.
         frequencies: the key frequencies, those of the run's end for instance (Nanda et al.);
             by default the network's own.
+        earlier: the data of the runs that this one goes on from.
     """
     modulus = data.n_classes
     if modulus % 2 == 0 or data.length != 3:
@@ -224,16 +241,18 @@ def measure(model: Transformer, data: Dataset, frequencies: list[int] | None = N
     tokens = np.concatenate([data.train.tokens, data.val.tokens])
     labels = np.concatenate([data.train.labels, data.val.labels])
     train = data.train.tokens, data.train.labels
-    mask, val = mirrored(data), (data.val.tokens, data.val.labels)
+    val = data.val.tokens, data.val.labels
+    mask, known = mirrored(data), mirrored(data, *earlier)
     return Measures(
         trig_share=float(spectrum.sum()),
-        held_out_share=held_out_share(logits, data.val.tokens[:, :2]),
+        held_out_share=held_out_share(logits, data.val.tokens[~mask, :2]),
         restricted_loss=loss_on(restricted(logits, keys), tokens, labels),
         excluded_loss=loss_on(excluded(logits, keys), *train),
         margin=margin_on(logits, *train),
         val_margin=margin_on(logits, *val),
         mirrored_accuracy=accuracy_on(logits, *(part[mask] for part in val)),
         unmirrored_accuracy=accuracy_on(logits, *(part[~mask] for part in val)),
+        unseen_accuracy=accuracy_on(logits, *(part[~known] for part in val)),
         frequencies=keys,
         logit_spectrum=spectrum,
         embedding_spectrum=embedding_spectrum(model, modulus),

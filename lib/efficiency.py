@@ -3,7 +3,7 @@
 Nothing here needs weights: a curve holds the norm of all parameters and the losses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,29 +22,76 @@ LASTING = 10_000
 """Epochs that a plateau lasts at least: half of the usual training."""
 
 
-def norm_needed(curve: Mapping[str, np.ndarray], level: float = LEVEL) -> float:
-    """The smallest norm of all parameters at which a run had a training loss of at most `level`.
+LEVELS = (1e-2, LEVEL, 1e-5)
+"""Other losses at which the comparison is made again, to see whether it hangs on `LEVEL`."""
 
-    Weight decay lowers the norm until the loss pushes back; the smallest one is what a
-    circuit for this training set was seen to cost.  NaN if the loss never got there.
+SETTLED = 0.8
+"""The part of a run after which it counts as settled: its last fifth is looked at."""
+
+
+def norm_needed(curve: Mapping[str, np.ndarray], level: float = LEVEL, val: float = 0.0) -> float:
+    """The norm of all parameters at which a run settles with a training loss of at most `level`.
+
+    The median over the evaluations of the run's last fifth that have such a loss: weight decay
+    lowers the norm until the loss pushes back, and single spikes do not count.  NaN where fewer
+    than half of these evaluations have it.
+
+    Args:
+        curve: of one run.
+        level: nats.
+        val: only evaluations with at least this validation accuracy count.
     """
-    loss, norm = np.asarray(curve["train_loss"]), np.asarray(curve["param_norm"])
-    good = loss <= level
-    return float(norm[good].min()) if good.any() else np.nan
+    own = _settled(curve)
+    good = own["train_loss"] <= level
+    if val:
+        good &= own["val_accuracy"] >= val
+    return float(np.median(own["param_norm"][good])) if 2 * good.sum() >= len(good) else np.nan
 
 
-def norms_needed(runs: pd.DataFrame, curves: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
-    """`norm_needed` of every run: train_size, seed, norm.
+def lowest_norm(curve: Mapping[str, np.ndarray], level: float, val: float = 0.0) -> float:
+    """The smallest norm at any evaluation with a training loss of at most `level`; or NaN.
+
+    It meets a run on its way, where `norm_needed` waits for the end; the two need not agree.
+    """
+    good = np.asarray(curve["train_loss"]) <= level
+    if val:
+        good &= np.asarray(curve["val_accuracy"]) >= val
+    return float(np.asarray(curve["param_norm"])[good].min()) if good.any() else np.nan
+
+
+def norm_drift(curve: Mapping[str, np.ndarray]) -> float:
+    """ln of the median norm in a run's last tenth over that in the tenth before; maybe NaN."""
+    own = _settled(curve)
+    late = own["epoch"] > (1 + SETTLED) / 2 * own["epoch"][-1]
+    norm = own["param_norm"]
+    if late.all() or not late.any():
+        return np.nan  # too few evaluations to tell
+    return float(np.log(np.median(norm[late]) / np.median(norm[~late])))
+
+
+def _settled(curve: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The evaluations of a run's last fifth."""
+    epoch = np.asarray(curve["epoch"])
+    names = ("epoch", "train_loss", "val_accuracy", "param_norm")
+    return {name: np.asarray(curve[name])[epoch >= SETTLED * epoch[-1]] for name in names}
+
+
+def norms_needed(
+    runs: pd.DataFrame, curves: pd.DataFrame, norm: Callable[..., float] = norm_needed, **how
+) -> pd.DataFrame:
+    """A norm of every run: train_size, seed, norm, and the drift of the norm at its end.
 
     Args:
         runs: one row a run, with "key".
         curves: one row an evaluation, with "key".
+        norm: `norm_needed` or `lowest_norm`, which `how` is given to.
     """
     by_key = dict(iter(curves.groupby("key")))
     rows = [
-        (run.train_size, run.seed, norm_needed(by_key[run.key], level)) for run in runs.itertuples()
+        (run.train_size, run.seed, norm(by_key[run.key], **how), norm_drift(by_key[run.key]))
+        for run in runs.itertuples()
     ]
-    return pd.DataFrame(rows, columns=["train_size", "seed", "norm"])
+    return pd.DataFrame(rows, columns=["train_size", "seed", "norm", "drift"])
 
 
 def elasticities(norms: pd.DataFrame) -> np.ndarray:
@@ -54,7 +101,7 @@ def elasticities(norms: pd.DataFrame) -> np.ndarray:
         norms: from `norms_needed`; rows without a norm are left out, and seeds with fewer
             than three sizes.
     """
-    norms = norms.dropna()
+    norms = norms.dropna(subset="norm")
     found = []
     for _, own in norms.groupby("seed"):
         if own["train_size"].nunique() >= 3:
@@ -62,29 +109,44 @@ def elasticities(norms: pd.DataFrame) -> np.ndarray:
     return np.array(found)
 
 
-def crossing(memorizing: pd.DataFrame, generalizing: pd.DataFrame) -> float:
+def crossing(memorizing: pd.DataFrame, generalizing: pd.DataFrame) -> tuple[float, str]:
     """The training size at which memorizing needs the norm that generalizing needs.
 
     Means over seeds; memorizing is interpolated in logarithms, generalizing is its mean over
-    all sizes (the theory says that it is flat).  NaN where the two do not cross.
+    all sizes (the theory says that it is flat).
+
+    Returns:
+        (size, bound): "≤" where memorizing is dearer at its smallest size already, "≥" where
+        it is cheaper at its largest still; NaN where one of the two has no norm.
     """
-    mem = memorizing.dropna().groupby("train_size")["norm"].mean()
+    mem = memorizing.dropna(subset="norm").groupby("train_size")["norm"].mean()
     level = generalizing["norm"].mean()
+    if not len(mem) or np.isnan(level):
+        return np.nan, ""
     above = mem.to_numpy() > level
-    if not len(mem) or above.all() or not above.any():
-        return np.nan
+    if not above.any():
+        return float(mem.index[-1]), "≥"
     i = int(np.argmax(above))  # the first size at which memorizing costs more
     if i == 0:
-        return np.nan
+        return float(mem.index[0]), "≤"
     x, y = np.log(mem.index.to_numpy(float)), np.log(mem.to_numpy())
     at = x[i - 1] + (np.log(level) - y[i - 1]) / (y[i] - y[i - 1]) * (x[i] - x[i - 1])
-    return float(np.exp(at))
+    return float(np.exp(at)), ""
 
 
 def critical_by(runs: pd.DataFrame, column: str) -> pd.DataFrame:
     """D_crit of each seed, for each value of a column: seeds down, values across."""
     values = {key: an.critical_size(cell) for key, cell in runs.groupby(["seed", column])}
     return pd.Series(values, dtype=float).unstack() if values else pd.DataFrame()
+
+
+def edge(runs: pd.DataFrame) -> str:
+    """Whether D_crit lies inside the sizes that were tried: "", or "≤" or "≥" where it does not.
+
+    Inside: fewer than half of the runs generalize at the smallest size, more at the largest.
+    """
+    share = an.success_curve(runs)
+    return "≤" if share.iloc[0] >= 0.5 else "≥" if share.iloc[-1] <= 0.5 else ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +181,16 @@ def mirror_share(train_size, modulus: int = 113):
     return np.asarray(train_size, float) / modulus**2
 
 
+MARGIN = 0.03
+"""How far above `symmetry_share` a plateau has to lie: measured accuracies scatter by less."""
+
+
+def symmetry_share(train_size, modulus: int = 113):
+    """Validation accuracy by symmetry alone: mirrored pairs right, the others by chance."""
+    share = mirror_share(train_size, modulus)
+    return share + (1 - share) / modulus
+
+
 def plateau(
     curve: Mapping[str, np.ndarray], floor: float = an.ZERO, lasting: int = LASTING
 ) -> Plateau | None:
@@ -129,7 +201,7 @@ def plateau(
 
     Args:
         curve: of one run.
-        floor: `ZERO`, or more: `mirror_share`.
+        floor: `ZERO`, or more: `symmetry_share` and `MARGIN`.
         lasting: epochs.
     """
     epoch, val = np.asarray(curve["epoch"]), np.asarray(curve["val_accuracy"], float)

@@ -139,7 +139,8 @@ def success_by_size(panels: dict[str, dict[str, tuple]], level: float) -> Figure
 
     Args:
         panels: title -> label -> (runs of one width and task, D_crit estimate or NaN, colour,
-            marker).
+            marker, sizes asked for).  A line breaks at a size without a run; a size at which no
+            line has one is hatched.
         level: the accuracy from which a run counts as generalizing.
     """
     figure, axes = plt.subplots(
@@ -147,14 +148,18 @@ def success_by_size(panels: dict[str, dict[str, tuple]], level: float) -> Figure
         layout="constrained", squeeze=False,
     )  # fmt: skip
     for ax, (title, tasks) in zip(axes.flat, panels.items()):
-        for label, (runs, critical, colour, marker) in tasks.items():
-            mean = runs.groupby("train_size")["val_accuracy"].mean()
+        wanted, there = set(), set()
+        for label, (runs, critical, colour, marker, asked) in tasks.items():
+            mean = runs.groupby("train_size")["val_accuracy"].mean().reindex(sorted(asked))
+            wanted, there = wanted | set(asked), there | set(runs["train_size"])
             ax.plot(mean.index, mean, color=colour, marker=marker, ms=4.5, lw=1.5, label=label)
             single = dict(color=colour, ms=2.5, alpha=0.4)
             ax.plot(runs["train_size"], runs["val_accuracy"], marker, **single)
             if np.isfinite(critical):
                 ax.axvline(critical, color=colour, ls=":", lw=1.4)
-        if all(runs.empty for runs, *_ in tasks.values()):
+        for size in wanted - there:
+            ax.axvspan(size * 0.985, size * 1.015, fc="white", ec=MISSING, hatch="////", lw=0)
+        if not there:
             ax.text(0.5, 0.5, "no runs stored", ha="center", transform=ax.transAxes)
         ax.axhline(level, color="#999999", lw=0.7)
         ax.set(title=title, xlabel="training points D", ylim=(-0.04, 1.04))

@@ -35,6 +35,7 @@ _MEASURES = {
     "val_margin": pa.float64(),
     "mirrored_accuracy": pa.float64(),
     "unmirrored_accuracy": pa.float64(),
+    "unseen_accuracy": pa.float64(),
     "frequencies": pa.list_(pa.int64()),
     "logit_spectrum": pa.list_(pa.float32()),
     "embedding_spectrum": pa.list_(pa.float32()),
@@ -126,7 +127,10 @@ def measure_run(
             "modulo an odd number"
         )
 
-    data = build(spec)
+    data, earlier, parent = build(spec), [], spec.init_from
+    while parent is not None:
+        earlier.append(build(parent))
+        parent = parent.init_from
     stored = store.runs().set_index("key")
     weights = store.load_weights(spec) if checkpoints == 1 and spec.key in stored.index else None
     if weights is not None:
@@ -155,7 +159,7 @@ def measure_run(
     model, rows, keys = build_model(spec, data), [], None
     for epoch in sorted(taken, reverse=True):  # the end first: its frequencies are used before
         model.load_state_dict({k: torch.as_tensor(v) for k, v in taken[epoch].items()})
-        found = measure(model, data, keys)
+        found = measure(model, data, keys, earlier)
         keys = found.frequencies
         at = list(curve["epoch"]).index(epoch)
         rows.append(

@@ -171,7 +171,8 @@ CIRCUIT_WIDTH = 48
 
 MEMORIZED_SIZES = (300, 400, 600, 800, 1200, 1600, 2000, 2400, 2800)
 GENERALIZED_SIZES = (4000, 5000, 6500, 8500, 11_000)
-UNGROK_SIZES = (300, 400, 500, 600, 700, 800, 1000, 1400, 2000, 2600, 3000)
+LOST_SIZES = (150, 200, 300, 400, 500, 600, 700, 800, 1000, 1400)
+UNGROK_SIZES = (*LOST_SIZES, 2000, 2600, 3000)
 DECAY_SIZES = tuple(range(2000, 4001, 400))
 SEMI_SIZES = (2600, 2800, 3000, 3200)
 LONG = 5  # times the usual epochs
@@ -226,6 +227,24 @@ EXPERIMENTS |= {
             "Those networks, continued on a subset (Varma et al., P3)",
             _circuits.replace(init_from=_grokked),
             axes=dict(train_size=UNGROK_SIZES),
+            seeds=5,
+        ),
+        Grid(
+            "circuits_ungrok_decay",
+            "The same at two other weight decays (Varma et al., P2)",
+            _circuits.replace(init_from=_grokked),
+            cells=tuple(
+                _decay(w) | dict(stop_after=None, train_size=D)
+                for w in (1.0, 2.0)
+                for D in LOST_SIZES
+            ),
+            seeds=5,
+        ),
+        Grid(
+            "circuits_controls",
+            "Those networks, continued on all their data; on little, without weight decay (ours)",
+            _circuits.replace(init_from=_grokked),
+            cells=(dict(train_size=5_000), dict(train_size=300, weight_decay=0.0)),
             seeds=5,
         ),
         Grid(

@@ -149,7 +149,7 @@ export_runs(both, "squared_critical")
 critical = {task: analysis.critical_sizes(grids[task].runs).set_index("d_model") for task in NAMES}
 Markdown("\n\n".join(f"{NAMES[task]}: {grids[task].provenance()}" for task in NAMES))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of three widths: final validation accuracy against the number of training points for the squared task and for addition, with a dot for each run and a vertical line at each critical size."}, "figure": {"caption": "Final validation accuracy against training size, by epoch T. Lines: mean over seeds; dots: single runs; vertical dotted lines: critical sizes; horizontal: validation accuracy 0.95. [Data](data/squared_critical.csv).", "name": "fig-squared-critical"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of three widths: final validation accuracy against the number of training points for the squared task and for addition, with a dot for each run and a vertical line at each critical size."}, "figure": {"caption": "Final validation accuracy against training size, by epoch T. Lines: mean over seeds; dots: single runs; hatched: no run stored; vertical dotted lines: critical sizes; horizontal: validation accuracy 0.95. [Data](data/squared_critical.csv).", "name": "fig-squared-critical"}}
 panels = {}
 for d in critical_d_models:
     panels[f"d_model {d}"] = {
@@ -158,6 +158,7 @@ for d in critical_d_models:
             critical[task]["estimate"].get(d, np.nan),
             COLOURS[task],
             marker,
+            sizes if task == "square" else (*SIZES_3, 5000),
         )
         for task, marker in (("square", "s"), ("add", "o"))
     }

@@ -141,6 +141,26 @@ def test_mirrored_pairs():
     assert mirrored(data).tolist() == expected and any(expected) and not all(expected)
 
 
+def test_what_an_earlier_run_has_seen_is_not_unseen():
+    data, earlier = (build(RunSpec(modulus=11, train_size=size)) for size in (30, 60))
+    known = {tuple(row) for row in earlier.train.tokens[:, :2].tolist()}
+    known |= {(b, a) for a, b in known}
+    expected = [pair in known for pair in map(tuple, data.val.tokens[:, :2].tolist())]
+    assert mirrored(data, earlier).tolist() == expected
+    assert mirrored(data).sum() < sum(expected) < len(expected)
+
+
+def test_symmetry_alone_has_no_waves_on_unmirrored_pairs():
+    """A network that answers mirrors of its training set and knows nothing else."""
+    data, rng = build(SPEC.replace(train_size=3000)), np.random.default_rng(0)
+    logits = rng.standard_normal((113, 113, 113)) * 0.1
+    a, b = data.train.tokens[:, :2].T
+    for x, y in ((a, b), (b, a)):
+        logits[x, y, data.train.labels] += 10
+    pairs, mask = data.val.tokens[:, :2], mirrored(data)
+    assert held_out_share(logits, pairs[~mask]) < 0.05 < held_out_share(logits, pairs)
+
+
 def test_without_validation_there_is_nothing_to_say_of_it():
     spec = RunSpec(modulus=11, train_size=121, d_model=8)
     found = measure(build_model(spec, build(spec)), build(spec))

@@ -109,8 +109,9 @@ function render({ model, el }) {
     const gone = settled(run.generalizing.map((v, i) => run.memorizing[i] - v), (v) => v > 0);
     const share = `the right class gets probability ${run.val_probability[last].toFixed(2)} on held-out points`;
     const end = `At time ${number(meta.times[last])} ${share}. `;
+    const name = run.val_probability[last] < 0.9 ? "semi-grokking" : "grokking"; // half way, or there
     if (wins && setting.grokked) return `${end}It goes on generalizing.`;
-    if (wins && known != null) return `${end}Training loss is low from time ${number(Math.round(known))}, generalization leads from ${number(Math.round(learned))}: ${learned > known ? "grokking" : "no delay"}.`;
+    if (wins && known != null) return `${end}Training loss is low from time ${number(Math.round(known))}, generalization leads from ${number(Math.round(learned))}: ${learned > known ? name : "no delay"}.`;
     if (wins) return `${end}Generalization leads, and training loss stays above 0.1.`;
     if (setting.grokked) return `${end}Memorization leads from time ${number(Math.round(gone))}: ungrokking in Varma et al.'s sense.`;
     return `${end}Memorization leads: it never generalizes.`;
