@@ -46,12 +46,12 @@ import matplotlib.pyplot as plt
 from IPython.display import Markdown
 
 from lib import figures, mixture_tables
-from lib.analysis import ZERO
 from lib.emergence import emergent_size, n_parameters
 from lib.mixture_figures import accuracy_by_size
+from lib.mixture_sentences import emerges_later, stays_low
 from lib.mixtures import EPOCHS_DEPTH, SIZES_8
 from lib.notebook import check_table, export, gather
-from lib.tables import cost, number, table
+from lib.tables import cost, table
 from lib.widgets import flipbook
 
 figures.use_style()
@@ -98,12 +98,16 @@ figure
 shared = [c for c in curves if not c.split]
 Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(shared)))
 
+# %% tags=["hide-input"]
+Markdown(
+    '">" marks the largest size tried where even that does not generalize; what is computed from '
+    'it is a bound. "Times alone" compares numbers of parameters, with addition alone looked at '
+    "over the sizes of that row only: it is tried at more sizes than the mixtures, and would "
+    "emerge earlier for that alone. Neighbouring sizes of a mixture lie "
+    f"{mixture_tables.steps(shared)} apart, and its emergent size is known to within such a step."
+)
+
 # %% [markdown]
-# ">" marks the largest size tried where even that does not generalize; what is computed from it
-# is a bound. "Times alone" compares numbers of parameters. The widths of the mixture go up in
-# steps of two, so its emergent size is known to within such a step, a factor of nearly four in
-# parameters.
-#
 # The paper reports the best of three seeds. A best hides how often a size fails: where best and
 # mean lie apart, another seed may say that the ability is not there.
 #
@@ -158,9 +162,9 @@ Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(shar
 # %% [markdown]
 # ## With depth
 #
-# The paper's large models are deep. Depth needs a LayerNorm to train, which the book's other
-# models do not have ([](recipe.ipynb) compares what was tried); here every size has one, those
-# of one layer too, so that nothing but size changes along the axis.
+# The paper's large models are deep. The book's other models have no LayerNorm; here every size
+# has one, those of one layer too, so that nothing but size changes along the axis.
+# [](recipe.ipynb) shows what was tried to make depth train, and what came of it.
 
 # %% tags=["hide-input"]
 depth, curves_depth = study("emergent_depth")
@@ -209,56 +213,32 @@ figure = accuracy_by_size(mixture_tables.panels(curves_8), 113)
 plt.close(figure)
 figure
 
+# %% tags=["hide-input"]
+Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(curves_8)))
+
 # %% [markdown]
 # ## Against the paper's sentences
 #
-# A row needs three seeds in every cell that it speaks of. [](verdicts.ipynb) has the claims, with
-# their tests.
+# Alone and mixed are compared over the sizes that both were tried at. A row needs three seeds at
+# all of the study's sizes; it is undecided where they are there and bounds leave it open.
+# [](verdicts.ipynb) has the claims, with their tests.
 
 # %% tags=["hide-input"]
-
-
-def sentence(found):
-    """Alone and mixed emergent sizes in words, and whether the mixture comes later."""
-    alone = next((emergent_size(c.runs) for c in found if not c.amount), None)
-    mixed = {c.amount: emergent_size(c.runs) for c in found if c.amount}
-    known = {amount: size for amount, size in mixed.items() if size}
-    if alone is None or not known:
-        return "no emergent size yet", None
-    text = f"alone d {alone.bound or '='} {alone.d_model}; with " + ", ".join(
-        f"{amount:,}: d {size.bound or '='} {size.d_model}" for amount, size in known.items()
-    )
-    if alone.bound == ">" or len(known) < len(mixed):
-        return text, None
-    return text, all(size.parameters > alone.parameters for size in known.values())
-
-
-def lowest(found):
-    """How low the best seed of the mixture stays where addition alone generalizes."""
-    alone = next((emergent_size(c.runs) for c in found if not c.amount), None)
-    values = []
-    for curve in found:
-        top = emergent_size(curve.runs) if curve.amount else None
-        if top is None or alone is None or alone.bound == ">":
-            continue
-        cells = mixture_tables.sizes(curve.runs)
-        limit = float("inf") if top.bound == ">" else top.parameters
-        inside = (cells["parameters"] >= alone.parameters) & (cells["parameters"] < limit)
-        values += cells[inside & (cells["seeds"] >= 3)]["best"].tolist()
-    if not values:
-        return "no such size with three seeds", None
-    text = f"best seed from {number(min(values))} to {number(max(values))} in {len(values)} cells"
-    return text, max(values) < ZERO
-
-
+studies = {
+    "modulus 113": curves,
+    "modulus 59": curves_59,
+    "modulus 59, with depth": curves_depth,
+    "the paper's sizes": curves_8,
+}
+sentences = {
+    "addition emerges at a larger size in a mixture": emerges_later,
+    "until then accuracy on addition is about zero": stays_low,
+}
 Markdown(
     check_table(
-        [
-            ("addition emerges at a larger size in a mixture (modulus 113)", *sentence(shared)),
-            ("… (modulus 59)", *sentence(shared_59)),
-            ("until then accuracy on addition is about zero (modulus 113)", *lowest(shared)),
-            ("… (modulus 59)", *lowest(shared_59)),
-        ]
+        (f"{says} ({where})", *judge(found))
+        for says, judge in sentences.items()
+        for where, found in studies.items()
     )
 )
 
