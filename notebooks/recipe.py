@@ -46,10 +46,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import figures, maps
+from lib import depth, figures, maps
 from lib.analysis import GENERALIZED, zone
 from lib.maps import within
-from lib.mixtures import DEEP, DEPTHS, RECIPES_DEEP
+from lib.mixtures import DEPTHS, RECIPES_DEEP
 from lib.notebook import export, gather
 from lib.paper import EXPERIMENTS, RECIPE, STATED
 from lib.rounding import alike, two_precisions
@@ -241,7 +241,8 @@ Markdown(
 # ## What makes depth train
 #
 # [](multitask_emergence.ipynb) has models of several layers. The book's model has no LayerNorm,
-# and weight decay is strong; stacked four or eight deep, that trains badly. Tried were
+# and weight decay is strong; does that train, stacked four or eight deep? To try are the plain
+# model and
 #
 # * a warm-up: the learning rate rises linearly over the first 200 epochs;
 # * scaled residuals: $W_O$ and $W_{\mathrm{out}}$ start smaller by $\sqrt{2 \cdot \text{layers}}$, as
@@ -250,8 +251,8 @@ Markdown(
 #   bias (the matrix behind it has them, and weight decay would pull a gain to 0).
 #
 # One layer stands beside them: what helps depth should not change what one layer does. A small
-# modulus, and seeds that no figure uses. At this learning rate a deep model can fall back for some
-# dozens of epochs and recover, which is why the best accuracy on the way is shown, too.
+# modulus, and seeds that no figure uses. The best accuracy on the way is shown, too, as a run may
+# happen to end where it has just fallen back.
 
 # %% tags=["hide-input"]
 trial = EXPERIMENTS["deep_recipe"].base
@@ -263,11 +264,9 @@ export(
 )  # fmt: skip
 
 
-def reached(fields, layers):
+def reached(name, layers):
     """Training and validation accuracy of one choice and depth, seed by seed, by the last epoch."""
-    keys = {
-        trial.replace(n_layers=layers, seed=seed, **fields).key: seed for seed in deep_seeds
-    }
+    keys = depth.keys_of(name, layers, deep_seeds).values()
     own = deep.runs[deep.runs["key"].isin(keys)].sort_values("seed")
     best = deep.curves.groupby("key")["val_accuracy"].max()
     lines = [f"{r.train_accuracy:.2f} / {r.val_accuracy:.2f} ({best[r.key]:.2f})" for r in own.itertuples()]
@@ -277,17 +276,25 @@ def reached(fields, layers):
 Markdown(
     table(
         ["", *(f"{layers} layer{'s' * (layers > 1)}" for layers in DEPTHS)],
-        [(name, *(reached(fields, layers) for layers in DEPTHS)) for name, fields in RECIPES_DEEP.items()],
+        [(name, *(reached(name, layers) for layers in DEPTHS)) for name in RECIPES_DEEP],
     )
     + f"\n\nTraining / validation accuracy (the best on the way), a line for each seed; modulus {trial.modulus}, "
     f"{trial.train_size} training points, d_model {trial.d_model}. {deep.provenance()}"
 )
 
 # %% tags=["hide-input"]
-chosen = next(name for name, fields in RECIPES_DEEP.items() if fields == DEEP)
+Markdown("\n".join(f"* {says}" for says in [*depth.which_train(deep.runs, deep_seeds),
+                                            depth.falls(deep.curves, deep.runs)]))  # fmt: skip
+
+# %% [markdown]
+# What was chosen, against the plain model:
+
+# %% tags=["hide-input"]
 Markdown(
-    f"The deep models of this book use **{chosen}**, at every size of a figure, one layer included: "
-    "nothing but the size changes along its axis."
+    table(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds))
+    + f"\n\nThe deep models of this book use **{depth.CHOSEN}**, at every size of a figure, one layer "
+    "included: nothing but the size changes along its axis. "
+    + depth.verdict(deep.runs, deep_seeds)
 )
 
 # %% [markdown]
