@@ -302,8 +302,9 @@ Markdown(
 #
 # The paper does not state its precision. Ours is float32. On some servers the products can be
 # made of bfloat16 instead ([](../method.md)): six of them are as exact as float32 (bf16x6); three
-# round to 17 significant bits instead of 24 (bf16x3), still finer than the TF32 of a GPU. Training
-# is chaotic, so after some hundred epochs two precisions are two different runs, as two seeds
+# round to 17 significant bits instead of 24 (bf16x3), still finer than the TF32 of a GPU. The
+# engine for GPUs can make each product one of bfloat16 (bf16), whose operands and results have 8.
+# Training is chaotic, so after some hundred epochs two precisions are two different runs, as two seeds
 # are. The question is whether one of them generalizes later. Below are the runs that are stored in
 # float32 and in another precision; a run that generalizes stops, so its last epoch says when.
 
@@ -339,11 +340,12 @@ Markdown(cost(every, deep.runs))
 # python -m lib run recipe -p recipes "['recipe-3e-3-1.5']" -p seeds "[1000]" -o out.ipynb
 # python -m lib sweep recipe-3e-3-1.0 recipe-3e-3-1.5 recipe-3e-3-2.0 recipe-1e-3-1.5 --dry-run
 # python -m benchmarks.rounding figure3 --precision bf16x3 --seeds 0:1 --widths 64
+# python -m benchmarks.rounding figure3 --precision bf16 --device cuda --seeds 0:1
 # ```
 #
 # The first shows what is stored of one recipe and one seed. The second says what is missing and
 # what it costs. The third trains stored runs again with rounded products, where the processor
-# can. A recipe of your own is a line in `RECIPES` in `lib/paper.py`.
+# can; the fourth does so in bf16, on a GPU. A recipe of your own is a line in `RECIPES` in `lib/paper.py`.
 #
 # Download {download}`this notebook, executed <recipe.ipynb>`,
 # {download}`its source <../../notebooks/recipe.py>`, or
