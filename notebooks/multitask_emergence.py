@@ -270,7 +270,7 @@ Markdown(table(header, rows))
 # ## Rerun it
 
 # %% tags=["hide-input"]
-Markdown(cost(main.runs, small.runs, depth.runs))
+Markdown(cost(main.runs, small.runs, depth.runs, again.runs, paper.runs))
 
 # %% [markdown]
 # ```bash

@@ -170,7 +170,7 @@ Markdown(check_table(rows))
 # ## Rerun it
 
 # %% tags=["hide-input"]
-Markdown(cost(main.runs, small.runs))
+Markdown(cost(main.runs, small.runs, paper.runs))
 
 # %% [markdown]
 # ```bash
