@@ -188,14 +188,20 @@ Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(curv
 # ## Later, or never?
 #
 # Everything above is by epoch T. The sizes just below the emergent ones (where none was reached:
-# the largest size tried) again, at five times the epochs.
+# the largest size tried) again, at five times the epochs, split MLPs ([](split_ffn.ipynb)) too.
+# Which runs these are depends on the others' outcomes, so they belong to no experiment: `status`
+# does not list them, `sweep` does not train them. `-p train_longer true` does, as below.
 
 # %% tags=["hide-input"]
-wanted = mixture_tables.just_below(shared) + mixture_tables.just_below(shared_59)
-again = gather([spec for *_, specs in wanted for spec in specs], train_longer)
-Markdown(
-    table(mixture_tables.LONGER_HEADER, mixture_tables.longer_rows(wanted, again.runs), left=(0, 8))
-)
+studies = {"": curves, "P = 59: ": curves_59, "P = 59, with depth: ": curves_depth}
+wanted = {prefix: mixture_tables.just_below(found) for prefix, found in studies.items()}
+again = gather([s for own in wanted.values() for *_, specs in own for s in specs], train_longer)
+rows = [
+    (prefix + label, *rest)
+    for prefix, own in wanted.items()
+    for label, *rest in mixture_tables.longer_rows(own, again.runs)
+]
+Markdown(table(mixture_tables.LONGER_HEADER, rows, left=(0, 8)))
 
 # %% [markdown]
 # ## The paper's own sizes
@@ -224,7 +230,7 @@ Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(curv
 # [](verdicts.ipynb) has the claims, with their tests.
 
 # %% tags=["hide-input"]
-studies = {
+places = {
     "modulus 113": curves,
     "modulus 59": curves_59,
     "modulus 59, with depth": curves_depth,
@@ -238,7 +244,7 @@ Markdown(
     check_table(
         (f"{says} ({where})", *judge(found))
         for says, judge in sentences.items()
-        for where, found in studies.items()
+        for where, found in places.items()
     )
 )
 
