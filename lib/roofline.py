@@ -3,10 +3,11 @@
 An epoch takes at least its operations over the rate of matrix products, and at least its
 bytes over the memory's bandwidth; the model adds the two, for the products and the rest of
 the work alternate.  Launches and Python are not in it: where models are small, they rule.
+So it is an expectation, not a bound: of bytes there is a rough count, and of early stops what
+stored neighbours did.
 """
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -65,11 +66,12 @@ def epoch_seconds(spec: RunSpec, device: Device) -> float:
     return epoch_flops(spec) / device.rate + epoch_bytes(spec) / device.bandwidth
 
 
-def seconds(specs: Iterable[RunSpec], device: Device) -> float:
-    """The model's time for whole runs without early stops, evaluations included."""
-    total = 0.0
-    for spec in specs:
-        part = flops(spec) / (spec.epochs * epoch_flops(spec))
-        logits = 4.0 * 3 * evaluated_logits(spec) / device.bandwidth
-        total += part * spec.epochs * epoch_seconds(spec, device) + logits
-    return total
+def seconds(spec: RunSpec, device: Device, part: float = 1.0) -> float:
+    """The model's time for a run in a stack, evaluations included.
+
+    Args:
+        part: of its epochs, less than 1 where an early stop is expected
+            (`lib.cost.expected_parts`).
+    """
+    whole = flops(spec) / epoch_flops(spec) * epoch_seconds(spec, device)
+    return part * (whole + 4.0 * 3 * evaluated_logits(spec) / device.bandwidth)

@@ -151,6 +151,15 @@ def test_stacks_hold_equal_shapes_and_no_more_than_asked():
     assert sorted(s.key for stack in found for s in stack) == sorted(s.key for s in specs)
 
 
+def test_the_cheapest_stacks_come_first():
+    """Whatever order they are asked for in: small models alone and mixed before large ones."""
+    large, small = RunSpec(d_model=16, n_layers=2, norm="pre"), RunSpec(d_model=8, norm="pre")
+    mixed = dict(task="multitask", memorize_size=3000)
+    specs = [large, large.replace(**mixed), small.replace(**mixed), small.replace(epochs=900)]
+    order = [(s.d_model, s.memorize_size) for (s,) in stacks_of(specs, at_once=1)]
+    assert order == [(8, 0), (8, 3000), (16, 0), (16, 3000)]
+
+
 def test_bf16_is_close_and_says_so():
     spec = RunSpec(modulus=11, train_size=90, d_model=16, epochs=50, n_evals=5)
     (run,) = train_many([spec], precision="bf16")
