@@ -134,13 +134,24 @@ def test_of_the_paper_s_sizes_figure_10_comes_first():
 
 
 def test_a_device_is_measured():
-    found = roofline.measure_device("cpu", size=64)
+    found = roofline.measure_device("cpu", work=roofline.Work(64, 1 << 20, 3))
     assert found.name == "cpu" and found.rate > 0 and found.bandwidth > 0
+    assert "products of 64³" in found.words and "copies of 1 MiB" in found.words
 
 
-def test_the_speed_table_has_a_row_for_each_setting():
+def test_calls_are_timed_together(monkeypatch):
+    """So that a GPU is launched and waited for once for all of them."""
+    clock, called = iter(range(1000)), []
+    monkeypatch.setattr(roofline, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    assert roofline._best(lambda: called.append(1), "cpu", calls=20) == 1 / 20
+    assert len(called) == 6 * 20
+    assert roofline.WORK["cuda"].copied >= 1 << 30 and roofline.WORK["cuda"].calls > 1
+
+
+def test_the_speed_table_has_a_row_for_each_setting(monkeypatch):
+    monkeypatch.setitem(roofline.WORK, "cpu", roofline.Work(64, 1 << 20, 1))
     settings = BASE, BASE.replace(n_layers=2, norm="pre")
     text = list(lines("cpu", runs=2, aim=0.01, settings=settings))
     assert len(text) == 5 and all(line.count("|") == 10 for line in text[:4])
     assert "| – |" in text[3] and "| – |" not in text[2]  # the kernel has one layer only
-    assert "Gflop/s" in text[4]
+    assert "Gflop/s in products of 64³" in text[4] and "copies of 1 MiB" in text[4]
