@@ -8,8 +8,11 @@ serves all of them.  The mathematics is `lib.model`'s, and nothing is approximat
 * the first layer's keys, values and queries are tables over positions and tokens; with one
   layer all inputs have the same query, so a score is a table look-up, as in `lib.kernel`.
 
-On a CPU the bits of a run do not depend on when it was interrupted.  On CUDA sums over equal
-tokens are added in no fixed order, and the last bits vary from run to run.
+On a CPU the bits of a run that is trained alone do not depend on when it was interrupted, nor
+do those of a stack in which no run has ended by then, if all states were saved at one epoch.
+Otherwise runs are stacked anew, padded to another length, and may differ in the last bits:
+products add up in an order that depends on the length.  On CUDA sums over equal tokens are
+added in no fixed order, and the last bits vary from run to run.
 """
 
 import math
