@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lib.cost import flops
 from lib.emergence import (
     EMERGED,
     Size,
@@ -125,6 +126,25 @@ def emergent_rows(found: Sequence[Curve]) -> list[tuple]:
              f"{len(whole)} of {len(curve.cells)}")
         )  # fmt: skip
     return rows
+
+
+def price(spec: RunSpec, found: Sequence[Curve]) -> tuple[float, int] | None:
+    """Seconds of one core that a run takes, if it goes as fast as the widest stored ones.
+
+    By operations (`lib.cost.flops`), without an early stop.
+
+    Returns:
+        The seconds and the width that the speed is of; None where nothing is stored.
+    """
+    specs = {s.key: s for curve in found for s in curve.specs}
+    runs = pd.concat([curve.runs for curve in found]) if found else pd.DataFrame()
+    runs = runs[runs["device"].fillna("cpu") == "cpu"] if len(runs) else runs
+    if runs.empty:
+        return None
+    widest = runs[runs["d_model"] == runs["d_model"].max()]
+    done = sum(flops(specs[r.key], r.epoch / r.epochs) for r in widest.itertuples())
+    spent = (widest["wall_seconds"] * widest["threads"]).sum()
+    return flops(spec) * spent / done, int(widest["d_model"].iloc[0])
 
 
 def steps(found: Sequence[Curve]) -> str:

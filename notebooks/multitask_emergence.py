@@ -46,11 +46,13 @@ import matplotlib.pyplot as plt
 from IPython.display import Markdown
 
 from lib import figures, mixture_tables
+from lib.cost import format_duration
 from lib.emergence import emergent_size, n_parameters
 from lib.mixture_figures import accuracy_by_size
 from lib.mixture_sentences import emerges_later, stays_low
 from lib.mixtures import EPOCHS_DEPTH, SIZES_8
 from lib.notebook import check_table, export, gather
+from lib.spec import RunSpec
 from lib.tables import cost, table
 from lib.widgets import flipbook
 
@@ -106,6 +108,20 @@ Markdown(
     "emerge earlier for that alone. Neighbouring sizes of a mixture lie "
     f"{mixture_tables.steps(shared)} apart, and its emergent size is known to within such a step."
 )
+
+# %% tags=["hide-input"]
+wider = RunSpec(
+    task="multitask", d_model=512, memorize_size=6000, epochs=epochs, lr=lr, weight_decay=weight_decay
+)
+words = "Width 512 is not tried here"
+if found := mixture_tables.price(wider, shared):
+    seconds, width = found
+    words += (
+        f": one run of it with {wider.memorize_size:,} points would take about "
+        f"{format_duration(seconds)} of one core, counted by its operations at the speed of the stored "
+        f"runs of width {width}; a size needs three"
+    )
+Markdown(words + ".")
 
 # %% [markdown]
 # The paper reports the best of three seeds. A best hides how often a size fails: where best and

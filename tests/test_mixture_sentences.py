@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from test_emergence import runs
 
 from lib.claims import OPEN
 from lib.emergence import n_parameters
 from lib.mixture_sentences import NOTHING, emerges_later, split_is_smaller, stays_low
-from lib.mixture_tables import Curve, emergent_rows, steps
+from lib.mixture_tables import Curve, emergent_rows, price, steps
 from lib.notebook import check_table
 from lib.spec import RunSpec
 
@@ -118,6 +119,23 @@ def test_steps_are_those_of_the_sizes_that_count():
     assert steps([curve(filled | {192: (0.0,)}, 3000)]) == words(128, 256)  # one seed
     none = curve({32: (0.0,)}, 3000)  # no size counts yet: those that are asked for
     assert steps([none]) == words(128, 256)
+
+
+def test_the_price_of_a_run_is_by_its_operations():
+    """At the speed of the widest runs on a processor, whatever narrower ones or a GPU did."""
+    specs = [RunSpec(d_model=32), RunSpec(d_model=64), RunSpec(d_model=64, seed=1)]
+    rows = [
+        dict(key=s.key, d_model=s.d_model, epoch=s.epochs // 2, epochs=s.epochs, device=device,
+             wall_seconds=100.0, threads=1)
+        for s, device in zip(specs, ("cpu", "cpu", "GPU X"))
+    ]  # fmt: skip
+    own = replace(ALONE, specs=tuple(specs), runs=pd.DataFrame(rows))
+    seconds, width = price(RunSpec(d_model=64), [own])
+    assert width == 64 and seconds == pytest.approx(200)  # the stored one did half its epochs
+    assert price(RunSpec(d_model=128), [own])[0] > 2.5 * seconds
+    assert (
+        price(RunSpec(), [replace(own, runs=own.runs[:0])]) is None and price(RunSpec(), []) is None
+    )
 
 
 def test_an_undecided_row_is_not_a_missing_one():
