@@ -1,10 +1,13 @@
 """Stored float32 runs again with products of another precision, and both next to each other.
 
     python -m benchmarks.rounding figure3 --precision bf16x3 --seeds 0:1 --widths 64 --sizes 2600
+    python -m benchmarks.rounding figure3 --precision bf16 --device cuda --seeds 0:1
 
-The new runs are stored beside the old ones, which figures go on to show.  Needs a processor
-with tile registers (`lib.amx`).
+The new runs are stored beside the old ones, which figures go on to show.  bf16x6 and bf16x3
+need a processor with tile registers (`lib.amx`); bf16 is trained in stacks on PyTorch.
 """
+
+from collections.abc import Iterator
 
 import click
 
@@ -12,9 +15,10 @@ from lib import options
 from lib.paper import EXPERIMENTS
 from lib.processor import check_precision
 from lib.rounding import NAMES, alike, two_precisions
-from lib.spec import SpecError
+from lib.spec import RunSpec, SpecError
+from lib.stacks import check_device, train_many
 from lib.store import Store
-from lib.train import train
+from lib.train import Run, train
 
 
 def _numbers(context, argument, text):
@@ -24,29 +28,44 @@ def _numbers(context, argument, text):
         raise click.BadParameter(str(error)) from error
 
 
+def _trained(specs: list[RunSpec], precision: str, device: str | None) -> Iterator[Run]:
+    """The runs as they end; a SpecError, before any, where this machine cannot train them."""
+    if precision == "bf16":
+        check_device(device or "cpu", precision)
+        return train_many(specs, device=device or "cpu", precision=precision)
+    if device:
+        raise SpecError(f"--device is for bf16, not for {precision}")
+    check_precision(precision)
+    return (train(spec, precision=precision) for spec in specs)
+
+
 @click.command()
 @click.argument("name", type=click.Choice(sorted(EXPERIMENTS)))
-@click.option("--precision", type=click.Choice(["bf16x6", "bf16x3"]), default="bf16x3")
+@click.option("--precision", type=click.Choice(["bf16x6", "bf16x3", "bf16"]), default="bf16x3")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="For bf16.  [default: cpu]")
 @click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.  [default: all]")
 @click.option("--widths", callback=_numbers, help="d_model values, with commas.  [default: all]")
 @click.option("--sizes", callback=_numbers, help="train_size values.  [default: all]")
-def main(name, precision, seeds, widths, sizes):
+def main(name, precision, device, seeds, widths, sizes):
     """Train again what is stored of an experiment in float32, in another precision."""
-    try:
-        check_precision(precision)
-    except SpecError as error:
-        raise click.UsageError(str(error)) from error
     store = Store()
     runs = store.runs(every=True)
-    there = {label: set(runs.loc[runs["engine"] == e, "key"]) for e, label in NAMES.items()}
-    for spec in EXPERIMENTS[name].specs(seeds):
-        wanted = spec.d_model in (widths or {spec.d_model})
-        wanted &= spec.train_size in (sizes or {spec.train_size})
-        if wanted and spec.key in there["float32"] - there[precision]:
-            run = train(spec, precision=precision)
+    stored = runs.groupby(runs["engine"].map(NAMES))["key"].agg(set)
+    todo = stored.get("float32", set()) - stored.get(precision, set())
+    specs = [
+        spec
+        for spec in EXPERIMENTS[name].specs(seeds)
+        if spec.key in todo
+        and spec.d_model in (widths or {spec.d_model})
+        and spec.train_size in (sizes or {spec.train_size})
+    ]
+    try:
+        for run in _trained(specs, precision, device):
             store.add(run)
             epoch, value = (run.curve[c][-1] for c in ("epoch", "val_accuracy"))
-            click.echo(f"{spec.label()}: epoch {epoch:,}, validation {value:.3f}", err=True)
+            click.echo(f"{run.spec.label()}: epoch {epoch:,}, validation {value:.3f}", err=True)
+    except SpecError as error:
+        raise click.UsageError(str(error)) from error
     both = two_precisions(store)
     click.echo(both.drop(columns="key").to_string(index=False))
     click.echo(f"generalize in both or in neither: {alike(both)} of {len(both)}")

@@ -106,7 +106,4 @@ def lines(device: str = "cpu", **options) -> Iterator[str]:
             f"| {row.model * 1e3:.2f} | {row.rate_share:.0%} | {row.bandwidth_share:.0%} |"
         )
     if found:
-        yield (
-            f"\n{found.name}: {found.rate / 1e9:,.0f} Gflop/s in products of 2048³, "
-            f"{found.bandwidth / 1e9:,.0f} GB/s in copies of 64 MB"
-        )
+        yield f"\n{found.words}"

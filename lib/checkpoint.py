@@ -2,7 +2,7 @@
 
 A checkpoint has the parameters, AdamW's moments, the epoch and the curve so far.  It appears
 whole or not at all; a run that goes on from one ends with the same bits as if nothing had
-happened.  It goes when the run is stored.
+happened (in a stack only under the conditions of `lib.stacked`).  It goes when the run is stored.
 """
 
 import contextlib

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from lib import options, overview
 from lib.checkpoint import Checkpoints
 from lib.cost import cores, estimate, floats_of, format_duration, machine_rate, makespan
+from lib.mixtures import AMOUNTS_8, FOR_A_GPU
 from lib.paper import EXPERIMENTS
 from lib.spec import RunSpec, SpecError
 from lib.store import Store, StoreError
@@ -264,10 +265,12 @@ def _machine(dask, todo, store, jobs, precision):
 
 
 def _needed(todo):
-    """Those runs that claims still lack."""
+    """Those runs that claims still lack, and of the paper's sizes those that figure 10 shows."""
     from lib.claims import CLAIMS  # the sweep itself knows nothing of them
 
-    return set(todo) & {spec for claim in CLAIMS for spec in claim.specs()}
+    large = {spec for name in FOR_A_GPU for spec in EXPERIMENTS.get(name, ())}
+    decisive = {spec for spec in large if spec.memorize_size in (0, AMOUNTS_8[0])}
+    return set(todo) & (decisive | {spec for claim in CLAIMS for spec in claim.specs()})
 
 
 def _rate(specs, store, jobs, precision="float32"):

@@ -5,6 +5,7 @@ its best seed.  "First above" would not do: progression lets small models pass f
 and wider ones fail again (§4.1).  All of it is "by epoch T".
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,12 +55,24 @@ class Size:
         parameters: their number.
         bound: "" if it is the emergent size; ">" if even this, the largest size tried, does
             not generalize; "≤" if the smallest size tried does already.
+        after: parameters of the largest size tried that is known to be too small; 0: none is.
     """
 
     n_layers: int
     d_model: int
     parameters: int
     bound: str = ""
+    after: int = 0
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Numbers of parameters between which it lies: above the first, up to the second."""
+        return self.after, np.inf if self.bound == ">" else self.parameters
+
+    @property
+    def words(self) -> str:
+        """For a sentence: "d = 64", "d > 256"."""
+        return f"d {self}" if self.bound else f"d = {self}"
 
     def __str__(self) -> str:
         layers = f"{self.n_layers} × " if self.n_layers > 1 else ""
@@ -79,7 +92,15 @@ def emergent_size(runs: pd.DataFrame, level: float = EMERGED, seeds: int = SEEDS
     at = fails[-1] + 1 if len(fails) else 0
     bound = ">" if at == len(table) else "≤" if at == 0 else ""
     row = table.iloc[min(at, len(table) - 1)]
-    return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]), bound)
+    after = int(table["parameters"].iloc[at - 1]) if at else 0
+    return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]), bound, after)
+
+
+def larger(one: Size | None, other: Size | None) -> bool | None:
+    """Whether one emergent size is above another, both found over the same sizes; None: open."""
+    if one is None or other is None or (one.bound and one.bound == other.bound):
+        return None
+    return one.span[1] > other.span[1]
 
 
 @dataclass(frozen=True)
@@ -102,6 +123,12 @@ def ratio(larger: Size | None, smaller: Size | None) -> Ratio | None:
     if larger.bound == "≤":
         return None if down else Ratio(value, "≤")
     return Ratio(value, "≥" if up or down else "")
+
+
+def times(large: Size, small: Size) -> tuple[float, float]:
+    """Between which factors the one has more parameters than the other: steps are wide."""
+    (low, high), (least, most) = large.span, small.span
+    return low / most, high / least if least else np.inf
 
 
 def below(runs: pd.DataFrame, level: float = EMERGED) -> Size | None:
@@ -131,6 +158,18 @@ def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
         for label, runs in (("one", one), ("other", other))
     }
     return pd.DataFrame(values).dropna()
+
+
+def at_sizes(runs: pd.DataFrame, cells: Collection[tuple[int, int]]) -> pd.DataFrame:
+    """Of some runs those at the given (n_layers, d_model)."""
+    return runs[np.array([c in cells for c in zip(runs["n_layers"], runs["d_model"])], bool)]
+
+
+def whole_sizes(runs: pd.DataFrame, seeds: int = SEEDS) -> set[tuple[int, int]]:
+    """The (n_layers, d_model) that have enough seeds to count."""
+    table = sizes(runs)
+    table = table[table["seeds"] >= seeds]
+    return set(zip(table["n_layers"], table["d_model"]))
 
 
 def pick(runs: pd.DataFrame, memorize_size: int, split: bool = False) -> pd.DataFrame:

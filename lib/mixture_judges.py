@@ -1,12 +1,13 @@
 """How the claims on mixtures are judged (§5, appendix B; takeaways 7 and 8).
 
 The thresholds were written down before the runs that decide them; `lib.claims` has the words.
-Sizes go up in steps of two, so an emergent size is known to within such a step.
+The mixture's sizes go up in steps of two, so its emergent size is known to within such a
+step, and a ratio of emergent sizes is printed as the two factors between which it lies.
 """
 
 import numpy as np
 
-from lib.emergence import Size, emergent_size, paired, ratio
+from lib.emergence import Size, emergent_size, larger, paired, ratio, times
 from lib.judges import Finding, _mean
 
 FACTOR = 3.0
@@ -14,8 +15,12 @@ FACTOR = 3.0
 less than a factor of four because embeddings count, too."""
 
 
-def _d(size: Size) -> str:
-    return f"d {size}" if size.bound else f"d = {size}"
+def _times(large: Size, small: Size) -> str:
+    """Between which factors the parameters differ, in words; "" where nothing is known."""
+    low, high = times(large, small)
+    if np.isfinite(high):
+        return f": {f'{low:,.3g} to' if low else '≤'} {high:,.3g} times the parameters"
+    return f": ≥ {low:,.3g} times the parameters" if low else ""
 
 
 def _by_seed(values) -> tuple[float, float, float]:
@@ -29,12 +34,10 @@ def _by_seed(values) -> tuple[float, float, float]:
 def suppressed_then_emerges(alone, mixed):
     """Alone from a small size on, mixed only from a larger one on, and not in between."""
     small, large = emergent_size(alone), emergent_size(mixed)
-    text = f"alone from {_d(small)}, mixed from {_d(large)}"
+    text = f"alone from {small.words}, mixed from {large.words}"
     if small.bound == ">":
         return Finding(text, np.nan, np.nan, None)
-    times = ratio(large, small)
-    if times is not None:
-        text += f": {times} times the parameters"
+    text += _times(large, small)
     pairs = paired(alone, mixed)
     widths = pairs.index.get_level_values("d_model")
     top = np.inf if large.bound == ">" else large.d_model
@@ -47,18 +50,24 @@ def suppressed_then_emerges(alone, mixed):
         return Finding(text, low, high, False)
     if large.bound == ">":  # suppressed; whether it comes back is beyond the sizes tried
         return Finding(text, low, high, None)
-    return Finding(text, low, high, bool(times is not None and times.value >= FACTOR))
+    tried = ratio(large, small)
+    return Finding(text, low, high, bool(tried is not None and tried.value >= FACTOR))
 
 
 def amount_hardly_matters(*mixtures):
-    """The emergent sizes of all amounts of memorization data lie within a step of two."""
+    """The emergent sizes of all amounts of memorization data lie within a step of two.
+
+    A bound is an interval of widths, and decides only what holds for all of it.
+    """
     found = {int(m["memorize_size"].iloc[0]): emergent_size(m) for m in mixtures}
-    text = "; ".join(f"{amount:,}: {_d(size)}" for amount, size in sorted(found.items()))
-    known = [size.d_model for size in found.values() if size.bound != ">"]
-    open_ones = [size.d_model for size in found.values() if size.bound == ">"]
-    if not known or (open_ones and min(known) >= max(open_ones)):
-        return Finding(f"emergent size with {text}", np.nan, np.nan, None)
-    near = not open_ones and max(known) <= 2 * min(known)
+    text = "; ".join(f"{amount:,}: {size.words}" for amount, size in sorted(found.items()))
+    widths = {"": lambda d: (d, d), "≤": lambda d: (1, d), ">": lambda d: (d + 1, np.inf)}
+    least, most = np.transpose([widths[size.bound](size.d_model) for size in found.values()])
+    near = None
+    if least.max() > 2 * most.min():
+        near = False
+    elif not any(size.bound for size in found.values()):
+        near = True
     return Finding(f"emergent size with {text}", np.nan, np.nan, near)
 
 
@@ -67,9 +76,9 @@ def split_is_earlier(mixed, split):
     plain, sparse = emergent_size(mixed), emergent_size(split)
     gain = paired(split, mixed)
     mean, low, high = _by_seed(gain["one"] - gain["other"])
-    text = f"split from {_d(sparse)}, shared from {_d(plain)}; validation accuracy higher "
+    text = f"split from {sparse.words}, shared from {plain.words}; validation accuracy higher "
     text += f"by {mean:.2f}"
-    if sparse.bound == plain.bound and sparse.bound:
+    earlier = larger(plain, sparse)
+    if earlier is None:
         return Finding(text, low, high, None)  # both beyond the sizes tried, or both below
-    earlier = sparse.bound != ">" and (plain.bound == ">" or sparse.parameters < plain.parameters)
     return Finding(text, low, high, bool(earlier and low > 0))

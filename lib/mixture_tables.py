@@ -1,11 +1,25 @@
 """What the chapters on mixtures say of their runs, as rows and words (§5, appendix B)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from lib.emergence import Size, below, emergent_size, longer, paired, pick, ratio, sizes
+from lib.cost import flops
+from lib.emergence import (
+    EMERGED,
+    Size,
+    at_sizes,
+    below,
+    emergent_size,
+    longer,
+    n_parameters,
+    paired,
+    pick,
+    ratio,
+    sizes,
+    whole_sizes,
+)
 from lib.mixture_figures import ALONE, SHARED, SPLIT
 from lib.notebook import Gathered, gather
 from lib.paper import EXPERIMENTS
@@ -23,6 +37,7 @@ class Curve:
         split: whether the MLP is split.
         runs: the stored ones.
         specs: all that were asked for.
+        main: (n_layers, d_model) of the study itself, without what was only filled in.
     """
 
     label: str
@@ -30,6 +45,7 @@ class Curve:
     split: bool
     runs: pd.DataFrame
     specs: tuple[RunSpec, ...]
+    main: frozenset[tuple[int, int]]
 
     @property
     def cells(self) -> list[tuple[int, int]]:
@@ -59,7 +75,7 @@ def curves(
         more: cells between them, which count where they are stored and are not missed.
     """
     groups: dict[tuple[int, bool], list[RunSpec]] = {}
-    stored = set(runs["key"])
+    specs, stored = list(specs), set(runs["key"])
     for spec in (*specs, *(s for s in more if s.key in stored)):
         groups.setdefault((spec.memorize_size, bool(spec.split_mlp)), []).append(spec)
     found = []
@@ -67,7 +83,8 @@ def curves(
         label = f"+ {amount:,}{' split' if split else ''}" if amount else "alone"
         keys = {spec.key for spec in own}
         chosen = pick(runs[runs["key"].isin(keys)], amount, split)
-        found.append(Curve(label, amount, split, chosen, tuple(own)))
+        main = frozenset((s.n_layers, s.d_model) for s in set(specs).intersection(own))
+        found.append(Curve(label, amount, split, chosen, tuple(own), main))
     return found
 
 
@@ -86,24 +103,60 @@ EMERGENT_HEADER = ["data", "emergent size", "parameters", "times alone", "best t
 
 
 def emergent_rows(found: Sequence[Curve]) -> list[tuple]:
-    """A row for each curve that has a size with enough seeds (`EMERGENT_HEADER`)."""
-    alone = next((emergent_size(c.runs) for c in found if not c.amount), None)
+    """A row for each curve that has a size with enough seeds (`EMERGENT_HEADER`).
+
+    "Times alone" compares with addition alone at the curve's own sizes: over a finer row of
+    sizes it would emerge earlier, without any effect of the mixture.
+    """
+    alone = next((c for c in found if not c.amount), None)
     rows = []
     for curve in found:
         size = emergent_size(curve.runs)
         if size is None:
             rows.append((curve.label, *["–"] * 6, f"0 of {len(curve.cells)}"))
             continue
-        table = sizes(curve.runs)
-        whole = table[table["seeds"] >= 3]
+        table, whole = sizes(curve.runs), whole_sizes(curve.runs)
         there = table[table["parameters"] == size.parameters].iloc[0]
-        times = ratio(size, alone) if curve.amount else None
+        times = None
+        if alone and curve.amount:
+            times = ratio(size, emergent_size(at_sizes(alone.runs, whole)))
         rows.append(
             (curve.label, size, f"{size.parameters:,}", times or "–",
              number(there["best"]), number(there["mean"]), number(there["worst"]),
              f"{len(whole)} of {len(curve.cells)}")
         )  # fmt: skip
     return rows
+
+
+def price(spec: RunSpec, found: Sequence[Curve]) -> tuple[float, int] | None:
+    """Seconds of one core that a run takes, if it goes as fast as the widest stored ones.
+
+    By operations (`lib.cost.flops`), without an early stop.
+
+    Returns:
+        The seconds and the width that the speed is of; None where nothing is stored.
+    """
+    specs = {s.key: s for curve in found for s in curve.specs}
+    runs = pd.concat([curve.runs for curve in found]) if found else pd.DataFrame()
+    runs = runs[runs["device"].fillna("cpu") == "cpu"] if len(runs) else runs
+    if runs.empty:
+        return None
+    widest = runs[runs["d_model"] == runs["d_model"].max()]
+    done = sum(flops(specs[r.key], r.epoch / r.epochs) for r in widest.itertuples())
+    spent = (widest["wall_seconds"] * widest["threads"]).sum()
+    return flops(spec) * spent / done, int(widest["d_model"].iloc[0])
+
+
+def steps(found: Sequence[Curve]) -> str:
+    """How far apart neighbouring sizes of the mixtures are, in words: what a size is known to."""
+    factors = [1.0]
+    for curve in found:
+        cells = sorted(whole_sizes(curve.runs) or curve.main) if curve.amount else []
+        modulus = curve.specs[0].modulus
+        numbers = [n_parameters(d, layers, modulus, mixed=True) for layers, d in cells]
+        numbers.sort()
+        factors += [big / small for small, big in zip(numbers, numbers[1:])]
+    return f"a factor of up to {max(factors):.2g} in parameters"
 
 
 def just_below(found: Sequence[Curve]) -> list[tuple[Curve, Size, list[RunSpec]]]:
@@ -131,7 +184,7 @@ def longer_rows(wanted: Sequence[tuple[Curve, Size, list[RunSpec]]], runs: pd.Da
         if long is not None and long["seeds"] < len(specs):
             verdict = f"{long['seeds']} of {len(specs)} runs"
         elif long is not None:
-            verdict = "later" if long["best"] >= 0.9 else "not by then either"
+            verdict = "later" if long["best"] >= EMERGED else "not by then either"
         rows.append(
             (curve.label, size, f"{curve.specs[0].epochs:,}", number(short["best"]),
              number(short["mean"]), f"{specs[0].epochs:,}",
@@ -164,7 +217,12 @@ def by_size_rows(found: Sequence[Curve]) -> list[tuple]:
 
 
 def study(
-    *names: str, seeds: list[int], more: tuple[str, ...] = (), train: bool = False, **changes
+    *names: str,
+    seeds: list[int],
+    more: tuple[str, ...] = (),
+    amounts: Collection[int] | None = None,
+    train: bool = False,
+    **changes,
 ) -> tuple[Gathered, list[Curve]]:
     """The runs of some experiments, and their curves.
 
@@ -172,12 +230,15 @@ def study(
         names: experiments of `lib.mixtures`, of which every cell is shown.
         seeds: one run each.
         more: experiments of which only stored cells are shown.
+        amounts: memorization points that are asked for; all by default.
         train: train what is missing.
         changes: fields of the specs that a chapter's parameters change.
     """
 
     def specs(names):
-        return [s.replace(**changes) for n in names for s in EXPERIMENTS[n].specs(seeds)]
+        every = (s for name in names for s in EXPERIMENTS[name].specs(seeds))
+        asked = (s for s in every if amounts is None or s.memorize_size in amounts)
+        return [s.replace(**changes) for s in asked]
 
     found = gather([*specs(names), *specs(more)], train)
     return found, curves(found.runs, specs(names), specs(more))

@@ -17,7 +17,7 @@ FOR_A_GPU = ("figure8", "figure10")
 """Experiments that two cores would train for a year."""
 
 DEEP = dict(norm="pre", residual="scaled")
-"""What makes depth train (`deep_recipe`; the recipe page has the comparison)."""
+"""What the book's deep models get; the recipe page compares it (`deep_recipe`) with others."""
 
 ALONE_113 = (8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100, 128, 256)
 """Widths for addition alone; up to 100 these are figure 6's runs at 3,000 points."""

@@ -113,12 +113,13 @@ def export_runs(runs: pd.DataFrame, name: str) -> Path:
     return export(runs[list(OF_A_RUN)], name)
 
 
-def check_table(rows: Iterable[tuple[str, str, bool | None]]) -> str:
+def check_table(rows: Iterable[tuple[str, str, bool | str | None]]) -> str:
     """A Markdown table of the paper's sentences, our numbers, and whether they agree.
 
     Args:
-        rows: (the paper's sentence, our number in words, agrees; None where runs are missing).
+        rows: (the paper's sentence, our number in words, agrees; None where runs are missing,
+            a word of its own where they are there and do not settle it).
     """
     words = {True: "agrees", False: "**does not agree**", None: "not enough runs"}
     lines = ["| The paper says | Our runs | |", "|:--|:--|:--|"]
-    return "\n".join(lines + [f"| {a} | {b} | {words[c]} |" for a, b, c in rows])
+    return "\n".join(lines + [f"| {a} | {b} | {words.get(c, c)} |" for a, b, c in rows])

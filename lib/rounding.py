@@ -5,8 +5,14 @@ import pandas as pd
 from lib.analysis import GENERALIZED
 from lib.store import Store
 
-NAMES = {"numba": "float32", "numba-bf16x6": "bf16x6", "numba-bf16x3": "bf16x3"}
-"""Engine -> precision (`lib.processor.PRECISIONS`)."""
+NAMES = {
+    "numba": "float32",
+    "stacked": "float32",
+    "numba-bf16x6": "bf16x6",
+    "numba-bf16x3": "bf16x3",
+    "stacked-bf16": "bf16",
+}
+"""Engine -> precision (`lib.processor.PRECISIONS`, `lib.stacked.PRECISIONS`)."""
 
 COLUMNS = ["precision", "d_model", "train_size", "seed", "val_float32", "val", "epoch_float32",
            "epoch", "key"]  # fmt: skip
@@ -15,10 +21,11 @@ COLUMNS = ["precision", "d_model", "train_size", "seed", "val_float32", "val", "
 def two_precisions(store: Store) -> pd.DataFrame:
     """One row for each run that is stored in float32 and again in another precision.
 
+    Where two engines have it in float32, the one that figures show (`lib.store.PREFERRED`).
     Columns: precision (the other), d_model, train_size, seed, key; val and val_float32, final
     validation accuracy; epoch and epoch_float32, the last (runs that generalize stop early).
     """
-    runs = store.runs(every=True)
+    runs = store.runs(every=True)  # of one key, those that are read first come first
     runs = runs.assign(precision=runs["engine"].map(NAMES), val=runs["val_accuracy"])
     runs = runs.dropna(subset="precision").drop_duplicates(["key", "precision"])
     plain = runs[runs["precision"] == "float32"][["key", "val", "epoch"]]

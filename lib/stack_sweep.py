@@ -6,13 +6,13 @@ checkpoints when the same command is given again.
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import click
 
 from lib import roofline
 from lib.checkpoint import Checkpoints
-from lib.cost import format_duration
+from lib.cost import expected_parts, format_duration
 from lib.locks import Locks
 from lib.spec import RunSpec
 from lib.stacks import check_device, train_many
@@ -29,6 +29,7 @@ def sweep_stacked(
     store: Store,
     *,
     first: Collection[RunSpec] = (),
+    expected: Mapping[RunSpec, float] | None = None,
     device: str = "cuda",
     precision: str = "float32",
     at_once: int | None = None,
@@ -39,6 +40,7 @@ def sweep_stacked(
 
     Args:
         first: runs that matter more than the others.
+        expected: seconds that each run is expected to take, for the report.
         device, precision, at_once, threads: as in `lib.stacks.train_many`.
         budget_s: training ends after so many seconds; checkpoints keep what long runs did.
 
@@ -70,6 +72,7 @@ def sweep_stacked(
                 states.remove(run.spec)
                 locks.release(run.spec.key)
                 report.done += 1
+                report.predicted += (expected or {}).get(run.spec, 0.0)
                 end = f"{run.status} at epoch {run.curve['epoch'][-1]:,}"
                 values = f"validation {run.curve['val_accuracy'][-1]:.3f}"
                 say(f"[{report.done}/{len(todo)}] {run.spec.label()}: {end}, {values}")
@@ -95,13 +98,13 @@ def sweep_on_device(
     precision = how.get("precision", "float32")
     check_device(device, precision)
     found = roofline.measure_device(device, precision)
-    predicted = roofline.seconds(todo, found)
+    parts = expected_parts(list(todo), store.runs())
+    expected = {s: roofline.seconds(s, found, part) for s, part in zip(todo, parts, strict=True)}
     click.echo(
-        f"{found.name}: {found.rate / 1e12:.3g} Tflop/s, {found.bandwidth / 1e9:.3g} GB/s; at "
-        f"least {format_duration(predicted)} by the model of operations and bytes"
+        f"{found.name}: {found.rate / 1e12:.3g} Tflop/s, {found.bandwidth / 1e9:.3g} GB/s; about "
+        f"{format_duration(sum(expected.values()))} by the model of operations and bytes, with "
+        "early stops where stored neighbours stopped"
     )
     if dry_run:
         return None
-    report = sweep_stacked(todo, store, device=device, **how)
-    report.predicted = predicted * report.done / len(todo)
-    return report
+    return sweep_stacked(todo, store, device=device, expected=expected, **how)

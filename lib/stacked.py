@@ -8,8 +8,11 @@ serves all of them.  The mathematics is `lib.model`'s, and nothing is approximat
 * the first layer's keys, values and queries are tables over positions and tokens; with one
   layer all inputs have the same query, so a score is a table look-up, as in `lib.kernel`.
 
-On a CPU the bits of a run do not depend on when it was interrupted.  On CUDA sums over equal
-tokens are added in no fixed order, and the last bits vary from run to run.
+On a CPU the bits of a run that is trained alone do not depend on when it was interrupted, nor
+do those of a stack in which no run has ended by then, if all states were saved at one epoch.
+Otherwise runs are stacked anew, padded to another length, and may differ in the last bits:
+products add up in an order that depends on the length.  On CUDA sums over equal tokens are
+added in no fixed order, and the last bits vary from run to run.
 """
 
 import math
@@ -27,7 +30,9 @@ from lib.spec import RunSpec
 from lib.stack_ops import ExactLoss, Gather, exact_losses
 
 PRECISIONS = ("float32", "bf16")
-"""Of the matrix products; parameters, sums, softmax and loss are float32 in both."""
+"""Of the matrix products.  In "bf16" the operands and the result of each, in the gradient, too,
+are rounded to bfloat16 (8 significant bits); what a product adds up inside, parameters, moments,
+all other sums, softmax and loss are float32 in both."""
 
 EVALUATED = 1 << 26
 """Floats of the widest activation that an evaluation may hold at once."""
@@ -69,6 +74,8 @@ class StackedEngine:
         self.device, self._graph = torch.device(device), None
         if self.device.type == "cpu":
             torch.set_num_threads(threads)
+        elif precision == "bf16":  # PyTorch would let cuBLAS round parts of a sum, too
+            torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
         first, data = specs[0], datas[0]
         self.d_head = first.d_model // first.n_heads
         heads = torch.arange(first.d_model) // self.d_head  # of each feature

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from lib.checkpoint import Checkpoints
-from lib.cost import floats_of
+from lib.cost import epoch_flops, floats_of
 from lib.data import Dataset, build
 from lib.spec import RunSpec, SpecError
 from lib.stacked import PRECISIONS, StackedEngine, engine_name, shape_of
@@ -57,7 +57,10 @@ def room_for(spec: RunSpec, device: str) -> int:
 def stacks_of(
     specs: Iterable[RunSpec], device: str = "cpu", at_once: int | None = None
 ) -> list[list[RunSpec]]:
-    """Runs in stacks: of equal shape, those with equally much data together."""
+    """Runs in stacks: of equal shape, those with equally much data together; the cheapest first.
+
+    A stack costs what its longest run does, so a sweep that ends early has many small models.
+    """
     groups: dict[tuple, list[RunSpec]] = defaultdict(list)
     shapes: dict[tuple, tuple] = {}  # data are built once for each shape
     for spec in specs:
@@ -73,7 +76,7 @@ def stacks_of(
             n = at_once or room_for(group[-1], device)
             found.append(group[-n:])
             group = group[:-n]
-    return found
+    return sorted(found, key=lambda stack: max(epoch_flops(s) * s.epochs for s in stack))
 
 
 def train_many(

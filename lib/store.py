@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _ORDER = ["task", "d_model", "train_size", "memorize_size", "seed", "key"]
 
+PREFERRED = ("numba", "stacked", "numba-bf16x6", "numba-bf16x3", "stacked-bf16")
+"""Engines by what is read where a run exists several times: float32 first, then by rounding."""
+
 SHARD = 500
 """Runs in a file from which on `compact` leaves it alone."""
 
@@ -201,9 +204,10 @@ class Store:
         frame["init_from"] = parents.where(parents.notna(), None)
         frame = frame[frame["numerics_version"] == NUMERICS_VERSION]
         if frame["key"].duplicated().any():
-            order = ["other", "timestamp", "digest", "file"]
-            frame = frame.assign(other=frame["engine"] != "numba").sort_values(order)
-            frame = frame.drop(columns="other").drop_duplicates(IDENTITY if every else "key")
+            order = ["rank", "timestamp", "digest", "file"]
+            rank = frame["engine"].map({name: i for i, name in enumerate(PREFERRED)})
+            frame = frame.assign(rank=rank.fillna(len(PREFERRED))).sort_values(order)
+            frame = frame.drop(columns="rank").drop_duplicates(IDENTITY if every else "key")
         return frame.sort_values(_ORDER, kind="stable", ignore_index=True)
 
     def keys(self) -> set[str]:
@@ -242,8 +246,8 @@ class Store:
         (`engine`, `device`, `cpu`, `threads`, `wall_seconds`, `timestamp` in UTC, …); `digest`.
 
         Args:
-            every: keep all trainings of a spec; by default one, of the Numba engine where
-                there is one, and the earliest.
+            every: keep all trainings of a spec, in the order of `PREFERRED`; by default the
+                first of them, and of equal ones the earliest.
         """
         return self._index(every).drop(columns=["file", "row"])
 

@@ -79,15 +79,25 @@ def table(header: Sequence[str], rows: Iterable[Sequence], left: Collection[int]
 
 
 def cost(*frames: pd.DataFrame) -> str:
-    """What the stored runs of some frames took to train, in words."""
+    """What the stored runs of some frames took to train, in words.
+
+    On a processor every thread is a core's time; on a GPU the threads only wait for it.
+    """
     runs = pd.concat(frames).drop_duplicates("key") if frames else pd.DataFrame()
     if runs.empty:
         return "No run behind this page is stored yet."
-    seconds = float((runs["wall_seconds"] * runs["threads"]).sum())
-    return (
-        f"The {len(runs):,} stored runs behind this page took {format_duration(seconds)} "
-        f"of one core, so about {format_duration(seconds / 2)} on two."
-    )
+    runs = runs.assign(device=runs["device"].fillna("cpu"))  # an older file does not say
+    parts, end = [], ""
+    for device, own in runs.groupby("device"):
+        if device != "cpu":
+            parts.append(f"{format_duration(own['wall_seconds'].sum())} on {device}")
+            continue
+        seconds = float((own["wall_seconds"] * own["threads"]).sum())
+        parts.insert(0, f"{format_duration(seconds)} of one core")
+        end = f", so about {format_duration(seconds / 2)} on two"
+    if end:
+        parts[0] += end
+    return f"The {len(runs):,} stored runs behind this page took {'; and '.join(parts)}."
 
 
 def zone_rules() -> str:

@@ -46,12 +46,14 @@ import matplotlib.pyplot as plt
 from IPython.display import Markdown
 
 from lib import figures, mixture_tables
-from lib.analysis import ZERO
+from lib.cost import format_duration
 from lib.emergence import emergent_size, n_parameters
 from lib.mixture_figures import accuracy_by_size
+from lib.mixture_sentences import emerges_later, stays_low
 from lib.mixtures import EPOCHS_DEPTH, SIZES_8
 from lib.notebook import check_table, export, gather
-from lib.tables import cost, number, table
+from lib.spec import RunSpec
+from lib.tables import cost, table
 from lib.widgets import flipbook
 
 figures.use_style()
@@ -98,12 +100,30 @@ figure
 shared = [c for c in curves if not c.split]
 Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(shared)))
 
+# %% tags=["hide-input"]
+Markdown(
+    '">" marks the largest size tried where even that does not generalize; what is computed from '
+    'it is a bound. "Times alone" compares numbers of parameters, with addition alone looked at '
+    "over the sizes of that row only: it is tried at more sizes than the mixtures, and would "
+    "emerge earlier for that alone. Neighbouring sizes of a mixture lie "
+    f"{mixture_tables.steps(shared)} apart, and its emergent size is known to within such a step."
+)
+
+# %% tags=["hide-input"]
+wider = RunSpec(
+    task="multitask", d_model=512, memorize_size=6000, epochs=epochs, lr=lr, weight_decay=weight_decay
+)
+words = "Width 512 is not tried here"
+if found := mixture_tables.price(wider, shared):
+    seconds, width = found
+    words += (
+        f": one run of it with {wider.memorize_size:,} points would take about "
+        f"{format_duration(seconds)} of one core, counted by its operations at the speed of the stored "
+        f"runs of width {width}; a size needs three"
+    )
+Markdown(words + ".")
+
 # %% [markdown]
-# ">" marks the largest size tried where even that does not generalize; what is computed from it
-# is a bound. "Times alone" compares numbers of parameters. The widths of the mixture go up in
-# steps of two, so its emergent size is known to within such a step, a factor of nearly four in
-# parameters.
-#
 # The paper reports the best of three seeds. A best hides how often a size fails: where best and
 # mean lie apart, another seed may say that the ability is not there.
 #
@@ -158,9 +178,9 @@ Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(shar
 # %% [markdown]
 # ## With depth
 #
-# The paper's large models are deep. Depth needs a LayerNorm to train, which the book's other
-# models do not have ([](recipe.ipynb) compares what was tried); here every size has one, those
-# of one layer too, so that nothing but size changes along the axis.
+# The paper's large models are deep. The book's other models have no LayerNorm; here every size
+# has one, those of one layer too, so that nothing but size changes along the axis.
+# [](recipe.ipynb) shows what was tried to make depth train, and what came of it.
 
 # %% tags=["hide-input"]
 depth, curves_depth = study("emergent_depth")
@@ -184,14 +204,20 @@ Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(curv
 # ## Later, or never?
 #
 # Everything above is by epoch T. The sizes just below the emergent ones (where none was reached:
-# the largest size tried) again, at five times the epochs.
+# the largest size tried) again, at five times the epochs, split MLPs ([](split_ffn.ipynb)) too.
+# Which runs these are depends on the others' outcomes, so they belong to no experiment: `status`
+# does not list them, `sweep` does not train them. `-p train_longer true` does, as below.
 
 # %% tags=["hide-input"]
-wanted = mixture_tables.just_below(shared) + mixture_tables.just_below(shared_59)
-again = gather([spec for *_, specs in wanted for spec in specs], train_longer)
-Markdown(
-    table(mixture_tables.LONGER_HEADER, mixture_tables.longer_rows(wanted, again.runs), left=(0, 8))
-)
+studies = {"": curves, "P = 59: ": curves_59, "P = 59, with depth: ": curves_depth}
+wanted = {prefix: mixture_tables.just_below(found) for prefix, found in studies.items()}
+again = gather([s for own in wanted.values() for *_, specs in own for s in specs], train_longer)
+rows = [
+    (prefix + label, *rest)
+    for prefix, own in wanted.items()
+    for label, *rest in mixture_tables.longer_rows(own, again.runs)
+]
+Markdown(table(mixture_tables.LONGER_HEADER, rows, left=(0, 8)))
 
 # %% [markdown]
 # ## The paper's own sizes
@@ -209,56 +235,32 @@ figure = accuracy_by_size(mixture_tables.panels(curves_8), 113)
 plt.close(figure)
 figure
 
+# %% tags=["hide-input"]
+Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(curves_8)))
+
 # %% [markdown]
 # ## Against the paper's sentences
 #
-# A row needs three seeds in every cell that it speaks of. [](verdicts.ipynb) has the claims, with
-# their tests.
+# Alone and mixed are compared over the sizes that both were tried at. A row needs three seeds at
+# all of the study's sizes; it is undecided where they are there and bounds leave it open.
+# [](verdicts.ipynb) has the claims, with their tests.
 
 # %% tags=["hide-input"]
-
-
-def sentence(found):
-    """Alone and mixed emergent sizes in words, and whether the mixture comes later."""
-    alone = next((emergent_size(c.runs) for c in found if not c.amount), None)
-    mixed = {c.amount: emergent_size(c.runs) for c in found if c.amount}
-    known = {amount: size for amount, size in mixed.items() if size}
-    if alone is None or not known:
-        return "no emergent size yet", None
-    text = f"alone d {alone.bound or '='} {alone.d_model}; with " + ", ".join(
-        f"{amount:,}: d {size.bound or '='} {size.d_model}" for amount, size in known.items()
-    )
-    if alone.bound == ">" or len(known) < len(mixed):
-        return text, None
-    return text, all(size.parameters > alone.parameters for size in known.values())
-
-
-def lowest(found):
-    """How low the best seed of the mixture stays where addition alone generalizes."""
-    alone = next((emergent_size(c.runs) for c in found if not c.amount), None)
-    values = []
-    for curve in found:
-        top = emergent_size(curve.runs) if curve.amount else None
-        if top is None or alone is None or alone.bound == ">":
-            continue
-        cells = mixture_tables.sizes(curve.runs)
-        limit = float("inf") if top.bound == ">" else top.parameters
-        inside = (cells["parameters"] >= alone.parameters) & (cells["parameters"] < limit)
-        values += cells[inside & (cells["seeds"] >= 3)]["best"].tolist()
-    if not values:
-        return "no such size with three seeds", None
-    text = f"best seed from {number(min(values))} to {number(max(values))} in {len(values)} cells"
-    return text, max(values) < ZERO
-
-
+places = {
+    "modulus 113": curves,
+    "modulus 59": curves_59,
+    "modulus 59, with depth": curves_depth,
+    "the paper's sizes": curves_8,
+}
+sentences = {
+    "addition emerges at a larger size in a mixture": emerges_later,
+    "until then accuracy on addition is about zero": stays_low,
+}
 Markdown(
     check_table(
-        [
-            ("addition emerges at a larger size in a mixture (modulus 113)", *sentence(shared)),
-            ("… (modulus 59)", *sentence(shared_59)),
-            ("until then accuracy on addition is about zero (modulus 113)", *lowest(shared)),
-            ("… (modulus 59)", *lowest(shared_59)),
-        ]
+        (f"{says} ({where})", *judge(found))
+        for says, judge in sentences.items()
+        for where, found in places.items()
     )
 )
 
@@ -290,7 +292,7 @@ Markdown(table(header, rows))
 # ## Rerun it
 
 # %% tags=["hide-input"]
-Markdown(cost(main.runs, small.runs, depth.runs))
+Markdown(cost(main.runs, small.runs, depth.runs, again.runs, paper.runs))
 
 # %% [markdown]
 # ```bash

@@ -46,10 +46,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import figures, maps
+from lib import depth, figures, maps
 from lib.analysis import GENERALIZED, zone
 from lib.maps import within
-from lib.mixtures import DEEP, DEPTHS, RECIPES_DEEP
+from lib.mixtures import DEPTHS, RECIPES_DEEP
 from lib.notebook import export, gather
 from lib.paper import EXPERIMENTS, RECIPE, STATED
 from lib.rounding import alike, two_precisions
@@ -241,7 +241,8 @@ Markdown(
 # ## What makes depth train
 #
 # [](multitask_emergence.ipynb) has models of several layers. The book's model has no LayerNorm,
-# and weight decay is strong; stacked four or eight deep, that trains badly. Tried were
+# and weight decay is strong; does that train, stacked four or eight deep? To try are the plain
+# model and
 #
 # * a warm-up: the learning rate rises linearly over the first 200 epochs;
 # * scaled residuals: $W_O$ and $W_{\mathrm{out}}$ start smaller by $\sqrt{2 \cdot \text{layers}}$, as
@@ -250,8 +251,8 @@ Markdown(
 #   bias (the matrix behind it has them, and weight decay would pull a gain to 0).
 #
 # One layer stands beside them: what helps depth should not change what one layer does. A small
-# modulus, and seeds that no figure uses. At this learning rate a deep model can fall back for some
-# dozens of epochs and recover, which is why the best accuracy on the way is shown, too.
+# modulus, and seeds that no figure uses. The best accuracy on the way is shown, too, as a run may
+# happen to end where it has just fallen back.
 
 # %% tags=["hide-input"]
 trial = EXPERIMENTS["deep_recipe"].base
@@ -263,11 +264,9 @@ export(
 )  # fmt: skip
 
 
-def reached(fields, layers):
+def reached(name, layers):
     """Training and validation accuracy of one choice and depth, seed by seed, by the last epoch."""
-    keys = {
-        trial.replace(n_layers=layers, seed=seed, **fields).key: seed for seed in deep_seeds
-    }
+    keys = depth.keys_of(name, layers, deep_seeds).values()
     own = deep.runs[deep.runs["key"].isin(keys)].sort_values("seed")
     best = deep.curves.groupby("key")["val_accuracy"].max()
     lines = [f"{r.train_accuracy:.2f} / {r.val_accuracy:.2f} ({best[r.key]:.2f})" for r in own.itertuples()]
@@ -277,17 +276,25 @@ def reached(fields, layers):
 Markdown(
     table(
         ["", *(f"{layers} layer{'s' * (layers > 1)}" for layers in DEPTHS)],
-        [(name, *(reached(fields, layers) for layers in DEPTHS)) for name, fields in RECIPES_DEEP.items()],
+        [(name, *(reached(name, layers) for layers in DEPTHS)) for name in RECIPES_DEEP],
     )
     + f"\n\nTraining / validation accuracy (the best on the way), a line for each seed; modulus {trial.modulus}, "
     f"{trial.train_size} training points, d_model {trial.d_model}. {deep.provenance()}"
 )
 
 # %% tags=["hide-input"]
-chosen = next(name for name, fields in RECIPES_DEEP.items() if fields == DEEP)
+Markdown("\n".join(f"* {says}" for says in [*depth.which_train(deep.runs, deep_seeds),
+                                            depth.falls(deep.curves, deep.runs)]))  # fmt: skip
+
+# %% [markdown]
+# What was chosen, against the plain model:
+
+# %% tags=["hide-input"]
 Markdown(
-    f"The deep models of this book use **{chosen}**, at every size of a figure, one layer included: "
-    "nothing but the size changes along its axis."
+    table(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds))
+    + f"\n\nThe deep models of this book use **{depth.CHOSEN}**, at every size of a figure, one layer "
+    "included: nothing but the size changes along its axis. "
+    + depth.verdict(deep.runs, deep_seeds)
 )
 
 # %% [markdown]
@@ -295,8 +302,9 @@ Markdown(
 #
 # The paper does not state its precision. Ours is float32. On some servers the products can be
 # made of bfloat16 instead ([](../method.md)): six of them are as exact as float32 (bf16x6); three
-# round to 17 significant bits instead of 24 (bf16x3), still finer than the TF32 of a GPU. Training
-# is chaotic, so after some hundred epochs two precisions are two different runs, as two seeds
+# round to 17 significant bits instead of 24 (bf16x3), still finer than the TF32 of a GPU. The
+# engine for GPUs can make each product one of bfloat16 (bf16), whose operands and results have 8.
+# Training is chaotic, so after some hundred epochs two precisions are two different runs, as two seeds
 # are. The question is whether one of them generalizes later. Below are the runs that are stored in
 # float32 and in another precision; a run that generalizes stops, so its last epoch says when.
 
@@ -332,11 +340,12 @@ Markdown(cost(every, deep.runs))
 # python -m lib run recipe -p recipes "['recipe-3e-3-1.5']" -p seeds "[1000]" -o out.ipynb
 # python -m lib sweep recipe-3e-3-1.0 recipe-3e-3-1.5 recipe-3e-3-2.0 recipe-1e-3-1.5 --dry-run
 # python -m benchmarks.rounding figure3 --precision bf16x3 --seeds 0:1 --widths 64
+# python -m benchmarks.rounding figure3 --precision bf16 --device cuda --seeds 0:1
 # ```
 #
 # The first shows what is stored of one recipe and one seed. The second says what is missing and
 # what it costs. The third trains stored runs again with rounded products, where the processor
-# can. A recipe of your own is a line in `RECIPES` in `lib/paper.py`.
+# can; the fourth does so in bf16, on a GPU. A recipe of your own is a line in `RECIPES` in `lib/paper.py`.
 #
 # Download {download}`this notebook, executed <recipe.ipynb>`,
 # {download}`its source <../../notebooks/recipe.py>`, or

@@ -5,7 +5,18 @@ import pytest
 from test_claims import BY_NAME, store_with
 
 from lib.claims import judge
-from lib.emergence import Size, below, emergent_size, longer, n_parameters, paired, ratio, sizes
+from lib.emergence import (
+    Size,
+    below,
+    emergent_size,
+    larger,
+    longer,
+    n_parameters,
+    paired,
+    ratio,
+    sizes,
+    times,
+)
 from lib.mixture_tables import curves, emergent_rows, just_below, longer_rows, panels
 from lib.paper import EXPERIMENTS
 from lib.spec import RunSpec
@@ -102,6 +113,21 @@ def by_amount(spec):
     return dict(val=1.0 if spec.d_model >= 64 * max(1, spec.memorize_size // 1500) else 0.02)
 
 
+def coarser(spec):
+    """Alone's own outcomes whatever the mixture: from 40 on, which it has no size for."""
+    return dict(val=1.0 if spec.d_model >= 40 else 0.02)
+
+
+def bounded(small):
+    """Emergent sizes "≤ 32" with 1,000 points, `small` with the others."""
+    return lambda s: dict(val=1.0 if s.d_model >= (32 if s.memorize_size == 1000 else small) else 0)
+
+
+def beyond(spec):
+    """128 with 1,000 points, and "> 256", so more than twice that, with the others."""
+    return dict(val=1.0 if spec.memorize_size == 1000 and spec.d_model >= 128 else 0.02)
+
+
 WORLDS = [
     ("takeaway 7", paper_s, "reproduced"),
     ("takeaway 7", never, "undecided"),
@@ -115,6 +141,10 @@ WORLDS = [
     ("amount of memorization data", paper_s, "reproduced"),
     ("amount of memorization data", by_amount, "not reproduced"),
     ("amount of memorization data", never, "undecided"),
+    ("amount of memorization data", bounded(64), "undecided"),
+    ("amount of memorization data", bounded(128), "not reproduced"),
+    ("amount of memorization data", beyond, "not reproduced"),
+    ("takeaway 7", coarser, "not reproduced"),
 ]
 
 
@@ -129,6 +159,26 @@ def test_bounds_reach_the_words(tmp_path):
     claim = BY_NAME["takeaway 7"]
     text = str(judge(claim, store_with(tmp_path, [claim.name], never)).finding)
     assert "mixed from d > 256" in text and "≥" in text
+
+
+def test_a_ratio_is_printed_as_what_is_known_of_it(tmp_path):
+    """Alone lies in (56, 64], the mixture in (128, 256]: one number would say too much."""
+    claim = BY_NAME["takeaway 7"]
+    text = str(judge(claim, store_with(tmp_path, [claim.name], paper_s)).finding)
+    low = n_parameters(128, mixed=True) / n_parameters(64, mixed=True)
+    high = n_parameters(256, mixed=True) / n_parameters(56, mixed=True)
+    assert f"{low:.3g} to {high:.3g} times the parameters" in text
+
+
+def test_a_size_lies_between_what_fails_and_what_does_not():
+    found = emergent_size(runs({32: 0.1, 64: 0.2, 128: 1.0}))
+    assert found.span == (n_parameters(64, mixed=True), n_parameters(128, mixed=True))
+    assert emergent_size(runs({32: 0.1})).span == (n_parameters(32, mixed=True), float("inf"))
+    assert emergent_size(runs({32: 1.0})).span == (0, n_parameters(32, mixed=True))
+    a, b = Size(1, 64, 400, "", 200), Size(1, 32, 100, "≤")
+    assert times(a, b) == (2, float("inf")) and times(b, a) == (0, 0.5)
+    assert larger(a, b) is True and larger(b, b) is None and larger(a, a) is False
+    assert larger(Size(1, 64, 400, ">"), a) is True and larger(None, a) is None
 
 
 # ---- what the chapters show ------------------------------------------------------------

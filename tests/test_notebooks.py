@@ -175,6 +175,14 @@ def test_double_descent_tells_what_the_runs_show(page):
     assert "a dip around d 28–36" in made.words and "at 2,600: zero" not in made.words
 
 
+@pytest.mark.parametrize("results", ["five seeds"], indirect=True)
+def test_later_or_never_is_asked_of_every_curve(page):
+    words = page("multitask_emergence").words
+    rows = [line for line in words.splitlines() if line.endswith("| not trained yet |")]
+    labels = {line.split("|")[1].strip() for line in rows}
+    assert {"P = 59: alone", "P = 59: + 300 split", "P = 59, with depth: + 1,200 split"} <= labels
+
+
 def test_the_world_has_both_outcomes():
     """Otherwise the tests above would prove little."""
     values = [outcome(s)[1] for s in specs(5, "figure3", "figure6")]

@@ -1,10 +1,13 @@
 """Runs that are stored in two precisions, side by side."""
 
+from click.testing import CliRunner
 from fake_train import fake_run
 
+import benchmarks.rounding as benchmark
 from lib.rounding import COLUMNS, alike, two_precisions
-from lib.spec import RunSpec
+from lib.spec import Grid, RunSpec
 from lib.store import Store
+from lib.train import train
 
 
 def with_end(spec, engine, value, last):
@@ -17,7 +20,7 @@ def test_only_runs_in_two_precisions_are_compared(tmp_path):
     store = Store(tmp_path)
     nothing = two_precisions(store)
     assert list(nothing) == COLUMNS and len(nothing) == alike(nothing) == 0
-    a, b, c = (RunSpec(epochs=900, seed=seed) for seed in range(3))
+    a, b, c, d = (RunSpec(epochs=900, seed=seed) for seed in range(4))
     store.add_many(
         [
             with_end(a, "numba", 1.0, 400),
@@ -25,14 +28,44 @@ def test_only_runs_in_two_precisions_are_compared(tmp_path):
             with_end(a, "numba-bf16x6", 0.98, 450),
             with_end(b, "numba", 0.2, 900),
             with_end(b, "numba-bf16x3", 0.97, 900),
+            with_end(c, "stacked", 0.5, 900),
             with_end(c, "numba", 1.0, 900),
-            with_end(c, "stacked", 1.0, 900),
         ]
     )
+    for engine, value in (("stacked-bf16", 0.96), ("stacked", 0.97)):
+        store.add(with_end(d, engine, value, 900))
+        store.add(with_end(b, engine, value, 900))
     both = two_precisions(store)
-    assert list(both["precision"] + both["seed"].astype(str)) == ["bf16x30", "bf16x31", "bf16x60"]
-    first = both.iloc[0]
+    pairs = list(both["precision"] + " " + both["seed"].astype(str))
+    assert pairs == ["bf16 1", "bf16 3", "bf16x3 0", "bf16x3 1", "bf16x6 0"]
+    assert both["val_float32"].tolist() == [0.2, 0.97, 1.0, 0.2, 1.0]  # the kernel's, if any
+    first = both.iloc[2]
     assert (first["val_float32"], first["val"]) == (1.0, 0.99)
     assert first["epoch_float32"] <= 400 < first["epoch"] <= 500
-    assert alike(both) == 2
-    assert (store.runs()["engine"] != "numba-bf16x3").all()  # figures go on to show float32
+    assert alike(both) == 3
+    shown = dict(zip(store.runs()["seed"], store.runs()["engine"]))  # figures go on with float32
+    assert shown == {0: "numba", 1: "numba", 2: "numba", 3: "stacked"}
+
+
+def test_stored_runs_again_in_bf16(tmp_path, monkeypatch):
+    """The whole way: a float32 run in the store, the benchmark, a pair in the table."""
+    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
+    base = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5, norm="pre")
+    monkeypatch.setitem(benchmark.EXPERIMENTS, "figure2", Grid("figure2", "", base, seeds=3))
+    store = Store()
+    store.add_many(train(base.replace(seed=seed)) for seed in range(2))  # the third is missing
+
+    def call(*words):
+        return CliRunner().invoke(benchmark.main, ["figure2", *words])
+
+    result = call("--precision", "bf16", "--seeds", "0:1")
+    assert result.exit_code == 0 and "in both or in neither" in result.output, result.output
+    assert list(two_precisions(store)["seed"]) == [0]
+    assert call("--precision", "bf16").exit_code == 0
+    assert list(two_precisions(store)["seed"]) == [0, 1]
+    assert set(two_precisions(store)["precision"]) == {"bf16"} and len(store.keys()) == 2
+    trained = len(store.runs(every=True))
+    assert call("--precision", "bf16").exit_code == 0  # all are there: nothing is trained again
+    assert len(store.runs(every=True)) == trained == 4
+    refused = call("--precision", "bf16x3", "--device", "cuda")
+    assert refused.exit_code == 2 and "bf16" in refused.output

@@ -1,12 +1,15 @@
 """Sweeps on one device: what is trained and stored, what is said, the model of the time."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from click.testing import CliRunner
+from fake_train import fake_run
 
 import lib.cli
 from benchmarks.stacked import lines
-from lib import roofline
+from lib import roofline, stack_sweep
 from lib.paper import EXPERIMENTS
 from lib.spec import Grid, RunSpec
 from lib.stack_sweep import sweep_stacked
@@ -83,18 +86,72 @@ def test_the_model_of_the_time_grows_as_it_should():
     assert roofline.epoch_seconds(RunSpec(d_model=64), device) > one
     assert roofline.epoch_seconds(RunSpec(n_layers=4), device) > 2 * one
     assert roofline.epoch_seconds(RunSpec(), roofline.Device("y", 2e12, 2e11)) == one / 2
-    whole = roofline.seconds(list(EXPERIMENTS["figure2"]), device)
-    assert whole > sum(s.epochs * roofline.epoch_seconds(s, device) for s in EXPERIMENTS["figure2"])
+    for spec in EXPERIMENTS["figure2"]:
+        whole = roofline.seconds(spec, device)
+        assert whole > spec.epochs * roofline.epoch_seconds(spec, device)
+        assert roofline.seconds(spec, device, 0.25) == pytest.approx(whole / 4)
+
+
+def test_the_model_expects_the_early_stops_of_neighbours(call, monkeypatch):
+    """Six runs of which three are stored and stopped half way: the others cost half, too."""
+    stops = Grid("tiny", "", BASE.replace(stop_after=4), axes=TINY.axes, seeds=3)
+    monkeypatch.setattr(lib.cli, "EXPERIMENTS", {"tiny": stops})
+    seen = {}
+    monkeypatch.setattr(
+        roofline, "seconds", lambda spec, device, part=1.0: seen.update({spec: part}) or 60.0
+    )
+    result = call("sweep", "tiny", "--device", "cpu", "--dry-run")
+    assert "about 6 min by the model" in result.output and set(seen.values()) == {1.0}
+    half = [spec for spec in stops if spec.train_size == 10]
+    Store().add_many(fake_run(spec, last=10, status="stopped") for spec in half)
+    seen.clear()
+    result = call("sweep", "tiny", "--device", "cpu", "--dry-run")
+    assert len(seen) == 3 and all(part < 0.6 for part in seen.values())
+
+
+def test_what_is_predicted_is_of_the_runs_that_are_done(tmp_path, monkeypatch):
+    """Runs differ in cost, so a part of a sweep is no like part of its time."""
+    store, specs = Store(tmp_path / "results", tmp_path / "cache"), TINY.specs()
+    expected = {spec: 10.0**i for i, spec in enumerate(specs)}
+    clock = SimpleNamespace(monotonic=lambda: 1e6 if len(store.keys()) == 4 else 0.0)
+    monkeypatch.setattr(stack_sweep, "time", clock)
+    how = dict(device="cpu", at_once=1, expected=expected, budget_s=10.0)
+    report = sweep_stacked(specs, store, **how)
+    assert (report.done, report.left) == (4, 2)
+    assert report.predicted == sum(expected[s] for s in specs if s.key in store.keys())
+
+
+def test_of_the_paper_s_sizes_figure_10_comes_first():
+    """Alone, mixed and split at one amount answer both figures' question; the rest is later."""
+    todo = [s for name in ("figure8", "figure10") for s in EXPERIMENTS[name]]
+    chosen = lib.cli._needed(todo)
+    assert {(s.memorize_size, s.split_mlp) for s in chosen} == {
+        (0, None),
+        (3000, None),
+        (3000, True),
+    }
+    assert len(chosen) == 3 * 8 * 3 and chosen < set(todo)
 
 
 def test_a_device_is_measured():
-    found = roofline.measure_device("cpu", size=64)
+    found = roofline.measure_device("cpu", work=roofline.Work(64, 1 << 20, 3))
     assert found.name == "cpu" and found.rate > 0 and found.bandwidth > 0
+    assert "products of 64³" in found.words and "copies of 1 MiB" in found.words
 
 
-def test_the_speed_table_has_a_row_for_each_setting():
+def test_calls_are_timed_together(monkeypatch):
+    """So that a GPU is launched and waited for once for all of them."""
+    clock, called = iter(range(1000)), []
+    monkeypatch.setattr(roofline, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    assert roofline._best(lambda: called.append(1), "cpu", calls=20) == 1 / 20
+    assert len(called) == 6 * 20
+    assert roofline.WORK["cuda"].copied >= 1 << 30 and roofline.WORK["cuda"].calls > 1
+
+
+def test_the_speed_table_has_a_row_for_each_setting(monkeypatch):
+    monkeypatch.setitem(roofline.WORK, "cpu", roofline.Work(64, 1 << 20, 1))
     settings = BASE, BASE.replace(n_layers=2, norm="pre")
     text = list(lines("cpu", runs=2, aim=0.01, settings=settings))
     assert len(text) == 5 and all(line.count("|") == 10 for line in text[:4])
     assert "| – |" in text[3] and "| – |" not in text[2]  # the kernel has one layer only
-    assert "Gflop/s" in text[4]
+    assert "Gflop/s in products of 64³" in text[4] and "copies of 1 MiB" in text[4]

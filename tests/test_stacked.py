@@ -7,6 +7,7 @@ from test_kernel import autograd, error, torch_steps
 
 import lib.train
 from lib import engine, single, stacked
+from lib.checkpoint import Checkpoints
 from lib.data import build
 from lib.spec import RunSpec, SpecError
 from lib.stacked import StackedEngine
@@ -25,6 +26,15 @@ CASES = [
     RunSpec(**MIXED, n_layers=2, norm="pre", split_mlp=True),
     RunSpec(**MIXED, n_layers=4, norm="pre", residual="scaled", n_heads=1),
 ]
+
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+    ),
+]
+"""What holds on a CPU holds on CUDA, within float32."""
 
 
 def name(spec):
@@ -67,6 +77,58 @@ def test_the_kernel_and_the_stack_train_alike(spec):
     for key, value in one.parameters.items():
         assert error(other.parameters[key], value) <= 1e-3, key
     assert one.param_norm == pytest.approx(other.param_norm, rel=1e-4)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("spec", [CASES[0], CASES[7]], ids=name)
+def test_a_stack_on_a_device_follows_single_runs_on_the_cpu(spec, device):
+    """On CUDA a step is the replay of a graph, which `keep` and `restore` have to capture anew."""
+    specs = [spec.replace(seed=seed, eps=0.1, warmup=5) for seed in range(3)]
+    datas = [build(s) for s in specs]
+    singles = [single.Engine(s, d) for s, d in zip(specs, datas)]
+    stack = StackedEngine(specs, datas, device=device)
+
+    def go_on(stack, places, count):
+        stack.advance(count)
+        values, losses = stack.parameters, stack.evaluate("val")[0]
+        for place, own in enumerate(places):
+            singles[own].advance(count)
+            for key, truth in singles[own].parameters.items():
+                assert error(values[place][key], truth) <= 1e-3, key
+            assert losses[place] == pytest.approx(singles[own].evaluate("val")[0], rel=1e-3)
+
+    go_on(stack, [0, 1, 2], 20)
+    assert (stack._graph is not None) == (device == "cuda")
+    stack.keep([0, 2])
+    go_on(stack, [0, 2], 5)
+    other = StackedEngine(specs[2:], datas[2:], device=device)
+    other.advance(3)  # a graph of another state
+    other.restore([stack.state(1)])
+    assert other.epoch == 25
+    go_on(other, [2], 5)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_stack_on_a_device_goes_on_from_its_checkpoint(device, tmp_path):
+    base = RunSpec(**MIXED, eps=0.1, warmup=5, epochs=40, n_evals=8, norm="pre", n_layers=2)
+    specs = [base.replace(seed=seed) for seed in range(2)]
+    states, seen = Checkpoints(tmp_path, every=0), []
+
+    def leave(spec, progress):
+        seen.append(progress.epoch)
+        if len(seen) == 9:
+            raise KeyboardInterrupt
+
+    how = dict(device=device, checkpoints=states)
+    with pytest.raises(KeyboardInterrupt):
+        list(train_many(specs, on_progress=leave, **how))
+    again = []
+    runs = list(train_many(specs, on_progress=lambda s, p: again.append(p.epoch), **how))
+    assert len(runs) == 2 and min(again) > 0, "it began again"
+    whole = {run.spec: run.curve for run in train_many(specs, device=device)}
+    for run in runs:
+        for column in ("epoch", "train_loss", "val_loss", "param_norm"):
+            np.testing.assert_allclose(run.curve[column], whole[run.spec][column], rtol=1e-3)
 
 
 def test_a_stack_is_its_runs_one_by_one():
@@ -151,10 +213,22 @@ def test_stacks_hold_equal_shapes_and_no_more_than_asked():
     assert sorted(s.key for stack in found for s in stack) == sorted(s.key for s in specs)
 
 
-def test_bf16_is_close_and_says_so():
+def test_the_cheapest_stacks_come_first():
+    """Whatever order they are asked for in: small models alone and mixed before large ones."""
+    large, small = RunSpec(d_model=16, n_layers=2, norm="pre"), RunSpec(d_model=8, norm="pre")
+    mixed = dict(task="multitask", memorize_size=3000)
+    specs = [large, large.replace(**mixed), small.replace(**mixed), small.replace(epochs=900)]
+    order = [(s.d_model, s.memorize_size) for (s,) in stacks_of(specs, at_once=1)]
+    assert order == [(8, 0), (8, 3000), (16, 0), (16, 3000)]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_bf16_is_close_and_says_so(device):
     spec = RunSpec(modulus=11, train_size=90, d_model=16, epochs=50, n_evals=5)
-    (run,) = train_many([spec], precision="bf16")
+    (run,) = train_many([spec], precision="bf16", device=device)
     plain = train(spec)
+    if device == "cuda":  # sums inside a product stay float32
+        assert not torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
     assert run.engine == "stacked-bf16"
     assert run.curve["train_loss"][-1] == pytest.approx(plain.curve["train_loss"][-1], rel=0.3)
 

@@ -107,6 +107,15 @@ def test_of_two_trainings_numba_is_preferred_then_the_earliest(store):
     assert len(again(store).runs(every=True)) == 3
 
 
+def test_an_earlier_rounded_run_does_not_hide_a_float32_one(store):
+    """Figures show float32 where there is one, whatever was trained first."""
+    coming = ["unknown", "stacked-bf16", "numba-bf16x3", "numba-bf16x6", "stacked", "numba"]
+    for engine in coming:
+        store.add(fake_run(SPECS[0], engine=engine))
+        assert list(store.runs()["engine"]) == [engine]
+    assert list(store.runs(every=True)["engine"]) == coming[::-1]
+
+
 def test_stale_runs_are_left_out_and_kept(store, monkeypatch):
     with monkeypatch.context() as older:
         older.setattr(shard, "NUMERICS_VERSION", 0)

@@ -51,9 +51,22 @@ def test_missing_numbers_do_not_show():
 
 
 def test_cost_counts_a_run_once():
-    runs = pd.DataFrame(dict(key=["a", "b"], wall_seconds=[60.0, 60.0], threads=[1, 2]))
+    runs = pd.DataFrame(dict(key=["a", "b"], wall_seconds=60.0, threads=[1, 2], device="cpu"))
     assert "2 stored runs" in tables.cost(runs, runs) and "3 min" in tables.cost(runs, runs)
     assert "No run" in tables.cost(runs.iloc[:0])
+
+
+def test_cost_of_a_gpu_is_its_own_time():
+    """Its runs record the machine's threads, which are not that many cores' time."""
+    runs = pd.DataFrame(
+        dict(key=list("abcd"), wall_seconds=60.0, threads=[1, 1, 16, 16],
+             device=[None, "cpu", "GPU X", "GPU X"])
+    )  # fmt: skip
+    assert tables.cost(runs) == (
+        "The 4 stored runs behind this page took 2 min of one core, so about 60 s on two; "
+        "and 2 min on GPU X."
+    )
+    assert tables.cost(runs[2:]) == "The 2 stored runs behind this page took 2 min on GPU X."
 
 
 @pytest.mark.parametrize("mean, hit", [(0.0, False), (0.1, True), (0.94, True), (0.95, False)])
