@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from lib import analysis as an
+from lib import descent
 
 ALPHA = 0.05
 
@@ -105,12 +106,12 @@ def _at(runs, train_size):
 def double_descent(grid):
     near, short = _at(grid, 3000), _at(grid, 2600).loc[:, :40]  # wider ones rise again: not a fall
     valley, low_zone = (28, 36), (24, 40)
-    mean, low, high = _mean(an.dip(near, valley))
-    fall = an.fall_of(short.to_numpy(), short.columns, low_zone).mean()
-    above = max(an.dip(_at(grid, size), valley).mean() for size in (4000, 5000))
+    mean, low, high = _mean(descent.dip(near, valley))
+    fall = descent.fall_of(short.to_numpy(), short.columns, low_zone).mean()
+    above = max(descent.dip(_at(grid, size), valley).mean() for size in (4000, 5000))
     p = max(
-        an.permuted_widths_p(near, partial(an.dip_of, valley=valley)),
-        an.permuted_widths_p(short, partial(an.fall_of, zone=low_zone)),
+        descent.permuted_widths_p(near, partial(descent.dip_of, valley=valley)),
+        descent.permuted_widths_p(short, partial(descent.fall_of, zone=low_zone)),
     )
     text = f"largest dip at 4,000 and 5,000: {above:.2f}, fall at 2,600: {fall:.2f} "
     text += f"(permutations p = {p:.2g}), dip at 3,000: {mean:.2f}"
@@ -120,11 +121,11 @@ def double_descent(grid):
 def harder_is_deeper(add, square, add_sizes, square_sizes):
     common = sorted(set(add["seed"]) & set(square["seed"]))
     plain, hard = _at(add, 3000).loc[common], _at(square, 3000).loc[common]
-    more = an.dip(hard, (24, 40)) - an.dip(plain, (24, 40))
-    p = an.sign_flip_p(more)
+    more = descent.dip(hard, (24, 40)) - descent.dip(plain, (24, 40))
+    p = descent.sign_flip_p(more)
     shift = an.seed_thresholds(square_sizes) - an.seed_thresholds(add_sizes)
     shift = shift.dropna()
-    later = bool((shift.mean() > 0).all() and an.sign_flip_p(shift.mean(axis=1)) < ALPHA)
+    later = bool((shift.mean() > 0).all() and descent.sign_flip_p(shift.mean(axis=1)) < ALPHA)
     mean, low, high = _mean(more)
     text = f"dip of (a + b)² less that of a + b: {mean:.2f} (p = {p:.2g}); D_crit later by "
     text += ", ".join(f"{v:.0f} (d = {d})" for d, v in shift.mean().items())
@@ -199,13 +200,13 @@ def critical_64(grid):
 
 
 def valley_place(grid):
-    dip = an.mean_dip(_at(grid, 3000))
+    dip = descent.mean_dip(_at(grid, 3000))
     text = f"peak at d = {dip.peak:.0f}, valley at d = {dip.valley:.0f}, depth {dip.depth:.2f}"
     return Finding(text, dip.low, dip.high, bool(dip.depth >= 0.2 and 28 <= dip.valley <= 36))
 
 
 def no_dip(grid):
-    dips = {size: an.mean_dip(_at(grid, size)) for size in (4000, 5000)}
+    dips = {size: descent.mean_dip(_at(grid, size)) for size in (4000, 5000)}
     deepest = max(dips.values(), key=lambda dip: dip.depth)
     text = ", ".join(f"depth at {size:,}: {dip.depth:.2f}" for size, dip in dips.items())
     return Finding(f"{text}; the deeper", deepest.low, deepest.high, bool(deepest.depth < 0.1))

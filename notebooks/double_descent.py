@@ -48,7 +48,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import analysis, figures, zones
+from lib import analysis, descent, figures, zones
 from lib.analysis import GENERALIZED, PERFECT, ZERO
 from lib.notebook import check_table, export_runs, gather
 from lib.paper import EXPERIMENTS
@@ -112,7 +112,7 @@ figure
 
 # %% tags=["hide-input"]
 dips = {
-    size: analysis.mean_dip(analysis.by_width(runs[runs["train_size"] == size]).reindex(
+    size: descent.mean_dip(analysis.by_width(runs[runs["train_size"] == size]).reindex(
         columns=sorted(d_models))) for size in train_sizes
 }  # fmt: skip
 Markdown(

@@ -47,7 +47,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import analysis, figures, maps, zones
+from lib import analysis, descent, figures, maps, zones
 from lib.analysis import GENERALIZED, ZERO
 from lib.notebook import check_table, export_runs, gather
 from lib.paper import EXPERIMENTS, SIZES_3
@@ -102,7 +102,7 @@ figure
 
 # %% tags=["hide-input"]
 curves = {task: analysis.by_width(own).reindex(columns=sorted(d_models)) for task, own in by_task.items()}
-dips = {task: analysis.mean_dip(curve) for task, curve in curves.items()}
+dips = {task: descent.mean_dip(curve) for task, curve in curves.items()}
 common = curves["square"].dropna().index.intersection(curves["add"].dropna().index)
 
 
@@ -322,8 +322,8 @@ Markdown(table(header, rows) + words)
 # %% tags=["hide-input"]
 more = np.array([])
 if len(common):
-    more = (analysis.dip(curves["square"].loc[common], (24, 40))
-            - analysis.dip(curves["add"].loc[common], (24, 40))).dropna().to_numpy()  # fmt: skip
+    more = (descent.dip(curves["square"].loc[common], (24, 40))
+            - descent.dip(curves["add"].loc[common], (24, 40))).dropna().to_numpy()  # fmt: skip
 text = "no seed has every width of both tasks"
 if len(more):
     half = analysis.student_half(more)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from lib import analysis as an
+from lib import descent
 from lib.analysis import first_epoch, zone
 
 EPOCHS = np.arange(0, 1001, 10)
@@ -99,10 +100,10 @@ def test_capacities_interval():
 
 def test_dips():
     curve = pd.Series([0, 0.8, 0.1, 0.0, 0.9, 1.0], index=[8, 16, 24, 32, 48, 64])
-    assert an.depth(curve) == (0.8, 16, 32)
-    assert an.depth(curve.sort_values().set_axis(curve.index))[0] == 0
+    assert descent.depth(curve) == (0.8, 16, 32)
+    assert descent.depth(curve.sort_values().set_axis(curve.index))[0] == 0
     both = pd.DataFrame([curve, curve * 0 + 1])
-    assert an.dip(both, (24, 32)).tolist() == [pytest.approx(0.75), 0]
+    assert descent.dip(both, (24, 32)).tolist() == [pytest.approx(0.75), 0]
 
 
 def test_norm_change():
@@ -117,9 +118,9 @@ def test_noise_is_no_dip_when_widths_are_shuffled():
     """A dip compares the best with a mean, so noise has one: sign flips are fooled, this is not."""
     rng = np.random.default_rng(0)
     frames = [pd.DataFrame(rng.random((5, 15)), columns=range(4, 64, 4)) for _ in range(60)]
-    fooled = [an.sign_flip_p(an.dip(frame, (28, 36))) < 0.05 for frame in frames]
+    fooled = [descent.sign_flip_p(descent.dip(frame, (28, 36))) < 0.05 for frame in frames]
     shuffled = [
-        an.permuted_widths_p(frame, lambda v, w: an.dip_of(v, w, (28, 36)), 199) < 0.05
+        descent.permuted_widths_p(frame, lambda v, w: descent.dip_of(v, w, (28, 36)), 199) < 0.05
         for frame in frames
     ]
     assert np.mean(fooled) > 0.3 and np.mean(shuffled) < 0.12
@@ -130,7 +131,7 @@ def test_a_dip_is_found_and_a_slope_is_none():
     valley = np.where((widths >= 28) & (widths <= 36), 0.0, 1.0)
     for shape, found in ((valley, True), (widths / 60, False)):
         frame = pd.DataFrame(np.tile(shape, (5, 1)), columns=widths)
-        p = an.permuted_widths_p(frame, lambda v, w: an.dip_of(v, w, (28, 36)), 999)
+        p = descent.permuted_widths_p(frame, lambda v, w: descent.dip_of(v, w, (28, 36)), 999)
         assert (p < 0.05) == found
 
 
@@ -142,8 +143,8 @@ def test_runs_of_a_cell_share_their_fate():
 
 
 def test_sign_flips_are_exact():
-    assert an.sign_flip_p([1, 1, 1, 1, 1]) == 1 / 32
-    assert an.sign_flip_p([1, -1]) == 0.75
+    assert descent.sign_flip_p([1, 1, 1, 1, 1]) == 1 / 32
+    assert descent.sign_flip_p([1, -1]) == 0.75
 
 
 def test_regions():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib import analysis as an
-from lib import zones
+from lib import descent, zones
 
 WIDTHS = (8, 16, 24, 32, 40, 48, 64)
 SIZES = tuple(range(1000, 6001, 100))
@@ -152,13 +152,13 @@ def test_a_smooth_dip_and_its_interval():
     widths = [8, 16, 24, 32, 48, 64]
     curve = np.array([0, 0.8, 0.1, 0.0, 0.9, 1.0])
     curves = pd.DataFrame([curve, curve * 0.9, curve * 1.0, curve * 0.8], columns=widths)
-    found = an.mean_dip(curves, resamples=200)
+    found = descent.mean_dip(curves, resamples=200)
     assert (found.peak, found.valley, found.seeds) == (16, 32, 4)
     assert found.depth == pytest.approx(0.8 * 0.925)
     assert 0.6 < found.low <= found.depth <= found.high <= 0.81
-    assert np.isnan(an.mean_dip(curves.iloc[:2]).low)
-    assert an.mean_dip(curves.iloc[:0]).seeds == 0
-    assert an.mean_dip(pd.DataFrame([np.sort(curve)] * 3, columns=widths)).depth == 0
+    assert np.isnan(descent.mean_dip(curves.iloc[:2]).low)
+    assert descent.mean_dip(curves.iloc[:0]).seeds == 0
+    assert descent.mean_dip(pd.DataFrame([np.sort(curve)] * 3, columns=widths)).depth == 0
 
 
 def test_cell_means():
