@@ -268,8 +268,8 @@ Markdown(text)
 # ## Later, or never?
 #
 # Left of the dip the outcome is "by epoch T" more than anywhere else: many narrow networks
-# still sit on a plateau when the training ends. Here the same runs go on for three times as
-# long. Where the curves differ, the shape of figure 6 is a matter of patience.
+# still sit on a plateau when the training ends. `figure6_long` is the same runs taken on for
+# three times as long. Where the curves differ, the shape of figure 6 is a matter of patience.
 
 # %% tags=["hide-input"]
 grid = EXPERIMENTS["figure6_long"]

@@ -201,7 +201,9 @@ for name in recipes:
     for T in checkpoints if len(curves) else []:
         kinds = [zone(own) for _, own in curves[curves["epoch"] <= T].groupby("key")]
         rows.append((names[name], f"{T:,}", *(kinds.count(kind) for kind in order)))
-Markdown(table(["recipe", "by epoch", *order], rows))
+there = [kind for kind, *counts in zip(order, *(row[2:] for row in rows)) if any(counts)]
+rows = [(*row[:2], *(n for kind, n in zip(order, row[2:]) if kind in there)) for row in rows]
+Markdown(table(["recipe", "by epoch", *there], rows))
 
 # %% [markdown]
 # And when: the epoch at which a run first reaches a validation accuracy of 0.95. Recipes are
