@@ -187,8 +187,10 @@ def semi_interval(grid):
         return pd.Series(found)
 
     ours = spans(an.cell_means(grid)["mean"])
-    text = "spans of moderate accuracy: " + ", ".join(f"{d}: {v:.0f}" for d, v in ours.items())
-    text += f"; their mean {ours.mean():.0f}"
+    words = (f"{d}: {'no end' if np.isnan(v) else f'{v:.0f}'}" for d, v in ours.items())
+    text = "spans of moderate accuracy: " + ", ".join(words)
+    if ours.notna().any():
+        text += f"; their mean {ours.mean():.0f}"
     ends = _resampled(lambda means: spans(means).mean(), grid)
     return Finding(text, *ends, bool(ours.between(600, 1400).all()))
 
@@ -201,7 +203,9 @@ def critical_64(grid):
 
 def valley_place(grid):
     dip = descent.mean_dip(_at(grid, 3000))
-    text = f"peak at d = {dip.peak:.0f}, valley at d = {dip.valley:.0f}, depth {dip.depth:.2f}"
+    text = f"depth {dip.depth:.2f}"
+    if dip.depth > 0:
+        text = f"peak at d = {dip.peak:.0f}, valley at d = {dip.valley:.0f}, {text}"
     return Finding(text, dip.low, dip.high, bool(dip.depth >= 0.2 and 28 <= dip.valley <= 36))
 
 
