@@ -161,6 +161,13 @@ class Map:
     power_samples: np.ndarray
     resamples: int
 
+    def star_intervals(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """95% intervals of the star's width and training size; NaN without resamples."""
+        if not len(self.star_samples):
+            return (np.nan, np.nan), (np.nan, np.nan)
+        d_model, train_size = (an.interval(column) for column in self.star_samples.T)
+        return d_model, train_size
+
     def zone(self, d_model: float, train_size: float) -> str | None:
         """The zone in which a cell lies; None where a curve that decides it is missing."""
         facts = np.nan if self.capacity is None else float(self.capacity(d_model))

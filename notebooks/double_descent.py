@@ -44,7 +44,6 @@ train_missing = False  # true: train the runs that the store lacks
 # %% tags=["hide-input"]
 # %config InlineBackend.figure_formats = ["svg"]
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
@@ -253,7 +252,7 @@ known = [
 ]
 crossed = zones.measure(pd.concat(known[:2]).drop_duplicates("key"), known[2])
 if crossed.star:
-    ends = analysis.interval(crossed.star_samples[:, 1]) if len(crossed.star_samples) else (np.nan, np.nan)
+    _, ends = crossed.star_intervals()
     place = f"at {crossed.star[1]:,.0f} training points{bracket(*ends, '{:,.0f}')}"
     text = f"Ours lies {place}. Depth of the dip below and above it: " + ", ".join(
         f"{size:,}: {number(dips[size].depth)}{bracket(dips[size].low, dips[size].high)}"

@@ -46,7 +46,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import analysis, figures, judges, maps, zones
+from lib import figures, judges, maps, zones
 from lib.analysis import distinct_pairs, first_epoch, zone
 from lib.notebook import check_table, export, gather
 from lib.paper import DYNAMICS, EXPERIMENTS
@@ -156,11 +156,11 @@ Markdown(
 share = len(found.star_samples) / found.resamples if len(found.star_samples) else 0.0
 
 
-def crossing(place, samples):
-    """A crossing in words: width and training size, each with its interval."""
-    if place is None:
+def crossing():
+    """The crossing in words: width and training size, each with its interval."""
+    if found.star is None:
         return "none within the widths of our data"
-    ends = [analysis.interval(column) for column in samples.T] if len(samples) else [(np.nan,) * 2] * 2
+    place, ends = found.star, found.star_intervals()
     return (
         f"d_model {place[0]:.1f}{bracket(*ends[0], '{:.1f}')}, "
         f"{place[1]:,.0f} training points{bracket(*ends[1], '{:,.0f}')}"
@@ -180,7 +180,7 @@ else:
 if not found.capacity:
     lines.append("Not enough runs for $D_{\\mathrm{mem}}$: fewer than two widths are stored.")
 if found.critical and found.capacity:
-    lines.append(f"The curves cross at: {crossing(found.star, found.star_samples)}.")
+    lines.append(f"The curves cross at: {crossing()}.")
     if found.star:
         lines.append(
             f"They cross in {share:.0%} of the bootstrap resamples; the intervals are over those."
@@ -305,7 +305,7 @@ Markdown(
         [
             ("critical size falls with model size", falls.text + bracket(falls.low, falls.high, "{:,.0f}")
              if falls else "not enough runs", falls and falls.holds),
-            ("the two curves cross", crossing(found.star, found.star_samples)
+            ("the two curves cross", crossing()
              if crossing_known else "not enough runs", bool(found.star) if crossing_known else None),
             ("four kinds of dynamics", ", ".join(f"{z}: {n}" for z, n in seen.items()) + " runs",
              all(seen.values()) if firm else None),

@@ -229,9 +229,7 @@ def place(found):
     """Where two curves cross, in words."""
     if not found.star:
         return ("not known", "not known")
-    ends = [(np.nan, np.nan)] * 2
-    if len(found.star_samples):
-        ends = [analysis.interval(column) for column in found.star_samples.T]
+    ends = found.star_intervals()
     return (f"{found.star[0]:.1f}{bracket(*ends[0], '{:.1f}')}",
             f"{found.star[1]:,.0f}{bracket(*ends[1], '{:,.0f}')}")  # fmt: skip
 
