@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from lib.emergence import EMERGED
-from lib.mixtures import DEEP, DEPTHS, RECIPES_DEEP
+from lib.mixtures import DEEP, DEPTHS, EPOCHS_DEPTH, RECIPES_DEEP
 from lib.paper import EXPERIMENTS
 from lib.tables import number
 
-CHOSEN = next(name for name, fields in RECIPES_DEEP.items() if fields == DEEP)
+CHOSEN = next(n for n, own in RECIPES_DEEP.items() if own == dict(DEEP, epochs=EPOCHS_DEPTH))
 """The choice that the book's deep models use."""
 
 FALL = 0.1
@@ -91,13 +91,23 @@ def verdict(runs: pd.DataFrame, seeds: Collection[int]) -> str:
 
 
 def falls(curves: pd.DataFrame, runs: pd.DataFrame) -> str:
-    """How many deep runs end well below their best on the way, in words."""
+    """How many deep runs end well below their best on the way, in words.
+
+    By LayerNorm and learning rate: with LayerNorm a step of given length turns small weights
+    further, and weight decay keeps them small.
+    """
     deep = runs[runs["n_layers"] > 1]
     if deep.empty:
         return "No trial with more than one layer is trained yet."
     best = curves.groupby("key")["val_accuracy"].max().reindex(deep["key"]).fillna(0.0)
     lost = best.to_numpy() - deep["val_accuracy"].fillna(0.0).to_numpy() >= FALL
+    groups = pd.Series(lost).groupby([(deep["norm"] == "pre").to_numpy(), deep["lr"].to_numpy()])
+    counts = [
+        f"{own.sum()} of {len(own)} {'with' if norm else 'without'} LayerNorm at learning rate "
+        f"{lr:g}"
+        for (norm, lr), own in groups
+    ]
     return (
-        f"{lost.sum()} of {len(deep)} runs with more than one layer end {FALL:g} or more below "
-        "their best on the way."
+        f"Of the runs with more than one layer these end {FALL:g} or more below their best on the "
+        f"way: {', '.join(counts)}."
     )

@@ -33,7 +33,8 @@ sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p /
 # %% tags=["parameters"]
 seeds = [0, 1, 2]  # one run each; the paper has three and reports the best
 epochs = 20000  # full-batch steps of the one-layer runs
-lr = 0.003  # learning rate
+lr = 0.003  # learning rate of the one-layer runs
+deep_lr = 0.001  # learning rate of the sizes with depth
 weight_decay = 1.5  # of AdamW
 train_missing = False  # true: train the one-layer runs that the store lacks (many hours)
 train_longer = False  # true: train the sizes just below the emergent ones at 5 times the epochs
@@ -183,7 +184,7 @@ Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(shar
 # [](recipe.ipynb) shows what was tried to make depth train, and what came of it.
 
 # %% tags=["hide-input"]
-depth, curves_depth = study("emergent_depth")
+depth, curves_depth = study("emergent_depth", lr=deep_lr)
 export(
     depth.runs[["task", "modulus", "train_size", "memorize_size", "split_mlp", "n_layers", "d_model",
                 "seed", "status", "epoch", "epochs", "train_accuracy", "memorize_accuracy",
@@ -223,7 +224,7 @@ Markdown(table(mixture_tables.LONGER_HEADER, rows, left=(0, 8)))
 # ## The paper's own sizes
 
 # %% tags=["hide-input"]
-paper, curves_8 = study("figure8")
+paper, curves_8 = study("figure8", lr=deep_lr)
 export(
     paper.runs[["n_layers", "d_model", "memorize_size", "seed", "epoch", "val_accuracy", "key"]],
     "figure8",

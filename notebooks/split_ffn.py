@@ -36,7 +36,8 @@ sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p /
 # %% tags=["parameters"]
 seeds = [0, 1, 2]  # one run each (the paper does not say how many it has)
 epochs = 20000  # full-batch steps
-lr = 0.003  # learning rate
+lr = 0.003  # learning rate of the one-layer runs
+deep_lr = 0.001  # learning rate of the paper's sizes
 weight_decay = 1.5  # of AdamW
 train_missing = False  # true: train the runs that the store lacks (many hours)
 
@@ -131,7 +132,7 @@ flipbook(pages, "points to memorize")
 # ## The paper's own sizes
 
 # %% tags=["hide-input"]
-paper, curves_8 = study("figure8", "figure10", amounts=(0, 3000))
+paper, curves_8 = study("figure8", "figure10", amounts=(0, 3000), lr=deep_lr)
 export(
     paper.runs[["n_layers", "d_model", "memorize_size", "split_mlp", "seed", "epoch", "val_accuracy",
                 "key"]],

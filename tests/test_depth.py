@@ -11,12 +11,18 @@ SEEDS = [1000, 1001]
 def trials(outcome, seeds=SEEDS, names=tuple(RECIPES_DEEP)):
     """Runs of the trials; outcome(choice, layers, seed) gives validation accuracy."""
     rows = [
-        dict(key=key, n_layers=layers, val_accuracy=outcome(name, layers, seed))
+        dict(
+            key=key,
+            n_layers=layers,
+            norm=RECIPES_DEEP[name].get("norm"),
+            lr=RECIPES_DEEP[name].get("lr", 3e-3),
+            val_accuracy=outcome(name, layers, seed),
+        )
         for name in names
         for layers in DEPTHS
         for seed, key in depth.keys_of(name, layers, seeds).items()
     ]
-    return pd.DataFrame(rows, columns=["key", "n_layers", "val_accuracy"])
+    return pd.DataFrame(rows, columns=["key", "n_layers", "norm", "lr", "val_accuracy"])
 
 
 def expected(name, layers, seed):
@@ -44,8 +50,8 @@ def test_nothing_is_said_before_the_runs():
 def test_the_choice_is_right_only_where_the_runs_say_so():
     runs = trials(expected)
     four, eight = depth.which_train(runs, SEEDS)
-    assert four.startswith("At 4 layers 3 of the 8") and "plain" not in four
-    assert eight.startswith("At 8 layers 3 of the 8") and depth.CHOSEN in eight
+    assert four.startswith("At 4 layers 4 of the 8") and "plain" not in four
+    assert eight.startswith("At 8 layers 4 of the 8") and depth.CHOSEN in eight
     text = depth.verdict(runs, SEEDS)
     assert "reaches 0.9 at 4 and 8 layers" in text and "-0.10 over 2 seeds" in text
 
@@ -62,6 +68,8 @@ def test_a_run_that_diverged_is_no_missing_run():
 
 
 def test_falls_are_counted_from_the_best_on_the_way():
-    runs = trials(lambda name, layers, seed: 0.5 if layers == 4 else 1.0, names=("plain",))
-    curves = runs.assign(val_accuracy=1.0)
-    assert depth.falls(curves, runs).startswith("2 of 4 runs")
+    runs = trials(lambda name, layers, seed: 0.5 if layers == 4 and name == "plain" else 1.0)
+    text = depth.falls(runs.assign(val_accuracy=1.0), runs)
+    assert "way: 2 of 16 without LayerNorm at learning rate 0.003" in text
+    assert "0 of 12 with LayerNorm at learning rate 0.003" in text
+    assert "0 of 4 with LayerNorm at learning rate 0.001" in text

@@ -19,6 +19,7 @@ from lib.analysis import GENERALIZED, ZERO
 from lib.book import table_of_contents
 from lib.chapters import NOTEBOOKS
 from lib.chapters import chapters as known_chapters
+from lib.mixtures import DEEP
 from lib.paper import EXPERIMENTS, RECIPE
 from lib.store import Store
 from lib.train import CURVE, Run
@@ -158,6 +159,7 @@ def test_defaults_are_the_recipe(name):
     long = EXPERIMENTS["figure9"].base.epochs
     assert values["train_missing"] is False
     assert values.get("lr", RECIPE["lr"]) == RECIPE["lr"]
+    assert values.get("deep_lr", DEEP["lr"]) == DEEP["lr"]
     assert values.get("weight_decay", RECIPE["weight_decay"]) == RECIPE["weight_decay"]
     assert values.get("epochs", RECIPE["epochs"]) in (RECIPE["epochs"], long)
 
