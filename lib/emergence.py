@@ -33,10 +33,11 @@ def n_parameters(d_model, n_layers=1, modulus=113, mixed=False):
 def sizes(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a size, rising: n_layers, d_model, parameters, best, mean, worst, seeds.
 
-    The accuracies are final ones on the algorithmic task's validation set.  The parameters
-    are those of the mixed model, so that sizes alone and mixed are comparable.
+    The accuracies are final ones on the algorithmic task's validation set; 0 for a run that
+    diverged.  The parameters are those of the mixed model, so that sizes alone and mixed are
+    comparable.
     """
-    cells = runs.groupby(["n_layers", "d_model"])
+    cells = runs.fillna({"val_accuracy": 0.0}).groupby(["n_layers", "d_model"])
     table = cells["val_accuracy"].agg(best="max", mean="mean", worst="min", seeds="size")
     table = table.assign(memorized=cells["memorize_accuracy"].mean()).reset_index()
     modulus = int(runs["modulus"].iloc[0]) if len(runs) else 113
@@ -150,11 +151,11 @@ def longer(base: RunSpec, size: Size, seeds: int = SEEDS) -> list[RunSpec]:
 def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Validation accuracy of two settings, size by size and seed by seed: one, other.
 
-    Index: n_layers, d_model, seed; only where both have a run.
+    Index: n_layers, d_model, seed; only where both have a run.  0 for one that diverged.
     """
     names = ["n_layers", "d_model", "seed"]
     values = {
-        label: runs.set_index(names)["val_accuracy"].groupby(level=names).first()
+        label: runs.set_index(names)["val_accuracy"].fillna(0.0).groupby(level=names).first()
         for label, runs in (("one", one), ("other", other))
     }
     return pd.DataFrame(values).dropna()

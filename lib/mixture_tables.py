@@ -24,6 +24,7 @@ from lib.mixture_figures import ALONE, SHARED, SPLIT
 from lib.notebook import Gathered, gather
 from lib.paper import EXPERIMENTS
 from lib.spec import RunSpec
+from lib.store import Store
 from lib.tables import number
 
 
@@ -72,11 +73,11 @@ def curves(
     Args:
         runs: the stored runs.
         specs: the study's own cells; one without runs is missing.
-        more: cells between them, which count where they are stored and are not missed.
+        more: stored cells between them.
     """
     groups: dict[tuple[int, bool], list[RunSpec]] = {}
-    specs, stored = list(specs), set(runs["key"])
-    for spec in (*specs, *(s for s in more if s.key in stored)):
+    specs = list(specs)
+    for spec in (*specs, *more):
         groups.setdefault((spec.memorize_size, bool(spec.split_mlp)), []).append(spec)
     found = []
     for (amount, split), own in sorted(groups.items()):
@@ -240,5 +241,7 @@ def study(
         asked = (s for s in every if amounts is None or s.memorize_size in amounts)
         return [s.replace(**changes) for s in asked]
 
-    found = gather([*specs(names), *specs(more)], train)
-    return found, curves(found.runs, specs(names), specs(more))
+    stored = set(Store().runs()["key"]) if more else ()
+    filled = [spec for spec in specs(more) if spec.key in stored]
+    found = gather([*specs(names), *filled], train)
+    return found, curves(found.runs, specs(names), filled)

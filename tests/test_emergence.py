@@ -17,7 +17,7 @@ from lib.emergence import (
     sizes,
     times,
 )
-from lib.mixture_tables import curves, emergent_rows, just_below, longer_rows, panels
+from lib.mixture_tables import curves, emergent_rows, just_below, longer_rows, panels, study
 from lib.paper import EXPERIMENTS
 from lib.spec import RunSpec
 
@@ -52,6 +52,14 @@ def test_the_best_of_three_seeds_counts_and_only_of_three():
     assert emergent_size(runs(values)).d_model == 64
     assert emergent_size(runs({32: (1.0, 1.0)})) is None
     assert emergent_size(runs({32: 1.0}).iloc[:0]) is None
+
+
+def test_a_run_that_diverged_has_no_ability():
+    lost = float("nan")
+    some = runs({32: 0.1, 64: (lost, lost, 1.0), 128: 1.0, 256: (lost, lost, lost)})
+    assert str(emergent_size(some)) == "> 256"
+    assert sizes(some).set_index("d_model").loc[64, "mean"] == pytest.approx(1 / 3)
+    assert paired(runs({64: 0.5}), some)["other"].tolist() == [0.0, 0.0, 1.0]
 
 
 def test_bounds():
@@ -204,3 +212,14 @@ def test_a_study_as_curves_and_rows(tmp_path):
     long["key"] = [spec.key for spec in wanted[0][2]]
     long["modulus"] = 59
     assert longer_rows(wanted, long)[0][-1] == "later"
+
+
+def test_cells_between_count_only_where_they_are_stored(tmp_path, monkeypatch):
+    store = store_with(tmp_path, ["emergence at modulus 59", "split at modulus 59"], paper_s)
+    monkeypatch.setenv("GROKKING_RESULTS", str(store.folder))
+    whole, _ = study("emergent_59", seeds=[0, 1, 2])
+    assert whole.wanted == len(EXPERIMENTS["emergent_59"].specs([0, 1, 2]))
+    between, found = study("emergent_113", seeds=[0, 1, 2], more=["emergent_59"])
+    cells = len(EXPERIMENTS["emergent_113"].specs([0, 1, 2]))
+    assert between.wanted == cells + len(whole.runs) > cells
+    assert sum(len(c.runs) for c in found) == len(whole.runs)
