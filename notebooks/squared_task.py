@@ -47,7 +47,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import analysis, descent, figures, maps, zones
+from lib import analysis, descent, figures, maps, readings, zones
 from lib.analysis import GENERALIZED, ZERO
 from lib.notebook import check_table, export_runs, gather
 from lib.paper import EXPERIMENTS, SIZES_3
@@ -186,17 +186,17 @@ def size_of(task, d):
 
 
 def whole(task):
-    """Critical size seed by seed, of those seeds and widths that have every training size."""
-    own = grids[task].runs
+    """The runs of those seeds and widths that have every training size."""
+    own = readings.with_best(grids[task].runs, grids[task].curves)
     count = own.groupby(["seed", "d_model"]).size()
     full = count[count == len(wanted[task]) // len(critical_seeds) // len(critical_d_models)].index
     own = own.set_index(["seed", "d_model"])
-    own = own[own.index.isin(full)].reset_index()
-    return analysis.seed_thresholds(own) if len(own) else pd.DataFrame()
+    return own[own.index.isin(full)].reset_index()
 
 
-thresholds = {task: whole(task) for task in NAMES}
-shift = (thresholds["square"] - thresholds["add"]).reindex(columns=critical_d_models)
+complete = {task: whole(task) for task in NAMES}
+shifts = readings.shifts(complete["square"], complete["add"])
+shift = shifts[readings.VERDICTS].reindex(columns=critical_d_models)
 rows, later = [], {}
 for d in critical_d_models:
     values = shift[d].dropna().to_numpy(float)
@@ -208,6 +208,21 @@ for d in critical_d_models:
                  f"{bound} {mean:+,.0f}{ends}".strip() if len(values) else "no seed has both",
                  len(values)))  # fmt: skip
 Markdown(table(["d_model", "D_crit, a + b", "D_crit, (a + b)²", "shift", "seeds"], rows))
+
+# %% [markdown]
+# A run that ends low counts here as one with too few data, whatever its reason. There can be
+# others: far above the critical size a run may fall back by its last epoch, or be so slow that
+# by then it has not even memorized, as in progression.
+
+# %% tags=["hide-input"]
+lines = [f"* {NAMES[task]}: {readings.failures(complete[task], 4000)}." for task in NAMES]
+header = ["shift of D_crit, read", *(f"d = {d}" for d in critical_d_models)]
+Markdown(
+    "\n".join(lines)
+    + "\n\nThe same shift, read in three ways; the verdict keeps to the first, which was written "
+    "down before the runs:\n\n"
+    + table(header, readings.shift_rows(shifts, critical_d_models))
+)
 
 # %% [markdown]
 # In the paper's picture a higher critical size moves the intersection with the capacity, which
