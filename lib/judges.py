@@ -127,8 +127,11 @@ def harder_is_deeper(add, square, add_sizes, square_sizes):
     shift = shift.dropna()
     later = bool((shift.mean() > 0).all() and descent.sign_flip_p(shift.mean(axis=1)) < ALPHA)
     mean, low, high = _mean(more)
-    text = f"dip of (a + b)² less that of a + b: {mean:.2f} (p = {p:.2g}); D_crit later by "
-    text += ", ".join(f"{v:.0f} (d = {d})" for d, v in shift.mean().items())
+    bounds = an.critical_sizes(square_sizes, resamples=1).set_index("d_model")["bound"]
+    text = "D_crit later by " + ", ".join(
+        f"{bounds[d]}{' ' * bool(bounds[d])}{v:.0f} (d = {d})" for d, v in shift.mean().items()
+    )
+    text += f"; dip of (a + b)² less that of a + b: {mean:.2f} (p = {p:.2g})"
     return Finding(text, low, high, bool(p < ALPHA and later))
 
 
