@@ -209,6 +209,13 @@ EXPERIMENTS |= {
             seeds=3,
         ),
         Grid(
+            "circuits_settle",
+            "The same, trained as long as those that memorize (ours)",
+            _circuits,
+            axes=dict(train_size=GENERALIZED_SIZES),
+            seeds=3,
+        ),
+        Grid(
             "circuits_decay",
             "D_crit at three weight decays (Varma et al., P2)",
             _circuits,
