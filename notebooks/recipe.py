@@ -295,7 +295,8 @@ Markdown("\n".join(f"* {says}" for says in [*depth.which_train(deep.runs, deep_s
 Markdown(
     table(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds))
     + f"\n\nThe deep models of this book use **{depth.CHOSEN}**, at every size of a figure, one layer "
-    "included: nothing but the size changes along its axis. "
+    "included: nothing but the size changes along its axis (the paper's sizes train for "
+    f"{EXPERIMENTS['figure8'].base.epochs:,} epochs). "
     + depth.verdict(deep.runs, deep_seeds)
 )
 
