@@ -134,19 +134,23 @@ def clustered(values: pd.Series, clusters: pd.Series) -> tuple[float, float]:
 CRITICAL = ["d_model", "estimate", "low", "high", "seeds", "bound"]
 
 
-def critical_sizes(runs: pd.DataFrame, resamples: int = RESAMPLES) -> pd.DataFrame:
-    """D_crit of every width: d_model, estimate, low, high, seeds, bound ("", "≤", "≥").
+def bound_of(runs: pd.DataFrame) -> str:
+    """Whether D_crit of one width is a bound: "", "≤", "≥".
 
-    `bound` says that some seeds generalize at the smallest size already (≤) or not even at
-    the largest (≥).
+    Some seeds generalize at the smallest size already (≤) or not even at the largest (≥).
     """
+    share = success_curve(runs)
+    return "≥" if share.iloc[-1] < 1 else "≤" if share.iloc[0] > 0 else ""
+
+
+def critical_sizes(runs: pd.DataFrame, resamples: int = RESAMPLES) -> pd.DataFrame:
+    """D_crit of every width: d_model, estimate, low, high, seeds, bound (`bound_of`)."""
     rows = []
     for d_model, cell in runs.groupby("d_model"):
-        share, seeds = success_curve(cell), cell["seed"].nunique()
-        bound = "≥" if share.iloc[-1] < 1 else "≤" if share.iloc[0] > 0 else ""
+        seeds = cell["seed"].nunique()
         several = seeds > 1
         low, high = interval(critical_samples(cell, resamples)) if several else (np.nan, np.nan)
-        rows.append((d_model, critical_size(cell), low, high, seeds, bound))
+        rows.append((d_model, critical_size(cell), low, high, seeds, bound_of(cell)))
     return pd.DataFrame(rows, columns=CRITICAL)
 
 
@@ -205,6 +209,11 @@ def student_half(values: np.ndarray) -> float:
     if n < 2:
         return np.nan
     return float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+
+
+def best_on_the_way(curves: pd.DataFrame) -> pd.Series:
+    """The highest validation accuracy of each run at any evaluation, by key."""
+    return curves.groupby("key")["val_accuracy"].max()
 
 
 def by_width(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:

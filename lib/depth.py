@@ -8,6 +8,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from lib.analysis import best_on_the_way
 from lib.emergence import EMERGED
 from lib.mixtures import DEEP, DEPTHS, EPOCHS_DEPTH, RECIPES_DEEP
 from lib.paper import EXPERIMENTS
@@ -99,7 +100,7 @@ def falls(curves: pd.DataFrame, runs: pd.DataFrame) -> str:
     deep = runs[runs["n_layers"] > 1]
     if deep.empty:
         return "No trial with more than one layer is trained yet."
-    best = curves.groupby("key")["val_accuracy"].max().reindex(deep["key"]).fillna(0.0)
+    best = best_on_the_way(curves).reindex(deep["key"]).fillna(0.0)
     lost = best.to_numpy() - deep["val_accuracy"].fillna(0.0).to_numpy() >= FALL
     groups = pd.Series(lost).groupby([(deep["norm"] == "pre").to_numpy(), deep["lr"].to_numpy()])
     counts = [

@@ -127,9 +127,9 @@ def harder_is_deeper(add, square, add_sizes, square_sizes):
     shift = shift.dropna()
     later = bool((shift.mean() > 0).all() and descent.sign_flip_p(shift.mean(axis=1)) < ALPHA)
     mean, low, high = _mean(more)
-    bounds = an.critical_sizes(square_sizes, resamples=1).set_index("d_model")["bound"]
+    bounds = {d: an.bound_of(own) for d, own in square_sizes.groupby("d_model")}
     text = "D_crit later by " + ", ".join(
-        f"{bounds[d]}{' ' * bool(bounds[d])}{v:.0f} (d = {d})" for d, v in shift.mean().items()
+        f"{bounds[d]} {v:.0f} (d = {d})".strip() for d, v in shift.mean().items()
     )
     text += f"; dip of (a + b)² less that of a + b: {mean:.2f} (p = {p:.2g})"
     return Finding(text, low, high, bool(p < ALPHA and later))

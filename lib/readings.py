@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from lib import analysis as an
-from lib.tables import bracket, number
+from lib.tables import mean_words
 
 
 def with_best(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """The runs with a column `best`: their highest validation accuracy at any evaluation."""
-    return runs.assign(best=runs["key"].map(curves.groupby("key")["val_accuracy"].max()))
+    return runs.assign(best=runs["key"].map(an.best_on_the_way(curves)))
 
 
 def first_sizes(runs: pd.DataFrame) -> pd.DataFrame:
@@ -64,8 +64,7 @@ def shift_rows(found: dict[str, pd.DataFrame], widths: list[int]) -> list[tuple]
         cells = []
         for d in widths:
             values = shift[d].dropna().to_numpy() if d in shift else np.array([])
-            mean, half = (values.mean() if len(values) else np.nan), an.student_half(values)
-            cells.append(number(mean, "{:+,.0f}") + bracket(mean - half, mean + half, "{:+,.0f}"))
+            cells.append(mean_words(values, "{:+,.0f}"))
         rows.append((name, *cells))
     return rows
 

@@ -69,6 +69,13 @@ def bracket(low: float, high: float, form: str = "{:.2f}") -> str:
     return f" [{form.format(low)},\N{NO-BREAK SPACE}{form.format(high)}]"
 
 
+def mean_words(values: np.ndarray, form: str = "{:.2f}") -> str:
+    """A mean with Student's 95% interval in brackets; "–" where there is no value."""
+    mean = values.mean() if len(values) else np.nan
+    half = an.student_half(values)
+    return number(mean, form) + bracket(mean - half, mean + half, form)
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence], left: Collection[int] = (0,)) -> str:
     """A Markdown table: columns of words, by number, to the left, the others to the right."""
     rows = [[str(value) for value in row] for row in rows]

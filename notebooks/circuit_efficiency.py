@@ -80,7 +80,7 @@ from lib.report import claims_table
 from lib.simulation import Setting, simulate, times_of
 from lib.spec import RunSpec
 from lib.store import Store
-from lib.tables import bracket, cost, number, span, table
+from lib.tables import bracket, cost, mean_words, number, span, table
 from lib.widgets import RACE, competition
 
 figures.use_style()
@@ -164,10 +164,7 @@ figure
 
 
 def slope(norms):
-    values = efficiency.elasticities(norms)
-    half = analysis.student_half(values) if len(values) else np.nan
-    mean = values.mean() if len(values) else np.nan
-    return number(mean, "{:+.3f}") + bracket(mean - half, mean + half, "{:+.3f}")
+    return mean_words(efficiency.elasticities(norms), "{:+.3f}")
 
 
 rows = []

@@ -47,7 +47,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lib import depth, figures, maps
-from lib.analysis import GENERALIZED, zone
+from lib.analysis import GENERALIZED, best_on_the_way, zone
 from lib.maps import within
 from lib.mixtures import DEPTHS, RECIPES_DEEP
 from lib.notebook import export, gather
@@ -270,7 +270,7 @@ def reached(name, layers):
     """Training and validation accuracy of one choice and depth, seed by seed, by the last epoch."""
     keys = depth.keys_of(name, layers, deep_seeds).values()
     own = deep.runs[deep.runs["key"].isin(keys)].sort_values("seed")
-    best = deep.curves.groupby("key")["val_accuracy"].max()
+    best = best_on_the_way(deep.curves)
     lines = [f"{r.train_accuracy:.2f} / {r.val_accuracy:.2f} ({best[r.key]:.2f})" for r in own.itertuples()]
     return "<br>".join(lines) or "–"
 

@@ -51,7 +51,7 @@ from lib import analysis, descent, figures, maps, readings, zones
 from lib.analysis import GENERALIZED, ZERO
 from lib.notebook import check_table, export_runs, gather
 from lib.paper import EXPERIMENTS, SIZES_3
-from lib.tables import ENOUGH, bracket, cost, holds, number, say, table
+from lib.tables import ENOUGH, bracket, cost, holds, mean_words, number, say, table
 from lib.widgets import accuracy_explorer
 
 figures.use_style()
@@ -200,13 +200,12 @@ shift = shifts[readings.VERDICTS].reindex(columns=critical_d_models)
 rows, later = [], {}
 for d in critical_d_models:
     values = shift[d].dropna().to_numpy(float)
-    later[d] = (values.mean(), analysis.student_half(values)) if len(values) else (None, np.nan)
-    mean, half = later[d]
-    ends = bracket(mean - half, mean + half, "{:+,.0f}") if len(values) > 1 else ""
-    bound = len(values) and critical["square"].loc[d, "bound"]
-    rows.append((d, size_of("add", d), size_of("square", d),
-                 f"{bound} {mean:+,.0f}{ends}".strip() if len(values) else "no seed has both",
-                 len(values)))  # fmt: skip
+    said = "no seed has both"
+    if len(values):
+        bound = critical["square"].loc[d, "bound"]
+        later[d] = values.mean(), f"d = {d}: {bound} {values.mean():+,.0f}".replace("  ", " ")
+        said = f"{bound} {mean_words(values, '{:+,.0f}')}".strip()
+    rows.append((d, size_of("add", d), size_of("square", d), said, len(values)))
 Markdown(table(["d_model", "D_crit, a + b", "D_crit, (a + b)²", "shift", "seeds"], rows))
 
 # %% [markdown]
@@ -215,7 +214,7 @@ Markdown(table(["d_model", "D_crit, a + b", "D_crit, (a + b)²", "shift", "seeds
 # by then it has not even memorized, as in progression.
 
 # %% tags=["hide-input"]
-lines = [f"* {NAMES[task]}: {readings.failures(complete[task], 4000)}." for task in NAMES]
+lines = [f"* {NAMES[task]}: {readings.failures(complete[task], SIZES_3[-1])}." for task in NAMES]
 header = ["shift of D_crit, read", *(f"d = {d}" for d in critical_d_models)]
 Markdown(
     "\n".join(lines)
@@ -313,17 +312,14 @@ ratio = (facts["square"] / facts["add"]).reindex(columns=capacity_d_models)
 rows, ratios = [], {}
 for d in capacity_d_models:
     values = ratio[d].dropna().to_numpy(float)
-    half = analysis.student_half(values)
-    mean = ratios[d] = values.mean() if len(values) else np.nan
+    ratios[d] = values.mean() if len(values) else np.nan
     held = (number(capacity[task]["estimate"].get(d), "{:,.0f}") for task in ("add", "square"))
-    rows.append((d, *held, number(mean) + bracket(mean - half, mean + half), len(values)))
+    rows.append((d, *held, mean_words(values), len(values)))
 words = ""
 whole_seeds = ratio.dropna().mean(axis=1).to_numpy(float)
 if len(whole_seeds) >= ENOUGH:
-    half, mean = analysis.student_half(whole_seeds), whole_seeds.mean()
     words = (
-        f"\n\nOver the {len(capacity_d_models)} widths the ratio is {mean:.2f}"
-        f"{bracket(mean - half, mean + half)}; room that is counted in bits would give "
+        f"\n\nOver the {len(capacity_d_models)} widths the ratio is {mean_words(whole_seeds)}; room that is counted in bits would give "
         f"{np.log2(P) / bits:.2f}, room that is counted in pairs 1."
     )
 header = ["d_model", *(f"{RANDOM[t]} labels" for t in ("add", "square")), "ratio", "seeds"]
@@ -339,14 +335,10 @@ if len(common):
             - descent.dip(curves["add"].loc[common], (24, 40))).dropna().to_numpy()  # fmt: skip
 text = "no seed has every width of both tasks"
 if len(more):
-    half = analysis.student_half(more)
-    text = f"dip over d 24–40, square less addition: {more.mean():+.2f}"
-    text += f"{bracket(more.mean() - half, more.mean() + half)}; {len(more)} seeds"
-known = [mean for mean, _ in later.values() if mean is not None]
+    text = f"dip over d 24–40, square less addition: {mean_words(more, '{:+.2f}')}; {len(more)} seeds"
+known = [mean for mean, _ in later.values()]
 seen = shift.notna().sum()
-shifted = ", ".join(
-    f"d = {d}: {later[d][0]:+,.0f}" for d in critical_d_models if later[d][0] is not None
-)
+shifted = ", ".join(words for _, words in later.values())
 held = ", ".join(f"d = {d}: {v:.2f}" for d, v in ratios.items() if np.isfinite(v))
 Markdown(
     check_table(

@@ -20,7 +20,7 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
     "squared_task": ("figure6", "figure7", "squared_critical", "squared_capacity"),
     "parameter_norms": ("figure9",),
     "multitask_emergence": ("emergent_113", "emergent_113_fill", "emergent_59", "emergent_depth"),
-    "split_ffn": ("emergent_113", "emergent_59", "emergent_depth"),
+    "split_ffn": ("emergent_113", "emergent_113_fill", "emergent_59"),
     "circuit_efficiency": (
         *("circuits_memorize", "circuits_generalize", "circuits_settle", "circuits_decay"),
         *("circuits_parents", "circuits_ungrok", "circuits_ungrok_decay", "circuits_controls"),
