@@ -59,6 +59,11 @@ def lowest_norm(curve: Mapping[str, np.ndarray], level: float, val: float = 0.0)
     return float(np.asarray(curve["param_norm"])[good].min()) if good.any() else np.nan
 
 
+def restless(curve: Mapping[str, np.ndarray], level: float = LEVEL) -> float:
+    """The share of a run's last fifth in which its training loss is above `level`."""
+    return float((_settled(curve)["train_loss"] > level).mean())
+
+
 def norm_drift(curve: Mapping[str, np.ndarray]) -> float:
     """ln of the median norm in a run's last tenth over that in the tenth before; maybe NaN."""
     own = _settled(curve)
@@ -79,7 +84,7 @@ def _settled(curve: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def norms_needed(
     runs: pd.DataFrame, curves: pd.DataFrame, norm: Callable[..., float] = norm_needed, **how
 ) -> pd.DataFrame:
-    """A norm of every run: train_size, seed, norm, and the drift of the norm at its end.
+    """A norm of every run: train_size, seed, norm; at its end the norm's drift, `restless`.
 
     Args:
         runs: one row a run, with "key".
@@ -88,10 +93,10 @@ def norms_needed(
     """
     by_key = dict(iter(curves.groupby("key")))
     rows = [
-        (run.train_size, run.seed, norm(by_key[run.key], **how), norm_drift(by_key[run.key]))
-        for run in runs.itertuples()
+        (run.train_size, run.seed, norm(curve, **how), norm_drift(curve), restless(curve))
+        for run, curve in ((run, by_key[run.key]) for run in runs.itertuples())
     ]
-    return pd.DataFrame(rows, columns=["train_size", "seed", "norm", "drift"])
+    return pd.DataFrame(rows, columns=["train_size", "seed", "norm", "drift", "restless"])
 
 
 def elasticities(norms: pd.DataFrame) -> np.ndarray:

@@ -175,6 +175,9 @@ LOST_SIZES = (150, 200, 300, 400, 500, 600, 700, 800, 1000, 1400)
 UNGROK_SIZES = (*LOST_SIZES, 2000, 2600, 3000)
 DECAY_SIZES = tuple(range(2000, 4001, 400))
 SEMI_SIZES = (2600, 2800, 3000, 3200)
+CALM = dict(lr=1e-3, epochs=12_000)
+CALM_MEMORIZED = MEMORIZED_SIZES[::2]
+CALM_GENERALIZED = (5000, 7500, 11_000)
 LONG = 5  # times the usual epochs
 
 _circuits = BASE.replace(d_model=CIRCUIT_WIDTH)
@@ -213,6 +216,16 @@ EXPERIMENTS |= {
             "The same, trained as long as those that memorize (ours)",
             _circuits,
             axes=dict(train_size=GENERALIZED_SIZES),
+            seeds=3,
+        ),
+        Grid(
+            "circuits_calm",
+            "Both kinds at a third of the learning rate (ours)",
+            _circuits.replace(**CALM),
+            cells=(
+                *(dict(task="random", train_size=D) for D in CALM_MEMORIZED),
+                *(dict(train_size=D) for D in CALM_GENERALIZED),
+            ),
             seeds=3,
         ),
         Grid(

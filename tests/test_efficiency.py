@@ -31,6 +31,8 @@ def test_the_norm_needed_is_where_a_run_settles():
     assert ef.lowest_norm(curve, 1e-3, val=0.95) == 30
     assert np.isnan(ef.lowest_norm(curve, 1e-9))
     assert ef.norm_drift(curve | dict(param_norm=np.full(21, 7.0))) == 0
+    half = np.where(np.arange(21) % 2, 1e-2, 1e-5)  # five evaluations in the last fifth
+    assert ef.restless(curve | dict(train_loss=half)) == pytest.approx(2 / 5)
     assert ef.norm_drift(curve | dict(param_norm=2.0 ** (epoch > 90))) == pytest.approx(np.log(2))
 
 
@@ -141,6 +143,19 @@ def test_p1(tmp_path, outcome, word):
     assert world(tmp_path, NAMES[0], outcome).verdict == word
 
 
+def test_p1_shows_what_it_has_where_it_is_open(tmp_path):
+    """One size does not settle: no verdict, but the slopes of the others and an interval."""
+
+    def outcome(s):
+        loud = s.task == "add" and s.train_size == 11_000
+        return p1(0.25, 0.0, loss=0.1 if loud else 1e-5)(s)
+
+    found = world(tmp_path, NAMES[0], outcome)
+    assert found.verdict == "undecided" and found.finding.low > 0.2
+    assert "27 of 27 memorizing and 12 of 15 generalizing runs settle" in found.finding.text
+    assert "] generalizing, 0.2" in found.finding.text
+
+
 @pytest.mark.parametrize(
     ("shift", "spread", "word"),
     [(0, 0, "reproduced"), (800, 0, "not reproduced"), (300, 900, "undecided")],
@@ -151,7 +166,7 @@ def test_p2(tmp_path, shift, spread, word):
         critical = 2900 + steps * (shift + spread * (s.seed - 2) / 2)
         return dict(val=float(s.train_size >= critical))
 
-    found = world(tmp_path, NAMES[2], outcome)
+    found = world(tmp_path, NAMES[3], outcome)
     assert found.verdict == word
     assert "(weight decay 1.5)" in str(found.finding)
 
@@ -159,7 +174,7 @@ def test_p2(tmp_path, shift, spread, word):
 @pytest.mark.parametrize("critical", [0, 9999])
 def test_p2_is_open_outside_the_sizes_tried(tmp_path, critical):
     """All runs generalize, or none does: no critical size, and so no drift of it."""
-    found = world(tmp_path, NAMES[2], lambda s: dict(val=float(s.train_size >= critical)))
+    found = world(tmp_path, NAMES[3], lambda s: dict(val=float(s.train_size >= critical)))
     assert found.verdict == "undecided" and "outside the sizes tried" in found.finding.text
 
 
@@ -170,7 +185,7 @@ def test_p2_of_continued_networks(tmp_path, factor, word):
     def outcome(s):
         return dict(val=float(s.train_size >= (450 * factor if s.weight_decay > 1.5 else 450)))
 
-    assert world(tmp_path, NAMES[3], outcome).verdict == word
+    assert world(tmp_path, NAMES[4], outcome).verdict == word
 
 
 @pytest.mark.parametrize(
@@ -189,7 +204,7 @@ def test_p3(tmp_path, kept, slack, word):
         place = kept * (4.0 ** (slack * (s.seed - 2) / 2))
         return dict(val=float(s.train_size >= place))
 
-    found = world(tmp_path, NAMES[4], outcome)
+    found = world(tmp_path, NAMES[5], outcome)
     assert found.verdict == word and "from scratch from 2300" in str(found.finding)
 
 
@@ -197,20 +212,20 @@ def test_p3_needs_networks_that_had_generalized(tmp_path):
     def outcome(s):
         return dict(val=float(s.init_from is not None and s.train_size >= 700))
 
-    found = world(tmp_path, NAMES[4], outcome)
+    found = world(tmp_path, NAMES[5], outcome)
     assert found.verdict == "undecided" and "0 of 5 networks" in str(found.finding)
 
 
 def test_a_diverged_run_is_left_out(tmp_path):
     """It counts as stored and has no value: its seed goes, the others are judged."""
     store = Store(tmp_path / "results")
-    specs = BY_NAME[NAMES[4]].specs()
+    specs = BY_NAME[NAMES[5]].specs()
     for s in specs:
         bad = s.init_from is not None and s.train_size == 500 and s.seed == 1
         val = s.train_size >= 2600 if s.init_from is None else s.train_size >= 700
         run = run_of(s, val=float(val))
         store.add_many([dataclasses.replace(run, status="diverged") if bad else run])
-    assert judge(BY_NAME[NAMES[4]], store).verdict == "reproduced"
+    assert judge(BY_NAME[NAMES[5]], store).verdict == "reproduced"
 
 
 @pytest.mark.parametrize(
@@ -228,13 +243,13 @@ def test_p4(tmp_path, seeds, level, failing, word):
     def outcome(s):
         return dict(val=float(s.seed >= failing), level=level if s.seed < seeds else 0.0)
 
-    assert world(tmp_path, NAMES[5], outcome).verdict == word
+    assert world(tmp_path, NAMES[6], outcome).verdict == word
 
 
 def test_all_four_are_there_and_need_runs(tmp_path):
-    assert [name[:2] for name in NAMES] == ["P1", "P1", "P2", "P2", "P3", "P4"]
+    assert [name[:2] for name in NAMES] == ["P1", "P1", "P1", "P2", "P2", "P3", "P4"]
     store = store_with(tmp_path, [], lambda spec: {})
     assert {verdict(store, name) for name in NAMES} == {"not enough runs"}
-    parents = {s.init_from.key for s in BY_NAME[NAMES[4]].specs() if s.init_from}
+    parents = {s.init_from.key for s in BY_NAME[NAMES[5]].specs() if s.init_from}
     assert len(parents) == 5
     assert an.GENERALIZED > an.ZERO

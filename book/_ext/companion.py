@@ -22,9 +22,9 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
     "multitask_emergence": ("emergent_113", "emergent_113_fill", "emergent_59", "emergent_depth"),
     "split_ffn": ("emergent_113", "emergent_113_fill", "emergent_59"),
     "circuit_efficiency": (
-        *("circuits_memorize", "circuits_generalize", "circuits_settle", "circuits_decay"),
-        *("circuits_parents", "circuits_ungrok", "circuits_ungrok_decay", "circuits_controls"),
-        *("circuits_scratch", "circuits_semi", "circuits_dynamics"),
+        *("circuits_memorize", "circuits_generalize", "circuits_settle", "circuits_calm"),
+        *("circuits_decay", "circuits_parents", "circuits_ungrok", "circuits_ungrok_decay"),
+        *("circuits_controls", "circuits_scratch", "circuits_semi", "circuits_dynamics"),
     ),
     "recipe": (
         *("recipe-3e-3-1.0", "recipe-3e-3-1.5", "recipe-3e-3-2.0", "recipe-1e-3-1.5"),
