@@ -21,32 +21,32 @@ def _note(ax, text: str = EMPTY) -> None:
 
 
 def norms_by_size(
-    groups: dict[str, tuple[pd.DataFrame, str, str]], marks: dict[str, float], sizes: Sequence[int]
+    groups: dict[str, tuple[pd.DataFrame, dict]], marks: dict[str, float], sizes: Sequence[int]
 ) -> Figure:
     """Norm needed for a training loss against training size (Varma et al., P1).
 
     Args:
-        groups: label -> (rows with train_size, seed, norm; a colour; a marker); lines are means
-            over seeds, small dots are single runs.
+        groups: label -> (rows with train_size, seed, norm; color, marker and the like of a line);
+            lines are means over seeds, small dots are single runs.
         marks: label -> training size of a vertical line; NaN is left out.
-        sizes: every size asked for; one without a run is hatched, and where no run settled at
-            the loss there is a cross at the bottom.
+        sizes: every size asked for; one without a run is hatched.  A cross at the bottom, in a
+            group's colour: none of its runs settled at the loss.
     """
     figure, ax = plt.subplots(figsize=(7.4, 4), layout="constrained")
     there, stored = set(), set()
-    for label, (rows, colour, marker) in groups.items():
-        stored |= set(rows["train_size"])
+    for label, (rows, style) in groups.items():
+        stored |= (own := set(rows["train_size"]))
         rows = rows.dropna(subset="norm")
+        for size in own - set(rows["train_size"]):
+            at = ax.get_xaxis_transform()
+            ax.plot(size, 0.03, "x", color=style["color"], transform=at, clip_on=False)
         mean = rows.groupby("train_size")["norm"].mean()
-        ax.plot(mean.index, mean, color=colour, marker=marker, ms=5, lw=1.6, label=label)
-        ax.plot(rows["train_size"], rows["norm"], ".", color=colour, ms=4, alpha=0.5)
+        ax.plot(mean.index, mean, ms=5, lw=1.6, label=label, **style)
+        ax.plot(rows["train_size"], rows["norm"], ".", color=style["color"], ms=4, alpha=0.5)
         there |= set(rows["train_size"])
     for (label, size), dash in zip(marks.items(), ("--", ":", "-.")):
         if np.isfinite(size):
             ax.axvline(size, color=GREY, ls=dash, lw=1.3, label=f"{label} {size:,.0f}")
-    for size in stored - there:
-        at = ax.get_xaxis_transform()
-        ax.plot(size, 0.03, "x", color=GREY, transform=at, clip_on=False)
     for size in set(sizes) - stored:
         ax.axvspan(size * 0.97, size * 1.03, fc="white", ec=MISSING, hatch="////", lw=0)
     ax.set(xscale="log", yscale="log", xlabel="training points D", ylabel="norm needed")

@@ -115,10 +115,10 @@ def sizes(values, **more):
 #
 # The generalizing networks train for 6,000 epochs. They are trained a second time, for as many
 # epochs as the memorizing ones; this was added when the first runs were there and some of them
-# had not settled. Nor had some of the second: at this learning rate the loss of many runs keeps
+# had not settled. Nor had some of these: at this learning rate the loss of many runs keeps
 # leaping up (the table's column "restless"). So both kinds were trained a third time at a third of
-# the learning rate, at fewer sizes, after a trial with another seed. The figure shows the first;
-# the next table and the verdicts have all of them, under one criterion.
+# the learning rate, at fewer sizes, after a trial with another seed. The figure shows the first
+# and the third; the next table and the verdicts have all of them, under one criterion.
 
 # %% tags=["hide-input"]
 memorized = gather(specs_of("circuits_memorize", sizes(memorized_sizes), few, epochs=epochs), train_missing)
@@ -164,15 +164,19 @@ Markdown(
     f"At learning rate {calm_lr:g}, addition: {calm['add'].provenance()}"
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Norm at which runs settle with a training loss of 0.001 or less against the number of training points, both axes logarithmic: one line for networks on random labels, one for networks that generalize; vertical lines where the two cross and at the measured critical size. Hatched sizes have no run."}, "figure": {"caption": "P1: the parameter norm at which runs settle with a training loss of at most 0.001, mean over seeds, dots for single runs; hatched: no run stored; a cross: stored, and none settles so. Vertical lines: where memorizing costs what generalizing costs, and D_crit as measured from validation accuracy. [Data](data/circuit_norms.csv).", "name": "fig-efficiency"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Norm at which runs settle with a training loss of 0.001 or less against the number of training points, both axes logarithmic: a line for networks on random labels and one for networks that generalize, each at two learning rates; vertical lines where the two cross and at the measured critical size. Hatched sizes have no run."}, "figure": {"caption": "P1: the parameter norm at which runs settle with a training loss of at most 0.001, mean over seeds, dots for single runs; dashed: at the lower learning rate, which has fewer sizes; hatched: no run stored; a cross: stored, and none settles so. Vertical lines, at the usual learning rate: where memorizing costs what generalizing costs, and D_crit as measured from validation accuracy. [Data](data/circuit_norms.csv).", "name": "fig-efficiency"}}
+memory, rule = dict(color=figures.VAL, marker="s"), dict(color=circuit_figures.WAVES, marker="o")
+lower = dict(ls="--", mfc="white")
 figure = circuit_figures.norms_by_size(
     {
-        MEM: (needed[MEM], figures.VAL, "s"),
-        GEN: (needed[GEN], circuit_figures.WAVES, "o"),
+        MEM: (needed[MEM], memory),
+        GEN: (needed[GEN], rule),
+        MEM_CALM: (needed[MEM_CALM], memory | lower),
+        GEN_CALM: (needed[GEN_CALM], rule | lower),
     },
     {f"crossing {side or '='}": crossing,
      "D_crit measured =": np.nan if critical is None else critical["estimate"]},
-    [*memorized_sizes, *generalized_sizes],
+    [*memorized_sizes, *generalized_sizes, *calm_memorized, *calm_generalized],
 )
 plt.close(figure)
 figure
