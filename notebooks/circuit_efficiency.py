@@ -422,7 +422,7 @@ Markdown(
     )
     + ("\n\nA rule that is there survives on less data than it takes to find it by epoch T. So the "
        "place where networks from scratch begin to generalize is not the place where the cheaper "
-       "circuit changes; whether more time would close the gap is P4's question."
+       "circuit changes; whether more time closes the gap is seen under P4."
        if np.isfinite(kept) and founded > 1.5 * kept else "")
 )  # fmt: skip
 
@@ -464,6 +464,32 @@ Markdown(
     table(["D", "seed", "validation at the end", "last epoch", "plateau", "level", "epochs",
            "after it"], rows, left=(4, 7))
 )  # fmt: skip
+
+# %% [markdown]
+# Does more time close the gap between what is kept and what is found? The same runs, by size: how
+# many had generalized (validation accuracy at 0.95 or above) by the epoch at which the book's
+# other runs end, and how many by the end.
+
+# %% tags=["hide-input"]
+rows, soon, late = [], 0, 0
+for size, own in long.curves.groupby("train_size"):
+    first = pd.Series([
+        analysis.first_epoch(run["epoch"], run["val_accuracy"], analysis.GENERALIZED)
+        for _, run in own.groupby("key")
+    ])  # fmt: skip
+    there = first[np.isfinite(first)]
+    rows.append((f"{size:,}", len(first), (there <= epochs).sum(), len(there),
+                 number(there.max(), "{:,.0f}")))  # fmt: skip
+    soon, late = soon + rows[-1][2], late + rows[-1][3]
+text = f"Together {soon} runs by epoch {epochs:,} and {late} by epoch {LONG * epochs:,}. "
+if late > soon:
+    text += "So a part of the gap is patience: with more time the rule is found on less data."
+elif late:
+    text += "More time finds the rule no more often."
+Markdown(
+    table(["D", "runs", f"by epoch {epochs:,}", f"by epoch {LONG * epochs:,}", "the last of them at"], rows)
+    + f"\n\n{text * bool(rows)}"
+)
 
 # %% [markdown]
 # ## Inside the network: waves
@@ -530,7 +556,7 @@ plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
-rows = []
+rows, orders = [], []
 for name, (d, size) in names.items():
     own = every[(every["d_model"] == d) & (every["train_size"] == size)]
     for seed, run in own.groupby("seed"):
@@ -541,6 +567,7 @@ for name, (d, size) in names.items():
             "together" if accuracy == waves else "waves" if waves < accuracy else "accuracy")
         if order in ("waves", "accuracy") and not np.isfinite(half).all():
             order += " alone"
+        orders.append(order)
         rows.append((
             name, seed, analysis.zone(run), f"{end['val_accuracy']:.2f}", number(end["mirrored_accuracy"]),
             number(end["unmirrored_accuracy"]), f"{end['trig_share']:.2f}", number(end["held_out_share"]),
@@ -554,7 +581,11 @@ Markdown(
          "waves half way at", "first"],
         rows, left=(0, 2, 13),
     )  # fmt: skip
-)
+    + (f"\n\nIn {sum(o != '–' for o in orders)} of {len(orders)} runs something rises: first the waves "
+       f"in {orders.count('waves')}, first accuracy in {orders.count('accuracy')}, both together in "
+       f"{orders.count('together')}, only the waves in {orders.count('waves alone')}, only accuracy in "
+       f"{orders.count('accuracy alone')}." if orders else "")
+)  # fmt: skip
 
 # %% [markdown]
 # "Half way" is the first measured epoch at which the value is half way from its start to its

@@ -43,6 +43,8 @@ def test_it_tells_the_story_that_the_runs_tell(page):  # noqa: F811
     assert "5 of 5 of these networks had generalized" in words
     rows = [line for line in words.splitlines() if line.startswith("| 2,800 |")]
     assert any("| yes | 0.50 |" in row and "it generalizes" in row for row in rows)
+    assert any(row.startswith("| 2,800 | 5 | 0 | 5 |") for row in rows)  # late, but all of them
+    assert "a part of the gap is patience" in words
     memorizing = next(line for line in words.splitlines() if line.startswith("| memorizing"))
     assert "27 of 27" in memorizing and float(memorizing.split("|")[3].split()[0]) == pytest.approx(
         0.25, abs=0.02
