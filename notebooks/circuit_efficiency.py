@@ -208,8 +208,8 @@ Markdown(
 # In brackets 95% intervals over seeds. The columns on lowest norms ask whether the slope hangs on
 # the choice: they take the smallest norm that a run had at *any* evaluation with so low a loss,
 # on its way or at its end. Drift is the change of the norm from a run's last tenth but one to its
-# last; restless is the share of the last fifth with a loss above 0.001. Do the two kinds of networks hold what they are meant to? Their trigonometric share
-# (explained below) says so:
+# last; restless is the share of the last fifth with a loss above 0.001. Do the two kinds of
+# networks hold what they are meant to? Their trigonometric share (explained below) says so:
 
 # %% tags=["hide-input"]
 rows = []
