@@ -512,7 +512,8 @@ dynamics_specs = {
         d_model=d, train_size=size, seed=seed, lr=lr, weight_decay=weight_decay, epochs=epochs)
         for seed in few] for name, (d, size) in names.items()
 }  # fmt: skip
-every = gather_measures([s for specs in dynamics_specs.values() for s in specs], train_missing)
+dynamics = [spec for specs in dynamics_specs.values() for spec in specs]
+every = gather_measures(dynamics, train_missing)
 export(
     every.drop(columns=["logit_spectrum", "embedding_spectrum", "frequencies", "cpu", "git_commit",
                         "timestamp", "numerics_version"]), "circuit_course",
@@ -532,7 +533,8 @@ Markdown(
     f"{', '.join(map(str, sorted(check.frequencies)))}; loss with these waves alone "
     f"{check.restricted_loss:.2f}, without them {check.excluded_loss:.2f} "
     f"(chance: {np.log(113):.2f}). Measured runs: {every['key'].nunique()} of "
-    f"{len(names) * len(few)}, at {every.groupby('key').size().max() if len(every) else 0} epochs each."
+    f"{len(dynamics)}, at {every.groupby('key').size().max() if len(every) else 0} epochs each.\n\n"
+    f"The runs: {gather(dynamics).provenance()}"
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels: share of the embedding (bars up) and of the logits (bars down) at each frequency, for a network built by hand, a network that grokked and one that memorized."}, "figure": {"caption": "Spectra: the embedding's share at each frequency (up), the logits' share along the waves of a + b at each frequency (down); seed 0, at the end of the run. The book's words ungrokking and grokking are here those of Huang et al. [Data](data/circuit_course.csv).", "name": "fig-spectra"}}
