@@ -37,14 +37,15 @@ def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
     enough = len(counts) == gen["train_size"].nunique() and counts.min() >= 2
     rising, level = ef.elasticities(mem), ef.elasticities(gen)
     rise, low, high = _mean(rising) if len(rising) else (np.nan, np.nan, np.nan)
-    text = f"d ln(norm)/d ln(D) = {mean_words(level, '{:.3f}')} generalizing, "
+    text = f"d ln(norm)/d ln(D) = {mean_words(level, '{:.3f}')} generalizing ({len(level)} seeds), "
     text += f"{number(rise, '{:.3f}')} memorizing"
-    if table.shape[0] < 3 or table.shape[1] < 5 or not enough:
-        counts = " and ".join(
+    # one seed's slope has no interval: two have to have three sizes each that settle
+    if table.shape[0] < 3 or table.shape[1] < 5 or not enough or len(level) < 2:
+        settled = " and ".join(
             f"{len(norms.dropna())} of {len(norms)} {kind}"
             for kind, norms in (("memorizing", mem), ("generalizing", gen))
         )
-        text = f"{counts} runs settle at a training loss of {ef.LEVEL:g} or less; theirs: {text}"
+        text = f"{settled} runs settle at a training loss of {ef.LEVEL:g} or less; theirs: {text}"
         return Finding(text, low, high, None)
     p = stats.page_trend_test(table.to_numpy()).pvalue
     text += f" (Page's trend p = {p:.2g})"

@@ -185,7 +185,8 @@ figure
 
 
 def slope(norms):
-    return mean_words(efficiency.elasticities(norms), "{:+.3f}")
+    slopes = efficiency.elasticities(norms)
+    return f"{mean_words(slopes, '{:+.3f}')} ({len(slopes)})"
 
 
 rows = []
@@ -205,7 +206,8 @@ Markdown(
 )  # fmt: skip
 
 # %% [markdown]
-# In brackets 95% intervals over seeds. The columns on lowest norms ask whether the slope hangs on
+# In brackets 95% intervals over seeds; in parentheses how many seeds have the norm at three sizes
+# or more, and so a slope. The columns on lowest norms ask whether the slope hangs on
 # the choice: they take the smallest norm that a run had at *any* evaluation with so low a loss,
 # on its way or at its end. Drift is the change of the norm from a run's last tenth but one to its
 # last; restless is the share of the last fifth with a loss above 0.001. Do the two kinds of

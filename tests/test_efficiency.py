@@ -153,7 +153,18 @@ def test_p1_shows_what_it_has_where_it_is_open(tmp_path):
     found = world(tmp_path, NAMES[0], outcome)
     assert found.verdict == "undecided" and found.finding.low > 0.2
     assert "27 of 27 memorizing and 12 of 15 generalizing runs settle" in found.finding.text
-    assert "] generalizing, 0.2" in found.finding.text
+    assert "] generalizing (3 seeds), 0.2" in found.finding.text
+
+
+def test_p1_is_open_where_one_seed_alone_has_a_slope(tmp_path):
+    """Every size settles in two of three seeds, but only one seed at all three sizes."""
+    loud = {(5000, 1), (11_000, 2)}
+
+    def outcome(s):
+        bad = s.task == "add" and (s.train_size, s.seed) in loud
+        return p1(0.25, 0.0, loss=0.1 if bad else 1e-5)(s)
+
+    assert world(tmp_path, NAMES[2], outcome).verdict == "undecided"
 
 
 @pytest.mark.parametrize(
