@@ -80,10 +80,12 @@ def _forward_flops(spec: RunSpec) -> float:
 
     The last layer is read at its last token only, which leaves W_O, the MLP and the
     unembedding (lib/kernel.py); layers below are done at the last two positions, as what
-    stands before is shared by many inputs (lib/prefixes.py).
+    stands before is shared by many inputs (lib/prefixes.py).  The kernel leaves out the half
+    of a split MLP that a sample does not use.
     """
     below = 12 * spec.d_model**2 * 2 * (spec.n_layers - 1)
-    return 2 * (9 * spec.d_model**2 + spec.modulus * spec.d_model + below)
+    last = 5 if spec.plain and spec.split_mlp else 9
+    return 2 * (last * spec.d_model**2 + spec.modulus * spec.d_model + below)
 
 
 def floats_of(spec: RunSpec) -> int:

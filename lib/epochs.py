@@ -63,8 +63,8 @@ def _finish(sz, P, T, x_eq, q, u, du, dq, C, G):
         t += sz.d_p * TILE
         linear(u, 0, d, True, d, sz.heads_p // 4, T, t, G, e, P, 0, G, e, 3, 0)
     e_stride, t_stride = sz.d_p * TILE, sz.rows * TILE
-    outer(T, 0, t_stride, P, sz.E, e_stride, sz.panels, d, d, G, sz.W_V)
-    outer(T, sz.d_p * TILE, t_stride, P, sz.E, e_stride, sz.panels, sz.heads_p // 4, d, du, 0)
+    outer(T, 0, t_stride, P, sz.E, e_stride, sz.panels, d, d, G, sz.W_V, d)
+    outer(T, sz.d_p * TILE, t_stride, P, sz.E, e_stride, sz.panels, sz.heads_p // 4, d, du, 0, d)
     for j in range(sz.d):
         h, total = j // d_head, np.float32(0)
         for k in range(sz.d):

@@ -23,7 +23,7 @@ How the work is laid out (`lib.products` has the matrix products):
 from numba import njit
 
 from lib import blocks, simd
-from lib.layout import TILE
+from lib.layout import TILE, UNIT
 from lib.products import apply, gradient
 from lib.simd import JIT, LANES
 
@@ -107,7 +107,7 @@ def _split(sz, tokens, first, S, s):
     """Zero those hidden units of a tile that belong to the other task (appendix B).
 
     The operator is the second token; "+" has the first half.  Where H is 0 nothing flows
-    back, so this is all that a split MLP needs.
+    back, so this is all that a split MLP needs; `_hidden` saves most of the work.
     """
     operators = tokens.shape[0] // (sz.length - 1) + first
     for i in range(TILE):
@@ -118,22 +118,57 @@ def _split(sz, tokens, first, S, s):
 
 
 @njit(**JIT)
+def _hidden(sz, tokens, first, n_tiles):
+    """First and number of the hidden units that some tiles use: a half, if one task has them all.
+
+    With the other half left out every sum is the same to the bit: it would add zeros.
+    """
+    if sz.half == 0 or sz.half % 32:  # half of a step of tile registers cannot be left out
+        return 0, sz.mlp_p
+    operators = tokens.shape[0] // (sz.length - 1) + first
+    minus = tokens[operators] == sz.minus
+    for i in range(n_tiles * TILE):
+        if (tokens[operators + i] == sz.minus) != minus:
+            return 0, sz.mlp_p
+    return sz.half if minus else 0, sz.half
+
+
+@njit(**JIT)
+def _from_unit(sz, unit):
+    """Places from a hidden unit on: in a tile, W_in, b_in, W_out; steps into packs.
+
+    The first is for a pack whose rows are hidden units, the second for one whose terms are.
+    """
+    step = sz.amx * UNIT
+    rows, terms = (unit >> 4) * ((sz.d_p + 31) >> 5) * step, (unit >> 5) * step
+    W_in = sz.W_in + unit * sz.d_p  # rows lie after each other, in fours
+    W_out = sz.W_out + unit * 4  # columns, too: each has 4 floats in the first block row
+    return sz.H + unit * TILE, W_in, sz.b_in + unit, W_out, rows, terms
+
+
+@njit(**JIT)
 def forward(sz, P, table, x_eq, tokens, first, n_tiles, S, K):
     """Logits of the tiles whose samples start at `first`, with all activations, in S.
 
-    Layer by layer, so that a layer's weights stay in the cache for all tiles.
+    Layer by layer, so that a layer's weights stay in the cache for all tiles.  Returns the
+    hidden units in use (`_hidden`); what H holds of the others means nothing.
     """
     d, m, c = sz.d_p, sz.mlp_p, sz.classes_p
+    unit, units = _hidden(sz, tokens, first, n_tiles)
+    H, W_in, b_in, W_out, rows, terms = _from_unit(sz, unit)
     for t in range(n_tiles):
         _attend(sz, table, tokens, first + t * TILE, S, t * sz.stride)
-    n, O, X, H, Y, L = n_tiles, sz.O, sz.X, sz.H, sz.Y, sz.L  # noqa: E741
-    apply(sz, P, sz.W_O, K, sz.p_O, d, d, False, S, n, O, X, x_eq, 0, 0, 1, 0)
-    apply(sz, P, sz.W_in, K, sz.p_in, m, d, False, S, n, X, H, P, sz.b_in, 0, 1, 1)
-    if sz.half:
+    n, O, X, Y, L = n_tiles, sz.O, sz.X, sz.Y, sz.L  # noqa: E741
+    apply(sz, P, sz.W_O, K, sz.p_O, (d, d), d, d, False, S, n, O, X, x_eq, 0, 0, 1, 0)
+    apply(sz, P, W_in, K, sz.p_in + rows, (m, d), units, d, False, S, n, X, H, P, b_in, 0, 1, 1)
+    if sz.half and units == m:
         for t in range(n_tiles):
             _split(sz, tokens, first + t * TILE, S, t * sz.stride)
-    apply(sz, P, sz.W_out, K, sz.p_out, d, m, False, S, n, H, Y, P, sz.b_out, X, 2, 0)
-    apply(sz, P, sz.W_U, K, sz.p_U, c, d, False, S, n, Y, L, P, 0, 0, 0, 0)
+    apply(
+        sz, P, W_out, K, sz.p_out + terms, (d, m), d, units, False, S, n, H, Y, P, sz.b_out, X, 2, 0
+    )
+    apply(sz, P, sz.W_U, K, sz.p_U, (c, d), c, d, False, S, n, Y, L, P, 0, 0, 0, 0)
+    return unit, units
 
 
 # ---- backward --------------------------------------------------------------------------
@@ -235,22 +270,25 @@ def chunk_gradient(sz, P, table, x_eq, data, first, n_tiles, S, sums, z, K, G):
     """Forward and backward of one chunk; G (n_chunk) gets its gradient."""
     tokens, slots, classes, labels, weights = data
     d, m, c = sz.d_p, sz.mlp_p, sz.classes_p
-    n, dX, H, dO = n_tiles, sz.dX, sz.H, sz.Y
+    n, dX, dO = n_tiles, sz.dX, sz.Y
     stride, g = sz.stride, sz.tail - sz.W_O
-    forward(sz, P, table, x_eq, tokens, first, n, S, K)
+    unit, units = forward(sz, P, table, x_eq, tokens, first, n, S, K)
+    H, W_in, b_in, W_out, rows, terms = _from_unit(sz, unit)
+    if units < m:
+        G[g + sz.W_in : g + sz.W_U] = 0  # the other half's
     for t in range(n_tiles):
         _loss_gradient(sz, classes, labels, weights, first + t * TILE, S, t * stride)
-    apply(sz, P, sz.W_U, K, sz.t_U, d, c, True, S, n, sz.L, dX, P, 0, 0, 0, 0)
-    gradient(sz, S, sz.L, c, sz.Y, d, n, G, g + sz.W_U, K)
+    apply(sz, P, sz.W_U, K, sz.t_U, (c, d), d, c, True, S, n, sz.L, dX, P, 0, 0, 0, 0)
+    gradient(sz, S, sz.L, c, sz.Y, d, n, G, g + sz.W_U, d, K)
     _row_sums(S, dX, stride, n, d, G, g + sz.b_out)
-    gradient(sz, S, dX, d, H, m, n, G, g + sz.W_out, K)
-    apply(sz, P, sz.W_out, K, sz.t_out, m, d, True, S, n, dX, H, P, 0, H, 0, 2)
-    apply(sz, P, sz.W_in, K, sz.t_in, d, m, True, S, n, H, dX, P, 0, dX, 3, 0)
-    apply(sz, P, sz.W_O, K, sz.t_O, d, d, True, S, n, dX, dO, P, 0, 0, 0, 0)
+    gradient(sz, S, dX, d, H, units, n, G, g + W_out, m, K)
+    apply(sz, P, W_out, K, sz.t_out + rows, (d, m), units, d, True, S, n, dX, H, P, 0, H, 0, 2)
+    apply(sz, P, W_in, K, sz.t_in + terms, (m, d), d, units, True, S, n, H, dX, P, 0, dX, 3, 0)
+    apply(sz, P, sz.W_O, K, sz.t_O, (d, d), d, d, True, S, n, dX, dO, P, 0, 0, 0, 0)
     # (rows of W_in are hidden units: its gradient is dH Xᵀ)
-    gradient(sz, S, H, m, sz.X, d, n, G, g + sz.W_in, K)
-    _row_sums(S, H, stride, n, m, G, g + sz.b_in)
-    gradient(sz, S, dX, d, sz.O, d, n, G, g + sz.W_O, K)
+    gradient(sz, S, H, units, sz.X, d, n, G, g + W_in, d, K)
+    _row_sums(S, H, stride, n, units, G, g + b_in)
+    gradient(sz, S, dX, d, sz.O, d, n, G, g + sz.W_O, d, K)
     _row_sums(S, dX, stride, n, d, G, sz.x_eq)
     G[: sz.x_eq] = 0
     sums[:] = 0

@@ -211,10 +211,12 @@ def places(sz: Sizes, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Tokens (n, length) -> where their columns lie in the table, and in its gradient.
 
     Both (length - 1, n padded), flat int32.  The last token is "=" everywhere and is left
-    out; padding points at token 0.
+    out; padding repeats the last sample, so that it needs no other half of a split MLP.
     """
     n_padded = _up(max(len(tokens), 1), TILE)
     padded = np.zeros((n_padded, sz.length - 1), np.int32)
     padded[: len(tokens)] = tokens[:, :-1]
+    if len(tokens):
+        padded[len(tokens) :] = tokens[-1, :-1]
     table = padded // TILE * sz.rows * TILE + padded % TILE
     return np.ascontiguousarray(table.T).ravel(), np.ascontiguousarray(padded.T).ravel() * sz.rows_p

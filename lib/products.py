@@ -46,8 +46,11 @@ def linear(W, w, n_in, transposed, blocks_out, blocks_in, X, x, Y, y, bias, b, R
 
 
 @njit(**JIT)
-def outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g):
-    """G = the sum over samples of A Bᵀ, as 4 × 4 blocks; tiles are `stride` floats apart."""
+def outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g, n_in):
+    """G = the sum over samples of A Bᵀ, as 4 × 4 blocks; tiles are `stride` floats apart.
+
+    `n_in`: blocks in a block row of the matrix that G is a part of.
+    """
     for i in range(blocks_a):
         for j in range(blocks_b):
             acc = blocks.zero_block()
@@ -57,8 +60,7 @@ def outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g):
                     acc = blocks.add_products(acc, A, left + v, TILE, B, right + v, TILE)
                 left += a_stride
                 right += b_stride
-            blocks.store_sums(G, g, acc)
-            g += 16
+            blocks.store_sums(G, g + (i * n_in + j) * 16, acc)
 
 
 # ---- the choice: `Sizes.amx`; without tile registers nothing is compiled for them --------
@@ -66,10 +68,9 @@ def outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g):
 
 @njit(**JIT)
 def _on_vectors(
-    sz, P, w, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r, start, finish
+    sz, P, w, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r, start, finish
 ):  # fmt: skip
-    stored = (n_out if transposed else n_in) // 4
-    out, into = n_out // 4, n_in // 4
+    stored, out, into = shape[1] // 4, n_out // 4, n_in // 4
     for _ in range(n_tiles):
         linear(P, w, stored, transposed, out, into, S, x, S, y, bias, b, S, r, start, finish)
         x += sz.stride
@@ -81,49 +82,43 @@ if AMX:
 
     @njit(**JIT)
     def apply(
-        sz, P, w, K, pack, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r, start, finish
-    ):
+        sz, P, w, K, pack, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r,
+        start, finish,
+    ):  # fmt: skip
         """`linear` on the tiles of S; W is at w of P and, packed, at `pack` of K[0].
 
-        n_out, n_in: rows of Y and X.  K: packs of all weights, room for other packs.
+        shape: rows and columns of the matrix that W is all or a part of.  n_out, n_in: rows of
+        Y and X.  K: packs of all weights, room for other packs.
         """
         if sz.amx:
+            terms = shape[0] if transposed else shape[1]
             for _ in range(n_tiles):
                 tiles.linear(
-                    sz.amx,
-                    K[0],
-                    pack,
-                    n_out,
-                    n_in,
-                    TILE,
-                    S,
-                    x,
-                    S,
-                    y,
-                    bias,
-                    b,
-                    S,
-                    r,
-                    start,
-                    finish,
-                    K[1],
-                )
+                    sz.amx, K[0], pack, terms, n_out, n_in, TILE, S, x, S, y, bias, b, S, r,
+                    start, finish, K[1],
+                )  # fmt: skip
                 x += sz.stride
                 y += sz.stride
                 r += sz.stride
         else:
             _on_vectors(
-                sz, P, w, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r, start, finish
-            )
+                sz, P, w, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r,
+                start, finish,
+            )  # fmt: skip
 
     @njit(**JIT)
-    def gradient(sz, S, a, n_a, b, n_b, n_tiles, G, g, K):
-        """`outer` of `n_a` and `n_b` rows of the tiles of S."""
+    def gradient(sz, S, a, n_a, b, n_b, n_tiles, G, g, columns, K):
+        """`outer` of `n_a` and `n_b` rows of the tiles of S.
+
+        columns: of the matrix that G at g is all or a part of.
+        """
         stride = sz.stride
         if sz.amx:
-            tiles.outer(sz.amx, S, a, stride, S, b, stride, TILE, n_tiles, n_a, n_b, G, g, K[1])
+            tiles.outer(
+                sz.amx, S, a, stride, S, b, stride, TILE, n_tiles, n_a, n_b, G, g, columns, K[1]
+            )
         else:
-            outer(S, a, stride, S, b, stride, n_tiles, n_a // 4, n_b // 4, G, g)
+            outer(S, a, stride, S, b, stride, n_tiles, n_a // 4, n_b // 4, G, g, columns // 4)
 
     @njit(**JIT)
     def begin(sz):
@@ -151,15 +146,19 @@ else:
 
     @njit(**JIT)
     def apply(
-        sz, P, w, K, pack, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r, start, finish
-    ):
-        """`linear` on the tiles of S; n_out, n_in: rows of Y and X."""
-        _on_vectors(sz, P, w, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r, start, finish)
+        sz, P, w, K, pack, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r,
+        start, finish,
+    ):  # fmt: skip
+        """`linear` on the tiles of S; n_out, n_in: rows of Y and X; shape: of W's matrix."""
+        _on_vectors(
+            sz, P, w, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r, start, finish
+        )
 
     @njit(**JIT)
-    def gradient(sz, S, a, n_a, b, n_b, n_tiles, G, g, K):
-        """`outer` of `n_a` and `n_b` rows of the tiles of S."""
-        outer(S, a, sz.stride, S, b, sz.stride, n_tiles, n_a // 4, n_b // 4, G, g)
+    def gradient(sz, S, a, n_a, b, n_b, n_tiles, G, g, columns, K):
+        """`outer` of `n_a` and `n_b` rows of the tiles of S; columns: of G's matrix."""
+        stride = sz.stride
+        outer(S, a, stride, S, b, stride, n_tiles, n_a // 4, n_b // 4, G, g, columns // 4)
 
     @njit(**JIT)
     def begin(sz):

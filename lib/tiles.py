@@ -140,13 +140,13 @@ def _six(two, A, a, a_far, B, b, b_far):
 
 
 @njit(**JIT)
-def _product(parts, two, A, a, B, b, b_far, n, add, C, c, line):
+def _product(parts, two, A, a, a_far, B, b, b_far, n, add, C, c, line):
     """C = A Bᵀ of one or two row blocks of A (a pack) and two of B, summed over `n` steps.
 
-    C: 16 or 32 rows of 32 floats, `line` apart; with `add` they are added to.
+    a_far, b_far: from one block to the other.  C: 16 or 32 rows of 32 floats, `line` apart;
+    with `add` they are added to.
     """
     step = parts * UNIT
-    a_far = n * step
     if add:
         load_tile(0, C, c, line)
         load_tile(1, C, c + 16, line)
@@ -196,12 +196,15 @@ def _finish(K, c, rows, tile, Y, y, bias, b, R, r, start, finish):
 
 
 @njit(**JIT)
-def linear(parts, W, w, n_out, n_in, tile, X, x, Y, y, bias, b, R, r, start, finish, K):
+def linear(
+    parts, W, w, columns, n_out, n_in, tile, X, x, Y, y, bias, b, R, r, start, finish, K
+):  # fmt: skip
     """Y = W X for one tile of samples; W is a pack, the rest as in `lib.products.linear`.
 
-    n_out, n_in: rows of Y and X, multiples of 16.  K: room for the pack of X and for sums.
+    n_out, n_in: rows of Y and X, multiples of 16.  columns: of the matrix that W is a part of.
+    K: room for the pack of X and for sums.
     """
-    n = steps(n_in)
+    n, far = steps(n_in), steps(columns) * parts * UNIT
     block = n * parts * UNIT
     c = tile // LANES * block
     _pack_terms(parts, X, x, tile, n_in, K, 0)
@@ -209,33 +212,33 @@ def linear(parts, W, w, n_out, n_in, tile, X, x, Y, y, bias, b, R, r, start, fin
         k = (v // LANES) * block
         for i in range(0, n_out, 32):
             two = i + 16 < n_out
-            weights, place = w + (i >> 4) * block, i * tile + v
+            weights, place = w + (i >> 4) * far, i * tile + v
             if finish == 0 and start == 0:
-                _product(parts, two, W, weights, K, k, block, n, False, Y, y + place, tile)
+                _product(parts, two, W, weights, far, K, k, block, n, False, Y, y + place, tile)
             elif finish == 0 and start == 3:  # Y is R
-                _product(parts, two, W, weights, K, k, block, n, True, Y, y + place, tile)
+                _product(parts, two, W, weights, far, K, k, block, n, True, Y, y + place, tile)
             else:
-                _product(parts, two, W, weights, K, k, block, n, False, K, c, 2 * LANES)
+                _product(parts, two, W, weights, far, K, k, block, n, False, K, c, 2 * LANES)
                 rows = 32 if two else 16
                 _finish(K, c, rows, tile, Y, y + place, bias, b + i, R, r + place, start, finish)
 
 
 @njit(**JIT)
-def _store_sums(two, last, C, c, n_b, G, g, i, j):
-    """32 × 32 sums -> the 4 × 4 blocks of a matrix with `n_b` columns."""
+def _store_sums(two, last, C, c, columns, G, g, i, j):
+    """32 × 32 sums -> the 4 × 4 blocks of a matrix with so many columns."""
     for row in range(0, 32 if two else 16, 4):
-        at = g + (((i + row) >> 2) * (n_b >> 2) + (j >> 2)) * 16
-        for column in range(0, 16 if last else 32, 16):
-            store_blocks(C, c + row * 2 * LANES + column, 2 * LANES, G, at)
+        at = g + (((i + row) >> 2) * (columns >> 2) + (j >> 2)) * 16
+        for side in range(0, 16 if last else 32, 16):
+            store_blocks(C, c + row * 2 * LANES + side, 2 * LANES, G, at)
             at += 64
 
 
 @njit(**JIT)
-def outer(parts, A, a, a_stride, B, b, b_stride, tile, n_tiles, n_a, n_b, G, g, K):
+def outer(parts, A, a, a_stride, B, b, b_stride, tile, n_tiles, n_a, n_b, G, g, columns, K):
     """G = the sum over samples of A Bᵀ, as 4 × 4 blocks, as in `lib.products.outer`.
 
-    n_a, n_b: rows, multiples of 16.  K: room for the pack of the smaller factor, of 32 rows
-    of the other, and for sums.
+    n_a, n_b: rows, multiples of 16.  columns: of the matrix that G is a part of.  K: room for
+    the pack of the smaller factor, of 32 rows of the other, and for sums.
     """
     n = n_tiles * (tile // 32)
     block = n * parts * UNIT
@@ -254,8 +257,8 @@ def outer(parts, A, a, a_stride, B, b, b_stride, tile, n_tiles, n_a, n_b, G, g, 
                 _pack_columns(parts, B, row, tile, b_stride, n_tiles, K, side * block)
             for i in range(0, n_a, 32):
                 two, left = i + 16 < n_a, whole + (i >> 4) * block
-                _product(parts, two, K, left, K, 0, far, n, False, K, c, 2 * LANES)
-                _store_sums(two, last, K, c, n_b, G, g, i, j)
+                _product(parts, two, K, left, block, K, 0, far, n, False, K, c, 2 * LANES)
+                _store_sums(two, last, K, c, columns, G, g, i, j)
     else:
         for j in range(0, n_b, 16):
             _pack_columns(
@@ -269,5 +272,5 @@ def outer(parts, A, a, a_stride, B, b, b_stride, tile, n_tiles, n_a, n_b, G, g, 
             for j in range(0, n_b, 32):
                 last, right = j + 16 >= n_b, whole + (j >> 4) * block
                 far = 0 if last else block
-                _product(parts, two, K, 0, K, right, far, n, False, K, c, 2 * LANES)
-                _store_sums(two, last, K, c, n_b, G, g, i, j)
+                _product(parts, two, K, 0, block, K, right, far, n, False, K, c, 2 * LANES)
+                _store_sums(two, last, K, c, columns, G, g, i, j)

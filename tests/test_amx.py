@@ -37,10 +37,10 @@ def both(parts, rows, columns, n_tiles, P, packs, X, Y, Z, D, R, bias, K, G):
     amx.configure()
     turned = packs.shape[0] // 2
     tiles.pack_weights(parts, P, 0, rows, columns, packs, 0, turned)
-    tiles.linear(parts, packs, 0, rows, columns, TILE, X, 0, Y, 0, bias, 0, R, 0, 2, 0, K)
-    tiles.linear(parts, packs, turned, columns, rows, TILE, Z, 0, D, 0, bias, 0, D, 0, 3, 0, K)
+    tiles.linear(parts, packs, 0, columns, rows, columns, TILE, X, 0, Y, 0, bias, 0, R, 0, 2, 0, K)
+    tiles.linear(parts, packs, turned, rows, columns, rows, TILE, Z, 0, D, 0, bias, 0, D, 0, 3, 0, K)
     a, b = rows * TILE, columns * TILE
-    tiles.outer(parts, Z, 0, a, X, 0, b, TILE, n_tiles, rows, columns, G, 0, K)
+    tiles.outer(parts, Z, 0, a, X, 0, b, TILE, n_tiles, rows, columns, G, 0, columns, K)
     amx.release()
 
 
