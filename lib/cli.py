@@ -185,7 +185,7 @@ def _experiments(context, argument, names):
 def sweep(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, results):
     """Train what is missing of named experiments.  Can be interrupted and resumed at will.
 
-    What claims still need comes first, then the cells with the fewest seeds.
+    What takeaways still need comes first, then other claims, then the cells with the fewest seeds.
     """
     if dask and jobs:
         raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
@@ -202,7 +202,7 @@ def sweep(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, re
     if todo and device:
         from lib.stack_sweep import sweep_on_device
 
-        how = dict(first=_needed(todo), precision=precision, threads=jobs, budget_s=budget)
+        how = dict(first=_needed(), precision=precision, threads=jobs, budget_s=budget)
         report = sweep_on_device(todo, store, device, dry_run, **how)
     elif todo:
         if precision != "float32":
@@ -212,7 +212,7 @@ def sweep(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, re
         with _machine(dask, todo, store, jobs, precision) as (rate, jobs, where):
             time = format_duration(makespan(estimate(todo, rate, store.runs()), jobs))
             click.echo(f"expected time for all of them, {jobs} at once: {time}")
-            how = dict(first=_needed(todo), budget_s=budget, nice=nice, rate=rate, **where)
+            how = dict(first=_needed(), budget_s=budget, nice=nice, rate=rate, **where)
             report = None if dry_run else train_missing(specs, store, **how)
     if todo and not dry_run:
         click.echo(
@@ -264,13 +264,15 @@ def _machine(dask, todo, store, jobs, precision):
         yield rate, cluster.threads(client), dict(crew=lambda: cluster.Crew(client, store))
 
 
-def _needed(todo):
-    """Those runs that claims still lack, and of the paper's sizes those that figure 10 shows."""
+def _needed():
+    """The runs that takeaways need, then other claims', then of the paper's sizes figure 10's."""
     from lib.claims import CLAIMS  # the sweep itself knows nothing of them
 
+    takeaways = [claim for claim in CLAIMS if claim.name.startswith("takeaway")]
     large = {spec for name in FOR_A_GPU for spec in EXPERIMENTS.get(name, ())}
     decisive = {spec for spec in large if spec.memorize_size in (0, AMOUNTS_8[0])}
-    return set(todo) & (decisive | {spec for claim in CLAIMS for spec in claim.specs()})
+    needed = ({spec for claim in some for spec in claim.specs()} for some in (takeaways, CLAIMS))
+    return (*needed, decisive)
 
 
 def _rate(specs, store, jobs, precision="float32"):

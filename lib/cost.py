@@ -168,25 +168,27 @@ def makespan(seconds: Iterable[float], jobs: int) -> float:
 def in_order(
     costs: dict[RunSpec, float],
     specs: Iterable[RunSpec] = (),
-    first: Collection[RunSpec] = (),
+    first: Sequence[Collection[RunSpec]] = (),
 ) -> list[RunSpec]:
     """The runs of `costs` in the order in which to train them, what matters most first.
 
-    First the runs in `first`; then those of the cells (a cell is a spec without its seed)
-    that have the fewest seeds; the longest first among these, so that all cores end together.
+    First the groups of `first`, then the rest.  Within each those of the cells (a cell is a
+    spec without its seed) that have the fewest seeds; the longest first among these, so that
+    all cores end together.
 
     Args:
         costs: seconds for each run that is missing.
         specs: the whole experiment, stored runs included.
-        first: runs that matter more than the others.
+        first: groups of runs that matter more than the others, the most important one first.
     """
-    seeds, rank, first = defaultdict(int), {}, set(first)
-    todo = sorted(costs, key=lambda spec: (spec not in first, spec.seed))
+    seeds, rank = defaultdict(int), {}
+    group = {spec: i for i, some in reversed(list(enumerate(first))) for spec in some}
+    todo = sorted(costs, key=lambda spec: (group.get(spec, len(first)), spec.seed))
     for spec in [*(set(specs) - costs.keys()), *todo]:
         cell = spec.with_seed(0)
         rank[spec] = seeds[cell]
         seeds[cell] += 1
-    return sorted(todo, key=lambda spec: (spec not in first, rank[spec], -costs[spec]))
+    return sorted(todo, key=lambda spec: (group.get(spec, len(first)), rank[spec], -costs[spec]))
 
 
 def machine_rate(

@@ -6,7 +6,7 @@ checkpoints when the same command is given again.
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import click
 
@@ -28,7 +28,7 @@ def sweep_stacked(
     specs: Iterable[RunSpec],
     store: Store,
     *,
-    first: Collection[RunSpec] = (),
+    first: Sequence[Collection[RunSpec]] = (),
     expected: Mapping[RunSpec, float] | None = None,
     device: str = "cuda",
     precision: str = "float32",
@@ -36,10 +36,10 @@ def sweep_stacked(
     threads: int = 1,
     budget_s: float | None = None,
 ) -> Report:
-    """Train what is missing of some specs in stacks, those in `first` before the others.
+    """Train what is missing of some specs in stacks, the groups of `first` before the others.
 
     Args:
-        first: runs that matter more than the others.
+        first: groups of runs that matter more than the others, the most important one first.
         expected: seconds that each run is expected to take, for the report.
         device, precision, at_once, threads: as in `lib.stacks.train_many`.
         budget_s: training ends after so many seconds; checkpoints keep what long runs did.
@@ -48,7 +48,7 @@ def sweep_stacked(
         SpecError: if the device is not there.
         OSError: if nothing can be written to the store.
     """
-    began, report, first = time.monotonic(), Report(), set(first)
+    began, report = time.monotonic(), Report()
     todo = missing(specs, store)
     if todo:
         store.probe()
@@ -61,7 +61,7 @@ def sweep_stacked(
             raise _Late
 
     try:
-        for part in ([s for s in free if s in first], [s for s in free if s not in first]):
+        for part in _parts(free, first):
             for run in train_many(
                 part, device=device, precision=precision, at_once=at_once, threads=threads,
                 on_progress=in_time, checkpoints=states,
@@ -84,6 +84,16 @@ def sweep_stacked(
             store.compact(files)
     report.left, report.seconds = len(todo) - report.done, time.monotonic() - began
     return report
+
+
+def _parts(specs: Iterable[RunSpec], first: Iterable[Collection[RunSpec]]) -> Iterator[list]:
+    """Each group of `first` as far as it is asked for, then the rest; each run once."""
+    rest = list(specs)
+    for group in first:
+        chosen = set(group)
+        yield [spec for spec in rest if spec in chosen]
+        rest = [spec for spec in rest if spec not in chosen]
+    yield rest
 
 
 def sweep_on_device(

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ def sweep(
     specs: Iterable[RunSpec],
     store: Store,
     *,
-    first: Collection[RunSpec] = (),
+    first: Sequence[Collection[RunSpec]] = (),
     jobs: int | None = None,
     budget_s: float | None = None,
     nice: bool = True,
@@ -84,7 +84,7 @@ def sweep(
     sweeps of one machine may share the work: none trains what another has in flight.
 
     Args:
-        first: runs that matter more than the others.
+        first: groups of runs that matter more than the others (`lib.cost.in_order`).
         jobs: worker processes, by default one a core; a run alone gets as many threads.
         budget_s: no run is started that is not expected to end within so many seconds.
         nice: let other programs of this machine go first.

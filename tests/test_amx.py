@@ -18,7 +18,7 @@ from lib.spec import RunSpec, SpecError
 from lib.train import train
 
 with_amx = pytest.mark.skipif(not AMX, reason="this processor has no tile registers")
-MIXED = [CASES[i] for i in (0, 3, 4, 6, 9, 11)]  # among them odd widths, a mixture, a split MLP
+MIXED = [CASES[i] for i in (0, 3, 4, 6, 9, 11, 12)]  # among them odd widths, a mixture, a split MLP
 
 
 def blocked(matrix):
@@ -37,8 +37,9 @@ def both(parts, rows, columns, n_tiles, P, packs, X, Y, Z, D, R, bias, K, G):
     amx.configure()
     turned = packs.shape[0] // 2
     tiles.pack_weights(parts, P, 0, rows, columns, packs, 0, turned)
-    tiles.linear(parts, packs, 0, columns, rows, columns, TILE, X, 0, Y, 0, bias, 0, R, 0, 2, 0, K)
-    tiles.linear(parts, packs, turned, rows, columns, rows, TILE, Z, 0, D, 0, bias, 0, D, 0, 3, 0, K)
+    m, n = rows, columns
+    tiles.linear(parts, packs, 0, n, m, n, TILE, X, 0, Y, 0, bias, 0, R, 0, 2, 0, K)
+    tiles.linear(parts, packs, turned, m, n, m, TILE, Z, 0, D, 0, bias, 0, D, 0, 3, 0, K)
     a, b = rows * TILE, columns * TILE
     tiles.outer(parts, Z, 0, a, X, 0, b, TILE, n_tiles, rows, columns, G, 0, columns, K)
     amx.release()

@@ -30,6 +30,8 @@ CASES = [
     RunSpec(task="multitask", memorize_size=700, d_model=36, train_size=1000),
     RunSpec(task="multitask", memorize_size=30, d_model=16, modulus=13, train_size=65),
     RunSpec(task="multitask", memorize_size=70, d_model=36, train_size=100, split_mlp=True),
+    # … and enough points for chunks of one task, which leave out half of it
+    RunSpec(task="multitask", memorize_size=900, d_model=32, train_size=900, split_mlp=True),
 ]
 
 
@@ -170,7 +172,7 @@ def test_ties_are_not_right():
     assert loss == pytest.approx(np.log(5))
 
 
-@pytest.mark.parametrize("spec", [CASES[0], CASES[8], CASES[9], CASES[11]], ids=RunSpec.label)
+@pytest.mark.parametrize("spec", [CASES[i] for i in (0, 8, 9, 12)], ids=RunSpec.label)
 def test_bits_do_not_depend_on_threads(spec):
     """One thread, two and three: the same parameters, losses and accuracies, bit for bit."""
     data = build(spec)

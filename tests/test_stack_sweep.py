@@ -74,10 +74,10 @@ def test_a_budget_ends_it(tmp_path):
 
 def test_first_comes_first(tmp_path):
     store = Store(tmp_path / "results", tmp_path / "cache")
-    chosen, seen = TINY.specs()[3], []
+    chosen, then, seen = TINY.specs()[3], TINY.specs()[5], []
     store.add = lambda run: seen.append(run.spec) or Store.add(store, run)
-    sweep_stacked(TINY, store, device="cpu", first=[chosen])
-    assert seen[0] == chosen and len(seen) == 6
+    sweep_stacked(TINY, store, device="cpu", first=[[chosen], [chosen, then]])
+    assert seen[:2] == [chosen, then] and len(seen) == 6
 
 
 def test_the_model_of_the_time_grows_as_it_should():
@@ -124,7 +124,8 @@ def test_what_is_predicted_is_of_the_runs_that_are_done(tmp_path, monkeypatch):
 def test_of_the_paper_s_sizes_figure_10_comes_first():
     """Alone, mixed and split at one amount answer both figures' question; the rest is later."""
     todo = [s for name in ("figure8", "figure10") for s in EXPERIMENTS[name]]
-    chosen = lib.cli._needed(todo)
+    *claims, chosen = lib.cli._needed()
+    assert not any(set(todo) & needed for needed in claims)
     assert {(s.memorize_size, s.split_mlp) for s in chosen} == {
         (0, None),
         (3000, None),

@@ -176,8 +176,11 @@ def test_what_matters_most_comes_first():
         for spec in specs
         if (spec.train_size, spec.seed) > (20, 1) or spec.train_size == 10
     }
-    order = [(s.train_size, s.seed) for s in cost.in_order(costs, specs, first=specs[3:4])]
+    order = [(s.train_size, s.seed) for s in cost.in_order(costs, specs, [specs[3:4]])]
     assert order == [(10, 3), (10, 0), (20, 2), (10, 1), (20, 3), (10, 2)]
+    groups = [specs[3:4], specs[7:], specs[:4]]
+    order = [(s.train_size, s.seed) for s in cost.in_order(costs, specs, groups)]
+    assert order == [(10, 3), (20, 3), (10, 0), (10, 1), (10, 2), (20, 2)]
     # No cell has an advantage: seed by seed, the longest of a seed first.
     costs = {spec: float(spec.train_size) for spec in specs}
     order = [(s.seed, s.train_size) for s in cost.in_order(costs, specs)]
