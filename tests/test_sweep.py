@@ -63,6 +63,8 @@ def test_flops_follow_the_model():
     evaluations = len(spec.eval_epochs()) * 2 * (9 * 32**2 + 113 * 32) * 113**2
     assert cost.flops(spec) == 1000 * cost.epoch_flops(spec) + evaluations
     assert cost.flops(spec, 0.5) == cost.flops(spec) / 2
+    split = RunSpec(task="multitask", d_model=32, memorize_size=1000, split_mlp=True)
+    assert cost.epoch_flops(split) == 6 * (5 * 32**2 + 113 * 32) * 4000  # half of the MLP's 8 d²
 
 
 def test_the_page_on_clusters_has_every_experiment_as_it_is():
