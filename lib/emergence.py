@@ -148,14 +148,14 @@ def longer(base: RunSpec, size: Size, seeds: int = SEEDS) -> list[RunSpec]:
     return [spec.replace(seed=seed) for seed in range(seeds)]
 
 
-def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Validation accuracy of two settings, size by size and seed by seed: one, other.
+def paired(one: pd.DataFrame, other: pd.DataFrame, column: str = "val_accuracy") -> pd.DataFrame:
+    """An accuracy in two settings, size by size and seed by seed: one, other.
 
     Index: n_layers, d_model, seed; only where both have a run.  0 for one that diverged.
     """
     names = ["n_layers", "d_model", "seed"]
     values = {
-        label: runs.set_index(names)["val_accuracy"].fillna(0.0).groupby(level=names).first()
+        label: runs.set_index(names)[column].fillna(0.0).groupby(level=names).first()
         for label, runs in (("one", one), ("other", other))
     }
     return pd.DataFrame(values).dropna()

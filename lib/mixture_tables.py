@@ -195,11 +195,14 @@ def longer_rows(wanted: Sequence[tuple[Curve, Size, list[RunSpec]]], runs: pd.Da
     return rows
 
 
-def gains(found: Sequence[Curve], amount: int) -> pd.DataFrame:
-    """Split less shared, size by size and seed by seed, at one amount: one, other, gain."""
+def gains(found: Sequence[Curve], amount: int, column: str = "val_accuracy") -> pd.DataFrame:
+    """Split less shared, size by size and seed by seed, at one amount: one, other, gain.
+
+    column: the accuracy that is compared.
+    """
     own = {c.split: c.runs for c in found if c.amount == amount}
     none = next(iter(own.values())).iloc[:0]
-    pairs = paired(own.get(True, none), own.get(False, none))
+    pairs = paired(own.get(True, none), own.get(False, none), column)
     return pairs.assign(gain=pairs["one"] - pairs["other"])
 
 
