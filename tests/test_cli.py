@@ -208,9 +208,11 @@ def test_a_budget_and_seeds_reach_the_sweep(call, monkeypatch):
 
     monkeypatch.setattr(lib.cli, "train_missing", sweep)
     urgent = TINY.specs([4])[1]
-    monkeypatch.setattr("lib.claims.CLAIMS", [SimpleNamespace(specs=lambda: [urgent, BASE])])
+    claims = {"takeaway 9": [urgent], "a sentence": [urgent, BASE]}
+    claims = [SimpleNamespace(name=n, specs=lambda own=own: own) for n, own in claims.items()]
+    monkeypatch.setattr("lib.claims.CLAIMS", claims)
     call("sweep", "tiny", "--seeds", "4", "--budget", "1h30m", "--jobs", "3")
-    assert seen["first"] == {urgent}
+    assert seen["first"][:2] == ({urgent}, {urgent, BASE})
     assert (seen["seeds"], seen["budget_s"], seen["jobs"], seen["nice"]) == ([4], 5400, 3, True)
 
 
