@@ -99,8 +99,9 @@ Markdown(table(["P", *mixture_tables.EMERGENT_HEADER], rows, left=(1,)))
 # sizes of that row only. Whether the sizes just below generalize later is asked in
 # [](multitask_emergence.ipynb).
 #
-# Size by size and seed by seed, how much higher is validation accuracy with the split MLP, and
-# how much of all training points, addition and memorization data together, does each model fit?
+# Size by size and seed by seed, how much higher is validation accuracy with the split MLP by
+# epoch T, and what part of all training points, addition and memorization data together, does
+# each model fit by then? Means over the seeds of the runs listed above.
 # Both models have the same data, and as many parameters.
 
 # %% tags=["hide-input"]
@@ -141,7 +142,7 @@ Markdown(text)
 
 # %% tags=["hide-input"]
 pages = {}
-for modulus, found in ((59, curves_59), (113, curves)):
+for modulus, found in ((113, curves), (59, curves_59)):
     for title, drawn in mixture_tables.panels(found).items():
         words = f"Modulus {modulus}, {title}: validation accuracy by width, alone, shared, split."
         pages[f"P = {modulus}, {title.split()[0]}"] = (accuracy_by_size({title: drawn}, modulus), words)
