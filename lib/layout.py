@@ -121,7 +121,9 @@ def sizes(
     # An odd number of 4-row groups: tiles then start in different sets of the first-level
     # cache (a multiple of 4 KiB would make them evict each other).
     stride = (top // 4 | 1) * 4 * TILE
-    per_chunk = max(256 // TILE, min(768 // TILE, CACHE_FLOATS // stride))
+    # tile registers are so fast that reading packs and adding up gradients count: fewer chunks
+    least = 512 if amx else 256
+    per_chunk = max(least // TILE, min(768 // TILE, CACHE_FLOATS // stride))
     shapes = dict(O=(d_p, d_p), **{"in": (mlp_p, d_p)}, out=(d_p, mlp_p), U=(classes_p, d_p))
     packs, n_packs, step = {}, 0, amx * UNIT
     for kind, turn in (("p_", 1), ("t_", -1)):

@@ -208,11 +208,11 @@ def linear(
     block = n * parts * UNIT
     c = tile // LANES * block
     _pack_terms(parts, X, x, tile, n_in, K, 0)
-    for v in range(0, tile, 32):  # so that these 32 samples stay in the first-level cache
-        k = (v // LANES) * block
-        for i in range(0, n_out, 32):
-            two = i + 16 < n_out
-            weights, place = w + (i >> 4) * far, i * tile + v
+    for i in range(0, n_out, 32):
+        two = i + 16 < n_out
+        weights = w + (i >> 4) * far
+        for v in range(0, tile, 32):  # these weights stay near for all samples
+            k, place = (v // LANES) * block, i * tile + v
             if finish == 0 and start == 0:
                 _product(parts, two, W, weights, far, K, k, block, n, False, Y, y + place, tile)
             elif finish == 0 and start == 3:  # Y is R
