@@ -2,7 +2,8 @@
 
 The hardware: matrix products and copies of the same device and precision, in the same
 sitting (`lib.roofline`); beside what is measured stands what the model of operations and
-bytes expects.  Where the Numba kernel covers a setting, its time on one core is there, too.
+bytes expects.  Where the Numba kernel covers a setting, its time on one core is there, too,
+and where a sweep compiles the training step (`lib.compiled`), one run's with it.
 """
 
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from lib import engine
+from lib.compiled import pays
 from lib.cost import epoch_flops
 from lib.data import build
 from lib.roofline import Device, epoch_bytes, epoch_seconds, measure_device
@@ -37,6 +39,7 @@ class Row:
     runs: int
     stacked: float
     alone: float
+    compiled: float | None
     kernel: float | None
     model: float
     rate_share: float
@@ -72,16 +75,20 @@ def measure(
         limits = measure_device(device, precision)
         specs = [spec.replace(seed=seed) for seed in range(runs)]
         datas = [build(s) for s in specs]
-        stack = StackedEngine(specs, datas, threads, device=device, precision=precision)
+        how = dict(device=device, precision=precision)
+        stack = StackedEngine(specs, datas, threads, **how, compile=False)
         stacked = _time(stack.advance, device, aim) / runs
         del stack
-        one = StackedEngine(specs[:1], datas[:1], threads, device=device, precision=precision)
+        one = StackedEngine(specs[:1], datas[:1], threads, **how, compile=False)
         alone = _time(one.advance, device, aim)
-        kernel = None
+        compiled = kernel = None
+        if pays([spec], device):
+            one = StackedEngine(specs[:1], datas[:1], threads, **how)
+            compiled = _time(one.advance, device, aim)
         if engine.covers(spec) and device == "cpu":
             kernel = _time(engine.Engine(spec, datas[0]).advance, device, aim)
         yield limits, Row(
-            spec, runs, stacked, alone, kernel, epoch_seconds(spec, limits),
+            spec, runs, stacked, alone, compiled, kernel, epoch_seconds(spec, limits),
             epoch_flops(spec) / stacked / limits.rate,
             epoch_bytes(spec) / stacked / limits.bandwidth,
         )  # fmt: skip
@@ -90,19 +97,21 @@ def measure(
 def lines(device: str = "cpu", **options) -> Iterator[str]:
     """The table in Markdown, a line at a time; the device's limits come last."""
     yield (
-        "| setting | runs | stacked, ms | one by one, ms | ratio | kernel, ms | model, ms "
-        "| share of matmul rate | share of bandwidth |"
+        "| setting | runs | stacked, ms | one by one, ms | ratio | compiled, ms | kernel, ms "
+        "| model, ms | share of matmul rate | share of bandwidth |"
     )
-    yield "|:--|--:|--:|--:|--:|--:|--:|--:|--:|"
+    yield "|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     found = None
     for limits, row in measure(device, **options):
         found = limits
         s = row.spec
         size = f"{s.n_layers} × {s.d_model}, {s.train_size + s.memorize_size:,} points"
-        kernel = "–" if row.kernel is None else f"{row.kernel * 1e3:.2f}"
+        compiled, kernel = (
+            "–" if t is None else f"{t * 1e3:.2f}" for t in (row.compiled, row.kernel)
+        )
         yield (
             f"| {size}, P = {s.modulus} | {row.runs} | {row.stacked * 1e3:.2f} "
-            f"| {row.alone * 1e3:.2f} | {row.alone / row.stacked:.1f}× | {kernel} "
+            f"| {row.alone * 1e3:.2f} | {row.alone / row.stacked:.1f}× | {compiled} | {kernel} "
             f"| {row.model * 1e3:.2f} | {row.rate_share:.0%} | {row.bandwidth_share:.0%} |"
         )
     if found:

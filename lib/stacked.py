@@ -11,11 +11,13 @@ serves all of them.  The mathematics is `lib.model`'s, and nothing is approximat
 On a CPU the bits of a run that is trained alone do not depend on when it was interrupted, nor
 do those of a stack in which no run has ended by then, if all states were saved at one epoch.
 Otherwise runs are stacked anew, padded to another length, and may differ in the last bits:
-products add up in an order that depends on the length.  On CUDA sums over equal tokens are
+products add up in an order that depends on the length.  So do those of a training step that is
+compiled, as those of long runs are (`lib.compiled`).  On CUDA sums over equal tokens are
 added in no fixed order, and the last bits vary from run to run.
 """
 
 import math
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lib.batches import Batch, make_batch
+from lib.compiled import compiled, pays
 from lib.data import Dataset
 from lib.model import initial_parameters
 from lib.spec import RunSpec
@@ -59,6 +62,7 @@ class StackedEngine:
         parameters: starting values by name for each run (default: `initial_parameters`).
         device: "cpu" or "cuda".
         precision: of the matrix products, one of `PRECISIONS`.
+        compile: whether a CPU's training step is compiled (default: where that pays).
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class StackedEngine:
         parameters: Sequence[dict] | None = None,
         device: str = "cpu",
         precision: str = "float32",
+        compile: bool | None = None,
     ):
         self.specs, self.epoch, self.precision = list(specs), 0, precision
         self.device, self._graph = torch.device(device), None
@@ -90,6 +95,8 @@ class StackedEngine:
         self._train = make_batch([d.train for d in datas], self.n_tokens, split, self.device)
         self._evaluated: dict[tuple, Batch] = {}
         self._set_hyper()
+        compile = pays(specs, device) if compile is None else compile
+        self._trained = compiled(self._logits) if compile else self._logits
 
     # The state: parameters and AdamW's moments, flat, (runs, parameters) each
 
@@ -240,10 +247,22 @@ class StackedEngine:
             torch.set_flush_denormal(False)
 
     def _gradient(self) -> None:
-        batch = self._train
-        loss = ExactLoss.apply(self._logits(self._p, batch), batch.labels, batch.weights)
-        parts = torch.autograd.grad(loss, list(self._p.values()))
+        try:
+            parts = self._parts()
+        except Exception as error:  # a compiler that is there need not work
+            if self._trained == self._logits:
+                raise
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            print(f"the training step is not compiled: {reason[0]}", file=sys.stderr)
+            self._trained = self._logits
+            parts = self._parts()
         torch.cat([part.flatten(1) for part in parts], dim=1, out=self._g)
+
+    def _parts(self) -> tuple[Tensor, ...]:
+        """The gradient, parameter by parameter."""
+        batch = self._train
+        loss = ExactLoss.apply(self._trained(self._p, batch), batch.labels, batch.weights)
+        return torch.autograd.grad(loss, list(self._p.values()))
 
     def _one_step(self) -> None:
         self._gradient()
