@@ -35,6 +35,7 @@ SMALL = dict(modulus=59, train_size=1200)
 ALONE_59 = (8, 16, 24, 32, 48, 64, 128, 256)
 WIDTHS_59 = (32, 64, 128, 256)
 AMOUNTS_59 = (1200, 300)
+WIDER_59 = (512,)
 
 SIZES_DEPTH = ((1, 16), (1, 32), (2, 32), (2, 64), (4, 64), (4, 128))
 """(n_layers, d_model) of the study with depth."""
@@ -132,6 +133,17 @@ def grids(base: RunSpec, stop_after: int, calibration_seed: int) -> tuple[Grid, 
                 *_widths(ALONE_59),
                 *(cell for m in AMOUNTS_59 for cell in _widths(WIDTHS_59, **_mixed(m))),
                 *(cell for m in AMOUNTS_59 for cell in _widths(WIDTHS_59, **_mixed(m, split=True))),
+            ),
+            seeds=3,
+        ),
+        Grid(
+            "emergent_59_wider",
+            "The same, wider, with 300 points to memorize (ours)",
+            small,
+            cells=(
+                *_widths(WIDER_59),
+                *_widths(WIDER_59, **_mixed(300)),
+                *_widths(WIDER_59, **_mixed(300, split=True)),
             ),
             seeds=3,
         ),

@@ -67,7 +67,7 @@ study = partial(mixture_tables.study, seeds=seeds, **recipe)
 
 # %% tags=["hide-input"]
 main, curves = study("emergent_113", more=["emergent_113_fill"], train=train_missing, epochs=epochs)
-small, curves_59 = study("emergent_59", train=train_missing, epochs=epochs)
+small, curves_59 = study("emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs)
 columns = ["modulus", "train_size", "memorize_size", "split_mlp", "d_model", "seed", "status",
            "epoch", "train_accuracy", "memorize_accuracy", "val_accuracy", "key"]  # fmt: skip
 export(main.runs[columns], "split")

@@ -19,8 +19,14 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
     "double_descent": ("figure6", "figure6_long"),
     "squared_task": ("figure6", "figure7", "squared_critical", "squared_capacity"),
     "parameter_norms": ("figure9",),
-    "multitask_emergence": ("emergent_113", "emergent_113_fill", "emergent_59", "emergent_depth"),
-    "split_ffn": ("emergent_113", "emergent_113_fill", "emergent_59"),
+    "multitask_emergence": (
+        "emergent_113",
+        "emergent_113_fill",
+        "emergent_59",
+        "emergent_59_wider",
+        "emergent_depth",
+    ),
+    "split_ffn": ("emergent_113", "emergent_113_fill", "emergent_59", "emergent_59_wider"),
     "circuit_efficiency": (
         *("circuits_memorize", "circuits_generalize", "circuits_settle", "circuits_calm"),
         *("circuits_decay", "circuits_parents", "circuits_ungrok", "circuits_ungrok_decay"),
@@ -68,9 +74,7 @@ def costs() -> str:
         specs = list({spec.key: spec for name in names for spec in EXPERIMENTS[name]}.values())
         work = sum(map(flops, specs)) / 1e15
         hours = estimate(specs, lambda width: CORE).sum() / 3600 / 2
-        rows.append(
-            f"| [](chapters/{chapter}.ipynb) | {len(specs):,} | {work:.2g} | {hours:.2g} |"
-        )
+        rows.append(f"| [](chapters/{chapter}.ipynb) | {len(specs):,} | {work:.2g} | {hours:.2g} |")
     return "\n".join(rows)
 
 
