@@ -183,7 +183,7 @@ def longer_rows(wanted: Sequence[tuple[Curve, Size, list[RunSpec]]], runs: pd.Da
         long = sizes(own).iloc[0] if len(own) else None
         verdict = "not trained yet"
         if long is not None and long["seeds"] < len(specs):
-            verdict = f"{long['seeds']} of {len(specs)} runs"
+            verdict = f"{int(long['seeds'])} of {len(specs)} runs"
         elif long is not None:
             verdict = "later" if long["best"] >= EMERGED else "not by then either"
         rows.append(

@@ -212,6 +212,7 @@ def test_a_study_as_curves_and_rows(tmp_path):
     long["key"] = [spec.key for spec in wanted[0][2]]
     long["modulus"] = 59
     assert longer_rows(wanted, long)[0][-1] == "later"
+    assert longer_rows(wanted, long.iloc[:1])[0][-1] == "1 of 3 runs"
 
 
 def test_cells_between_count_only_where_they_are_stored(tmp_path, monkeypatch):
