@@ -99,10 +99,10 @@ Markdown(table(["P", *mixture_tables.EMERGENT_HEADER], rows, left=(1,)))
 # sizes of that row only. Whether the sizes just below generalize later is asked in
 # [](multitask_emergence.ipynb).
 #
-# Size by size and seed by seed, how much higher is validation accuracy with the split MLP by
-# epoch T, and what part of all training points, addition and memorization data together, does
-# each model fit by then? Means over the seeds of the runs listed above; in brackets the worst and
-# the best seed. Both models have the same data, and as many parameters.
+# Size by size, which validation accuracy do the shared and the split MLP reach by epoch T, and what
+# part of all training points, addition and memorization data together, do they fit by then? Means
+# over the seeds of the runs listed above; in brackets the worst and the best seed. Both models have
+# the same data, and as many parameters.
 
 # %% tags=["hide-input"]
 def spread(values):
@@ -121,12 +121,11 @@ for modulus, found in (("113", curves), ("59", curves_59)):
             fit = fitted.loc[own.index]
             tight += [fit[["other", "one"]].mean()] if fit["other"].mean() < 0.99 else []
             rows.append((modulus, f"{amount:,}", d, spread(own["other"]), spread(own["one"]),
-                         number(own["gain"].mean(), "{:+.2f}"),
                          number(fit["other"].mean()), number(fit["one"].mean()),
                          len(own)))  # fmt: skip
 Markdown(
-    table(["P", "to memorize", "d_model", "validation: shared", "split", "gain",
-           "training: shared", "split", "seeds"], rows)
+    table(["P", "to memorize", "d_model", "validation: shared", "split", "fits: shared", "split",
+           "seeds"], rows)
 )  # fmt: skip
 
 # %% tags=["hide-input"]
