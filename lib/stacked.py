@@ -17,7 +17,6 @@ added in no fixed order, and the last bits vary from run to run.
 """
 
 import math
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,11 +25,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lib.batches import Batch, make_batch
-from lib.compiled import compiled, pays
+from lib.compiled import Gradient, pays
 from lib.data import Dataset
 from lib.model import initial_parameters
 from lib.spec import RunSpec
-from lib.stack_ops import ExactLoss, Gather, exact_losses
+from lib.stack_ops import Gather, exact_losses
 
 PRECISIONS = ("float32", "bf16")
 """Of the matrix products.  In "bf16" the operands and the result of each, in the gradient, too,
@@ -96,7 +95,7 @@ class StackedEngine:
         self._evaluated: dict[tuple, Batch] = {}
         self._set_hyper()
         compile = pays(specs, device) if compile is None else compile
-        self._trained = compiled(self._logits) if compile else self._logits
+        self._parts = Gradient(self._logits, compile)
 
     # The state: parameters and AdamW's moments, flat, (runs, parameters) each
 
@@ -247,22 +246,8 @@ class StackedEngine:
             torch.set_flush_denormal(False)
 
     def _gradient(self) -> None:
-        try:
-            parts = self._parts()
-        except Exception as error:  # a compiler that is there need not work
-            if self._trained == self._logits:
-                raise
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            print(f"the training step is not compiled: {reason[0]}", file=sys.stderr)
-            self._trained = self._logits
-            parts = self._parts()
+        parts = self._parts(self._p, self._train)
         torch.cat([part.flatten(1) for part in parts], dim=1, out=self._g)
-
-    def _parts(self) -> tuple[Tensor, ...]:
-        """The gradient, parameter by parameter."""
-        batch = self._train
-        loss = ExactLoss.apply(self._trained(self._p, batch), batch.labels, batch.weights)
-        return torch.autograd.grad(loss, list(self._p.values()))
 
     def _one_step(self) -> None:
         self._gradient()

@@ -154,8 +154,8 @@ flipbook(
 # %% [markdown]
 # ## Modulus 59: smaller data, larger models
 #
-# 3,481 pairs, of which 1,200 are addition's training data. The models are as wide as above or
-# wider, so their capacity exceeds the data by more.
+# 3,481 pairs, of which 1,200 are addition's training data. The models are as wide as above, so
+# their capacity exceeds the data by more.
 
 # %% tags=["hide-input"]
 small, curves_59 = study("emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs)
