@@ -8,8 +8,8 @@ sum of bfloat16 parts:
   and lh are kept; the rest is below what a float32 sum rounds away.  This is "bf16x6", and as
   exact as float32,
 * two parts, h + l, hold 17 bits.  hh, hl and lh are kept: "bf16x3" rounds to about 1e-5, between
-  float32 and a GPU's TF32 (11 bits).  That is faster, and not harmless: see the book's page on
-  the recipe.
+  float32 and a GPU's TF32 (11 bits).  That is faster; the book's page on the recipe shows runs
+  in both next to float32.
 
 One *tile* has 16 rows of 64 bytes.  A *pack* is a matrix as tiles: block of
 16 rows (or columns), then step of 32 terms of the sum, then part (h, m, l).

@@ -52,9 +52,9 @@ from lib.maps import within
 from lib.mixtures import DEPTHS, RECIPES_DEEP
 from lib.notebook import export, gather
 from lib.paper import EXPERIMENTS, RECIPE, STATED
-from lib.rounding import alike, two_precisions
+from lib.rounding import alike, lateness, two_precisions
 from lib.store import Store
-from lib.tables import cost, number, span, table
+from lib.tables import bracket, cost, number, span, table
 
 figures.use_style()
 names = {name: EXPERIMENTS[name].base for name in recipes}
@@ -324,10 +324,12 @@ header = ["precision", "d_model", "D", "seed", "validation, float32", "validatio
 words = []
 for precision, own in both.groupby("precision"):
     later = own[own["epoch"] != own["epoch_float32"]]
+    factor, low, high = lateness(own)
     words.append(
         f"{precision}: {alike(own)} of {len(own)} runs generalize in both or in neither; of "
         f"{len(later)} that end at different epochs, {(later['epoch'] > later['epoch_float32']).sum()} "
-        "end later than in float32."
+        "end later than in float32. Where both generalize, the last epoch is "
+        f"{number(factor)}{bracket(low, high)} times float32's (geometric mean, 95%)."
     )
 Markdown("\n\n".join([*words, table(header, rows)]) if words else
          "*No run is stored in two precisions.*")  # fmt: skip

@@ -1,10 +1,13 @@
 """Runs that are stored in two precisions, side by side."""
 
+import numpy as np
+import pandas as pd
+import pytest
 from click.testing import CliRunner
 from fake_train import fake_run
 
 import benchmarks.rounding as benchmark
-from lib.rounding import COLUMNS, alike, two_precisions
+from lib.rounding import COLUMNS, alike, lateness, two_precisions
 from lib.spec import Grid, RunSpec
 from lib.store import Store
 from lib.train import train
@@ -45,6 +48,19 @@ def test_only_runs_in_two_precisions_are_compared(tmp_path):
     assert alike(both) == 3
     shown = dict(zip(store.runs()["seed"], store.runs()["engine"]))  # figures go on with float32
     assert shown == {0: "numba", 1: "numba", 2: "numba", 3: "stacked"}
+
+
+def test_lateness_is_a_geometric_mean_of_those_that_generalize_in_both():
+    both = pd.DataFrame(
+        [(1.0, 1.0, 100, 200), (1.0, 1.0, 800, 400), (1.0, 0.2, 100, 900)],
+        columns=["val_float32", "val", "epoch_float32", "epoch"],
+    )
+    mean, low, high = lateness(both)
+    assert mean == pytest.approx(1.0)  # twice as late and half as late
+    assert low < 0.5 < 2 < high and low * high == pytest.approx(1.0)
+    one = lateness(both.head(1))
+    assert one[0] == pytest.approx(2.0) and np.isnan(one[1:]).all()
+    assert np.isnan(lateness(both.tail(1))).all()
 
 
 def test_stored_runs_again_in_bf16(tmp_path, monkeypatch):
