@@ -5,7 +5,6 @@ all three positions, `F.cross_entropy`, `torch.optim.AdamW` with its defaults, a
 The hardware: `torch.mm` of 2048³ in float32, all threads.
 """
 
-import os
 import threading
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks.stacked import lines
+from lib.cost import cores as all_cores
 from lib.data import build
 from lib.engine import Engine
 from lib.model import build_model
@@ -102,7 +102,7 @@ def matmul_rate(size: int = 2048) -> float:
 
 def measure(widths=WIDTHS, cores: int | None = None):
     """Yield one `Row` a width; the matrix product is measured beside each."""
-    cores = cores or len(os.sched_getaffinity(0))
+    cores = cores or all_cores()
     torch.set_num_threads(cores)
     for d_model in widths:
         peak = matmul_rate()
@@ -123,7 +123,7 @@ def bench_command(widths: str, stacked: bool, device: str, precision: str) -> No
         chosen = [RunSpec(d_model=int(w)).d_model for w in widths.split(",")]
     except ValueError as error:  # SpecError is one
         raise click.BadParameter(str(error)) from error
-    cores = len(os.sched_getaffinity(0))
+    cores = all_cores()
     click.echo(f"train size {TRAIN_SIZE}, modulus 113, {cores} cores; about 10 s a width", err=True)
     click.echo("| d_model | ours, ms | textbook, ms | ratio | GFLOP/s | share of matmul rate |")
     click.echo("|--:|--:|--:|--:|--:|--:|")

@@ -173,6 +173,17 @@ def whole_sizes(runs: pd.DataFrame, seeds: int = SEEDS) -> set[tuple[int, int]]:
     return set(zip(table["n_layers"], table["d_model"]))
 
 
+def over_common(
+    one: pd.DataFrame, other: pd.DataFrame
+) -> tuple[Size | None, Size | None, set[tuple[int, int]]]:
+    """The emergent sizes of two curves over the sizes at which both have enough seeds, and these.
+
+    Over its own finer row of sizes a curve would emerge earlier for that reason alone.
+    """
+    both = whole_sizes(one) & whole_sizes(other)
+    return emergent_size(at_sizes(one, both)), emergent_size(at_sizes(other, both)), both
+
+
 def pick(runs: pd.DataFrame, memorize_size: int, split: bool = False) -> pd.DataFrame:
     """Of the runs of a study those of one curve; memorize_size 0: the task alone."""
     own = runs[runs["memorize_size"] == memorize_size]

@@ -1,7 +1,9 @@
 """How each claim is judged: from frames of runs to a statistic, an interval, and a yes or no.
 
 The thresholds here were written down before the runs that decide them (`lib.claims` has the
-words).  Near a boundary outcomes are all or nothing, so the tests are exact or permutations.
+words).  Near a boundary outcomes are all or nothing, so tests are exact or permutations where
+a claim compares sizes, Student's intervals over seeds where it is of a mean; takeaway 3's
+interval draws whole cells.
 """
 
 from dataclasses import dataclass
@@ -75,8 +77,8 @@ def zones_agree(grid, dip_grid, random):
     hits = pd.DataFrame(hits, columns=["cell", "agrees"])
     low, high = an.clustered(hits["agrees"], hits["cell"])
     four = len({"progression", "ungrokking", "grokking", "semi-grokking"} & seen)
-    text = f"region and run agree in {hits['agrees'].mean():.0%} of {len(hits)} runs; "
-    text += f"{four} of the four types seen"
+    text = f"{four} of the four types seen; region and run agree in "
+    text += f"{hits['agrees'].mean():.0%} of {len(hits)} runs"
     return Finding(text, low, high, bool(four == 4 and low >= 0.8))
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lib.emergence import EMERGED, n_parameters, sizes
+from lib.emergence import EMERGED, SEEDS, n_parameters, sizes
 from lib.figures import _legend
 
 ALONE = dict(color="#666666", marker="s")
@@ -25,14 +25,17 @@ def accuracy_by_size(
 ) -> Figure:
     """Final validation accuracy on addition against the number of parameters (figures 8, 10).
 
-    Solid: the best seed; dashed: the mean; small dots: single runs.  A cell without runs is a
-    hatched box in its curve's colour below zero; a line never crosses one.
+    Solid: the best seed; dashed: the mean; small dots: single runs.  Lines are drawn where a size
+    has three seeds, or as many as any size here.  A cell without runs is a hatched box in its
+    curve's colour below zero; a line never crosses one.
 
     Args:
         panels: title -> label -> (runs, style, the (n_layers, d_model) that were asked for).
         modulus: of the task, which a model's number of parameters depends on.
     """
     strips = max(map(len, panels.values()), default=1)
+    tables = [sizes(runs) for curves in panels.values() for runs, *_ in curves.values()]
+    seeds = min(SEEDS, max((table["seeds"].max() for table in tables if len(table)), default=1))
     across = 2 if len(panels) == 4 else min(3, max(1, len(panels)))
     rows = -(-len(panels) // across)
     figure, axes = plt.subplots(
@@ -43,7 +46,7 @@ def accuracy_by_size(
         asked = sorted({cell for *_, cells in curves.values() for cell in cells})
         at = {cell: float(n_parameters(cell[1], cell[0], modulus, mixed=True)) for cell in asked}
         for i, (label, (runs, style, cells)) in enumerate(curves.items()):
-            _curve(ax, runs, style, label, sorted(cells, key=at.get), at)
+            _curve(ax, runs, style, label, sorted(cells, key=at.get), at, seeds)
             there = set(zip(runs["n_layers"], runs["d_model"]))
             _missing(ax, [at[c] for c in cells if c not in there], style["color"], i)
         _size_axis(ax, at)
@@ -59,8 +62,9 @@ def accuracy_by_size(
     return figure
 
 
-def _curve(ax, runs, style, label, cells, at) -> None:
+def _curve(ax, runs, style, label, cells, at, seeds) -> None:
     table = sizes(runs).set_index(["n_layers", "d_model"])
+    table = table[table["seeds"] >= seeds]  # a best of fewer would look worse than it is
     colour, marker = style["color"], style["marker"]
     table = table.reindex(pd.MultiIndex.from_tuples(cells, names=table.index.names))
     x = [at[cell] for cell in cells]

@@ -7,7 +7,7 @@ step, and a ratio of emergent sizes is printed as the two factors between which 
 
 import numpy as np
 
-from lib.emergence import Size, emergent_size, larger, paired, ratio, times
+from lib.emergence import Size, emergent_size, larger, paired, times
 from lib.judges import Finding, _mean
 
 FACTOR = 3.0
@@ -50,8 +50,8 @@ def suppressed_then_emerges(alone, mixed):
         return Finding(text, low, high, False)
     if large.bound == ">":  # suppressed; whether it comes back is beyond the sizes tried
         return Finding(text, low, high, None)
-    tried = ratio(large, small)
-    return Finding(text, low, high, bool(tried is not None and tried.value >= FACTOR))
+    least, most = times(large, small)
+    return Finding(text, low, high, True if least >= FACTOR else False if most < FACTOR else None)
 
 
 def amount_hardly_matters(*mixtures):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from lib.analysis import ZERO
 from lib.claims import OPEN
-from lib.emergence import Size, at_sizes, emergent_size, larger, sizes, whole_sizes
+from lib.emergence import Size, at_sizes, emergent_size, larger, over_common, sizes, whole_sizes
 from lib.mixture_tables import Curve
 from lib.tables import number
 
@@ -20,11 +20,9 @@ NOTHING = "no emergent size yet"
 def compared(mixed: Curve, other: Curve) -> tuple[Size | None, Size | None, bool]:
     """Two emergent sizes over the sizes that both curves have, and whether none is missing.
 
-    Over its own finer row of sizes a curve would emerge earlier for that reason alone.  None
-    may be missing of those that the study asks of `mixed`; what was filled in comes on top.
+    None may be missing of those that the study asks of `mixed`; what was filled in comes on top.
     """
-    both = whole_sizes(mixed.runs) & whole_sizes(other.runs)
-    one, two = (emergent_size(at_sizes(c.runs, both)) for c in (mixed, other))
+    one, two, both = over_common(mixed.runs, other.runs)
     return one, two, bool(mixed.main) and mixed.main <= both
 
 

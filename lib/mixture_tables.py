@@ -9,11 +9,11 @@ from lib.cost import flops
 from lib.emergence import (
     EMERGED,
     Size,
-    at_sizes,
     below,
     emergent_size,
     longer,
     n_parameters,
+    over_common,
     paired,
     pick,
     ratio,
@@ -106,8 +106,7 @@ EMERGENT_HEADER = ["data", "emergent size", "parameters", "times alone", "best t
 def emergent_rows(found: Sequence[Curve]) -> list[tuple]:
     """A row for each curve that has a size with enough seeds (`EMERGENT_HEADER`).
 
-    "Times alone" compares with addition alone at the curve's own sizes: over a finer row of
-    sizes it would emerge earlier, without any effect of the mixture.
+    "Times alone" compares with addition alone at the sizes that both have (`over_common`).
     """
     alone = next((c for c in found if not c.amount), None)
     rows = []
@@ -120,7 +119,7 @@ def emergent_rows(found: Sequence[Curve]) -> list[tuple]:
         there = table[table["parameters"] == size.parameters].iloc[0]
         times = None
         if alone and curve.amount:
-            times = ratio(size, emergent_size(at_sizes(alone.runs, whole)))
+            times = ratio(*over_common(curve.runs, alone.runs)[:2])
         rows.append(
             (curve.label, size, f"{size.parameters:,}", times or "–",
              number(there["best"]), number(there["mean"]), number(there["worst"]),

@@ -17,10 +17,7 @@ FOR_A_GPU = ("figure8", "figure10")
 """Experiments that two cores would train for a year."""
 
 DEEP = dict(norm="pre", residual="scaled", lr=1e-3)
-"""What the book's deep models get; the recipe page compares it (`deep_recipe`) with others.
-
-At the other figures' learning rate, models with LayerNorm generalize and then fall back.
-"""
+"""What the book's deep models get; the recipe page compares it (`deep_recipe`) with others."""
 
 ALONE_113 = (8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100, 128, 256)
 """Widths for addition alone; up to 100 these are figure 6's runs at 3,000 points."""
@@ -60,7 +57,7 @@ RECIPES_DEEP = {
 DEPTHS = (1, 4, 8)
 
 TRIAL = dict(modulus=31, train_size=500, d_model=24, epochs=2_000)
-"""Where recipes for depth were tried: small enough to take minutes; one layer groks here."""
+"""Where recipes for depth were tried: small enough to take minutes."""
 
 
 def _sizes(pairs, **more) -> list[dict]:

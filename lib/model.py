@@ -147,7 +147,7 @@ def initial_parameters(spec: RunSpec, data: Dataset) -> dict[str, Tensor]:
 
 
 def build_model(spec: RunSpec, data: Dataset) -> Transformer:
-    """The initialised model of a run."""
+    """The initialized model of a run."""
     model = _empty(spec, data)
     model.load_state_dict(initial_parameters(spec, data))
     return model

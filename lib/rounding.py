@@ -43,10 +43,11 @@ def alike(both: pd.DataFrame) -> int:
 def lateness(both: pd.DataFrame) -> tuple[float, float, float]:
     """By which factor runs of `two_precisions` end later than in float32: mean, 95% interval.
 
-    Geometric, over the runs that generalize in both; the interval is Student's, of the logs.
-    NaN where there is no such run, an interval of NaN where there is one.
+    Geometric, over the runs that generalize in both; the interval is Student's over seeds of
+    their mean logs, as runs of one seed share their data.  NaN where there is nothing to take
+    it of.
     """
     ends = both[(both["val"] >= GENERALIZED) & (both["val_float32"] >= GENERALIZED)]
-    logs = np.log(ends["epoch"] / ends["epoch_float32"])
+    logs = np.log(ends["epoch"] / ends["epoch_float32"]).groupby(ends["seed"]).mean()
     mean, half = logs.mean(), student_half(logs)
     return tuple(float(np.exp(log)) for log in (mean, mean - half, mean + half))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 NUMERICS_VERSION = 1
-"""Raised whenever a change to kernel, data or initialisation can change a result."""
+"""Raised whenever a change to kernel, data or initialization can change a result."""
 
 
 class SpecError(ValueError):

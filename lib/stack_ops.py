@@ -25,9 +25,9 @@ class Gather(torch.autograd.Function):
 
 
 class ExactLoss(torch.autograd.Function):
-    """`lib.model.exact_cross_entropy` of every run, summed: (runs, inputs, classes) -> ().
+    """Has the gradient of `lib.model.exact_cross_entropy` of every run, summed; its value is 0.
 
-    Its gradient is what training needs; the value of single runs comes from `exact_losses`.
+    (runs, inputs, classes) -> ().  Training needs no more; losses come from `exact_losses`.
     """
 
     @staticmethod

@@ -14,9 +14,9 @@
 # Sections 4.1 and 4.2 of {cite:t}`huang2024unified`, figure 6.
 #
 # Keep the data, make the network wider. One expects validation accuracy to rise. The paper
-# reports that with 2,600 or 3,000 training points it rises, falls and rises again: *double
-# descent* by model size {cite:p}`nakkiran2020deep,belkin2019reconciling`. With 4,000 or 5,000
-# points it only rises.
+# reports that with 3,000 training points it rises, falls and rises again: *double
+# descent* by model size {cite:p}`nakkiran2020deep,belkin2019reconciling`. With 2,600 points it
+# falls to zero, and no network of its figure groks yet; with 4,000 or 5,000 it only rises.
 #
 # The paper's account: a narrow network cannot memorize its training set, so it has to
 # generalize what it can (*progression*). A wider one can memorize everything, and with little
@@ -238,8 +238,8 @@ Markdown(check_table(rows))
 # %% [markdown]
 # "No ungrokking stage" is read as: from the first peak on, no width has a mean below 0.1.
 # "Disappears" is read as: at 3,000 the width that generalizes is at least twice the one that
-# memorizes, at 4,000 and 5,000 at most 1.5 times. With 2,600 points no width of the figure
-# generalizes for good, so there is nothing to divide.
+# memorizes, at 4,000 and 5,000 at most 1.5 times. The paper sees no grokking with 2,600 points, so
+# they are not asked.
 #
 # The paper says where double descent ends: with more data than at the intersection of the two
 # curves of [](framework_zones.ipynb), progression passes straight into grokking.
@@ -266,8 +266,8 @@ Markdown(text)
 #
 # ## Later, or never?
 #
-# Left of the dip the outcome is "by epoch T" more than anywhere else: many narrow networks
-# still sit on a plateau when the training ends. `figure6_long` is the same runs taken on for
+# Every outcome is "by epoch T": a network that sits on a plateau when the training ends may leave
+# it later. `figure6_long` is runs of narrow networks taken on for
 # three times as long. Where the curves differ, the shape of figure 6 is a matter of patience.
 
 # %% tags=["hide-input"]

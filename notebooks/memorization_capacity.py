@@ -42,6 +42,7 @@ from IPython.display import Markdown
 
 from lib import analysis, figures
 from lib.data import all_pairs
+from lib.emergence import n_parameters
 from lib.notebook import check_table, export, export_runs, gather
 from lib.paper import EXPERIMENTS
 from lib.tables import bracket, cost, number, table
@@ -92,8 +93,7 @@ figure
 
 def parameters(d):
     """Parameters of the one-layer model of a width, in thousands."""
-    embeddings = (base.modulus + 1 + 3) * d + d * base.modulus
-    return (embeddings + 4 * d * d + 2 * 4 * d * d + 5 * d) / 1000
+    return n_parameters(d, modulus=base.modulus) / 1000
 
 
 Markdown(

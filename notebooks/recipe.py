@@ -329,7 +329,7 @@ for precision, own in both.groupby("precision"):
         f"{precision}: {alike(own)} of {len(own)} runs generalize in both or in neither; of "
         f"{len(later)} that end at different epochs, {(later['epoch'] > later['epoch_float32']).sum()} "
         "end later than in float32. Where both generalize, the last epoch is "
-        f"{number(factor)}{bracket(low, high)} times float32's (geometric mean, 95%)."
+        f"{number(factor)}{bracket(low, high)} times float32's (geometric mean; 95% over seeds)."
     )
 Markdown("\n\n".join([*words, table(header, rows)]) if words else
          "*No run is stored in two precisions.*")  # fmt: skip

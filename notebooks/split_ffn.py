@@ -74,7 +74,7 @@ export(main.runs[columns], "split")
 export(small.runs[columns], "split_59")
 Markdown(f"* Modulus 113: {main.provenance()}\n* Modulus 59: {small.provenance()}")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Modulus 113, a panel for each amount of memorization data: final validation accuracy on addition against d_model, alone in grey, with a shared MLP in orange, with a split one in blue. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "Figure 10 at our scale, modulus 113, by epoch T. Solid: best seed; dashed: mean; dots: single runs; hatched boxes below zero: a curve's cells without runs. [Data](data/split.csv).", "name": "fig-split"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Modulus 113, a panel for each amount of memorization data: final validation accuracy on addition against d_model, alone in grey, with a shared MLP in orange, with a split one in blue. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "Figure 10 at our scale, modulus 113, by epoch T. Solid: best seed; dashed: mean (lines where a size has all of its seeds); dots: single runs; hatched boxes below zero: a curve's cells without runs. [Data](data/split.csv).", "name": "fig-split"}}
 figure = accuracy_by_size(mixture_tables.panels(curves), 113)
 plt.close(figure)
 figure

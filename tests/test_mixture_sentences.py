@@ -42,6 +42,13 @@ def test_a_mixture_without_effect_does_not_emerge_later():
     assert str(emergent_rows([ALONE, same])[0][1]) == "40"  # alone is shown with all its sizes
 
 
+def test_times_alone_is_over_the_sizes_that_both_have():
+    """The mixture's own extra size must not make it emerge later than alone can."""
+    filled = curve(step(64, (*WIDTHS, 96)) | {96: 0.02}, 3000, widths=(32, 64, 96, 128, 256))
+    assert str(emergent_rows([ALONE, filled])[1][1]) == "128"  # its own size counts 96
+    assert str(emergent_rows([ALONE, filled])[1][3]) == "1"
+
+
 @pytest.mark.parametrize(
     "mixed, verdict",
     [(step(128), True), (step(999), True), (step(32), False), (step(64), False)],

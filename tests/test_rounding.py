@@ -52,8 +52,13 @@ def test_only_runs_in_two_precisions_are_compared(tmp_path):
 
 def test_lateness_is_a_geometric_mean_of_those_that_generalize_in_both():
     both = pd.DataFrame(
-        [(1.0, 1.0, 100, 200), (1.0, 1.0, 800, 400), (1.0, 0.2, 100, 900)],
-        columns=["val_float32", "val", "epoch_float32", "epoch"],
+        [
+            (0, 1.0, 1.0, 100, 200),
+            (1, 1.0, 1.0, 800, 400),
+            (1, 1.0, 1.0, 300, 150),
+            (2, 1.0, 0.2, 100, 900),
+        ],
+        columns=["seed", "val_float32", "val", "epoch_float32", "epoch"],
     )
     mean, low, high = lateness(both)
     assert mean == pytest.approx(1.0)  # twice as late and half as late

@@ -46,12 +46,14 @@ NO_ADDRESS = "(Not yet: this project has no public address. It is set in `_confi
 
 def substitutions() -> dict[str, str]:
     """Name -> Markdown text, for every field of the recipe and the table of experiments."""
+    from lib.mixtures import DEEP
     from lib.paper import BASE, EXPERIMENTS, STOP_AFTER
     from lib.spec import STOP_ACCURACY
 
     values = {name: number(value) for name, value in BASE.to_dict().items()}
     values["n_pairs"] = number(BASE.n_pairs)
     values["n_unordered_pairs"] = number(BASE.modulus * (BASE.modulus + 1) // 2)
+    values["deep_lr"] = number(DEEP["lr"])
     values["stop_accuracy"] = number(STOP_ACCURACY)
     values["stop_after"] = number(STOP_AFTER)
 
