@@ -318,7 +318,7 @@ trainer(base.replace(d_model=64, train_size=3000, stop_after=None))
 # ## Rerun it
 
 # %% tags=["hide-input"]
-Markdown(cost(runs, four.runs))
+Markdown(cost(runs, four.runs, checked))
 
 # %% [markdown]
 # ```bash
