@@ -51,7 +51,8 @@ def suppressed_then_emerges(alone, mixed):
     if large.bound == ">":  # suppressed; whether it comes back is beyond the sizes tried
         return Finding(text, low, high, None)
     least, most = times(large, small)
-    return Finding(text, low, high, True if least >= FACTOR else False if most < FACTOR else None)
+    open_ = least < FACTOR <= most  # the sizes tried are too coarse to tell
+    return Finding(text, low, high, None if open_ else least >= FACTOR)
 
 
 def amount_hardly_matters(*mixtures):

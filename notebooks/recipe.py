@@ -50,7 +50,7 @@ from lib import depth, figures, maps
 from lib.analysis import GENERALIZED, best_on_the_way, zone
 from lib.maps import within
 from lib.mixtures import DEPTHS, RECIPES_DEEP
-from lib.notebook import export, gather
+from lib.notebook import Gathered, export, gather
 from lib.paper import EXPERIMENTS, RECIPE, STATED
 from lib.rounding import alike, lateness, two_precisions
 from lib.store import Store
@@ -312,7 +312,10 @@ Markdown(
 # float32 and in another precision; a run that generalizes stops, so its last epoch says when.
 
 # %% tags=["hide-input"]
-both = two_precisions(Store())
+store = Store()
+both = two_precisions(store)
+again = store.runs()
+again = again[again["key"].isin(both["key"])]
 export(both, "rounding")
 rows = [
     (r.precision, r.d_model, f"{r.train_size:,}", r.seed, f"{r.val_float32:.3f}", f"{r.val:.3f}",
@@ -321,7 +324,7 @@ rows = [
 ]  # fmt: skip
 header = ["precision", "d_model", "D", "seed", "validation, float32", "validation", "last epoch, float32",
           "last epoch"]  # fmt: skip
-words = []
+words = [f"In float32: {Gathered(again, again.iloc[:0], len(again)).provenance()}"]
 for precision, own in both.groupby("precision"):
     later = own[own["epoch"] != own["epoch_float32"]]
     factor, low, high = lateness(own)
@@ -331,7 +334,7 @@ for precision, own in both.groupby("precision"):
         "end later than in float32. Where both generalize, the last epoch is "
         f"{number(factor)}{bracket(low, high)} times float32's (geometric mean; 95% over seeds)."
     )
-Markdown("\n\n".join([*words, table(header, rows)]) if words else
+Markdown("\n\n".join([*words, table(header, rows)]) if rows else
          "*No run is stored in two precisions.*")  # fmt: skip
 
 # %% [markdown]
