@@ -76,8 +76,13 @@ class Size:
         return f"d {self}" if self.bound else f"d = {self}"
 
     def __str__(self) -> str:
-        layers = f"{self.n_layers} × " if self.n_layers > 1 else ""
-        return f"{self.bound + ' ' if self.bound else ''}{layers}{self.d_model}"
+        words = size_words(self.n_layers, self.d_model)
+        return f"{self.bound} {words}" if self.bound else words
+
+
+def size_words(n_layers: int, d_model: int) -> str:
+    """For tables: "256", "4 × 128"."""
+    return f"{n_layers} × {d_model}" if n_layers > 1 else f"{d_model}"
 
 
 def emergent_size(runs: pd.DataFrame, level: float = EMERGED, seeds: int = SEEDS) -> Size | None:

@@ -17,6 +17,7 @@ from lib.emergence import (
     paired,
     pick,
     ratio,
+    size_words,
     sizes,
     whole_sizes,
 )
@@ -210,12 +211,40 @@ def by_size_rows(found: Sequence[Curve]) -> list[tuple]:
     rows = []
     for curve in found:
         for cell in sizes(curve.runs).itertuples():
-            layers = f"{cell.n_layers} × " if cell.n_layers > 1 else ""
             rows.append(
-                (curve.label, f"{layers}{cell.d_model}", f"{cell.parameters:,}",
+                (curve.label, size_words(cell.n_layers, cell.d_model), f"{cell.parameters:,}",
                  number(cell.best), number(cell.mean), number(cell.worst),
                  number(cell.memorized), cell.seeds)
             )  # fmt: skip
+    return rows
+
+
+FALLEN_HEADER = ["data", "size", "seed", "highest", "at epoch", "last epoch", "validation then",
+                 "training then"]  # fmt: skip
+
+
+def fallen_rows(found: Sequence[Curve], curves: pd.DataFrame) -> list[tuple]:
+    """The runs that generalize on the way but do not at their last epoch (`FALLEN_HEADER`).
+
+    Where training accuracy is low there, too, the last epoch lies on a spike of the loss.
+
+    Args:
+        found: the study's curves.
+        curves: evaluations, as `lib.store.Store.curves`.
+    """
+    falling = curves.sort_values("val_accuracy", ascending=False, kind="stable")
+    top = falling.drop_duplicates("key").set_index("key")
+    rows = []
+    for curve in found:
+        lost = curve.runs[curve.runs["val_accuracy"] < EMERGED]
+        for run in lost.sort_values(["n_layers", "d_model", "seed"]).itertuples():
+            highest = top.loc[run.key]
+            if highest["val_accuracy"] >= EMERGED:
+                size, epoch = size_words(run.n_layers, run.d_model), int(highest["epoch"])
+                rows.append(
+                    (curve.label, size, run.seed, number(highest["val_accuracy"]), f"{epoch:,}",
+                     f"{run.epoch:,}", number(run.val_accuracy), number(run.train_accuracy))
+                )  # fmt: skip
     return rows
 
 

@@ -37,7 +37,7 @@ sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p /
 seeds = [0, 1, 2]  # one run each (the paper does not say how many it has)
 epochs = 20000  # full-batch steps
 lr = 0.003  # learning rate of the one-layer runs
-deep_lr = 0.001  # learning rate of the paper's sizes
+deep_lr = 0.001  # learning rate of the sizes with depth, ours and the paper's
 weight_decay = 1.5  # of AdamW
 train_missing = False  # true: train the runs that the store lacks (many hours)
 
@@ -49,6 +49,7 @@ import matplotlib.pyplot as plt
 from IPython.display import Markdown
 
 from lib import figures, mixture_tables
+from lib.emergence import size_words
 from lib.mixture_figures import accuracy_by_size
 from lib.mixture_sentences import split_is_smaller
 from lib.notebook import check_table, export
@@ -62,17 +63,23 @@ study = partial(mixture_tables.study, seeds=seeds, **recipe)
 # %% [markdown]
 # ## Our figure 10
 #
-# The same scaled setting as in [](multitask_emergence.ipynb): one layer, 3,000 addition points at
-# modulus 113 and 1,200 at modulus 59.
+# The same scaled settings as in [](multitask_emergence.ipynb): one layer, 3,000 addition points at
+# modulus 113 and 1,200 at modulus 59; and at modulus 59 up to four layers, with LayerNorm.
 
 # %% tags=["hide-input"]
 main, curves = study("emergent_113", more=["emergent_113_fill"], train=train_missing, epochs=epochs)
 small, curves_59 = study("emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs)
-columns = ["modulus", "train_size", "memorize_size", "split_mlp", "d_model", "seed", "status",
-           "epoch", "train_accuracy", "memorize_accuracy", "val_accuracy", "key"]  # fmt: skip
+depth, curves_depth = study("emergent_depth", lr=deep_lr)
+columns = ["modulus", "train_size", "memorize_size", "split_mlp", "n_layers", "d_model", "seed",
+           "status", "epoch", "train_accuracy", "memorize_accuracy", "val_accuracy",
+           "key"]  # fmt: skip
 export(main.runs[columns], "split")
 export(small.runs[columns], "split_59")
-Markdown(f"* Modulus 113: {main.provenance()}\n* Modulus 59: {small.provenance()}")
+export(depth.runs[columns], "split_depth")
+Markdown(
+    f"* Modulus 113: {main.provenance()}\n* Modulus 59: {small.provenance()}\n"
+    f"* Modulus 59, with depth: {depth.provenance()}"
+)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Modulus 113, a panel for each amount of memorization data: final validation accuracy on addition against d_model, alone in grey, with a shared MLP in orange, with a split one in blue. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "Figure 10 at our scale, modulus 113, by epoch T. Solid: best seed; dashed: mean (lines where a size has all of its seeds); dots: single runs; hatched boxes below zero: a curve's cells without runs. [Data](data/split.csv).", "name": "fig-split"}}
 figure = accuracy_by_size(mixture_tables.panels(curves), 113)
@@ -84,12 +91,18 @@ figure = accuracy_by_size(mixture_tables.panels(curves_59), 59)
 plt.close(figure)
 figure
 
+# %% tags=["hide-input"] mystnb={"image": {"alt": "The same at modulus 59 for models of one to four layers: validation accuracy on addition against size, alone, with a shared MLP and with a split one."}, "figure": {"caption": "The same with depth at modulus 59, pre-LayerNorm, by epoch T. [Data](data/split_depth.csv).", "name": "fig-split-depth"}}
+figure = accuracy_by_size(mixture_tables.panels(curves_depth), 59)
+plt.close(figure)
+figure
+
 # %% [markdown]
 # ## Does it emerge earlier?
 
 # %% tags=["hide-input"]
 rows = [("113", *row) for row in mixture_tables.emergent_rows(curves)]
 rows += [("59", *row) for row in mixture_tables.emergent_rows(curves_59)]
+rows += [("59, with depth", *row) for row in mixture_tables.emergent_rows(curves_depth)]
 Markdown(table(["P", *mixture_tables.EMERGENT_HEADER], rows, left=(1,)))
 
 # %% [markdown]
@@ -110,29 +123,29 @@ def spread(values):
     return f"{number(values.mean())} ({number(values.min())}–{number(values.max())})"
 
 
-rows, tight, widest = [], [], []
-for modulus, found in (("113", curves), ("59", curves_59)):
+rows, tight, largest = [], [], []
+for modulus, found in (("113", curves), ("59", curves_59), ("59, with depth", curves_depth)):
     for amount in sorted({c.amount for c in found if c.amount}):
         fitted = mixture_tables.gains(found, amount, "train_accuracy")
         gains = mixture_tables.gains(found, amount)
-        d_model = gains.index.get_level_values("d_model")
-        widest += gains["gain"][d_model == d_model.max()].tolist()
-        for (_, d), own in gains.groupby(level=["n_layers", "d_model"]):
+        by_size = dict(list(gains.groupby(level=["n_layers", "d_model"])))
+        largest += by_size[max(by_size)]["gain"].tolist() if by_size else []
+        for size, own in by_size.items():
             fit = fitted.loc[own.index]
             tight += [fit[["other", "one"]].mean()] if fit["other"].mean() < 0.99 else []
-            rows.append((modulus, f"{amount:,}", d, spread(own["other"]), spread(own["one"]),
-                         number(fit["other"].mean()), number(fit["one"].mean()),
-                         len(own)))  # fmt: skip
+            rows.append((modulus, f"{amount:,}", size_words(*size),
+                         spread(own["other"]), spread(own["one"]), number(fit["other"].mean()),
+                         number(fit["one"].mean()), len(own)))  # fmt: skip
 Markdown(
-    table(["P", "to memorize", "d_model", "validation: shared", "split", "fits: shared", "split",
+    table(["P", "to memorize", "size", "validation: shared", "split", "fits: shared", "split",
            "seeds"], rows)
 )  # fmt: skip
 
 # %% tags=["hide-input"]
-ahead = sum(gain > 0 for gain in widest)
+ahead = sum(gain > 0 for gain in largest)
 more = sum(fit["one"] > fit["other"] for fit in tight)
 text = (
-    f"At the largest width of each setting the split MLP is ahead in {ahead} of {len(widest)} pairs "
+    f"At the largest size of each setting the split MLP is ahead in {ahead} of {len(largest)} pairs "
     f"of runs. In {len(tight)} of these {len(rows)} rows the shared MLP fits less than 0.99 of its training "
     f"points; in {more} of them the split one fits more."
 )
@@ -187,7 +200,8 @@ Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(curv
 rows = [
     (f"with a split MLP addition emerges at a smaller size ({where}, {amount:,} points)",
      *split_is_smaller(found, amount))
-    for where, found in (("P = 113", curves), ("P = 59", curves_59), ("the paper's sizes", curves_8))
+    for where, found in (("P = 113", curves), ("P = 59", curves_59),
+                         ("P = 59, with depth", curves_depth), ("the paper's sizes", curves_8))
     for amount in sorted({c.amount for c in found if c.split})
 ]  # fmt: skip
 Markdown(check_table(rows))
@@ -199,7 +213,7 @@ Markdown(check_table(rows))
 # ## Rerun it
 
 # %% tags=["hide-input"]
-Markdown(cost(main.runs, small.runs, paper.runs))
+Markdown(cost(main.runs, small.runs, depth.runs, paper.runs))
 
 # %% [markdown]
 # ```bash

@@ -17,7 +17,16 @@ from lib.emergence import (
     sizes,
     times,
 )
-from lib.mixture_tables import curves, emergent_rows, just_below, longer_rows, panels, study
+from lib.mixture_tables import (
+    by_size_rows,
+    curves,
+    emergent_rows,
+    fallen_rows,
+    just_below,
+    longer_rows,
+    panels,
+    study,
+)
 from lib.paper import EXPERIMENTS
 from lib.spec import RunSpec
 
@@ -219,6 +228,38 @@ def test_a_study_as_curves_and_rows(tmp_path):
     long["modulus"] = 59
     assert longer_rows(wanted, long)[0][-1] == "later"
     assert longer_rows(wanted, long.iloc[:1])[0][-1] == "1 of 3 runs"
+
+
+def test_runs_that_generalize_only_on_the_way_are_named(tmp_path):
+    """One run ends on a spike, one has given up what it had, one never had it, one keeps it."""
+    specs = [s for s in EXPERIMENTS["emergent_depth"].specs() if not s.memorize_size]
+    specs = [s for s in specs if s.seed == 0][:4]
+    own = pd.DataFrame(
+        dict(key=s.key, n_layers=s.n_layers, d_model=s.d_model, modulus=59, seed=0, epoch=6000,
+             memorize_size=0, split_mlp=None, memorize_accuracy=1.0, train_accuracy=t,
+             val_accuracy=v)
+        for s, t, v in zip(specs, (0.5, 1.0, 1.0, 1.0), (0.4, 0.3, 0.1, 1.0), strict=True)
+    )  # fmt: skip
+    evaluations = pd.DataFrame(
+        dict(key=s.key, epoch=epoch, val_accuracy=v)
+        for s, on_the_way in zip(specs, (0.95, 0.9, 0.2, 1.0), strict=True)
+        for epoch, v in ((0, 0.0), (4000, on_the_way), (5000, on_the_way), (6000, 0.1))
+    )
+    found = curves(own, specs)
+    rows = fallen_rows(found, evaluations)
+    first, second = (str(Size(s.n_layers, s.d_model, 0)) for s in specs[:2])
+    assert rows == [
+        ("alone", first, 0, "0.95", "4,000", "6,000", "0.40", "0.50"),
+        ("alone", second, 0, "0.90", "4,000", "6,000", "0.30", "1.00"),
+    ]
+    assert fallen_rows(curves(own.assign(val_accuracy=0.95), specs), evaluations) == []
+
+
+def test_sizes_name_their_layers():
+    deep = pd.concat([runs({32: 0.5}), runs({32: 0.5}, layers=2)])
+    specs = [RunSpec(d_model=32, n_layers=n, modulus=113, train_size=2600) for n in (1, 2)]
+    deep["key"] = [s.key for s in specs for _ in range(3)]
+    assert [row[1] for row in by_size_rows(curves(deep, specs))] == ["32", "2 × 32"]
 
 
 def test_cells_between_count_only_where_they_are_stored(tmp_path, monkeypatch):
