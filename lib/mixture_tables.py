@@ -182,10 +182,12 @@ def longer_rows(wanted: Sequence[tuple[Curve, Size, list[RunSpec]]], runs: pd.Da
         own = runs[runs["key"].isin({spec.key for spec in specs})]
         long = sizes(own).iloc[0] if len(own) else None
         verdict = "not trained yet"
-        if long is not None and long["seeds"] < len(specs):
-            verdict = f"{int(long['seeds'])} of {len(specs)} runs"
-        elif long is not None:
-            verdict = "later" if long["best"] >= EMERGED else "not by then either"
+        if long is not None:
+            # A best only rises with more seeds, so "later" needs no more; "not" needs them all.
+            whole, late = long["seeds"] >= len(specs), long["best"] >= EMERGED
+            part = "" if whole else f"{int(long['seeds'])} of {len(specs)} runs"
+            verdict = "later" if late else "not by then either" if whole else ""
+            verdict = ", ".join(filter(None, (verdict, part)))
         rows.append(
             (curve.label, size, f"{curve.specs[0].epochs:,}", number(short["best"]),
              number(short["mean"]), f"{specs[0].epochs:,}",

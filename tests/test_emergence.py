@@ -227,6 +227,9 @@ def test_a_study_as_curves_and_rows(tmp_path):
     long["key"] = [spec.key for spec in wanted[0][2]]
     long["modulus"] = 59
     assert longer_rows(wanted, long)[0][-1] == "later"
+    assert longer_rows(wanted, long.iloc[:1])[0][-1] == "later, 1 of 3 runs"
+    long["val_accuracy"] = 0.5
+    assert longer_rows(wanted, long)[0][-1] == "not by then either"
     assert longer_rows(wanted, long.iloc[:1])[0][-1] == "1 of 3 runs"
 
 
