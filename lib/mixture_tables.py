@@ -24,6 +24,7 @@ from lib.emergence import (
 from lib.mixture_figures import ALONE, SHARED, SPLIT
 from lib.notebook import Gathered, gather
 from lib.paper import EXPERIMENTS
+from lib.readings import with_best
 from lib.spec import RunSpec
 from lib.store import Store
 from lib.tables import number
@@ -219,6 +220,42 @@ def by_size_rows(found: Sequence[Curve]) -> list[tuple]:
                  number(cell.memorized), cell.seeds)
             )  # fmt: skip
     return rows
+
+
+READINGS_HEADER = ["data", "emergent size", "best there", "by the best on the way", "best there"]
+
+
+def reading_rows(found: Sequence[Curve], curves: pd.DataFrame) -> list[tuple]:
+    """Emergent sizes by the last epoch and by the best on the way (`READINGS_HEADER`).
+
+    Args:
+        found: the study's curves; one without a size of enough seeds is left out.
+        curves: evaluations, as `lib.store.Store.curves`.
+    """
+    rows = []
+    for curve in found:
+        runs = with_best(curve.runs, curves)
+        row = [curve.label]
+        for reading in (runs, runs.assign(val_accuracy=runs["best"])):
+            size = emergent_size(reading)
+            if size is not None:
+                cells = sizes(reading).set_index("parameters")
+                row += [size, number(cells.loc[size.parameters, "best"])]
+        rows += [tuple(row)] if len(row) > 1 else []
+    return rows
+
+
+def spike_share(curves: pd.DataFrame) -> float:
+    """The share of evaluations, once training data are fitted (0.99), at which they are not (0.9).
+
+    A run's part is what comes after its first evaluation with training accuracy of 0.99; NaN
+    where there is none.
+
+    Args:
+        curves: evaluations, as `lib.store.Store.curves`.
+    """
+    fitted = (curves["train_accuracy"] >= 0.99).groupby(curves["key"]).cummax()
+    return float((curves.loc[fitted, "train_accuracy"] < 0.9).mean())
 
 
 FALLEN_HEADER = ["data", "size", "seed", "highest", "at epoch", "last epoch", "validation then",

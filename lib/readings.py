@@ -13,7 +13,8 @@ from lib.tables import mean_words
 
 def with_best(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """The runs with a column `best`: their highest validation accuracy at any evaluation."""
-    return runs.assign(best=runs["key"].map(an.best_on_the_way(curves)))
+    best = runs["key"].map(an.best_on_the_way(curves))
+    return runs.assign(best=best.astype(float))  # of no runs, too
 
 
 def first_sizes(runs: pd.DataFrame) -> pd.DataFrame:

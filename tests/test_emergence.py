@@ -25,6 +25,8 @@ from lib.mixture_tables import (
     just_below,
     longer_rows,
     panels,
+    reading_rows,
+    spike_share,
     study,
 )
 from lib.paper import EXPERIMENTS
@@ -256,6 +258,30 @@ def test_runs_that_generalize_only_on_the_way_are_named(tmp_path):
         ("alone", second, 0, "0.90", "4,000", "6,000", "0.30", "1.00"),
     ]
     assert fallen_rows(curves(own.assign(val_accuracy=0.95), specs), evaluations) == []
+
+
+def test_a_size_by_the_best_on_the_way_is_no_larger():
+    own = runs({32: 0.2, 64: 0.3, 128: 0.95})
+    specs = [RunSpec(d_model=d, train_size=2600, seed=s) for d in (32, 64, 128) for s in range(3)]
+    own["key"] = [s.key for s in specs]
+    tops = (0.2, 0.2, 0.2, 0.3, 0.97, 0.3, 0.95, 0.95, 0.95)
+    evaluations = pd.DataFrame(
+        dict(key=s.key, epoch=epoch, val_accuracy=v)
+        for s, top, last in zip(specs, tops, own["val_accuracy"], strict=True)
+        for epoch, v in ((0, 0.0), (5000, top), (6000, last))
+    )
+    found = curves(own, specs)
+    ((label, *row),) = reading_rows(found, evaluations)
+    assert label == "alone" and [str(x) for x in row] == ["128", "0.95", "64", "0.97"]
+    assert reading_rows(curves(own.iloc[:0], specs), evaluations) == []
+
+
+def test_spikes_are_counted_once_the_data_are_fitted():
+    one = dict(key="a", train_accuracy=[0.1, 0.99, 0.5, 1.0, 0.89, 0.9])
+    never = dict(key="b", train_accuracy=[0.1, 0.95, 0.2])
+    both = pd.concat([pd.DataFrame(one), pd.DataFrame(never)], ignore_index=True)
+    assert spike_share(both) == 2 / 5
+    assert pd.isna(spike_share(both[both["key"] == "b"]))
 
 
 def test_sizes_name_their_layers():
