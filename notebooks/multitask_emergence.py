@@ -54,7 +54,7 @@ from lib.mixture_sentences import emerges_later, stays_low
 from lib.mixtures import EPOCHS_DEPTH, SIZES_8
 from lib.notebook import check_table, export, gather
 from lib.spec import RunSpec
-from lib.tables import cost, table
+from lib.tables import cost, number, table
 from lib.widgets import flipbook
 
 figures.use_style()
@@ -214,7 +214,7 @@ studies = {"": curves, "P = 59: ": curves_59, "P = 59, with depth: ": curves_dep
 evaluations = {"": main.curves, "P = 59: ": small.curves, "P = 59, with depth: ": depth.curves}
 places = ("at modulus 113", "at modulus 59", "with depth")
 spikes = ", ".join(
-    f"{place} {mixture_tables.spike_share(own):.2%}"
+    f"{place} {number(mixture_tables.spike_share(own), '{:.2%}')}"
     for place, own in zip(places, evaluations.values(), strict=True)
 )
 Markdown(f"Evaluations with training accuracy below 0.9, of those after a run first had 0.99: {spikes}.")
