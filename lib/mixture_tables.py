@@ -245,17 +245,22 @@ def reading_rows(found: Sequence[Curve], curves: pd.DataFrame) -> list[tuple]:
     return rows
 
 
-def spike_share(curves: pd.DataFrame) -> float:
-    """The share of evaluations, once training data are fitted (0.99), at which they are not (0.9).
+SPIKES_HEADER = ["study", "of evaluations", "runs that end on one"]
 
-    A run's part is what comes after its first evaluation with training accuracy of 0.99; NaN
-    where there is none.
+
+def spikes(curves: pd.DataFrame) -> tuple[str, str]:
+    """Where training data that a run has fitted (0.99) are not (0.9) (`SPIKES_HEADER`'s numbers).
+
+    A run's part is what comes after its first evaluation with training accuracy of 0.99; a run
+    without one is not counted.
 
     Args:
-        curves: evaluations, as `lib.store.Store.curves`.
+        curves: evaluations in the order of their epochs, as `lib.store.Store.curves`.
     """
     fitted = (curves["train_accuracy"] >= 0.99).groupby(curves["key"]).cummax()
-    return float((curves.loc[fitted, "train_accuracy"] < 0.9).mean())
+    lost = curves.loc[fitted, "train_accuracy"] < 0.9
+    ends = lost.groupby(curves["key"]).last()
+    return number(lost.mean(), "{:.2%}"), f"{ends.sum()} of {len(ends)}"
 
 
 FALLEN_HEADER = ["data", "size", "seed", "highest", "at epoch", "last epoch", "validation then",

@@ -26,7 +26,7 @@ from lib.mixture_tables import (
     longer_rows,
     panels,
     reading_rows,
-    spike_share,
+    spikes,
     study,
 )
 from lib.paper import EXPERIMENTS
@@ -280,8 +280,9 @@ def test_spikes_are_counted_once_the_data_are_fitted():
     one = dict(key="a", train_accuracy=[0.1, 0.99, 0.5, 1.0, 0.89, 0.9])
     never = dict(key="b", train_accuracy=[0.1, 0.95, 0.2])
     both = pd.concat([pd.DataFrame(one), pd.DataFrame(never)], ignore_index=True)
-    assert spike_share(both) == 2 / 5
-    assert pd.isna(spike_share(both[both["key"] == "b"]))
+    assert spikes(both) == ("40.00%", "0 of 1")
+    assert spikes(both.iloc[:3]) == ("50.00%", "1 of 1")
+    assert spikes(both[both["key"] == "b"]) == ("–", "0 of 0")
 
 
 def test_sizes_name_their_layers():
