@@ -171,12 +171,21 @@ def just_below(found: Sequence[Curve]) -> list[tuple[Curve, Size, list[RunSpec]]
     return rows
 
 
-LONGER_HEADER = ["data", "size", "by epoch", "best", "mean", "by epoch", "best", "mean", "so"]
+LONGER_HEADER = ["data", "size", "by epoch", "best", "mean", "by epoch", "best", "mean",
+                 "on the way", "so"]  # fmt: skip
 
 
-def longer_rows(wanted: Sequence[tuple[Curve, Size, list[RunSpec]]], runs: pd.DataFrame):
-    """The cells just below at the usual epochs and at more: is it later, or never?"""
-    rows = []
+def longer_rows(
+    wanted: Sequence[tuple[Curve, Size, list[RunSpec]]], runs: pd.DataFrame, curves: pd.DataFrame
+) -> list[tuple]:
+    """The cells just below at the usual epochs and at more: is it later, or never?
+
+    Args:
+        wanted: what `just_below` found.
+        runs: the stored ones of its runs.
+        curves: their evaluations; "on the way" is the highest of a cell.
+    """
+    rows, runs = [], with_best(runs, curves)
     for curve, size, specs in wanted:
         cell = sizes(curve.runs)
         short = cell[cell["parameters"] == size.parameters].iloc[0]
@@ -187,12 +196,15 @@ def longer_rows(wanted: Sequence[tuple[Curve, Size, list[RunSpec]]], runs: pd.Da
             # A best only rises with more seeds, so "later" needs no more; "not" needs them all.
             whole, late = long["seeds"] >= len(specs), long["best"] >= EMERGED
             part = "" if whole else f"{int(long['seeds'])} of {len(specs)} runs"
-            verdict = "later" if late else "not by then either" if whole else ""
+            never = "not by then either" if whole else ""
+            lost = "on the way only" if own["best"].max() >= EMERGED else never
+            verdict = "later" if late else lost
             verdict = ", ".join(filter(None, (verdict, part)))
         rows.append(
             (curve.label, size, f"{curve.specs[0].epochs:,}", number(short["best"]),
              number(short["mean"]), f"{specs[0].epochs:,}",
-             *(("–", "–") if long is None else (number(long["best"]), number(long["mean"]))),
+             *(("–",) * 3 if long is None else
+               (number(long["best"]), number(long["mean"]), number(own["best"].max()))),
              verdict)
         )  # fmt: skip
     return rows

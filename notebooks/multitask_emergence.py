@@ -251,7 +251,10 @@ Markdown(table(mixture_tables.READINGS_HEADER, rows))
 # Everything above is by epoch T. The sizes just below the emergent ones (where none was reached:
 # the largest size tried) again, at five times the epochs, split MLPs ([](split_ffn.ipynb)) too.
 # Which runs these are depends on the others' outcomes, so they belong to no experiment: `status`
-# does not list them, `sweep` does not train them. `-p train_longer true` does, as below.
+# does not list them, `sweep` does not train them. `-p train_longer true` does, as below. Accuracy
+# is read at the last epoch here, too; "on the way" is a cell's highest at any evaluation. Where only
+# that is at least 0.9, the last column says so: a run had passed the threshold and is below it again.
+# Accuracies are compared before they are rounded.
 
 # %% tags=["hide-input"]
 wanted = {prefix: mixture_tables.just_below(found) for prefix, found in studies.items()}
@@ -259,9 +262,9 @@ again = gather([s for own in wanted.values() for *_, specs in own for s in specs
 rows = [
     (prefix + label, *rest)
     for prefix, own in wanted.items()
-    for label, *rest in mixture_tables.longer_rows(own, again.runs)
+    for label, *rest in mixture_tables.longer_rows(own, again.runs, again.curves)
 ]
-Markdown(table(mixture_tables.LONGER_HEADER, rows, left=(0, 8)))
+Markdown(table(mixture_tables.LONGER_HEADER, rows, left=(0, 9)))
 
 # %% [markdown]
 # ## The paper's own sizes

@@ -224,15 +224,24 @@ def test_a_study_as_curves_and_rows(tmp_path):
     assert [(c.label, size.d_model) for c, size, _ in wanted] == [
         ("alone", 48), ("+ 300", 128), ("+ 300 split", 64),
     ]  # fmt: skip
-    assert longer_rows(wanted, store.runs().iloc[:0])[0][-1] == "not trained yet"
     long = pd.concat([runs({48: 0.95}, key="x")] * 1)
     long["key"] = [spec.key for spec in wanted[0][2]]
     long["modulus"] = 59
-    assert longer_rows(wanted, long)[0][-1] == "later"
-    assert longer_rows(wanted, long.iloc[:1])[0][-1] == "later, 1 of 3 runs"
+
+    def so(cell, highest=0.0):
+        """The first curve's row: the highest on the way and the verdict."""
+        ends = cell[["key", "val_accuracy"]]
+        way = ends.assign(val_accuracy=cell["val_accuracy"].clip(lower=highest))
+        return longer_rows(wanted, cell, pd.concat([way, ends]))[0][-2:]
+
+    assert so(long.iloc[:0]) == ("–", "not trained yet")
+    assert so(long) == ("0.95", "later")
+    assert so(long.iloc[:1]) == ("0.95", "later, 1 of 3 runs")
     long["val_accuracy"] = 0.5
-    assert longer_rows(wanted, long)[0][-1] == "not by then either"
-    assert longer_rows(wanted, long.iloc[:1])[0][-1] == "1 of 3 runs"
+    assert so(long) == ("0.50", "not by then either")
+    assert so(long.iloc[:1]) == ("0.50", "1 of 3 runs")
+    assert so(long, 0.97) == ("0.97", "on the way only")
+    assert so(long.iloc[:1], 0.97) == ("0.97", "on the way only, 1 of 3 runs")
 
 
 def test_runs_that_generalize_only_on_the_way_are_named(tmp_path):
