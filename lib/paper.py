@@ -5,7 +5,7 @@ rate, weight decay, epochs, …) is ours, calibrated on seeds from 1000 on, whic
 uses; the book's method page tells how.
 """
 
-from lib import mixtures
+from lib import mixtures, search
 from lib.spec import Grid, RunSpec
 
 RECIPE = dict(lr=3e-3, weight_decay=1.5, beta1=0.9, beta2=0.98, eps=1e-8, epochs=20_000)
@@ -145,6 +145,7 @@ EXPERIMENTS = {
             seeds=5,
         ),
         *mixtures.grids(BASE, STOP_AFTER, CALIBRATION_SEED),
+        *search.grids(BASE),
         *(
             Grid(
                 name,
