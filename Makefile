@@ -38,10 +38,11 @@ book: $(INSTALLED)
 
 test: $(INSTALLED)
 	@echo "== running the tests"
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
+	$(VENV)/bin/lint-imports --config pyproject.toml
 
 sweep: $(INSTALLED)
 	@test -n "$(NAME)" || { echo "error: say which experiment: make sweep NAME=figure3" >&2; exit 2; }
@@ -51,7 +52,7 @@ bench: $(INSTALLED)
 	$(PY) -m lib bench
 
 faults: $(INSTALLED)
-	$(PY) tests/faults.py
+	$(PY) tests/support/faults.py
 
 serve: $(INSTALLED)
 	@test -f _build/html/index.html || { echo "error: no built book yet; run: make book" >&2; exit 2; }
@@ -77,4 +78,5 @@ $(INSTALLED): requirements.txt | $(PY)
 	@if cmp -s requirements.txt $@; then touch $@; else \
 	    echo "== installing the packages of requirements.txt into $(VENV) (some minutes the first time)" && \
 	    $(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt && \
+	    $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
 	    cp requirements.txt $@; fi

@@ -3,10 +3,13 @@
 Each run is taken to its last epoch, and counted once, in the first experiment that has it.
 """
 
-from lib.cost import cores, estimate, flops, machine_rate
-from lib.mixtures import FOR_A_GPU
-from lib.paper import EXPERIMENTS
-from lib.store import Store
+from lib.engines.flops import flops
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.mixtures import FOR_A_GPU
+from lib.runs.machine import cores
+from lib.runs.store import Store
+from lib.sweeps.plan import estimate
+from lib.sweeps.speed import machine_rate
 
 
 def own_runs() -> dict:
@@ -20,7 +23,8 @@ def own_runs() -> dict:
 
 
 def rows(rate=None) -> list[str]:
-    """The table's rows in Markdown; core-hours at `rate` (`lib.cost.machine_rate`), if given."""
+    """The table's rows in Markdown; core-hours at `rate` (`lib.sweeps.speed.machine_rate`), if
+    given."""
     own, lines = own_runs(), []
     for name, specs in [*own.items(), ("all", sum(own.values(), []))]:
         hours = f" {estimate(specs, rate).sum() / 3600:.1f} |" if rate else ""

@@ -4,21 +4,22 @@
     python -m benchmarks.rounding figure3 --precision bf16 --device cuda --seeds 0:1
 
 The new runs are stored beside the old ones, which figures go on to show.  bf16x6 and bf16x3
-need a processor with tile registers (`lib.amx`); bf16 is trained in stacks on PyTorch.
+need a processor with tile registers (`lib.engines.simd.amx`); bf16 is trained in stacks on PyTorch.
 """
 
 from collections.abc import Iterator
 
 import click
 
-from lib import options
-from lib.paper import EXPERIMENTS
-from lib.processor import check_precision
-from lib.rounding import NAMES, alike, two_precisions
+from lib.chapters.precision import NAMES, alike, two_precisions
+from lib.cli import options
+from lib.engines.precision import check_precision
+from lib.paper.experiments import EXPERIMENTS
+from lib.runs.run import Run
+from lib.runs.store import Store
 from lib.spec import RunSpec, SpecError
-from lib.stacks import check_device, train_many
-from lib.store import Store
-from lib.train import Run, train
+from lib.train import train
+from lib.train_many import check_device, train_many
 
 
 def _numbers(context, argument, text):

@@ -14,12 +14,12 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks.stacked import lines
-from lib.cost import cores as all_cores
 from lib.data import build
-from lib.engine import Engine
+from lib.engines.kernel.engine import Engine
 from lib.model import build_model
+from lib.runs.machine import cores as all_cores
 from lib.spec import RunSpec
-from lib.stacks import check_device
+from lib.train_many import check_device
 
 WIDTHS = (8, 16, 32, 64, 100)
 TRAIN_SIZE = 3000

@@ -1,9 +1,9 @@
 """The speed table of the PyTorch engine: runs stacked against the same runs one by one.
 
 The hardware: matrix products and copies of the same device and precision, in the same
-sitting (`lib.roofline`); beside what is measured stands what the model of operations and
+sitting (`lib.sweeps.roofline`); beside what is measured stands what the model of operations and
 bytes expects.  Where the Numba kernel covers a setting, its time on one core is there, too,
-and where a sweep compiles the training step (`lib.compiled`), one run's with it.
+and where a sweep compiles the training step (`lib.engines.torch.gradient`), one run's with it.
 """
 
 import time
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import torch
 
-from lib import engine
-from lib.compiled import pays
-from lib.cost import epoch_flops
 from lib.data import build
-from lib.roofline import Device, epoch_bytes, epoch_seconds, measure_device
+from lib.engines.flops import epoch_flops
+from lib.engines.kernel import engine
+from lib.engines.torch.engine import StackedEngine
+from lib.engines.torch.gradient import pays
 from lib.spec import RunSpec
-from lib.stacked import StackedEngine
+from lib.sweeps.roofline import Device, epoch_bytes, epoch_seconds, measure_device
 
 SETTINGS = (
     RunSpec(d_model=32),

@@ -19,11 +19,11 @@ import click
 import numpy as np
 import pyarrow as pa
 
-from lib import shard
+from lib.runs import shard
+from lib.runs.run import Run
+from lib.runs.store import SHARD, Store
 from lib.spec import RunSpec
-from lib.store import SHARD, Store
-from lib.sweep import sweep
-from lib.train import Run
+from lib.sweeps.sweep import sweep
 
 STEPS = {  # what is timed: code that runs with `store` at hand
     "load all runs into a frame": "assert len(store.runs()) >= {runs}",
@@ -58,7 +58,7 @@ def fill(store: Store, runs: int) -> None:
 def measure(store: Store, code: str) -> list[float]:
     """Seconds, CPU seconds and peak MiB of a fresh process that does this to the store."""
     program = (
-        "import resource, sys, time\nfrom lib.store import Store\n"
+        "import resource, sys, time\nfrom lib.runs.store import Store\n"
         "store = Store(sys.argv[1])\nstart, cpu = time.perf_counter(), time.process_time()\n"
         f"{code}\nprint(time.perf_counter() - start, time.process_time() - cpu, "
         "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
@@ -72,7 +72,7 @@ def measure(store: Store, code: str) -> list[float]:
 def overhead(store: Store, swept: int, where: str) -> tuple[float, float]:
     """Seconds and peak MiB of a sweep of runs that take no time, by two workers."""
     from benchmarks.store_scale import fake_train as train  # workers import it by this name
-    from lib import cluster
+    from lib.sweeps import cluster
 
     first = 10**6 + len(store.keys())  # seeds that are not stored
     specs = [RunSpec(seed=first + n) for n in range(swept)]

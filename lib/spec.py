@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from lib.errors import UserError
+from lib.tasks import TASKS
+
 NUMERICS_VERSION = 1
 """Raised whenever a change to kernel, data or initialization can change a result."""
 
 
-class SpecError(ValueError):
-    """A spec that describes no possible run; the message is one line, fit for a user."""
+class SpecError(UserError, ValueError):
+    """A spec that describes no possible run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,13 @@ class RunSpec:
     """One training run, complete and hashable.
 
     The defaults are the setting of §2.1 where the paper states one; the rest is the
-    project's recipe (`lib.paper.RECIPE`), which the paper leaves open.
+    project's recipe (`lib.paper.recipe.RECIPE`), which the paper leaves open.
 
     Raises:
         SpecError: if a value is out of range or two values do not fit together.
     """
 
-    task: str = "add"  # a name registered in lib.data.TASKS
+    task: str = "add"  # a name registered in lib.tasks.TASKS
     modulus: int = 113  # P: tokens 0 … P-1, and as many classes
     train_size: int = 3000  # D: training points of the algorithmic task, of P² in all
     memorize_size: int = 0  # random-label points beside them (task "multitask" only, §5)
@@ -131,6 +134,7 @@ class RunSpec:
 STOP_ACCURACY = 0.999
 """Validation accuracy that has to hold for `stop_after` epochs before a run stops early."""
 
+
 CHOICES = {"norm": ("pre",), "residual": ("scaled",)}
 """What the fields that are words may say, beside None."""
 
@@ -147,8 +151,6 @@ def _problem(s: RunSpec) -> str | None:
             if not math.isfinite(value):
                 return f"{name} must be finite, got {value!r}"
             object.__setattr__(s, name, float(value))  # 1 and 1.0 are one spec
-    from lib.data import TASKS
-
     if s.task not in TASKS:
         return f"unknown task {s.task!r}; known: {', '.join(sorted(TASKS))}"
     if not 2 <= s.modulus <= 1000:
@@ -207,8 +209,6 @@ def _parent_problem(s: RunSpec) -> str | None:
         return None
     if not isinstance(s.init_from, RunSpec):
         return f"init_from must be a RunSpec, got {s.init_from!r}"
-    from lib.data import TASKS
-
     for name in ("modulus", "d_model", "n_heads", "n_layers", "norm", "split_mlp"):
         own, parent = getattr(s, name), getattr(s.init_from, name)
         if own != parent:

@@ -43,6 +43,11 @@
 import sys
 from pathlib import Path
 
+from lib.analysis.critical import critical_size, critical_sizes
+from lib.analysis.dynamics import GENERALIZED, ZERO, first_epoch, zone
+from lib.figures.accuracy import success_by_size
+from lib.figures.style import TRAIN, VAL, use_style
+
 # A notebook opened in Jupyter starts in its own folder; the library is a level up.
 sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
 
@@ -72,22 +77,27 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import analysis, circuit_figures, efficiency, figures, maps
-from lib.circuits import measure
-from lib.claims import circuit_predictions, judge
+from lib.analysis import efficiency
+from lib.analysis.gather import gather
+from lib.analysis.words import bracket, mean_words, number, span
+from lib.chapters.export import export
+from lib.chapters.report import claims_table
+from lib.chapters.tables import cost, table
+from lib.circuits.fourier import measure
+from lib.circuits.handbuilt import fourier_network
+from lib.circuits.measures import gather_measures
+from lib.circuits.simulation import Setting, simulate, times_of
 from lib.data import build
-from lib.handbuilt import fourier_network
-from lib.measured import gather_measures
-from lib.notebook import export, gather
-from lib.paper import DYNAMICS_CELLS, EXPERIMENTS, LONG
-from lib.report import claims_table
-from lib.simulation import Setting, simulate, times_of
+from lib.figures import circuits
+from lib.paper.circuits import DYNAMICS_CELLS, LONG
+from lib.paper.claims import judge
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.takeaways import circuit_predictions
+from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.store import Store
-from lib.tables import bracket, cost, mean_words, number, span, table
-from lib.widgets import RACE, competition
+from lib.widgets.explorers import RACE, competition
 
-figures.use_style()
+use_style()
 few = seeds[:3]  # P1 and the look inside
 subset_sizes = [*lost_sizes, *kept_sizes]
 
@@ -121,11 +131,18 @@ def sizes(values, **more):
 # and the third; the next table and the verdicts have all of them, under one criterion.
 
 # %% tags=["hide-input"]
-memorized = gather(specs_of("circuits_memorize", sizes(memorized_sizes), few, epochs=epochs), train_missing)
+memorized = gather(
+    specs_of("circuits_memorize", sizes(memorized_sizes), few, epochs=epochs), train_missing
+)
 generalized = gather(specs_of("circuits_generalize", sizes(generalized_sizes), few), train_missing)
-settled = gather(specs_of("circuits_settle", sizes(generalized_sizes), few, epochs=epochs), train_missing)
+settled = gather(
+    specs_of("circuits_settle", sizes(generalized_sizes), few, epochs=epochs), train_missing
+)
 calm = {
-    task: gather(specs_of("circuits_calm", sizes(own, task=task), few, lr=calm_lr, epochs=calm_epochs), train_missing)
+    task: gather(
+        specs_of("circuits_calm", sizes(own, task=task), few, lr=calm_lr, epochs=calm_epochs),
+        train_missing,
+    )
     for task, own in (("random", calm_memorized), ("add", calm_generalized))
 }
 decay_cells = [
@@ -135,16 +152,18 @@ decay_cells = [
 ]  # fmt: skip
 decayed = gather(specs_of("circuits_decay", decay_cells, seeds), train_missing)
 whole = gather(specs_of("figure3", sizes(range(2000, 4001, 200)), seeds, epochs=epochs)).runs
-critical = analysis.critical_sizes(whole).iloc[0] if len(whole) else None
+critical = critical_sizes(whole).iloc[0] if len(whole) else None
 MEM, GEN = "memorizing (random labels)", "generalizing"
 SETTLED = "generalizing, equally long"
-MEM_CALM, GEN_CALM = (f"{kind}, learning rate {calm_lr:g}" for kind in ("memorizing", "generalizing"))
+MEM_CALM, GEN_CALM = (
+    f"{kind}, learning rate {calm_lr:g}" for kind in ("memorizing", "generalizing")
+)
 found_of = {
     MEM: (memorized, 0.0),
-    GEN: (generalized, analysis.GENERALIZED),
-    SETTLED: (settled, analysis.GENERALIZED),
+    GEN: (generalized, GENERALIZED),
+    SETTLED: (settled, GENERALIZED),
     MEM_CALM: (calm["random"], 0.0),
-    GEN_CALM: (calm["add"], analysis.GENERALIZED),
+    GEN_CALM: (calm["add"], GENERALIZED),
 }
 
 
@@ -165,17 +184,19 @@ Markdown(
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Norm at which runs settle with a training loss of 0.001 or less against the number of training points, both axes logarithmic: a line for networks on random labels and one for networks that generalize, each at two learning rates; vertical lines where the two cross and at the measured critical size. Hatched sizes have no run."}, "figure": {"caption": "P1: the parameter norm at which runs settle with a training loss of at most 0.001, mean over seeds, dots for single runs; dashed: at the lower learning rate, which has fewer sizes; hatched: no run stored; a cross: stored, and none settles so. Vertical lines, at the usual learning rate: where memorizing costs what generalizing costs, and D_crit as measured from validation accuracy. [Data](data/circuit_norms.csv).", "name": "fig-efficiency"}}
-memory, rule = dict(color=figures.VAL, marker="s"), dict(color=circuit_figures.WAVES, marker="o")
+memory, rule = dict(color=VAL, marker="s"), dict(color=circuits.WAVES, marker="o")
 lower = dict(ls="--", mfc="white")
-figure = circuit_figures.norms_by_size(
+figure = circuits.norms_by_size(
     {
         MEM: (needed[MEM], memory),
         GEN: (needed[GEN], rule),
         MEM_CALM: (needed[MEM_CALM], memory | lower),
         GEN_CALM: (needed[GEN_CALM], rule | lower),
     },
-    {f"crossing {side or '='}": crossing,
-     "D_crit measured =": np.nan if critical is None else critical["estimate"]},
+    {
+        f"crossing {side or '='}": crossing,
+        "D_crit measured =": np.nan if critical is None else critical["estimate"],
+    },
     [*memorized_sizes, *generalized_sizes, *calm_memorized, *calm_generalized],
 )
 plt.close(figure)
@@ -225,7 +246,10 @@ for kind, name, cells, length in (
     rows.append((kind, f"{len(ends)} of {len(specs)}", span(ends["trig_share"]),
                  span(ends["train_accuracy"]), span(ends["val_accuracy"]) if kind == GEN else "–"))  # fmt: skip
 Markdown(
-    table(["circuit", "measured", "trigonometric share", "training accuracy", "validation accuracy"], rows)
+    table(
+        ["circuit", "measured", "trigonometric share", "training accuracy", "validation accuracy"],
+        rows,
+    )
 )
 
 # %% tags=["hide-input"]
@@ -276,13 +300,13 @@ export(
 Markdown(decayed.provenance())
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, one line for each weight decay: means over seeds, dots for runs, dotted vertical lines at the critical sizes."}, "figure": {"caption": "P2: final validation accuracy by training size at three weight decays, each for the same number of decay times. Lines: means over seeds; dots: single runs; dotted: D_crit; hatched: no run stored. [Data](data/circuit_decay.csv).", "name": "fig-decay"}}
-kinds = dict(zip(decays, ((figures.TRAIN, "o"), (figures.VAL, "s"), (circuit_figures.WAVES, "^"))))
+kinds = dict(zip(decays, ((TRAIN, "o"), (VAL, "s"), (circuits.WAVES, "^"))))
 panel = {}
 for w, style in kinds.items():
     own = decayed.runs[decayed.runs["weight_decay"] == w]
-    place = analysis.critical_size(own) if len(own) else np.nan
+    place = critical_size(own) if len(own) else np.nan
     panel[f"weight decay {w:g}"] = (own, place, *style, decay_sizes)
-figure = maps.success_by_size({f"d_model {d_model}": panel}, analysis.GENERALIZED)
+figure = success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
 plt.close(figure)
 figure
 
@@ -303,9 +327,11 @@ continued = gather(
     [spec.replace(init_from=parent.with_seed(spec.seed)) for spec in
      specs_of("circuits_ungrok", sizes(subset_sizes), seeds, epochs=epochs)], train_missing,
 )  # fmt: skip
-scratch = gather(specs_of("circuits_scratch", sizes(subset_sizes), seeds, epochs=epochs), train_missing)
+scratch = gather(
+    specs_of("circuits_scratch", sizes(subset_sizes), seeds, epochs=epochs), train_missing
+)
 parents = gather([parent.with_seed(seed) for seed in seeds], train_missing).runs
-knew = int((parents["val_accuracy"] >= analysis.GENERALIZED).sum())
+knew = int((parents["val_accuracy"] >= GENERALIZED).sum())
 controls = gather(
     [spec.replace(init_from=parent.with_seed(spec.seed)) for spec in
      specs_of("circuits_controls", EXPERIMENTS["circuits_controls"].cells, seeds, epochs=epochs)],
@@ -320,17 +346,20 @@ export(
 Markdown(
     f"Continued (from {parent.epochs:,} epochs on {parent.train_size:,} pairs; {knew} of "
     f"{len(parents)} of these networks had generalized, with validation accuracy at "
-    f"{analysis.GENERALIZED:g} or above): "
+    f"{GENERALIZED:g} or above): "
     f"{continued.provenance()}\n\nFrom scratch: {scratch.provenance()}\n\n"
     f"Controls: {controls.provenance()}"
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, for networks that had generalized and were trained on with a subset, and for networks from scratch: means over seeds, dots for runs, dotted vertical lines at both thresholds."}, "figure": {"caption": "P3: final validation accuracy after training on with a subset, and from scratch. Lines: means over seeds; dots: single runs; dotted: the training size from which on runs end at 0.95 or more; hatched: no run stored. [Data](data/circuit_ungrokking.csv).", "name": "fig-ungrokking"}}
 panel = {}
-for label, found, style in (("continued", continued, (figures.TRAIN, "o")), ("from scratch", scratch, (figures.VAL, "s"))):
-    place = analysis.critical_size(found.runs) if len(found.runs) else np.nan
+for label, found, style in (
+    ("continued", continued, (TRAIN, "o")),
+    ("from scratch", scratch, (VAL, "s")),
+):
+    place = critical_size(found.runs) if len(found.runs) else np.nan
     panel[label] = (found.runs, place, *style, subset_sizes)
-figure = maps.success_by_size({f"d_model {d_model}": panel}, analysis.GENERALIZED)
+figure = success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
 plt.close(figure)
 figure
 
@@ -341,7 +370,9 @@ inside = gather_measures([
 ends = inside[inside["last"]]
 rows = []
 for words, size, decay in (("all 5,000", 5000, weight_decay), ("300, no weight decay", 300, 0.0)):
-    own = controls.runs[(controls.runs["train_size"] == size) & (controls.runs["weight_decay"] == decay)]
+    own = controls.runs[
+        (controls.runs["train_size"] == size) & (controls.runs["weight_decay"] == decay)
+    ]
     rows.append((f"control: {words}", len(own), number(own["val_accuracy"].mean()), "–", "–", "–", "–",
                  number(own["param_norm"].mean(), "{:.1f}")))  # fmt: skip
 for size in subset_sizes:
@@ -387,9 +418,9 @@ Markdown(others.provenance())
 panel = {}
 for w, style in kinds.items():
     own = by_decay[by_decay["weight_decay"] == w]
-    place = analysis.critical_size(own) if len(own) else np.nan
+    place = critical_size(own) if len(own) else np.nan
     panel[f"weight decay {w:g}"] = (own, place, *style, lost_sizes)
-figure = maps.success_by_size({f"d_model {d_model}, continued": panel}, analysis.GENERALIZED)
+figure = success_by_size({f"d_model {d_model}, continued": panel}, GENERALIZED)
 plt.close(figure)
 figure
 
@@ -405,7 +436,7 @@ def size_of(runs):
     """A critical size in words, with its bound or its interval; and as a number."""
     if runs.empty:
         return "–", np.nan
-    row = analysis.critical_sizes(runs).iloc[0]
+    row = critical_sizes(runs).iloc[0]
     if row["bound"]:
         return f"{row['bound']} {row['estimate']:,.0f}", row["estimate"]
     return f"{row['estimate']:,.0f}{bracket(row['low'], row['high'], '{:,.0f}')}", row["estimate"]
@@ -439,20 +470,27 @@ Markdown(
 # them, and of the others one in $P$.
 
 # %% tags=["hide-input"]
-long = gather(specs_of("circuits_semi", sizes(semi_sizes), seeds, epochs=LONG * epochs), train_missing)
+long = gather(
+    specs_of("circuits_semi", sizes(semi_sizes), seeds, epochs=LONG * epochs), train_missing
+)
 export(long.curves, "circuit_semi")
 Markdown(long.provenance())
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: validation accuracy of every seed against epoch, a dot where a run ends, a dotted line at the share of mirrored pairs, a vertical line where the book's other runs end."}, "figure": {"caption": "P4: every seed near D_crit, for five times the usual training (vertical line); a dot is where a run ends, early ones because they generalized. Dotted: what mirrored pairs give by symmetry. [Data](data/circuit_semi.csv).", "name": "fig-semi"}}
-figure = circuit_figures.long_runs(long.curves, semi_sizes, LONG * epochs, epochs)
+figure = circuits.long_runs(long.curves, semi_sizes, LONG * epochs, epochs)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
-words = {"rises": "it generalizes", "falls": "it fails", "moves on": "another level", "open": "still on it"}
+words = {
+    "rises": "it generalizes",
+    "falls": "it fails",
+    "moves on": "another level",
+    "open": "still on it",
+}
 rows = []
 for (size, seed), curve in long.curves.groupby(["train_size", "seed"]):
-    floor = max(analysis.ZERO, float(efficiency.symmetry_share(size)) + efficiency.MARGIN)
+    floor = max(ZERO, float(efficiency.symmetry_share(size)) + efficiency.MARGIN)
     found = efficiency.plateau(curve, floor)
     low = found or efficiency.plateau(curve)
     last = curve.iloc[-1]
@@ -476,7 +514,7 @@ Markdown(
 rows, soon, late = [], 0, 0
 for size, own in long.curves.groupby("train_size"):
     first = pd.Series([
-        analysis.first_epoch(run["epoch"], run["val_accuracy"], analysis.GENERALIZED)
+        first_epoch(run["epoch"], run["val_accuracy"], GENERALIZED)
         for _, run in own.groupby("key")
     ])  # fmt: skip
     there = first[np.isfinite(first)]
@@ -489,7 +527,10 @@ if late > soon:
 elif late:
     text += "More time finds the rule no more often."
 Markdown(
-    table(["D", "runs", f"by epoch {epochs:,}", f"by epoch {LONG * epochs:,}", "the last of them at"], rows)
+    table(
+        ["D", "runs", f"by epoch {epochs:,}", f"by epoch {LONG * epochs:,}", "the last of them at"],
+        rows,
+    )
     + f"\n\n{text * bool(rows)}"
 )
 
@@ -505,7 +546,7 @@ Markdown(
 # that are not mirrored it has no such flaw.
 #
 # As a check, below on the left a network whose weights were written down by hand to add with
-# three frequencies (`lib.handbuilt`): the measure must find these, and a share near 1.
+# three frequencies (`lib.circuits.handbuilt`): the measure must find these, and a share near 1.
 
 # %% tags=["hide-input"]
 names = dict(DYNAMICS_CELLS)
@@ -540,7 +581,7 @@ Markdown(
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels: share of the embedding (bars up) and of the logits (bars down) at each frequency, for a network built by hand, a network that grokked and one that memorized."}, "figure": {"caption": "Spectra: the embedding's share at each frequency (up), the logits' share along the waves of a + b at each frequency (down); seed 0, at the end of the run. The book's words ungrokking and grokking are here those of Huang et al. [Data](data/circuit_course.csv).", "name": "fig-spectra"}}
-figure = circuit_figures.spectra(looks)
+figure = circuits.spectra(looks)
 plt.close(figure)
 figure
 
@@ -555,7 +596,7 @@ panels = {}
 for name, (d, size) in names.items():
     own = every[(every["d_model"] == d) & (every["train_size"] == size)]
     panels[f"{name}: d_model {d}, D = {size:,}"] = own
-figure = circuit_figures.course(panels)
+figure = circuits.course(panels)
 plt.close(figure)
 figure
 
@@ -565,15 +606,20 @@ for name, (d, size) in names.items():
     own = every[(every["d_model"] == d) & (every["train_size"] == size)]
     for seed, run in own.groupby("seed"):
         end = run.iloc[-1]
-        half = [efficiency.half_way(run["epoch"], run[c]) for c in ("val_accuracy", "held_out_share")]
+        half = [
+            efficiency.half_way(run["epoch"], run[c]) for c in ("val_accuracy", "held_out_share")
+        ]
         accuracy, waves = (v if np.isfinite(v) else np.inf for v in half)
-        order = "–" if accuracy == waves == np.inf else (
-            "together" if accuracy == waves else "waves" if waves < accuracy else "accuracy")
+        order = (
+            "–"
+            if accuracy == waves == np.inf
+            else ("together" if accuracy == waves else "waves" if waves < accuracy else "accuracy")
+        )
         if order in ("waves", "accuracy") and not np.isfinite(half).all():
             order += " alone"
         orders.append(order)
         rows.append((
-            name, seed, analysis.zone(run), f"{end['val_accuracy']:.2f}", number(end["mirrored_accuracy"]),
+            name, seed, zone(run), f"{end['val_accuracy']:.2f}", number(end["mirrored_accuracy"]),
             number(end["unmirrored_accuracy"]), f"{end['trig_share']:.2f}", number(end["held_out_share"]),
             len(end["frequencies"]), number(end["restricted_loss"]), number(end["excluded_loss"]),
             *(f"{v:,.0f}" if np.isfinite(v) else "–" for v in half), order,
@@ -613,10 +659,21 @@ def agreement(own):
 Markdown(
     table(
         ["dynamics", "runs", "rank correlation of accuracy and waves (mean over seeds)"],
-        [(name, own["seed"].nunique(),
-          number(pd.Series([agreement(run) for _, run in own.groupby("seed")], dtype=float).mean()))
-         for name, own in ((name, every[(every["d_model"] == d) & (every["train_size"] == size)])
-                           for name, (d, size) in names.items())],
+        [
+            (
+                name,
+                own["seed"].nunique(),
+                number(
+                    pd.Series(
+                        [agreement(run) for _, run in own.groupby("seed")], dtype=float
+                    ).mean()
+                ),
+            )
+            for name, own in (
+                (name, every[(every["d_model"] == d) & (every["train_size"] == size)])
+                for name, (d, size) in names.items()
+            )
+        ],
     )  # fmt: skip
 )
 
@@ -664,7 +721,7 @@ settings = {
 ran = {title: simulate(setting, times_of(RACE)) for title, setting in settings.items()}
 export(pd.concat([pd.DataFrame(run).assign(cost=settings[title].cost, grokked=settings[title].grokked)
                   for title, run in ran.items()]), "circuit_races")  # fmt: skip
-figure = circuit_figures.races(ran)
+figure = circuits.races(ran)
 plt.close(figure)
 figure
 
@@ -674,7 +731,7 @@ figure
 # *time* of the turn and hardly its place, which is P2 in small.
 
 # %% tags=["hide-input"]
-competition(fallback=circuit_figures.races(ran))
+competition(fallback=circuits.races(ran))
 
 # %% [markdown]
 # ## Against the predictions

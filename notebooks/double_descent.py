@@ -47,14 +47,17 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import analysis, descent, figures, zones
-from lib.analysis import GENERALIZED, PERFECT, ZERO
-from lib.notebook import check_table, export_runs, gather
-from lib.paper import EXPERIMENTS
-from lib.tables import bracket, cost, enough, holds, number, say, table
-from lib.widgets import accuracy_explorer
+from lib.analysis import boundaries, descent, statistics
+from lib.analysis.dynamics import GENERALIZED, PERFECT, ZERO
+from lib.analysis.gather import gather
+from lib.analysis.words import bracket, number
+from lib.chapters.export import export_runs
+from lib.chapters.tables import check_table, cost, enough, holds, say, table
+from lib.figures import accuracy, style
+from lib.paper.experiments import EXPERIMENTS
+from lib.widgets.explorers import accuracy_explorer
 
-figures.use_style()
+style.use_style()
 base = EXPERIMENTS["figure6"].base.replace(epochs=epochs, lr=lr, weight_decay=weight_decay)
 
 # %% [markdown]
@@ -70,8 +73,8 @@ asked = [
 found = gather(asked, train_missing)
 runs = found.runs
 export_runs(runs, "figure6")
-val = analysis.cell_means(runs)
-train = analysis.cell_means(runs, "train_accuracy")
+val = statistics.cell_means(runs)
+train = statistics.cell_means(runs, "train_accuracy")
 
 
 def curves(size):
@@ -82,15 +85,17 @@ def curves(size):
         return cells[cells.index.get_level_values("train_size") == size]
 
     return {
-        "training": (own, at(train), "train_accuracy", figures.TRAIN, "--"),
-        "validation": (own, at(val), "val_accuracy", figures.VAL, "-"),
+        "training": (own, at(train), "train_accuracy", style.TRAIN, "--"),
+        "validation": (own, at(val), "val_accuracy", style.VAL, "-"),
     }
 
 
 Markdown(found.provenance(paper_seeds=EXPERIMENTS["figure6"].seeds))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final training and validation accuracy against d_model on a logarithmic axis, mean over seeds with a band, and a dot for each run. Hatched widths have no run."}, "figure": {"caption": "Figure 6 from our runs: final accuracy against width, by epoch T. Lines: mean over seeds; bands: Student's 95% interval, from three seeds on; dots: single runs; hatched: no run stored. [Data](data/figure6.csv).", "name": "fig-double-descent"}}
-figure = figures.accuracy_by_width({f"D = {size:,}": curves(size) for size in train_sizes}, d_models)
+figure = accuracy.accuracy_by_width(
+    {f"D = {size:,}": curves(size) for size in train_sizes}, d_models
+)
 plt.close(figure)
 figure
 
@@ -111,15 +116,21 @@ figure
 
 # %% tags=["hide-input"]
 dips = {
-    size: descent.mean_dip(analysis.by_width(runs[runs["train_size"] == size]).reindex(
+    size: descent.mean_dip(statistics.by_width(runs[runs["train_size"] == size]).reindex(
         columns=sorted(d_models))) for size in train_sizes
 }  # fmt: skip
 Markdown(
     table(
         ["D", "depth", "95% interval", "first peak at d_model", "valley at d_model", "whole seeds"],
         [
-            (f"{size:,}", number(dip.depth), bracket(dip.low, dip.high).strip() or "–",
-             number(dip.peak, "{:.0f}"), number(dip.valley, "{:.0f}"), dip.seeds)
+            (
+                f"{size:,}",
+                number(dip.depth),
+                bracket(dip.low, dip.high).strip() or "–",
+                number(dip.peak, "{:.0f}"),
+                number(dip.valley, "{:.0f}"),
+                dip.seeds,
+            )
             for size, dip in dips.items()
         ],
     )  # fmt: skip
@@ -166,8 +177,12 @@ def factor(size):
 Markdown(
     table(
         ["D", "training perfect from d_model", "validation perfect from d_model"],
-        [(f"{size:,}", *map(word, reached[size])) if size in reached
-         else (f"{size:,}", "not enough runs", "not enough runs") for size in train_sizes],
+        [
+            (f"{size:,}", *map(word, reached[size]))
+            if size in reached
+            else (f"{size:,}", "not enough runs", "not enough runs")
+            for size in train_sizes
+        ],
     )  # fmt: skip
 )
 
@@ -190,7 +205,10 @@ def depth_of(size):
     text = f"depth {dip.depth:.2f}{bracket(dip.low, dip.high)}"
     if dip.depth > 0:
         text += f", valley at {dip.valley:.0f}"
-    return f"{text}; {dip.seeds} whole seed{'s' * (dip.seeds != 1)}", dip if dip.seeds >= 3 else None
+    return (
+        f"{text}; {dip.seeds} whole seed{'s' * (dip.seeds != 1)}",
+        dip if dip.seeds >= 3 else None,
+    )
 
 
 def factor_words(*sizes):
@@ -250,14 +268,18 @@ known = [
     gather([spec.replace(**recipe) for spec in EXPERIMENTS[name]]).runs  # what is stored of it
     for name in ("figure3", "figure6", "figure4")
 ]
-crossed = zones.measure(pd.concat(known[:2]).drop_duplicates("key"), known[2])
+crossed = boundaries.measure(pd.concat(known[:2]).drop_duplicates("key"), known[2])
 if crossed.star:
     _, ends = crossed.star_intervals()
     place = f"at {crossed.star[1]:,.0f} training points{bracket(*ends, '{:,.0f}')}"
-    text = f"Ours lies {place}. Depth of the dip below and above it: " + ", ".join(
-        f"{size:,}: {number(dips[size].depth)}{bracket(dips[size].low, dips[size].high)}"
-        for size in sorted(train_sizes)
-    ) + "."
+    text = (
+        f"Ours lies {place}. Depth of the dip below and above it: "
+        + ", ".join(
+            f"{size:,}: {number(dips[size].depth)}{bracket(dips[size].low, dips[size].high)}"
+            for size in sorted(train_sizes)
+        )
+        + "."
+    )
 else:
     text = "The stored runs do not tell where the two curves cross."
 Markdown(text)
@@ -290,18 +312,20 @@ same = runs[runs["seed"].isin(long_seeds) & runs["d_model"].isin(narrow)]
 
 def by_length(size):
     """What a panel shows: validation accuracy by T and by 3 T."""
-    parts = {"by T": (same, figures.TRAIN, "--"), "by 3 T": (longer.runs, figures.VAL, "-")}
+    parts = {"by T": (same, style.TRAIN, "--"), "by 3 T": (longer.runs, style.VAL, "-")}
     shown = {}
     for label, (frame, colour, dash) in parts.items():
         own = frame[frame["train_size"] == size]
-        shown[label] = own, analysis.cell_means(own), "val_accuracy", colour, dash
+        shown[label] = own, statistics.cell_means(own), "val_accuracy", colour, dash
     return shown
 
 
 sizes = [size for size in grid.axes["train_size"] if size in train_sizes]
 figure = None
 if sizes and narrow:
-    figure = figures.accuracy_by_width({f"D = {size:,}": by_length(size) for size in sizes}, narrow)
+    figure = accuracy.accuracy_by_width(
+        {f"D = {size:,}": by_length(size) for size in sizes}, narrow
+    )
     plt.close(figure)
 figure
 
@@ -310,7 +334,9 @@ pair = ["d_model", "train_size", "seed"]
 both = same.merge(longer.runs[[*pair, "val_accuracy"]], on=pair, suffixes=("", "_long"))
 short = both[both["val_accuracy"] < GENERALIZED]
 late = int((short["val_accuracy_long"] >= GENERALIZED).sum())
-lost = int(((both["val_accuracy"] >= GENERALIZED) & (both["val_accuracy_long"] < GENERALIZED)).sum())
+lost = int(
+    ((both["val_accuracy"] >= GENERALIZED) & (both["val_accuracy_long"] < GENERALIZED)).sum()
+)
 Markdown(
     f"Of the {len(short)} runs that are below {GENERALIZED:g} by epoch {epochs:,}, {late} are at "
     f"or above it by epoch {3 * epochs:,}; of the {len(both) - len(short)} that are there by then, "
@@ -325,7 +351,9 @@ Markdown(
 # Move the slider, or use the arrow keys on it. It works in this page without a kernel.
 
 # %% tags=["hide-input"]
-fallback = figures.accuracy_by_width({f"D = {size:,}": curves(size) for size in train_sizes}, d_models)
+fallback = accuracy.accuracy_by_width(
+    {f"D = {size:,}": curves(size) for size in train_sizes}, d_models
+)
 accuracy_explorer(runs, fallback=fallback)
 
 # %% [markdown]

@@ -46,15 +46,21 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import figures, judges, maps, zones
-from lib.analysis import distinct_pairs, first_epoch, zone
-from lib.notebook import check_table, export, gather
-from lib.paper import DYNAMICS, EXPERIMENTS
-from lib.prediction import fit
-from lib.tables import bracket, cost, table, zone_rules
-from lib.widgets import framework, phase_diagram
+from lib.analysis import boundaries
+from lib.analysis.capacity import distinct_pairs
+from lib.analysis.dynamics import first_epoch, zone
+from lib.analysis.gather import gather
+from lib.analysis.prediction import fit
+from lib.analysis.words import bracket
+from lib.chapters.export import export
+from lib.chapters.tables import check_table, cost, table, zone_rules
+from lib.figures import accuracy, curves, style, zones
+from lib.paper import criteria
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.recipe import DYNAMICS
+from lib.widgets.explorers import framework, phase_diagram
 
-figures.use_style()
+style.use_style()
 recipe = dict(epochs=epochs, lr=lr, weight_decay=weight_decay)
 
 
@@ -69,7 +75,7 @@ def specs(name, chosen):
 # %% tags=["hide-input"]
 grids = gather(specs("figure3", seeds) + specs("figure6", seeds), train_missing)
 random = gather(specs("figure4", capacity_seeds), train_missing)
-found = zones.measure(grids.runs, random.runs)
+found = boundaries.measure(grids.runs, random.runs)
 shown = {key: zone(curve) for key, curve in grids.curves.groupby("key")}
 dots = grids.runs[["d_model", "train_size", "seed", "train_accuracy", "val_accuracy", "key"]]
 dots = dots.assign(
@@ -87,7 +93,7 @@ Markdown(
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A map over model size and data. A rising curve of memorization capacity and a falling curve of the critical data size, with points and intervals; shaded zones between them; a star where they cross, if they do; every run a small marker coloured by the zone its own curve shows."}, "figure": {"caption": "Figure 1 from our runs, by epoch T. Solid: memorization capacity; dashed: critical size, dotted where it is drawn beyond the widths it was fitted to; arrows: bounds. Shaded: the zones between the curves. Small markers: single runs. Left axis: unordered pairs; right axis: training points that hold so many. Data: [runs](data/figure1_runs.csv), [critical sizes](data/figure1_critical.csv), [capacities](data/figure1_capacity.csv).", "name": "fig-zones"}}
-figure = maps.zone_map(found, dots, DYNAMICS)
+figure = zones.zone_map(found, dots, DYNAMICS)
 plt.close(figure)
 figure
 
@@ -196,8 +202,11 @@ if found.critical and found.capacity:
                 "Read in ordered pairs on both axes, as the paper does (capacity counted on all "
                 "pairs with their mirror images, training sets as they are), they would cross at "
                 f"d_model {naive:.1f}, {float(found.critical(naive)):,.0f} points"
-                + (", beyond the widths that $D_{\\mathrm{crit}}$ was fitted to."
-                   if naive < found.critical.low else ".")
+                + (
+                    ", beyond the widths that $D_{\\mathrm{crit}}$ was fitted to."
+                    if naive < found.critical.low
+                    else "."
+                )
             )
 Markdown("\n\n".join(lines))
 
@@ -205,7 +214,7 @@ Markdown("\n\n".join(lines))
 # ### How often do region and run agree?
 #
 # The regions come from the two fitted curves; the zone of a run from thresholds on its own
-# training curve (`lib.analysis.zone`):
+# training curve (`lib.analysis.dynamics.zone`):
 
 # %% tags=["hide-input"]
 Markdown(zone_rules())
@@ -215,7 +224,7 @@ Markdown(zone_rules())
 
 # %% tags=["hide-input"]
 placed = dots.dropna(subset="region")
-counts = zones.agreement(dots)
+counts = boundaries.agreement(dots)
 hits = int((placed["region"] == placed["zone"]).sum())
 if len(placed):
     text = (
@@ -257,7 +266,7 @@ export(slow.curves, "figure5")
 Markdown(slow.provenance(paper_seeds=EXPERIMENTS["figure5"].seeds))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Training accuracy above and validation accuracy below, against epoch, for d_model 8 with 3,000 points; one colour and dash for each seed."}, "figure": {"caption": "Figure 5 from our runs: d_model 8, 3,000 training points, one line a seed. [Data](data/figure5.csv).", "name": "fig-progression-seeds"}}
-figure = figures.seed_curves(
+figure = curves.seed_curves(
     {"d_model 8, D = 3,000": slow.curves},
     {"train_accuracy": "training accuracy", "val_accuracy": "validation accuracy"},
 )
@@ -275,14 +284,29 @@ for seed, curve in slow.curves.groupby("seed"):
     rows.append(
         dict(seed=seed, zone=zone(curve), train=curve["train_accuracy"].iloc[-1],
              val=curve["val_accuracy"].iloc[-1], epoch=epoch,
-             bumps=zones.bumps(curve["train_accuracy"]))
+             bumps=boundaries.bumps(curve["train_accuracy"]))
     )  # fmt: skip
 Markdown(
     table(
-        ["seed", "zone", "training by epoch T", "validation by epoch T", "validation 0.3 at epoch",
-         "bumps in training accuracy"],
-        [(r["seed"], r["zone"], f"{r['train']:.3f}", f"{r['val']:.3f}",
-          f"{r['epoch']:,.0f}" if np.isfinite(r["epoch"]) else "never", r["bumps"]) for r in rows],
+        [
+            "seed",
+            "zone",
+            "training by epoch T",
+            "validation by epoch T",
+            "validation 0.3 at epoch",
+            "bumps in training accuracy",
+        ],
+        [
+            (
+                r["seed"],
+                r["zone"],
+                f"{r['train']:.3f}",
+                f"{r['val']:.3f}",
+                f"{r['epoch']:,.0f}" if np.isfinite(r["epoch"]) else "never",
+                r["bumps"],
+            )
+            for r in rows
+        ],
         left=(0, 1),
     )  # fmt: skip
 )
@@ -295,26 +319,48 @@ enough = len(rows) >= 5
 used = found.critical_points[found.critical_points["used"]]
 firm = len(used) >= 3 and bool((used["seeds"] >= 3).all())
 values = [r["val"] for r in rows]
-seen = {z: int((dots["zone"] == z).sum()) for z in ("progression", "ungrokking", "semi-grokking", "grokking")}
+seen = {
+    z: int((dots["zone"] == z).sum())
+    for z in ("progression", "ungrokking", "semi-grokking", "grokking")
+}
 grid_3 = grids.runs[grids.runs["key"].isin({spec.key for spec in specs("figure3", seeds)})]
-whole = [seed for seed, own in grid_3.groupby("seed") if len(own) == len(EXPERIMENTS["figure3"].points())]
-falls = judges.critical_falls(grid_3[grid_3["seed"].isin(whole)]) if len(whole) >= 5 else None
+whole = [
+    seed for seed, own in grid_3.groupby("seed") if len(own) == len(EXPERIMENTS["figure3"].points())
+]
+falls = criteria.critical_falls(grid_3[grid_3["seed"].isin(whole)]) if len(whole) >= 5 else None
 crossing_known = firm and found.capacity is not None
 Markdown(
     check_table(
         [
-            ("critical size falls with model size", falls.text + bracket(falls.low, falls.high, "{:,.0f}")
-             if falls else "not enough runs", falls and falls.holds),
-            ("the two curves cross", crossing()
-             if crossing_known else "not enough runs", bool(found.star) if crossing_known else None),
-            ("four kinds of dynamics", ", ".join(f"{z}: {n}" for z, n in seen.items()) + " runs",
-             all(seen.values()) if firm else None),
-            ("progression is not consistent across runs",
-             f"final validation accuracy from {min(values):.2f} to {max(values):.2f}, {len(rows)} seeds"
-             if rows else "no run", bool(max(values) - min(values) >= 0.2) if enough else None),
-            ("bumps in training accuracy",
-             f"in {sum(r['bumps'] > 0 for r in rows)} of {len(rows)} runs" if rows else "no run",
-             any(r["bumps"] for r in rows) if enough else None),
+            (
+                "critical size falls with model size",
+                falls.text + bracket(falls.low, falls.high, "{:,.0f}")
+                if falls
+                else "not enough runs",
+                falls and falls.holds,
+            ),
+            (
+                "the two curves cross",
+                crossing() if crossing_known else "not enough runs",
+                bool(found.star) if crossing_known else None,
+            ),
+            (
+                "four kinds of dynamics",
+                ", ".join(f"{z}: {n}" for z, n in seen.items()) + " runs",
+                all(seen.values()) if firm else None,
+            ),
+            (
+                "progression is not consistent across runs",
+                f"final validation accuracy from {min(values):.2f} to {max(values):.2f}, {len(rows)} seeds"
+                if rows
+                else "no run",
+                bool(max(values) - min(values) >= 0.2) if enough else None,
+            ),
+            (
+                "bumps in training accuracy",
+                f"in {sum(r['bumps'] > 0 for r in rows)} of {len(rows)} runs" if rows else "no run",
+                any(r["bumps"] for r in rows) if enough else None,
+            ),
         ]
     )  # fmt: skip
 )
@@ -329,7 +375,7 @@ Markdown(
 
 # %% tags=["hide-input"]
 sizes, widths = (sorted(grids.runs[name].unique()) for name in ("train_size", "d_model"))
-cells = figures.accuracy_grid(grids.runs, widths, sizes) if len(grids.runs) else None
+cells = accuracy.accuracy_grid(grids.runs, widths, sizes) if len(grids.runs) else None
 phase_diagram(grids, random, fallback=cells)
 
 # %% [markdown]

@@ -25,6 +25,9 @@
 import sys
 from pathlib import Path
 
+from lib.analysis.critical import critical_sizes
+from lib.figures.curves import dynamics
+
 # A notebook opened in Jupyter starts in its own folder; the library is a level up.
 sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
 
@@ -46,17 +49,21 @@ import pandas as pd
 from IPython.display import Markdown
 from myst_nb import glue
 
-from lib import analysis, figures
-from lib.analysis import GENERALIZED, ZERO, zone
-from lib.live import trainer
-from lib.notebook import check_table, export, export_runs, gather
-from lib.paper import DYNAMICS, EXPERIMENTS
+from lib.analysis import statistics
+from lib.analysis.dynamics import GENERALIZED, ZERO, zone
+from lib.analysis.gather import gather
+from lib.analysis.words import bracket, span
+from lib.chapters.export import export, export_runs
+from lib.chapters.tables import ENOUGH, check_table, cost, enough, holds, say, zone_rules
+from lib.figures import accuracy, style
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.recipe import DYNAMICS
 from lib.spec import RunSpec
-from lib.tables import ENOUGH, bracket, cost, enough, holds, say, span, zone_rules
 from lib.train import train
-from lib.widgets import flipbook, run_explorer
+from lib.widgets.explorers import flipbook, run_explorer
+from lib.widgets.trainer import trainer
 
-figures.use_style()
+style.use_style()
 recipe = dict(epochs=epochs, lr=lr, weight_decay=weight_decay)
 
 # %% [markdown]
@@ -80,8 +87,8 @@ glue("live_zone", zone(run.curve), display=False)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Training and validation accuracy of a small network against epoch, logarithmic. Training accuracy is perfect early; validation accuracy follows much later."}, "figure": {"caption": "A run trained while the page was built (modulus 31, d_model 24, 500 training points, seed 0, 2,500 epochs, otherwise the [recipe](../method.md) of the book). [Data](data/live.csv).", "name": "fig-live"}}
 figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
-axes.plot(run.curve["epoch"], run.curve["train_accuracy"], color=figures.TRAIN, label="training")
-axes.plot(run.curve["epoch"], run.curve["val_accuracy"], color=figures.VAL, label="validation")
+axes.plot(run.curve["epoch"], run.curve["train_accuracy"], color=style.TRAIN, label="training")
+axes.plot(run.curve["epoch"], run.curve["val_accuracy"], color=style.VAL, label="validation")
 axes.set(xscale="symlog", xlabel="epoch", ylabel="accuracy", ylim=(-0.03, 1.03))
 axes.legend(frameon=False)
 plt.close(figure)
@@ -119,18 +126,20 @@ for name, (d, size) in DYNAMICS.items():
     panels[f"{name}: d_model {d}, D = {size:,}"] = four.curves[cell]
     for seed, curve in four.curves[cell].groupby("seed"):
         last = curve.iloc[-1]
-        shown.append((name, d, size, seed, zone(curve), last["train_accuracy"], last["val_accuracy"]))
+        shown.append(
+            (name, d, size, seed, zone(curve), last["train_accuracy"], last["val_accuracy"])
+        )
 figures_data = export(four.curves, "figure2")
 Markdown(four.provenance(paper_seeds=1))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of training and validation accuracy against epoch, logarithmic: d_model 8 with 3,000 points, 32 with 2,600, 64 with 3,000 and 32 with 3,000; seed 0 thick, other seeds thin."}, "figure": {"caption": "Figure 2 from our runs: the paper's four cells. Thick: the lowest seed; thin: the others. [Data](data/figure2.csv).", "name": "fig-dynamics"}}
-figure = figures.dynamics(panels)
+figure = dynamics(panels)
 plt.close(figure)
 figure
 
 # %% [markdown]
 # What each run did, named by its own curve, next to the paper's name for the cell. The rule
-# (`lib.analysis.zone`):
+# (`lib.analysis.dynamics.zone`):
 
 # %% tags=["hide-input"]
 Markdown(zone_rules())
@@ -142,7 +151,9 @@ lines = [
 ]
 for name, d, size, seed, ours, training, validation in shown:
     named = ours if ours == name else f"**{ours}**"
-    lines.append(f"| {name} | {d} | {size:,} | {seed} | {named} | {training:.3f} | {validation:.3f} |")
+    lines.append(
+        f"| {name} | {d} | {size:,} | {seed} | {named} | {training:.3f} | {validation:.3f} |"
+    )
 same = sum(row[0] == row[4] for row in shown)
 glue("dynamics_same", same, display=False)
 glue("dynamics_runs", len(shown), display=False)
@@ -174,12 +185,12 @@ glue("grid_runs", len(runs), display=False)
 Markdown(grid.provenance(paper_seeds=EXPERIMENTS["figure3"].seeds))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, one line for each width from 32 to 64, with a dot for each run."}, "figure": {"caption": "Figure 3 from our runs: final validation accuracy against training size, by epoch T. Lines: mean over the seeds that are stored; dots: single runs. [Data](data/figure3.csv).", "name": "fig-grid-lines"}}
-figure = figures.accuracy_by_train_size(runs, d_models)
+figure = accuracy.accuracy_by_train_size(runs, d_models)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A table of cells, widths up and training sizes across, coloured and labelled by mean final validation accuracy and by the number of runs. Hatched cells have no run."}, "figure": {"caption": "The same runs by cell: mean final validation accuracy, and below it the number of runs. Hatched: no run stored. [Data](data/figure3.csv).", "name": "fig-grid-cells"}}
-figure = figures.accuracy_grid(runs, d_models, train_sizes)
+figure = accuracy.accuracy_grid(runs, d_models, train_sizes)
 plt.close(figure)
 figure
 
@@ -206,7 +217,7 @@ Markdown(
 # %% tags=["hide-input"]
 
 
-cells = analysis.cell_means(runs)
+cells = statistics.cell_means(runs)
 
 
 def smallest(d):
@@ -231,7 +242,7 @@ reach = {d: smallest(d) for d in d_models}
 reached = [reach[d] or float("inf") for d in sorted(d_models)]
 spans = {d: reach[d] - begins(d) for d in d_models if reach[d]} if full else {}
 moderate = [(64, size) for size in train_sizes if 2000 <= size < 3000]
-critical = analysis.critical_sizes(runs[runs["d_model"] == 64])
+critical = critical_sizes(runs[runs["d_model"] == 64])
 critical = critical.iloc[0] if len(critical) and critical["seeds"].iloc[0] >= ENOUGH else None
 rows = [
     ("d = 64 is near-perfect with just 3,000 points", say(cells, [(64, 3000)]),
@@ -280,7 +291,7 @@ Markdown(check_table(rows))
 # evaluation; it needs neither a kernel nor a network. A run that is not stored says so.
 
 # %% tags=["hide-input"]
-fallback = figures.dynamics({title: curves[curves["seed"] == 0] for title, curves in panels.items()})
+fallback = dynamics({title: curves[curves["seed"] == 0] for title, curves in panels.items()})
 run_explorer(grid, four, fallback=fallback)
 
 # %% [markdown]
@@ -295,7 +306,7 @@ run_explorer(grid, four, fallback=fallback)
 def page(d):
     """The training curves of one width at D = 3,000, and what they are in words."""
     curves = grid.curves[(grid.curves["d_model"] == d) & (grid.curves["train_size"] == 3000)]
-    figure = figures.dynamics({f"d_model {d}, D = 3,000": curves})
+    figure = dynamics({f"d_model {d}, D = 3,000": curves})
     figure.set_size_inches(7, 3.2)
     ends = curves.sort_values("epoch").groupby("seed")["val_accuracy"].last()
     seen = f"validation ends at {span(ends)}" if len(ends) else "no run"

@@ -23,6 +23,9 @@
 import sys
 from pathlib import Path
 
+from lib.figures.accuracy import capacity_by_width
+from lib.figures.curves import curves_by_width
+
 # A notebook opened in Jupyter starts in its own folder; the library is a level up.
 sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
 
@@ -40,14 +43,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 
-from lib import analysis, figures
+from lib.analysis import capacity
+from lib.analysis.emergence import n_parameters
+from lib.analysis.gather import gather
+from lib.analysis.words import bracket, number
+from lib.chapters.export import export, export_runs
+from lib.chapters.tables import check_table, cost, table
 from lib.data import all_pairs
-from lib.emergence import n_parameters
-from lib.notebook import check_table, export, export_runs, gather
-from lib.paper import EXPERIMENTS
-from lib.tables import bracket, cost, number, table
+from lib.figures import style
+from lib.paper.experiments import EXPERIMENTS
 
-figures.use_style()
+style.use_style()
 base = EXPERIMENTS["figure4"].base.replace(epochs=epochs, lr=lr, weight_decay=weight_decay)
 a, b = all_pairs(base.modulus)
 ordered, unordered = base.n_pairs, int((a <= b).sum())
@@ -62,7 +68,7 @@ ordered, unordered = base.n_pairs, int((a <= b).sum())
 asked = [base.replace(d_model=d, seed=seed) for seed in seeds for d in d_models]
 found = gather(asked, train_missing)
 runs = found.runs
-points = analysis.capacities(runs)
+points = capacity.capacities(runs)
 shown = points.assign(
     estimate_ordered=points["accuracy"] * ordered,
     low_ordered=points["low"] / unordered * ordered,
@@ -79,7 +85,7 @@ Markdown(
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Memorization capacity against d_model on a logarithmic axis: mean with a band and a dot for each run; unordered pairs on the left axis, ordered pairs on the right."}, "figure": {"caption": "Figure 4 from our runs: pairs with random labels that a network has memorized by epoch T. Line: mean over seeds; band: Student's 95% interval; dots: single runs; hatched: no run stored. Data: [by width](data/figure4.csv), [by run](data/figure4_runs.csv).", "name": "fig-capacity"}}
-figure = figures.capacity_by_width(points, runs, d_models, (unordered, ordered))
+figure = capacity_by_width(points, runs, d_models, (unordered, ordered))
 plt.close(figure)
 figure
 
@@ -98,12 +104,26 @@ def parameters(d):
 
 Markdown(
     table(
-        ["d_model", "accuracy", "unordered pairs", "95% interval", "ordered pairs", "seeds",
-         "facts per 1,000 params"],
         [
-            (f"{row.d_model:.0f}", f"{row.accuracy:.3f}", f"{row.estimate:,.0f}",
-             bracket(row.low, row.high, "{:,.0f}").strip() or "–", f"{row.estimate_ordered:,.0f}", row.seeds,
-             ("≥ " if row.accuracy >= 0.99 else "") + f"{row.estimate / parameters(row.d_model):.0f}")
+            "d_model",
+            "accuracy",
+            "unordered pairs",
+            "95% interval",
+            "ordered pairs",
+            "seeds",
+            "facts per 1,000 params",
+        ],
+        [
+            (
+                f"{row.d_model:.0f}",
+                f"{row.accuracy:.3f}",
+                f"{row.estimate:,.0f}",
+                bracket(row.low, row.high, "{:,.0f}").strip() or "–",
+                f"{row.estimate_ordered:,.0f}",
+                row.seeds,
+                ("≥ " if row.accuracy >= 0.99 else "")
+                + f"{row.estimate / parameters(row.d_model):.0f}",
+            )
             for row in shown.itertuples()
         ],
     )  # fmt: skip
@@ -137,7 +157,7 @@ for d in d_models:
                  "settled" if abs(drift) < 0.01 else "**still moving**"))  # fmt: skip
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Training accuracy on random labels against epoch, one colour for each width from narrow to wide, a thin line for each seed."}, "figure": {"caption": "Training accuracy on random labels over the epochs, one line a run. The shaded part is the last tenth of the training. [Data](data/figure4_curves.csv).", "name": "fig-capacity-curves"}}
-figure = figures.curves_by_width(curves, d_models, "train_accuracy", "training accuracy", epochs)
+figure = curves_by_width(curves, d_models, "train_accuracy", "training accuracy", epochs)
 plt.close(figure)
 figure
 
@@ -173,11 +193,16 @@ Markdown(
     check_table(
         [
             ("capacity rises with model size", gain, not falls if enough else None),
-            ("the 95% interval is narrow (ours: ±0.05 in accuracy at most)",
-             f"widest: ±{number(half, '{:.3f}')}", bool(half <= 0.05) if enough else None),
-            ("(ours) the runs have settled by epoch T",
-             f"largest drift: {worst:.3f}" if rows else "no run",
-             bool(worst < 0.01) if enough else None),
+            (
+                "the 95% interval is narrow (ours: ±0.05 in accuracy at most)",
+                f"widest: ±{number(half, '{:.3f}')}",
+                bool(half <= 0.05) if enough else None,
+            ),
+            (
+                "(ours) the runs have settled by epoch T",
+                f"largest drift: {worst:.3f}" if rows else "no run",
+                bool(worst < 0.01) if enough else None,
+            ),
         ]
     )  # fmt: skip
 )

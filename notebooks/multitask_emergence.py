@@ -46,20 +46,22 @@ from functools import partial
 import matplotlib.pyplot as plt
 from IPython.display import Markdown
 
-from lib import figures, mixture_tables
-from lib.cost import format_duration
-from lib.emergence import emergent_size, n_parameters
-from lib.mixture_figures import accuracy_by_size
-from lib.mixture_sentences import emerges_later, stays_low
-from lib.mixtures import EPOCHS_DEPTH, SIZES_8
-from lib.notebook import check_table, export, gather
+from lib.analysis.emergence import emergent_size, n_parameters
+from lib.analysis.gather import gather
+from lib.chapters import mixtures
+from lib.chapters.export import export
+from lib.chapters.mixture_sentences import emerges_later, stays_low
+from lib.chapters.tables import check_table, cost, table
+from lib.figures import style
+from lib.figures.mixtures import accuracy_by_size
+from lib.paper.mixtures import EPOCHS_DEPTH, SIZES_8
 from lib.spec import RunSpec
-from lib.tables import cost, table
-from lib.widgets import flipbook
+from lib.sweeps.plan import format_duration
+from lib.widgets.explorers import flipbook
 
-figures.use_style()
+style.use_style()
 recipe = dict(lr=lr, weight_decay=weight_decay)
-study = partial(mixture_tables.study, seeds=seeds, **recipe)
+study = partial(mixtures.study, seeds=seeds, **recipe)
 
 # %% [markdown]
 # ## What is whose
@@ -93,13 +95,13 @@ export(
 Markdown(main.provenance(paper_seeds=3))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each amount of memorization data: final validation accuracy on addition against d_model, addition alone in grey, the mixture in orange; best seed solid, mean dashed, single runs as dots. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "Figure 8 at our scale: 3,000 addition points and one layer, by epoch T. Solid: best seed; dashed: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; hatched boxes below zero: a curve's cells without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
-figure = accuracy_by_size(mixture_tables.panels(curves, split=False), 113)
+figure = accuracy_by_size(mixtures.panels(curves, split=False), 113)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
 shared = [c for c in curves if not c.split]
-Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(shared)))
+Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(shared)))
 
 # %% tags=["hide-input"]
 Markdown(
@@ -108,15 +110,20 @@ Markdown(
     "over the sizes of that row only: it is tried at more sizes than the mixtures, and would "
     "emerge earlier for that alone. Takeaway 7's verdict takes addition alone at all of its sizes, "
     "so its factor can be larger. Neighbouring sizes of a mixture lie "
-    f"{mixture_tables.steps(shared)} apart, and its emergent size is known to within such a step."
+    f"{mixtures.steps(shared)} apart, and its emergent size is known to within such a step."
 )
 
 # %% tags=["hide-input"]
 wider = RunSpec(
-    task="multitask", d_model=512, memorize_size=6000, epochs=epochs, lr=lr, weight_decay=weight_decay
+    task="multitask",
+    d_model=512,
+    memorize_size=6000,
+    epochs=epochs,
+    lr=lr,
+    weight_decay=weight_decay,
 )
 words = "Width 512 is not tried here"
-if found := mixture_tables.price(wider, shared):
+if found := mixtures.price(wider, shared):
     seconds, width = found
     words += (
         f": one run of it with {wider.memorize_size:,} points would take about "
@@ -140,7 +147,7 @@ def page(amount):
     """Alone, and with one amount: the picture and what it shows."""
     own = [c for c in shared if c.amount in (0, amount)]
     if amount:
-        drawn = mixture_tables.panels(own)
+        drawn = mixtures.panels(own)
     else:
         drawn = {"addition alone": {c.label: c.drawn for c in own}}
     words = f"Validation accuracy on addition by width, {amount:,} points to memorize."
@@ -159,7 +166,9 @@ flipbook(
 # their capacity exceeds the data by more.
 
 # %% tags=["hide-input"]
-small, curves_59 = study("emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs)
+small, curves_59 = study(
+    "emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs
+)
 export(
     small.runs[["task", "modulus", "train_size", "memorize_size", "split_mlp", "n_layers", "d_model",
                 "seed", "status", "epoch", "epochs", "train_accuracy", "memorize_accuracy",
@@ -169,13 +178,13 @@ export(
 Markdown(small.provenance(paper_seeds=3))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same at modulus 59: a panel for each amount of memorization data, validation accuracy on addition against d_model, alone and mixed."}, "figure": {"caption": "The same at modulus 59: 1,200 addition points, one layer, by epoch T. [Data](data/emergence_59.csv).", "name": "fig-emergence-59"}}
-figure = accuracy_by_size(mixture_tables.panels(curves_59, split=False), 59)
+figure = accuracy_by_size(mixtures.panels(curves_59, split=False), 59)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
 shared_59 = [c for c in curves_59 if not c.split]
-Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(shared_59)))
+Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(shared_59)))
 
 # %% [markdown]
 # ## With depth
@@ -195,12 +204,12 @@ export(
 Markdown(depth.provenance(paper_seeds=3) + f" T is {EPOCHS_DEPTH:,} here.")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against size at modulus 59, from 1 layer of width 16 to 4 layers of width 128, alone, mixed with 1,200 points, and mixed with a split MLP."}, "figure": {"caption": "Sizes with depth at modulus 59: 1,200 addition points, pre-LayerNorm, by epoch T. [Data](data/emergence_depth.csv).", "name": "fig-emergence-depth"}}
-figure = accuracy_by_size(mixture_tables.panels(curves_depth), 59)
+figure = accuracy_by_size(mixtures.panels(curves_depth), 59)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
-Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(curves_depth)))
+Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(curves_depth)))
 
 # %% [markdown]
 # ## Passed and lost again
@@ -215,21 +224,20 @@ studies = {"": curves, "P = 59: ": curves_59, "P = 59, with depth: ": curves_dep
 evaluations = {"": main.curves, "P = 59: ": small.curves, "P = 59, with depth: ": depth.curves}
 places = ("P = 113", "P = 59", "P = 59, with depth")
 rows = [
-    (place, *mixture_tables.spikes(own))
-    for place, own in zip(places, evaluations.values(), strict=True)
+    (place, *mixtures.spikes(own)) for place, own in zip(places, evaluations.values(), strict=True)
 ]
-Markdown(table(mixture_tables.SPIKES_HEADER, rows))
+Markdown(table(mixtures.SPIKES_HEADER, rows))
 
 # %% tags=["hide-input"]
 rows = [
     (prefix + label, *rest)
     for prefix, found in studies.items()
-    for label, *rest in mixture_tables.fallen_rows(found, evaluations[prefix])
+    for label, *rest in mixtures.fallen_rows(found, evaluations[prefix])
 ]
 trained = sum(own["key"].nunique() for own in evaluations.values())
 Markdown(
     f"{len(rows)} of {trained:,} runs passed 0.9 and ended below (the recipes, seeds and epochs are "
-    "those above):\n\n" + (table(mixture_tables.FALLEN_HEADER, rows) if rows else "")
+    "those above):\n\n" + (table(mixtures.FALLEN_HEADER, rows) if rows else "")
 )
 
 # %% [markdown]
@@ -241,9 +249,9 @@ Markdown(
 rows = [
     (prefix + label, *rest)
     for prefix, found in studies.items()
-    for label, *rest in mixture_tables.reading_rows(found, evaluations[prefix])
+    for label, *rest in mixtures.reading_rows(found, evaluations[prefix])
 ]
-Markdown(table(mixture_tables.READINGS_HEADER, rows))
+Markdown(table(mixtures.READINGS_HEADER, rows))
 
 # %% [markdown]
 # ## Later, or never?
@@ -257,14 +265,14 @@ Markdown(table(mixture_tables.READINGS_HEADER, rows))
 # Accuracies are compared before they are rounded.
 
 # %% tags=["hide-input"]
-wanted = {prefix: mixture_tables.just_below(found) for prefix, found in studies.items()}
+wanted = {prefix: mixtures.just_below(found) for prefix, found in studies.items()}
 again = gather([s for own in wanted.values() for *_, specs in own for s in specs], train_longer)
 rows = [
     (prefix + label, *rest)
     for prefix, own in wanted.items()
-    for label, *rest in mixture_tables.longer_rows(own, again.runs, again.curves)
+    for label, *rest in mixtures.longer_rows(own, again.runs, again.curves)
 ]
-Markdown(table(mixture_tables.LONGER_HEADER, rows, left=(0, 9)))
+Markdown(table(mixtures.LONGER_HEADER, rows, left=(0, 9)))
 
 # %% [markdown]
 # ## The paper's own sizes
@@ -275,15 +283,17 @@ export(
     paper.runs[["n_layers", "d_model", "memorize_size", "seed", "epoch", "val_accuracy", "key"]],
     "figure8",
 )
-Markdown(paper.provenance(paper_seeds=3) + " What lies between the ends of the paper's ranges is ours.")
+Markdown(
+    paper.provenance(paper_seeds=3) + " What lies between the ends of the paper's ranges is ours."
+)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The grid of the paper's figure 8, from 1 layer of width 64 to 8 layers of width 1024, a panel for each amount of memorization data. Hatched boxes are cells without runs."}, "figure": {"caption": "Figure 8 at the paper's sizes, pre-LayerNorm: what is stored of it. Hatched boxes below zero: no run. [Data](data/figure8.csv).", "name": "fig-emergence-paper"}}
-figure = accuracy_by_size(mixture_tables.panels(curves_8), 113)
+figure = accuracy_by_size(mixtures.panels(curves_8), 113)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
-Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(curves_8)))
+Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(curves_8)))
 
 # %% [markdown]
 # ## Against the paper's sentences
@@ -331,11 +341,10 @@ Markdown(text)
 
 # %% tags=["hide-input"]
 header = ["data", "size", "parameters", "best", "mean", "worst", "memorized", "seeds"]
-rows = mixture_tables.by_size_rows(shared)
-rows += [(f"P = 59: {label}", *rest) for label, *rest in mixture_tables.by_size_rows(shared_59)]
+rows = mixtures.by_size_rows(shared)
+rows += [(f"P = 59: {label}", *rest) for label, *rest in mixtures.by_size_rows(shared_59)]
 rows += [
-    (f"P = 59, with depth: {label}", *rest)
-    for label, *rest in mixture_tables.by_size_rows(curves_depth)
+    (f"P = 59, with depth: {label}", *rest) for label, *rest in mixtures.by_size_rows(curves_depth)
 ]
 Markdown(table(header, rows))
 

@@ -26,6 +26,8 @@
 import sys
 from pathlib import Path
 
+from lib.figures.curves import seed_curves
+
 # A notebook opened in Jupyter starts in its own folder; the library is a level up.
 sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
 
@@ -45,13 +47,16 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import analysis, figures
-from lib.analysis import ZERO, zone
-from lib.notebook import check_table, export, gather
-from lib.paper import EXPERIMENTS
-from lib.tables import ENOUGH, cost, number, table
+from lib.analysis import dynamics
+from lib.analysis.dynamics import ZERO, zone
+from lib.analysis.gather import gather
+from lib.analysis.words import number
+from lib.chapters.export import export
+from lib.chapters.tables import ENOUGH, check_table, cost, table
+from lib.figures import style
+from lib.paper.experiments import EXPERIMENTS
 
-figures.use_style()
+style.use_style()
 base = EXPERIMENTS["figure9"].base.replace(epochs=epochs, lr=lr, weight_decay=weight_decay)
 cells = {"progression": tuple(progression), "grokking": tuple(grokking)}
 
@@ -73,19 +78,21 @@ for name, (d, size) in cells.items():
     title = f"{name}: d_model {d}, D = {size:,}"
     panels[title] = curves
     for seed, curve in curves.groupby("seed"):
-        change, last = analysis.norm_change(curve), curve.iloc[-1]
+        change, last = dynamics.norm_change(curve), curve.iloc[-1]
         before = after = None
         if np.isfinite(change):
             generalized = curve["val_accuracy"] >= 0.9 * last["val_accuracy"]
             after = curve.loc[generalized.idxmax()]
-            before = curve[(curve["val_accuracy"] < ZERO) & (curve["epoch"] < after["epoch"])].iloc[-1]
+            before = curve[(curve["val_accuracy"] < ZERO) & (curve["epoch"] < after["epoch"])].iloc[
+                -1
+            ]
             marks += [dict(point, title=title) for point in (before, after)]
         rows.append(dict(name=name, seed=seed, zone=zone(curve), change=change, before=before,
                          after=after, val=last["val_accuracy"], norm=last["param_norm"]))  # fmt: skip
 Markdown(found.provenance())
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels: validation accuracy above and parameter norm below, against epoch; progression on the left, grokking on the right; one colour and dash for each seed, rings where generalization begins and where it is done."}, "figure": {"caption": "Figure 9 from our runs: validation accuracy and the norm of all parameters. Rings: the last evaluation before a run generalizes (validation accuracy below 0.1) and the first at nine tenths of its final value. [Data](data/figure9.csv).", "name": "fig-norms"}}
-figure = figures.seed_curves(
+figure = seed_curves(
     panels,
     {"val_accuracy": "validation accuracy", "param_norm": "parameter norm"},
     pd.DataFrame(marks),
@@ -109,13 +116,31 @@ def at(point, column, form):
 
 Markdown(
     table(
-        ["the paper's name", "our run", "seed", "validation by T", "from epoch", "to epoch",
-         "norm before", "after", "log change", "at the end"],
         [
-            (r["name"], r["zone"], r["seed"], f"{r['val']:.3f}",
-             at(r["before"], "epoch", "{:,.0f}"), at(r["after"], "epoch", "{:,.0f}"),
-             at(r["before"], "param_norm", "{:.1f}"), at(r["after"], "param_norm", "{:.1f}"),
-             number(r["change"], "{:+.2f}"), f"{r['norm']:.1f}")
+            "the paper's name",
+            "our run",
+            "seed",
+            "validation by T",
+            "from epoch",
+            "to epoch",
+            "norm before",
+            "after",
+            "log change",
+            "at the end",
+        ],
+        [
+            (
+                r["name"],
+                r["zone"],
+                r["seed"],
+                f"{r['val']:.3f}",
+                at(r["before"], "epoch", "{:,.0f}"),
+                at(r["after"], "epoch", "{:,.0f}"),
+                at(r["before"], "param_norm", "{:.1f}"),
+                at(r["after"], "param_norm", "{:.1f}"),
+                number(r["change"], "{:+.2f}"),
+                f"{r['norm']:.1f}",
+            )
             for r in rows
         ],
         left=(0, 1),

@@ -34,7 +34,12 @@ from pathlib import Path
 sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
 
 # %% tags=["parameters"]
-recipes = ["recipe-3e-3-1.0", "recipe-3e-3-1.5", "recipe-3e-3-2.0", "recipe-1e-3-1.5"]  # of lib.paper
+recipes = [
+    "recipe-3e-3-1.0",
+    "recipe-3e-3-1.5",
+    "recipe-3e-3-2.0",
+    "recipe-1e-3-1.5",
+]  # of lib.paper.experiments
 seeds = [1000, 1001, 1002]  # one run each
 checkpoints = [5000, 10000, 20000]  # epochs at which the runs are looked at
 deep_seeds = [1000, 1001]  # of the trials with depth
@@ -46,17 +51,21 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import depth, figures, maps
-from lib.analysis import GENERALIZED, best_on_the_way, zone
-from lib.maps import within
-from lib.mixtures import DEPTHS, RECIPES_DEEP
-from lib.notebook import Gathered, export, gather
-from lib.paper import EXPERIMENTS, RECIPE, STATED
-from lib.rounding import alike, lateness, two_precisions
-from lib.store import Store
-from lib.tables import bracket, cost, number, span, table
+from lib.analysis.dynamics import GENERALIZED, best_on_the_way, zone
+from lib.analysis.gather import Gathered, gather
+from lib.analysis.words import bracket, number, span
+from lib.chapters import depth
+from lib.chapters.export import export
+from lib.chapters.precision import alike, lateness, two_precisions
+from lib.chapters.tables import cost, table
+from lib.figures import accuracy, style
+from lib.figures.accuracy import within
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.mixtures import DEPTHS, RECIPES_DEEP
+from lib.paper.recipe import RECIPE, STATED
+from lib.runs.store import Store
 
-figures.use_style()
+style.use_style()
 names = {name: EXPERIMENTS[name].base for name in recipes}
 names = {name: f"lr\xa0{base.lr:g}, wd\xa0{base.weight_decay:g}" for name, base in names.items()}
 cells = list(STATED)
@@ -99,7 +108,7 @@ export(
 Markdown("\n".join(f"* {names[name]}: {g.provenance()}" for name, g in found.items()))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A table of recipes down and twelve stated cells across, coloured and labelled by mean final validation accuracy, with the single seeds below and a tick or a cross for inside or outside the range that the paper states. Hatched: no run."}, "figure": {"caption": "Mean final validation accuracy by recipe (lr: learning rate; wd: weight decay) and cell; below it the single seeds. A tick: in the range that the paper states; a cross: outside; hatched: no run stored. [Data](data/recipes.csv).", "name": "fig-recipes"}}
-figure = maps.recipe_grid({names[n]: g.runs for n, g in found.items()}, cells, STATED)
+figure = accuracy.recipe_grid({names[n]: g.runs for n, g in found.items()}, cells, STATED)
 plt.close(figure)
 figure
 
@@ -137,8 +146,11 @@ Markdown(
     table(
         ["learning rate", "weight decay", *(f"by epoch {e:,}" for e in checkpoints)],
         [
-            (f"{EXPERIMENTS[n].base.lr:g}", f"{EXPERIMENTS[n].base.weight_decay:g}",
-             *(words(*scores[n, e]) for e in checkpoints))
+            (
+                f"{EXPERIMENTS[n].base.lr:g}",
+                f"{EXPERIMENTS[n].base.weight_decay:g}",
+                *(words(*scores[n, e]) for e in checkpoints),
+            )
             for n in recipes
         ],
         left=(),
@@ -180,7 +192,15 @@ for d, size in cells:
         if len(own) >= len(set(seeds)):
             means[name] = own.mean()
     held = sum(within(mean, STATED[d, size]) for mean in means.values())
-    verdict = "missing" if not means else "in all" if held == len(means) else "in none" if not held else "in some"
+    verdict = (
+        "missing"
+        if not means
+        else "in all"
+        if held == len(means)
+        else "in none"
+        if not held
+        else "in some"
+    )
     rows.append((d, f"{size:,}", STATED[d, size][2], f"{held} of {len(means)}" if means else "–",
                  verdict, span(means.values())))  # fmt: skip
 Markdown(
@@ -271,7 +291,10 @@ def reached(name, layers):
     keys = depth.keys_of(name, layers, deep_seeds).values()
     own = deep.runs[deep.runs["key"].isin(keys)].sort_values("seed")
     best = best_on_the_way(deep.curves)
-    lines = [f"{r.train_accuracy:.2f} / {r.val_accuracy:.2f} ({best[r.key]:.2f})" for r in own.itertuples()]
+    lines = [
+        f"{r.train_accuracy:.2f} / {r.val_accuracy:.2f} ({best[r.key]:.2f})"
+        for r in own.itertuples()
+    ]
     return "<br>".join(lines) or "–"
 
 
@@ -296,8 +319,7 @@ Markdown(
     table(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds))
     + f"\n\nThe deep models of this book use **{depth.CHOSEN}**, at every size of a figure, one layer "
     "included: nothing but the size changes along its axis (the paper's sizes train for "
-    f"{EXPERIMENTS['figure8'].base.epochs:,} epochs). "
-    + depth.verdict(deep.runs, deep_seeds)
+    f"{EXPERIMENTS['figure8'].base.epochs:,} epochs). " + depth.verdict(deep.runs, deep_seeds)
 )
 
 # %% [markdown]
@@ -353,7 +375,7 @@ Markdown(cost(every, deep.runs))
 #
 # The first shows what is stored of one recipe and one seed. The second says what is missing and
 # what it costs. The third trains stored runs again with rounded products, where the processor
-# can; the fourth does so in bf16, on a GPU. A recipe of your own is a line in `RECIPES` in `lib/paper.py`.
+# can; the fourth does so in bf16, on a GPU. A recipe of your own is a line in `RECIPES` in `lib/paper/experiments.py`.
 #
 # Download {download}`this notebook, executed <recipe.ipynb>`,
 # {download}`its source <../../notebooks/recipe.py>`, or

@@ -48,17 +48,19 @@ from functools import partial
 import matplotlib.pyplot as plt
 from IPython.display import Markdown
 
-from lib import figures, mixture_tables
-from lib.emergence import size_words
-from lib.mixture_figures import accuracy_by_size
-from lib.mixture_sentences import split_is_smaller
-from lib.notebook import check_table, export
-from lib.tables import cost, number, table
-from lib.widgets import flipbook
+from lib.analysis.emergence import size_words
+from lib.analysis.words import number
+from lib.chapters import mixtures
+from lib.chapters.export import export
+from lib.chapters.mixture_sentences import split_is_smaller
+from lib.chapters.tables import check_table, cost, table
+from lib.figures import style
+from lib.figures.mixtures import accuracy_by_size
+from lib.widgets.explorers import flipbook
 
-figures.use_style()
+style.use_style()
 recipe = dict(lr=lr, weight_decay=weight_decay)
-study = partial(mixture_tables.study, seeds=seeds, **recipe)
+study = partial(mixtures.study, seeds=seeds, **recipe)
 
 # %% [markdown]
 # ## Our figure 10
@@ -68,7 +70,9 @@ study = partial(mixture_tables.study, seeds=seeds, **recipe)
 
 # %% tags=["hide-input"]
 main, curves = study("emergent_113", more=["emergent_113_fill"], train=train_missing, epochs=epochs)
-small, curves_59 = study("emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs)
+small, curves_59 = study(
+    "emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs
+)
 depth, curves_depth = study("emergent_depth", lr=deep_lr)
 columns = ["modulus", "train_size", "memorize_size", "split_mlp", "n_layers", "d_model", "seed",
            "status", "epoch", "train_accuracy", "memorize_accuracy", "val_accuracy",
@@ -82,17 +86,17 @@ Markdown(
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Modulus 113, a panel for each amount of memorization data: final validation accuracy on addition against d_model, alone in grey, with a shared MLP in orange, with a split one in blue. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "Figure 10 at our scale, modulus 113, by epoch T. Solid: best seed; dashed: mean (lines where a size has all of its seeds); dots: single runs; hatched boxes below zero: a curve's cells without runs. [Data](data/split.csv).", "name": "fig-split"}}
-figure = accuracy_by_size(mixture_tables.panels(curves), 113)
+figure = accuracy_by_size(mixtures.panels(curves), 113)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same at modulus 59: validation accuracy on addition against d_model, alone, with a shared MLP and with a split one, a panel for each amount of memorization data."}, "figure": {"caption": "The same at modulus 59, by epoch T. [Data](data/split_59.csv).", "name": "fig-split-59"}}
-figure = accuracy_by_size(mixture_tables.panels(curves_59), 59)
+figure = accuracy_by_size(mixtures.panels(curves_59), 59)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same at modulus 59 for models of one to four layers: validation accuracy on addition against size, alone, with a shared MLP and with a split one."}, "figure": {"caption": "The same with depth at modulus 59, pre-LayerNorm, by epoch T. [Data](data/split_depth.csv).", "name": "fig-split-depth"}}
-figure = accuracy_by_size(mixture_tables.panels(curves_depth), 59)
+figure = accuracy_by_size(mixtures.panels(curves_depth), 59)
 plt.close(figure)
 figure
 
@@ -100,10 +104,10 @@ figure
 # ## Does it emerge earlier?
 
 # %% tags=["hide-input"]
-rows = [("113", *row) for row in mixture_tables.emergent_rows(curves)]
-rows += [("59", *row) for row in mixture_tables.emergent_rows(curves_59)]
-rows += [("59, with depth", *row) for row in mixture_tables.emergent_rows(curves_depth)]
-Markdown(table(["P", *mixture_tables.EMERGENT_HEADER], rows, left=(1,)))
+rows = [("113", *row) for row in mixtures.emergent_rows(curves)]
+rows += [("59", *row) for row in mixtures.emergent_rows(curves_59)]
+rows += [("59, with depth", *row) for row in mixtures.emergent_rows(curves_depth)]
+Markdown(table(["P", *mixtures.EMERGENT_HEADER], rows, left=(1,)))
 
 # %% [markdown]
 # The emergent size is the smallest size from which every larger size tried has validation accuracy
@@ -117,6 +121,7 @@ Markdown(table(["P", *mixture_tables.EMERGENT_HEADER], rows, left=(1,)))
 # over the seeds of the runs listed above; in brackets the worst and the best seed. Both models have
 # the same data, and as many parameters.
 
+
 # %% tags=["hide-input"]
 def spread(values):
     """Mean, worst and best of some seeds."""
@@ -126,8 +131,8 @@ def spread(values):
 rows, tight, largest = [], [], []
 for modulus, found in (("113", curves), ("59", curves_59), ("59, with depth", curves_depth)):
     for amount in sorted({c.amount for c in found if c.amount}):
-        fitted = mixture_tables.gains(found, amount, "train_accuracy")
-        gains = mixture_tables.gains(found, amount)
+        fitted = mixtures.gains(found, amount, "train_accuracy")
+        gains = mixtures.gains(found, amount)
         by_size = dict(list(gains.groupby(level=["n_layers", "d_model"])))
         largest += by_size[max(by_size)]["gain"].tolist() if by_size else []
         for size, own in by_size.items():
@@ -164,9 +169,12 @@ Markdown(text)
 # %% tags=["hide-input"]
 pages = {}
 for modulus, found in ((113, curves), (59, curves_59)):
-    for title, drawn in mixture_tables.panels(found).items():
+    for title, drawn in mixtures.panels(found).items():
         words = f"Modulus {modulus}, {title}: validation accuracy by width, alone, shared, split."
-        pages[f"P = {modulus}, {title.split()[0]}"] = (accuracy_by_size({title: drawn}, modulus), words)
+        pages[f"P = {modulus}, {title.split()[0]}"] = (
+            accuracy_by_size({title: drawn}, modulus),
+            words,
+        )
 flipbook(pages, "points to memorize")
 
 # %% [markdown]
@@ -182,12 +190,12 @@ export(
 Markdown(paper.provenance() + " What lies between the ends of the paper's range is ours.")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The grid of the paper's figure 10, from 1 layer of width 64 to 8 layers of width 1024, alone, shared and split. Hatched boxes are cells without runs."}, "figure": {"caption": "Figure 10 at the paper's sizes, pre-LayerNorm: what is stored of it. Hatched boxes below zero: no run. [Data](data/figure10.csv).", "name": "fig-split-paper"}}
-figure = accuracy_by_size(mixture_tables.panels(curves_8), 113)
+figure = accuracy_by_size(mixtures.panels(curves_8), 113)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
-Markdown(table(mixture_tables.EMERGENT_HEADER, mixture_tables.emergent_rows(curves_8)))
+Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(curves_8)))
 
 # %% [markdown]
 # ## Against the paper's sentence

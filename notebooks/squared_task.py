@@ -25,6 +25,9 @@
 import sys
 from pathlib import Path
 
+from lib.analysis.capacity import capacities
+from lib.analysis.critical import critical_sizes
+
 # A notebook opened in Jupyter starts in its own folder; the library is a level up.
 sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
 
@@ -47,19 +50,23 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib import analysis, descent, figures, maps, readings, zones
-from lib.analysis import GENERALIZED, ZERO
-from lib.notebook import check_table, export_runs, gather
-from lib.paper import EXPERIMENTS, SIZES_3
-from lib.tables import ENOUGH, bracket, cost, holds, mean_words, number, say, table
-from lib.widgets import accuracy_explorer
+from lib.analysis import boundaries, descent, dynamics, statistics
+from lib.analysis.dynamics import GENERALIZED, ZERO
+from lib.analysis.gather import gather
+from lib.analysis.words import bracket, mean_words, number
+from lib.chapters import squared
+from lib.chapters.export import export_runs
+from lib.chapters.tables import ENOUGH, check_table, cost, holds, say, table
+from lib.figures import accuracy, style
+from lib.paper.experiments import EXPERIMENTS, SIZES_3
+from lib.widgets.explorers import accuracy_explorer
 
-figures.use_style()
+style.use_style()
 recipe = dict(epochs=epochs, lr=lr, weight_decay=weight_decay)
 square = EXPERIMENTS["figure7"].base.replace(**recipe)
 add = EXPERIMENTS["figure6"].base.replace(**recipe)
 NAMES = {"square": "(a + b)²", "add": "a + b"}
-COLOURS = {"square": figures.VAL, "add": figures.TRAIN}
+COLOURS = {"square": style.VAL, "add": style.TRAIN}
 
 # %% [markdown]
 # ## Our figure 7
@@ -75,12 +82,12 @@ found = gather(asked, train_missing)
 runs = found.runs
 export_runs(runs, "figure7")
 by_task = {task: runs[runs["task"] == task] for task in NAMES}
-val = {task: analysis.cell_means(own) for task, own in by_task.items()}
-train = {task: analysis.cell_means(own, "train_accuracy") for task, own in by_task.items()}
+val = {task: statistics.cell_means(own) for task, own in by_task.items()}
+train = {task: statistics.cell_means(own, "train_accuracy") for task, own in by_task.items()}
 Markdown(found.provenance(paper_seeds=EXPERIMENTS["figure7"].seeds))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels, final validation accuracy and final training accuracy against d_model with 3,000 training points: the squared task as a solid line, addition dashed, each with a band and a dot for each run."}, "figure": {"caption": "Figure 7 from our runs, by epoch T: the squared task (solid) and addition (dashed) at 3,000 training points. Lines: mean over seeds; bands: Student's 95% interval, from three seeds on; dots: single runs; hatched: no run stored. [Data](data/figure7.csv).", "name": "fig-squared"}}
-figure = figures.accuracy_by_width(
+figure = accuracy.accuracy_by_width(
     {
         title: {
             NAMES[task]: (by_task[task], cells[task], value, COLOURS[task], dash)
@@ -101,7 +108,10 @@ figure
 # [](double_descent.ipynb)), over the seeds that have every width:
 
 # %% tags=["hide-input"]
-curves = {task: analysis.by_width(own).reindex(columns=sorted(d_models)) for task, own in by_task.items()}
+curves = {
+    task: statistics.by_width(own).reindex(columns=sorted(d_models))
+    for task, own in by_task.items()
+}
 dips = {task: descent.mean_dip(curve) for task, curve in curves.items()}
 common = curves["square"].dropna().index.intersection(curves["add"].dropna().index)
 
@@ -114,11 +124,25 @@ def at_zero(task):
 
 Markdown(
     table(
-        ["task", "depth", "95% interval", "first peak at", "valley at", "below 0.1 beyond the peak",
-         "whole seeds"],
         [
-            (NAMES[task], number(dip.depth), bracket(dip.low, dip.high).strip() or "–",
-             number(dip.peak, "{:.0f}"), number(dip.valley, "{:.0f}"), at_zero(task) or "–", dip.seeds)
+            "task",
+            "depth",
+            "95% interval",
+            "first peak at",
+            "valley at",
+            "below 0.1 beyond the peak",
+            "whole seeds",
+        ],
+        [
+            (
+                NAMES[task],
+                number(dip.depth),
+                bracket(dip.low, dip.high).strip() or "–",
+                number(dip.peak, "{:.0f}"),
+                number(dip.valley, "{:.0f}"),
+                at_zero(task) or "–",
+                dip.seeds,
+            )
             for task, dip in dips.items()
         ],
     )  # fmt: skip
@@ -146,7 +170,7 @@ wanted = {
 grids = {task: gather(specs, train_missing) for task, specs in wanted.items()}
 both = pd.concat([grids[task].runs for task in NAMES])
 export_runs(both, "squared_critical")
-critical = {task: analysis.critical_sizes(grids[task].runs).set_index("d_model") for task in NAMES}
+critical = {task: critical_sizes(grids[task].runs).set_index("d_model") for task in NAMES}
 Markdown("\n\n".join(f"{NAMES[task]}: {grids[task].provenance()}" for task in NAMES))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of three widths: final validation accuracy against the number of training points for the squared task and for addition, with a dot for each run and a vertical line at each critical size."}, "figure": {"caption": "Final validation accuracy against training size, by epoch T. Lines: mean over seeds; dots: single runs; hatched: no run stored; vertical dotted lines: critical sizes; horizontal: validation accuracy 0.95. [Data](data/squared_critical.csv).", "name": "fig-squared-critical"}}
@@ -162,7 +186,7 @@ for d in critical_d_models:
         )
         for task, marker in (("square", "s"), ("add", "o"))
     }
-figure = maps.success_by_size(panels, GENERALIZED)
+figure = accuracy.success_by_size(panels, GENERALIZED)
 plt.close(figure)
 figure
 
@@ -187,7 +211,7 @@ def size_of(task, d):
 
 def whole(task):
     """The runs of those seeds and widths that have every training size."""
-    own = readings.with_best(grids[task].runs, grids[task].curves)
+    own = dynamics.with_best(grids[task].runs, grids[task].curves)
     count = own.groupby(["seed", "d_model"]).size()
     full = count[count == len(wanted[task]) // len(critical_seeds) // len(critical_d_models)].index
     own = own.set_index(["seed", "d_model"])
@@ -195,8 +219,8 @@ def whole(task):
 
 
 complete = {task: whole(task) for task in NAMES}
-shifts = readings.shifts(complete["square"], complete["add"])
-shift = shifts[readings.VERDICTS].reindex(columns=critical_d_models)
+shifts = squared.shifts(complete["square"], complete["add"])
+shift = shifts[squared.VERDICTS].reindex(columns=critical_d_models)
 rows, later = [], {}
 for d in critical_d_models:
     values = shift[d].dropna().to_numpy(float)
@@ -214,19 +238,19 @@ Markdown(table(["d_model", "D_crit, a + b", "D_crit, (a + b)²", "shift", "seeds
 # by then it has not even memorized, as in progression.
 
 # %% tags=["hide-input"]
-lines = [f"* {NAMES[task]}: {readings.failures(complete[task], SIZES_3[-1])}." for task in NAMES]
+lines = [f"* {NAMES[task]}: {squared.failures(complete[task], SIZES_3[-1])}." for task in NAMES]
 header = ["shift of D_crit, read", *(f"d = {d}" for d in critical_d_models)]
 Markdown(
     "\n".join(lines)
     + "\n\nThe same shift, read in three ways; the verdict keeps to the first, which was written "
-    "down before the runs:\n\n"
-    + table(header, readings.shift_rows(shifts, critical_d_models))
+    "down before the runs:\n\n" + table(header, squared.shift_rows(shifts, critical_d_models))
 )
 
 # %% [markdown]
 # In the paper's picture a higher critical size moves the intersection with the capacity, which
 # stays, to the upper right: to wider networks and more data. Addition's crossing is that of
 # [](framework_zones.ipynb); the square's comes from the three widths above in the same way.
+
 
 # %% tags=["hide-input"]
 def stored(*names):
@@ -236,7 +260,7 @@ def stored(*names):
 
 random_labels = stored("figure4")
 grounds = {"square": grids["square"].runs, "add": stored("figure3", "figure6")}
-crossings = {task: zones.measure(own, random_labels) for task, own in grounds.items()}
+crossings = {task: boundaries.measure(own, random_labels) for task, own in grounds.items()}
 
 
 def place(found):
@@ -251,8 +275,10 @@ def place(found):
 Markdown(
     table(
         ["task", "crossing at d_model", "at training points", "widths fitted"],
-        [(NAMES[task], *place(found), int(found.critical_points["used"].sum()))
-         for task, found in crossings.items()],
+        [
+            (NAMES[task], *place(found), int(found.critical_points["used"].sum()))
+            for task, found in crossings.items()
+        ],
     )  # fmt: skip
 )
 
@@ -293,11 +319,11 @@ Markdown(
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final training accuracy on all pairs against d_model: random labels dashed, squared random labels solid, each with a band and a dot for each run. Hatched widths have no run."}, "figure": {"caption": "How many of all pairs are learned by heart by epoch T: random labels (dashed) and the same labels squared (solid). Lines: mean over seeds; bands: Student's 95% interval, from three seeds on; dots: single runs; hatched: no run stored. [Data](data/squared_capacity.csv).", "name": "fig-squared-capacity"}}
 panel = {
-    RANDOM[task]: (g.runs, analysis.cell_means(g.runs, "train_accuracy"), "train_accuracy",
+    RANDOM[task]: (g.runs, statistics.cell_means(g.runs, "train_accuracy"), "train_accuracy",
                    COLOURS[task], "-" if task == "square" else "--")
     for task, g in learned.items()
 }  # fmt: skip
-figure = figures.accuracy_by_width({"training, all pairs": panel}, capacity_d_models)
+figure = accuracy.accuracy_by_width({"training, all pairs": panel}, capacity_d_models)
 plt.close(figure)
 figure
 
@@ -306,8 +332,8 @@ figure
 # squares of its random ones); its interval is Student's.
 
 # %% tags=["hide-input"]
-capacity = {task: analysis.capacities(g.runs).set_index("d_model") for task, g in learned.items()}
-facts = {task: analysis.by_width(g.runs, "train_accuracy") for task, g in learned.items()}
+capacity = {task: capacities(g.runs).set_index("d_model") for task, g in learned.items()}
+facts = {task: statistics.by_width(g.runs, "train_accuracy") for task, g in learned.items()}
 ratio = (facts["square"] / facts["add"]).reindex(columns=capacity_d_models)
 rows, ratios = [], {}
 for d in capacity_d_models:
@@ -335,7 +361,9 @@ if len(common):
             - descent.dip(curves["add"].loc[common], (24, 40))).dropna().to_numpy()  # fmt: skip
 text = "no seed has every width of both tasks"
 if len(more):
-    text = f"dip over d 24–40, square less addition: {mean_words(more, '{:+.2f}')}; {len(more)} seeds"
+    text = (
+        f"dip over d 24–40, square less addition: {mean_words(more, '{:+.2f}')}; {len(more)} seeds"
+    )
 known = [mean for mean, _ in later.values()]
 seen = shift.notna().sum()
 shifted = ", ".join(words for _, words in later.values())
@@ -343,19 +371,33 @@ held = ", ".join(f"d = {d}: {v:.2f}" for d, v in ratios.items() if np.isfinite(v
 Markdown(
     check_table(
         [
-            ("a deeper dip than addition's at 3,000", text,
-             bool(more.mean() > 0) if len(more) >= ENOUGH else None),
-            ("zero validation accuracy at d = 24 …", "square " + say(val["square"], [(24, 3000)]),
-             holds(val["square"], [(24, 3000)], lambda v: v < ZERO)),
-            ("… which addition at 3,000 does not show", "addition " + say(val["add"], [(24, 3000)]),
-             holds(val["add"], [(24, 3000)], lambda v: v >= ZERO)),
-            ("a harder task raises the critical size",
-             f"shift in training points: {shifted}" if shifted else "no seed has both",
-             bool(min(known) > 0) if len(known) and (seen >= ENOUGH).all() else None),
-            ("… and not the capacity (ours: within 10% at every width)",
-             f"ratio of capacities: {held}" if held else "no seed has both",
-             bool(abs(np.array(list(ratios.values())) - 1).max() <= 0.1)
-             if len(ratios) and (ratio.notna().sum() >= ENOUGH).all() else None),
+            (
+                "a deeper dip than addition's at 3,000",
+                text,
+                bool(more.mean() > 0) if len(more) >= ENOUGH else None,
+            ),
+            (
+                "zero validation accuracy at d = 24 …",
+                "square " + say(val["square"], [(24, 3000)]),
+                holds(val["square"], [(24, 3000)], lambda v: v < ZERO),
+            ),
+            (
+                "… which addition at 3,000 does not show",
+                "addition " + say(val["add"], [(24, 3000)]),
+                holds(val["add"], [(24, 3000)], lambda v: v >= ZERO),
+            ),
+            (
+                "a harder task raises the critical size",
+                f"shift in training points: {shifted}" if shifted else "no seed has both",
+                bool(min(known) > 0) if len(known) and (seen >= ENOUGH).all() else None,
+            ),
+            (
+                "… and not the capacity (ours: within 10% at every width)",
+                f"ratio of capacities: {held}" if held else "no seed has both",
+                bool(abs(np.array(list(ratios.values())) - 1).max() <= 0.1)
+                if len(ratios) and (ratio.notna().sum() >= ENOUGH).all()
+                else None,
+            ),
         ]
     )  # fmt: skip
 )
@@ -369,7 +411,7 @@ Markdown(
 # those of the section on the mechanism.
 
 # %% tags=["hide-input"]
-fallback = figures.accuracy_by_width(
+fallback = accuracy.accuracy_by_width(
     {
         "validation, D = 3,000": {
             NAMES[task]: (by_task[task], val[task], "val_accuracy", COLOURS[task], "-")

@@ -14,7 +14,7 @@
 # What {cite:t}`huang2024unified` conclude, and what our runs say of it: first the paper's
 # takeaways, then single sentences.
 #
-# A claim is a criterion in code (`lib/claims.py`), written down before the runs that decide
+# A claim is a criterion in code (`lib/paper/claims.py`), written down before the runs that decide
 # it: the cells it looks at, the number of seeds it needs, a statistic, a test. There are four
 # verdicts.
 #
@@ -51,12 +51,14 @@ train_missing = False  # true: train all the runs that a verdict lacks (hours)
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.claims import CLAIMS, VERDICTS, circuit_predictions, judge_all
-from lib.notebook import export, gather
-from lib.paper import EXPERIMENTS
-from lib.report import claims_table, progress_table
-from lib.store import Store
-from lib.tables import table
+from lib.analysis.gather import gather
+from lib.chapters.export import export
+from lib.chapters.report import claims_table, progress_table
+from lib.chapters.tables import table
+from lib.paper.claims import VERDICTS
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.takeaways import CLAIMS, circuit_predictions, judge_all
+from lib.runs.store import Store
 
 if train_missing:
     gather([spec for claim in CLAIMS for spec in claim.specs()], train_missing)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from lib.data import TASKS, all_pairs, build, task
+from lib.data import all_pairs, build
 from lib.spec import RunSpec
+from lib.tasks import TASKS, task
 from lib.train import train
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from lib.runs.run import CURVE
 from lib.spec import RunSpec
-from lib.train import CURVE, train
+from lib.train import train
 
 QUICK = RunSpec(modulus=31, train_size=500, d_model=24, epochs=2500)
 

@@ -1,7 +1,7 @@
 """Sphinx extension of the book: numbers in the text come from `lib`, not from the typist.
 
 Defines MyST substitutions such as {{ lr }} and {{ experiments }} from the recipe and the
-grids of `lib.paper`, and puts the project's root on the path for the API page.
+grids of `lib.paper.experiments`, and puts the project's root on the path for the API page.
 """
 
 import sys
@@ -46,8 +46,8 @@ NO_ADDRESS = "(Not yet: this project has no public address. It is set in `_confi
 
 def substitutions() -> dict[str, str]:
     """Name -> Markdown text, for every field of the recipe and the table of experiments."""
-    from lib.mixtures import DEEP
-    from lib.paper import BASE, EXPERIMENTS, STOP_AFTER
+    from lib.paper.experiments import BASE, EXPERIMENTS, STOP_AFTER
+    from lib.paper.mixtures import DEEP
     from lib.spec import STOP_ACCURACY
 
     values = {name: number(value) for name, value in BASE.to_dict().items()}
@@ -68,8 +68,8 @@ def substitutions() -> dict[str, str]:
 
 def costs() -> str:
     """What each chapter costs from nothing, in Markdown: runs, operations, hours on two cores."""
-    from lib.cost import estimate, flops
-    from lib.paper import EXPERIMENTS
+    from lib.paper.experiments import EXPERIMENTS
+    from lib.sweeps.plan import estimate, flops
 
     rows = ["| chapter | runs | PFlop | hours, two cores |", "|---|--:|--:|--:|"]
     for chapter, names in CHAPTERS.items():

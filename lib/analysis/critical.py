@@ -1,0 +1,83 @@
+"""From curves to words and numbers: zones, D_crit, D_mem, dips, norms (§2–§4, appendix A).
+
+All outcomes are "by epoch T": a plateau may end later.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import optimize
+
+from lib.analysis.dynamics import GENERALIZED
+from lib.analysis.statistics import RESAMPLES, interval, resample
+
+
+def success_curve(runs: pd.DataFrame) -> pd.Series:
+    """Share of runs that generalize against train_size, made non-decreasing (one width)."""
+    share = runs.assign(good=runs["val_accuracy"] >= GENERALIZED).groupby("train_size")["good"]
+    return pd.Series(_rising(share.mean(), share.size()), index=share.mean().index)
+
+
+def _rising(share, weight) -> np.ndarray:
+    share, weight = np.asarray(share, float), np.asarray(weight, float)
+    return optimize.isotonic_regression(share, weights=weight).x
+
+
+def critical_size(runs: pd.DataFrame) -> float:
+    """D_crit of one width: the mean threshold by the Spearman–Kärber estimate.
+
+    Outcomes near the boundary are all or nothing, so the share of seeds that generalize at
+    each size is the distribution of their thresholds.  Mass below the smallest size or above
+    the largest is put there: the estimate is then a bound.
+    """
+    share = success_curve(runs)
+    return _mean_threshold(share.index.to_numpy(float), share.to_numpy())
+
+
+def _mean_threshold(sizes: np.ndarray, share: np.ndarray) -> float:
+    middle = (sizes[1:] + sizes[:-1]) / 2
+    return float(share[0] * sizes[0] + np.diff(share) @ middle + (1 - share[-1]) * sizes[-1])
+
+
+def critical_samples(runs: pd.DataFrame, resamples: int = RESAMPLES) -> np.ndarray:
+    """D_crit of one width in bootstrap resamples of whole seeds (resamples,)."""
+    good = runs.assign(good=(runs["val_accuracy"] >= GENERALIZED).astype(float))
+    table = good.pivot_table(index="seed", columns="train_size", values="good")
+    sizes, values = table.columns.to_numpy(float), table.to_numpy()[resample(len(table), resamples)]
+    counts, sums = np.isfinite(values).sum(axis=1), np.nansum(values, axis=1)
+    # Few seeds give few different resamples: each is worked out once.
+    rows, which = np.unique(np.stack([counts, sums], axis=1), axis=0, return_inverse=True)
+    thresholds = []
+    for count, total in rows:
+        there = count > 0
+        share = _rising(total[there] / count[there], count[there])
+        thresholds.append(_mean_threshold(sizes[there], share))
+    return np.array(thresholds)[which.ravel()]
+
+
+CRITICAL = ["d_model", "estimate", "low", "high", "seeds", "bound"]
+
+
+def bound_of(runs: pd.DataFrame) -> str:
+    """Whether D_crit of one width is a bound: "", "≤", "≥".
+
+    Some seeds generalize at the smallest size already (≤) or not even at the largest (≥).
+    """
+    share = success_curve(runs)
+    return "≥" if share.iloc[-1] < 1 else "≤" if share.iloc[0] > 0 else ""
+
+
+def critical_sizes(runs: pd.DataFrame, resamples: int = RESAMPLES) -> pd.DataFrame:
+    """D_crit of every width: d_model, estimate, low, high, seeds, bound (`bound_of`)."""
+    rows = []
+    for d_model, cell in runs.groupby("d_model"):
+        seeds = cell["seed"].nunique()
+        several = seeds > 1
+        low, high = interval(critical_samples(cell, resamples)) if several else (np.nan, np.nan)
+        rows.append((d_model, critical_size(cell), low, high, seeds, bound_of(cell)))
+    return pd.DataFrame(rows, columns=CRITICAL)
+
+
+def seed_thresholds(runs: pd.DataFrame) -> pd.DataFrame:
+    """D_crit of each seed by itself: seeds down, widths across."""
+    values = {key: critical_size(cell) for key, cell in runs.groupby(["seed", "d_model"])}
+    return pd.Series(values).unstack()

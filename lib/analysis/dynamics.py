@@ -1,0 +1,88 @@
+"""What a run's curves show: its zone, and when it memorizes and generalizes."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lib.analysis import dynamics
+from lib.spec import RunSpec
+
+
+def with_best(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The runs with a column `best`: their highest validation accuracy at any evaluation."""
+    best = runs["key"].map(dynamics.best_on_the_way(curves))
+    return runs.assign(best=best.astype(float))  # of no runs, too
+
+
+PERFECT = 0.99
+"""Training accuracy from which a network has learned its training set."""
+
+
+GENERALIZED = 0.95
+"""Validation accuracy from which a network has generalized."""
+
+
+ZERO = 0.10
+"""Validation accuracy below which a network does not generalize (chance is 1/113)."""
+
+
+TOGETHER = 0.50
+"""Validation accuracy, when training becomes perfect, from which the two rose together."""
+
+
+ZONES = ("progression", "ungrokking", "grokking", "semi-grokking", "unlearned", "diverged")
+
+
+def first_epoch(epochs: np.ndarray, values: np.ndarray, level: float) -> float:
+    """The first evaluated epoch at which `values` reach `level`; infinity if none does."""
+    reached = np.flatnonzero(np.asarray(values) >= level)
+    return float(np.asarray(epochs)[reached[0]]) if len(reached) else np.inf
+
+
+def zone(curve: Mapping[str, np.ndarray], spec: RunSpec | None = None) -> str:
+    """The training dynamics that one run's own curve shows, by its last epoch (§2.2, §3).
+
+    * *ungrokking*: training is perfect, validation stays below `ZERO`.
+    * *grokking*: training is perfect while validation is below `TOGETHER`; by the end
+      validation is above `GENERALIZED`.
+    * *semi-grokking*: the same start, and validation ends in between.
+    * *progression*: validation rises above `ZERO` and training was not perfect before it
+      was at `TOGETHER`: the two accuracies grow together.
+    * *unlearned*: neither perfect training nor validation above `ZERO`.
+
+    Args:
+        curve: columns "epoch", "train_accuracy", "val_accuracy" and "train_loss" of a run.
+        spec: unused; accepted so that rules may come to depend on it.
+    """
+    train, val = np.asarray(curve["train_accuracy"]), np.asarray(curve["val_accuracy"])
+    if not np.isfinite(np.asarray(curve["train_loss"])[-1]):
+        return "diverged"
+    perfect = np.flatnonzero(train >= PERFECT)
+    end = val[-1] if np.isfinite(val[-1]) else 0.0  # no validation set: nothing generalizes
+    if not len(perfect):
+        return "progression" if end >= ZERO else "unlearned"
+    if end >= ZERO and val[perfect[0]] >= TOGETHER:
+        return "progression"
+    if end < ZERO:
+        return "ungrokking"
+    return "grokking" if end >= GENERALIZED else "semi-grokking"
+
+
+def best_on_the_way(curves: pd.DataFrame) -> pd.Series:
+    """The highest validation accuracy of each run at any evaluation, by key."""
+    return curves.groupby("key")["val_accuracy"].max()
+
+
+def norm_change(curve: Mapping[str, np.ndarray]) -> float:
+    """log(norm after / norm before) over the epochs in which a run generalizes (figure 9).
+
+    Before: the last evaluation with validation accuracy below `ZERO`; after: the first at
+    nine tenths of its final value.  NaN if it does not generalize.
+    """
+    val, norm = np.asarray(curve["val_accuracy"]), np.asarray(curve["param_norm"])
+    if not val[-1] >= ZERO:
+        return np.nan
+    after = int(np.argmax(val >= 0.9 * val[-1]))
+    low = np.flatnonzero(val[: after + 1] < ZERO)
+    return float(np.log(norm[after] / norm[low[-1]])) if len(low) else np.nan

@@ -1,0 +1,197 @@
+"""When an ability emerges: sizes, the emergent size, what the cells below it do (§5).
+
+The *emergent size* is the smallest size from which every larger size tried generalizes in
+its best seed.  "First above" would not do: progression lets small models pass for a while,
+and wider ones fail again (§4.1).  All of it is "by epoch T".
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.spec import RunSpec
+
+EMERGED = 0.9
+"""Validation accuracy on the algorithmic task from which the ability is there."""
+
+
+SEEDS = 3
+"""Runs of a size of which the best counts, as in the paper."""
+
+
+LONGER = 5
+"""How many times longer the cells just below the emergent size are trained again."""
+
+
+def n_parameters(d_model, n_layers=1, modulus=113, mixed=False):
+    """How many parameters a model has; a split MLP has as many (`lib.model`)."""
+    vocabulary = modulus + (3 if mixed else 1)
+    tokens = vocabulary + (4 if mixed else 3) + modulus
+    return n_layers * (12 * d_model**2 + 5 * d_model) + tokens * d_model
+
+
+def sizes(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a size, rising: n_layers, d_model, parameters, best, mean, worst, seeds.
+
+    The accuracies are final ones on the algorithmic task's validation set; 0 for a run that
+    diverged.  The parameters are those of the mixed model, so that sizes alone and mixed are
+    comparable.
+    """
+    cells = runs.fillna({"val_accuracy": 0.0}).groupby(["n_layers", "d_model"])
+    table = cells["val_accuracy"].agg(best="max", mean="mean", worst="min", seeds="size")
+    table = table.assign(memorized=cells["memorize_accuracy"].mean()).reset_index()
+    modulus = int(runs["modulus"].iloc[0]) if len(runs) else 113
+    layers, width = table["n_layers"].astype(int), table["d_model"].astype(int)
+    table["parameters"] = n_parameters(width, layers, modulus, mixed=True)
+    return table.sort_values("parameters", ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Size:
+    """An emergent size, or a bound of it.
+
+    Attributes:
+        n_layers: layers of the model.
+        d_model: its width.
+        parameters: their number.
+        bound: "" if it is the emergent size; ">" if even this, the largest size tried, does
+            not generalize; "≤" if the smallest size tried does already.
+        after: parameters of the largest size tried that is known to be too small; 0: none is.
+    """
+
+    n_layers: int
+    d_model: int
+    parameters: int
+    bound: str = ""
+    after: int = 0
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Numbers of parameters between which it lies: above the first, up to the second."""
+        return self.after, np.inf if self.bound == ">" else self.parameters
+
+    @property
+    def words(self) -> str:
+        """For a sentence: "d = 64", "d > 256"."""
+        return f"d {self}" if self.bound else f"d = {self}"
+
+    def __str__(self) -> str:
+        words = size_words(self.n_layers, self.d_model)
+        return f"{self.bound} {words}" if self.bound else words
+
+
+def size_words(n_layers: int, d_model: int) -> str:
+    """For tables: "256", "4 × 128"."""
+    return f"{n_layers} × {d_model}" if n_layers > 1 else f"{d_model}"
+
+
+def emergent_size(runs: pd.DataFrame, level: float = EMERGED, seeds: int = SEEDS) -> Size | None:
+    """The smallest size from which on every size has its best seed at `level`.
+
+    Sizes with fewer than `seeds` runs do not count.  None where no size counts.
+    """
+    table = sizes(runs)
+    table = table[table["seeds"] >= seeds].reset_index(drop=True)
+    if table.empty:
+        return None
+    fails = np.flatnonzero(table["best"] < level)
+    at = fails[-1] + 1 if len(fails) else 0
+    bound = ">" if at == len(table) else "≤" if at == 0 else ""
+    row = table.iloc[min(at, len(table) - 1)]
+    after = int(table["parameters"].iloc[at - 1]) if at else 0
+    return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]), bound, after)
+
+
+def larger(one: Size | None, other: Size | None) -> bool | None:
+    """Whether one emergent size is above another, both found over the same sizes; None: open."""
+    if one is None or other is None or (one.bound and one.bound == other.bound):
+        return None
+    return one.span[1] > other.span[1]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times more parameters one emergent size has than another, or a bound of it."""
+
+    value: float
+    bound: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.bound + ' ' if self.bound else ''}{self.value:,.3g}"
+
+
+def ratio(larger: Size | None, smaller: Size | None) -> Ratio | None:
+    """larger over smaller, with what is known of it: "" exact, "≥", "≤"; None if nothing."""
+    if larger is None or smaller is None or smaller.bound == ">":
+        return None
+    value = larger.parameters / smaller.parameters
+    up, down = larger.bound == ">", smaller.bound == "≤"
+    if larger.bound == "≤":
+        return None if down else Ratio(value, "≤")
+    return Ratio(value, "≥" if up or down else "")
+
+
+def times(large: Size, small: Size) -> tuple[float, float]:
+    """Between which factors the one has more parameters than the other: steps are wide."""
+    (low, high), (least, most) = large.span, small.span
+    return low / most, high / least if least else np.inf
+
+
+def below(runs: pd.DataFrame, level: float = EMERGED) -> Size | None:
+    """The size just below the emergent one: the largest whose best seed fails; None if none."""
+    table = sizes(runs)
+    failing = table[(table["seeds"] >= SEEDS) & (table["best"] < level)]
+    if failing.empty:
+        return None
+    row = failing.iloc[-1]
+    return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]))
+
+
+def longer(base: RunSpec, size: Size, seeds: int = SEEDS) -> list[RunSpec]:
+    """The runs of one size at `LONGER` times the epochs: is it later, or never?"""
+    spec = base.replace(d_model=size.d_model, n_layers=size.n_layers, epochs=LONGER * base.epochs)
+    return [spec.replace(seed=seed) for seed in range(seeds)]
+
+
+def paired(one: pd.DataFrame, other: pd.DataFrame, column: str = "val_accuracy") -> pd.DataFrame:
+    """An accuracy in two settings, size by size and seed by seed: one, other.
+
+    Index: n_layers, d_model, seed; only where both have a run.  0 for one that diverged.
+    """
+    names = ["n_layers", "d_model", "seed"]
+    values = {
+        label: runs.set_index(names)[column].fillna(0.0).groupby(level=names).first()
+        for label, runs in (("one", one), ("other", other))
+    }
+    return pd.DataFrame(values).dropna()
+
+
+def at_sizes(runs: pd.DataFrame, cells: Collection[tuple[int, int]]) -> pd.DataFrame:
+    """Of some runs those at the given (n_layers, d_model)."""
+    return runs[np.array([c in cells for c in zip(runs["n_layers"], runs["d_model"])], bool)]
+
+
+def whole_sizes(runs: pd.DataFrame, seeds: int = SEEDS) -> set[tuple[int, int]]:
+    """The (n_layers, d_model) that have enough seeds to count."""
+    table = sizes(runs)
+    table = table[table["seeds"] >= seeds]
+    return set(zip(table["n_layers"], table["d_model"]))
+
+
+def over_common(
+    one: pd.DataFrame, other: pd.DataFrame
+) -> tuple[Size | None, Size | None, set[tuple[int, int]]]:
+    """The emergent sizes of two curves over the sizes at which both have enough seeds, and these.
+
+    Over its own finer row of sizes a curve would emerge earlier for that reason alone.
+    """
+    both = whole_sizes(one) & whole_sizes(other)
+    return emergent_size(at_sizes(one, both)), emergent_size(at_sizes(other, both)), both
+
+
+def pick(runs: pd.DataFrame, memorize_size: int, split: bool = False) -> pd.DataFrame:
+    """Of the runs of a study those of one curve; memorize_size 0: the task alone."""
+    own = runs[runs["memorize_size"] == memorize_size]
+    return own[own["split_mlp"].fillna(False).astype(bool) == split]

@@ -1,0 +1,88 @@
+"""What every chapter asks for: the runs of some specs, where they come from, their data.
+
+A chapter never trains by hand.  It asks for specs and gets the stored runs; with
+`train_missing` the rest is trained on the spot, after an estimate.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lib.analysis.words import seeds_phrase
+from lib.runs.machine import cores
+from lib.runs.store import Store
+from lib.spec import RunSpec
+from lib.sweeps.plan import estimate, format_duration, makespan, missing
+from lib.sweeps.speed import machine_rate
+from lib.sweeps.sweep import sweep
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The stored runs of the specs that were asked for.
+
+    Attributes:
+        runs: one row a run, as `Store.runs`.
+        curves: one row an evaluation, with the run's d_model, train_size, task and seed.
+        wanted: how many runs were asked for.
+    """
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    wanted: int
+
+    def provenance(self, paper_seeds: int | None = None) -> str:
+        """One sentence for under a figure: runs, seeds, recipe, epoch T."""
+        runs = self.runs
+        if runs.empty:
+            return f"None of the {self.wanted:,} runs asked for is stored."
+        of = f" (the paper: {paper_seeds})" if paper_seeds else ""
+
+        def values(column, form="{:,}"):
+            return " or ".join(form.format(v) for v in sorted(runs[column].unique()))
+
+        return (
+            f"{len(runs):,} of {self.wanted:,} runs, {seeds_phrase(runs['seed'])}{of}; "
+            f"learning rate {values('lr', '{:g}')}, "
+            f"weight decay {values('weight_decay', '{:g}')}, "
+            f"by epoch {values('epochs')}" + _precision(runs["engine"]) + "."
+        )
+
+
+def _precision(engines: pd.Series) -> str:
+    """What is not float32, in words: engines are named after the precision of their products."""
+    rounded = engines[engines.str.contains("-bf16")].str.split("-").str[-1].value_counts()
+    return "".join(f"; {n:,} of them with {name} products" for name, n in rounded.items())
+
+
+def gather(
+    specs: Iterable[RunSpec], train_missing: bool = False, store: Store | None = None
+) -> Gathered:
+    """The stored runs of some specs; what is missing is trained if so asked.
+
+    Args:
+        specs: the runs to show; duplicates count once.
+        train_missing: train what the store lacks, with an estimate first and a progress bar.
+        store: the results folder, by default the project's (or `GROKKING_RESULTS`).
+
+    Raises:
+        RuntimeError: if a training fails.
+    """
+    specs = list({spec.key: spec for spec in specs}.values())
+    store = store or Store()
+    lacking = missing(specs, store)
+    if lacking and train_missing:
+        rate = machine_rate({s.d_model for s in lacking}, store.cache, jobs=cores())
+        seconds = makespan(estimate(lacking, rate, store.runs()), cores())
+        print(
+            f"training {len(lacking):,} missing runs: about {format_duration(seconds)}", flush=True
+        )
+        report = sweep(lacking, store, rate=rate, progress=True)
+        if report.fatal or report.failed:
+            raise RuntimeError(report.fatal or report.failed[0])
+    keys = {spec.key for spec in specs}
+    runs = store.runs()
+    runs = runs[runs["key"].isin(keys)].reset_index(drop=True)
+    labels = runs[["key", "task", "d_model", "train_size", "memorize_size", "seed"]]
+    return Gathered(runs, store.curves(keys).merge(labels, on="key"), len(specs))

@@ -1,0 +1,58 @@
+"""Intervals and means over seeds."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+# ---- numbers from many runs ------------------------------------------------------------
+
+RESAMPLES = 2000
+"""Bootstrap resamples (of whole seeds) behind every interval."""
+
+
+def resample(n: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """Bootstrap draws of n seeds: indices (resamples, n), the same ones at every call.
+
+    Widths of one seed share their split; the same draws for all widths keep them together.
+    """
+    return np.random.default_rng(0).integers(n, size=(resamples, n))
+
+
+def interval(samples: np.ndarray) -> tuple[float, float]:
+    """The central 95% of bootstrap samples."""
+    low, high = np.quantile(samples, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def clustered(values: pd.Series, clusters: pd.Series) -> tuple[float, float]:
+    """The 95% bootstrap interval of a mean, whole clusters drawn: runs of a cell share a fate."""
+    table = values.groupby(clusters.to_numpy()).agg(["sum", "size"]).to_numpy(float)
+    sums = table[resample(len(table))].sum(axis=1)
+    return interval(sums[:, 0] / sums[:, 1])
+
+
+def cell_means(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
+    """Mean of a final accuracy in every cell, by (d_model, train_size): mean, low, high, seeds.
+
+    The 95% interval over seeds is Student's, cut at 0 and 1; NaN for fewer than three seeds.
+    """
+    cells = runs.groupby(["d_model", "train_size"])[value]
+    table = cells.agg(mean="mean", seeds="size", deviation="std")
+    half = stats.t.ppf(0.975, (table["seeds"] - 1).clip(1)) * table.pop("deviation")
+    half = (half / np.sqrt(table["seeds"])).where(table["seeds"] >= 3)
+    return table.assign(
+        low=(table["mean"] - half).clip(0), high=(table["mean"] + half).clip(None, 1)
+    )
+
+
+def student_half(values: np.ndarray) -> float:
+    """Half the width of Student's 95% interval of a mean; NaN for fewer than two values."""
+    n = len(values)
+    if n < 2:
+        return np.nan
+    return float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+
+
+def by_width(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
+    """Final values with seeds down and widths across (one train_size)."""
+    return runs.pivot_table(index="seed", columns="d_model", values=value)

@@ -1,0 +1,55 @@
+"""What the precision of products does to real runs: the same specs trained in two."""
+
+import numpy as np
+import pandas as pd
+
+from lib.analysis.dynamics import GENERALIZED
+from lib.analysis.statistics import student_half
+from lib.runs.store import Store
+
+NAMES = {
+    "numba": "float32",
+    "stacked": "float32",
+    "numba-bf16x6": "bf16x6",
+    "numba-bf16x3": "bf16x3",
+    "stacked-bf16": "bf16",
+}
+"""Engine -> precision, as the engines name it."""
+
+
+COLUMNS = ["precision", "d_model", "train_size", "seed", "val_float32", "val", "epoch_float32",
+           "epoch", "key"]  # fmt: skip
+
+
+def two_precisions(store: Store) -> pd.DataFrame:
+    """One row for each run that is stored in float32 and again in another precision.
+
+    Where two engines have it in float32, the one that figures show (`lib.runs.store.PREFERRED`).
+    Columns: precision (the other), d_model, train_size, seed, key; val and val_float32, final
+    validation accuracy; epoch and epoch_float32, the last (runs that generalize stop early).
+    """
+    runs = store.runs(every=True)  # of one key, those that are read first come first
+    runs = runs.assign(precision=runs["engine"].map(NAMES), val=runs["val_accuracy"])
+    runs = runs.dropna(subset="precision").drop_duplicates(["key", "precision"])
+    plain = runs[runs["precision"] == "float32"][["key", "val", "epoch"]]
+    others = runs[runs["precision"] != "float32"]
+    both = others.merge(plain, on="key", suffixes=("", "_float32"))
+    return both.sort_values(COLUMNS[:4], ignore_index=True)[COLUMNS]
+
+
+def alike(both: pd.DataFrame) -> int:
+    """How many runs of `two_precisions` generalize in both or in neither."""
+    return int(((both["val"] >= GENERALIZED) == (both["val_float32"] >= GENERALIZED)).sum())
+
+
+def lateness(both: pd.DataFrame) -> tuple[float, float, float]:
+    """By which factor runs of `two_precisions` end later than in float32: mean, 95% interval.
+
+    Geometric, over the runs that generalize in both; the interval is Student's over seeds of
+    their mean logs, as runs of one seed share their data.  NaN where there is nothing to take
+    it of.
+    """
+    ends = both[(both["val"] >= GENERALIZED) & (both["val_float32"] >= GENERALIZED)]
+    logs = np.log(ends["epoch"] / ends["epoch_float32"]).groupby(ends["seed"]).mean()
+    mean, half = logs.mean(), student_half(logs)
+    return tuple(float(np.exp(log)) for log in (mean, mean - half, mean + half))

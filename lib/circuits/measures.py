@@ -1,0 +1,214 @@
+"""Measures of circuits, kept: a small table beside the runs, and the command that fills it.
+
+Weights are not kept, and a book is built where none are.  So what a chapter says of weights
+stands in `results/circuits/`, one row for a run and epoch, in files like those of the runs:
+named by their content, whole or not there, verified when read.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from lib.runs import machine, shard
+from lib.runs.machine import cores
+from lib.runs.store import Store
+from lib.spec import NUMERICS_VERSION, RunSpec, SpecError
+from lib.sweeps.weights import start_of
+
+CHECKPOINTS = 40
+"""Moments of a run that are measured, by default."""
+
+
+_MEASURES = {
+    "trig_share": pa.float64(),
+    "held_out_share": pa.float64(),
+    "restricted_loss": pa.float64(),
+    "excluded_loss": pa.float64(),
+    "margin": pa.float64(),
+    "val_margin": pa.float64(),
+    "mirrored_accuracy": pa.float64(),
+    "unmirrored_accuracy": pa.float64(),
+    "unseen_accuracy": pa.float64(),
+    "frequencies": pa.list_(pa.int64()),
+    "logit_spectrum": pa.list_(pa.float32()),
+    "embedding_spectrum": pa.list_(pa.float32()),
+}
+
+_CURVE = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "param_norm")
+
+SCHEMA = pa.schema(
+    {"key": pa.string(), "epoch": pa.int64(), "last": pa.bool_()}
+    | {name: shard.CURVE[name] for name in _CURVE}
+    | _MEASURES
+    | {"numerics_version": pa.int64(), "git_commit": pa.string(), "cpu": pa.string()}
+    | {"timestamp": pa.timestamp("us", "UTC"), "digest": pa.string()}
+)
+
+_NEEDED = ("key", "epoch", "last", "digest", "numerics_version")
+
+
+def folder_of(store: Store) -> Path:
+    """Where the measures of a store's runs are."""
+    return store.folder / "circuits"
+
+
+def _files(store: Store) -> list[Path]:
+    return sorted(folder_of(store).glob("*.parquet"))
+
+
+def _read(store: Store, quiet: bool = False) -> dict[Path, pa.Table]:
+    """All good files; a broken one is named on stderr and left out."""
+    found = {}
+    for path in _files(store):
+        try:
+            found[path] = shard.read(path, needs=_NEEDED)
+        except FileNotFoundError:  # merged meanwhile
+            continue
+        except shard.BrokenFile as error:
+            if not quiet:
+                print(f"warning: {path} is broken and left out: {error}", file=sys.stderr)
+    return found
+
+
+def measures(store: Store) -> pd.DataFrame:
+    """All measures that are not stale, one row for a run and epoch, in that order.
+
+    Columns: `key`, `epoch`, `last` (the run's end), the curve's values there, the fields of
+    `lib.circuits.fourier.Measures`, provenance.  Of several measurements of a run the one with the
+    most epochs is taken, then the earliest.
+    """
+    table = pa.concat_tables(
+        [SCHEMA.empty_table(), *_read(store).values()], promote_options="default"
+    )
+    frame = table.to_pandas()
+    frame = frame[frame["numerics_version"] == NUMERICS_VERSION]
+    if frame.empty:
+        return frame
+    count = frame.groupby(["key", "digest"])["epoch"].transform("nunique")
+    frame = frame.assign(few=-count).sort_values(["key", "few", "timestamp", "epoch"])
+    chosen = frame.groupby("key")["digest"].transform("first")
+    frame = frame[frame["digest"] == chosen].drop_duplicates(["key", "epoch"])
+    return frame.drop(columns="few").sort_values(["key", "epoch"], ignore_index=True)
+
+
+def checkpoints_of(spec: RunSpec, count: int) -> set[int]:
+    """Which evaluations are measured: the first, the last, and evenly between them."""
+    epochs = spec.eval_epochs()
+    return set(epochs[np.linspace(0, len(epochs) - 1, count).round().astype(int)].tolist())
+
+
+def measure_run(
+    spec: RunSpec,
+    store: Store,
+    checkpoints: int = CHECKPOINTS,
+    threads: int = 1,
+    train: Callable | None = None,
+) -> Path:
+    """Measure a run at some of its epochs and keep that; returns the file.
+
+    The run is trained again, to the same bits; a run that was not stored is stored.  With one
+    checkpoint only the end is measured, from weights that this machine has kept if it has.
+
+    Raises:
+        OSError: if it cannot be written.
+        SpecError: if `lib.circuits.fourier` cannot measure such a run.
+    """
+    from lib.circuits.fourier import measure
+    from lib.data import build
+    from lib.model import build_model
+    from lib.tasks import TASKS
+
+    if spec.modulus % 2 == 0 or spec.n_layers > 1 or TASKS[spec.task].memorize:
+        raise SpecError(
+            f"{spec.label()}: circuits are measured in one layer that reads [a, b, =], "
+            "modulo an odd number"
+        )
+
+    data, earlier, parent = build(spec), [], spec.init_from
+    while parent is not None:
+        earlier.append(build(parent))
+        parent = parent.init_from
+    stored = store.runs().set_index("key")
+    weights = store.load_weights(spec) if checkpoints == 1 and spec.key in stored.index else None
+    if weights is not None:
+        row = stored.loc[spec.key]
+        taken, digest = {int(row["epoch"]): weights}, row["digest"]
+        curve = {name: [row[name]] for name in ("epoch", *_CURVE)}
+    else:
+        if train is None:
+            from lib.train import train
+        wanted = checkpoints_of(spec, checkpoints) if checkpoints > 1 else set()
+        taken = {}
+
+        def keep(epoch, parameters):
+            if epoch in wanted:
+                taken[epoch] = parameters
+
+        start = start_of(spec, store, train, threads)
+        run = train(spec, threads=threads, on_evaluation=keep, **start)
+        curve, digest = run.curve, run.digest
+        taken[int(curve["epoch"][-1])] = run.parameters
+        store.save_weights(run)
+        if spec.key not in stored.index:
+            store.add(run)
+    import torch
+
+    model, rows, keys = build_model(spec, data), [], None
+    for epoch in sorted(taken, reverse=True):  # the end first: its frequencies are used before
+        model.load_state_dict({k: torch.as_tensor(v) for k, v in taken[epoch].items()})
+        found = measure(model, data, keys, earlier)
+        keys = found.frequencies
+        at = list(curve["epoch"]).index(epoch)
+        rows.append(
+            {"key": spec.key, "epoch": epoch, "last": not rows, "digest": digest}
+            | {name: curve[name][at] for name in _CURVE}
+            | {name: getattr(found, name) for name in _MEASURES}
+            | {"numerics_version": NUMERICS_VERSION, "timestamp": datetime.now(UTC)}
+            | {name: machine.machine()[name] for name in ("git_commit", "cpu")}
+        )
+    return shard.write(folder_of(store), pa.Table.from_pylist(rows[::-1], schema=SCHEMA))
+
+
+def lacking(specs: Iterable[RunSpec], store: Store, checkpoints: int) -> list[RunSpec]:
+    """Those runs that are not measured yet, or only at their end where more is asked for."""
+    found = measures(store).groupby("key").size()
+    enough = 1 if checkpoints == 1 else 2
+    return [s for s in {s.key: s for s in specs}.values() if found.get(s.key, 0) < enough]
+
+
+def gather_measures(
+    specs: Iterable[RunSpec], train_missing: bool = False, store: Store | None = None
+) -> pd.DataFrame:
+    """The kept measures of some runs, with their task, d_model, train_size and seed.
+
+    Args:
+        specs: the runs; those that are not measured are left out.
+        train_missing: train and measure what is missing, at `CHECKPOINTS` epochs each.
+        store: the results folder, by default the project's.
+    """
+    store, specs = store or Store(), list(specs)
+    if train_missing:
+        for spec in lacking(specs, store, CHECKPOINTS):
+            measure_run(spec, store, threads=cores())
+    labels = ["key", "task", "d_model", "train_size", "seed"]
+    rows = [[getattr(s, n) for n in labels] for s in {s.key: s for s in specs}.values()]
+    return measures(store).merge(pd.DataFrame(rows, columns=labels), on="key")
+
+
+def merge(store: Store) -> None:
+    """Make one file of all good ones; they are removed when it has been read back."""
+    tables = _read(store, quiet=True)
+    if len(tables) < 2:
+        return
+    whole = pa.concat_tables(tables.values(), promote_options="default")
+    names = [(name, "ascending") for name in ("key", "epoch", "digest", "timestamp")]
+    path = shard.write(folder_of(store), whole.sort_by(names))
+    if shard.read(path, needs=_NEEDED).num_rows == whole.num_rows:
+        for old in tables:
+            if old != path:
+                old.unlink(missing_ok=True)

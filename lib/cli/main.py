@@ -1,0 +1,83 @@
+"""The command line: `grokking …`, or `python -m lib …`.
+
+A mistake of the user is one line on stderr, "error: …", and exit code 2; a run or a disk
+that fails is exit code 1; Ctrl-C is 130.  A command's module is imported when it is asked
+for, so that `--help` answers at once.
+"""
+
+import errno
+import importlib
+import importlib.util
+import os
+import sys
+
+import click
+
+from lib.errors import UserError
+
+COMMANDS = {  # name -> its module, and its line in `--help`
+    "train": ("lib.cli.train", "Train one run, and keep it."),
+    "sweep": ("lib.cli.sweep", "Train what is missing of named experiments."),
+    "status": ("lib.cli.status", "Show what is done of each experiment of the paper."),
+    "claims": ("lib.cli.claims", "Judge the paper's takeaways and sentences."),
+    "run": ("lib.cli.run", "Execute a chapter, with other parameters if asked."),
+    "build": ("lib.cli.build", "Execute the chapters that changed, then build the book."),
+    "circuits": ("lib.cli.circuits", "Look into the networks of named experiments."),
+    "compact": ("lib.cli.compact", "Merge small files of finished runs into few."),
+    "bench": ("benchmarks.speed", "Measure the trainer's speed on this machine."),
+}
+
+
+class _Main(click.Group):
+    """The group of all commands; turns what goes wrong into one line and an exit code."""
+
+    def list_commands(self, context):
+        return [name for name, (module, _) in COMMANDS.items() if _exists(module)]
+
+    def get_command(self, context, name):
+        if name not in self.list_commands(context):
+            return None
+        return importlib.import_module(COMMANDS[name][0]).command
+
+    def format_commands(self, context, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(context)])
+
+    def main(self, args=None, prog_name=None, **extra):
+        args = list(sys.argv[1:] if args is None else args) or ["--help"]
+        try:
+            code = super().main(args, prog_name, **extra | {"standalone_mode": False})
+        except (KeyboardInterrupt, click.Abort):
+            _fail("interrupted; finished runs are kept", 130)
+        except BrokenPipeError:  # the reader of our output has gone, as in `… | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
+        except UserError as error:
+            _fail(error, 2)
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            # A wrong path is the user's to mend, a full disk the machine's.
+            wrong = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
+            users = isinstance(error, wrong) or error.errno == errno.ENAMETOOLONG
+            _fail(f"{error.strerror or error}{where}", 2 if users else 1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _exists(module: str) -> bool:
+    """Whether a command is there: benchmarks and the book are so only in a checkout."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _fail(message: object, code: int) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
+def main():
+    """Unified View of Grokking (arXiv 2402.15175), reproduced: train, sweep, read the book."""

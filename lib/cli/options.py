@@ -1,0 +1,108 @@
+"""Options of the command line: a run's, one for each field, and callbacks from text to value."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import click
+
+from lib.paper.recipe import BASE
+from lib.runs.store import Store
+from lib.spec import RunSpec
+from lib.sweeps.speed import machine_rate
+
+
+def close(store: Store) -> None:
+    """The end of a command that read the store: 2 where a file was broken (already said)."""
+    if store.broken:
+        raise click.exceptions.Exit(2)
+
+
+RESULTS = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder of finished runs.  [default: results/, or GROKKING_RESULTS]",
+)
+
+
+def rate_of(specs, store, jobs, precision="float32"):
+    """This machine's speed for the widths of some specs; says what it waits for."""
+    how = dict(jobs=jobs, precision=precision, say=lambda line: click.echo(line, err=True))
+    return machine_rate({spec.d_model for spec in specs}, store.cache, **how)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in "90s", "45m", "2h", "1h30m" or "90".  Raises ValueError."""
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
+    if not match or not any(match.groups()):
+        raise ValueError(f"{text!r} is not a duration such as 90s, 45m or 1h30m")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return 3600.0 * hours + 60 * minutes + seconds
+
+
+HELP = {
+    "task": "What to learn: add, square, random, multitask, or another registered task.",
+    "modulus": "P: tokens 0 to P-1.",
+    "train_size": "D: training points, of the P² pairs.",
+    "memorize_size": "Random-label points beside them (multitask).",
+    "d_model": "Hidden size, a multiple of the heads.",
+    "epochs": "T: full-batch steps.",
+    "n_evals": "Points of the stored curve, at most.",
+    "stop_after": "Stop when validation accuracy has stayed at 0.999 for so many epochs.",
+    "split_mlp": "Half of the MLP for each task of a mixture: true or false.",
+    "norm": "pre: LayerNorm before each sublayer and the unembedding.  [default: none]",
+    "residual": "scaled: W_O and W_out start smaller, by depth.  [default: not]",
+    "warmup": "Epochs over which the learning rate rises to its value.",
+}
+
+
+def _plain(kind):
+    """The type of a field, of `int | None` the int."""
+    return next((part for part in getattr(kind, "__args__", ()) if part is not type(None)), kind)
+
+
+def of_a_run(command):
+    """The command with an option for each field of RunSpec; defaults: the paper's setting."""
+    for field in reversed(fields(RunSpec)):
+        if field.name == "init_from":  # a whole spec: for experiments, not for the command line
+            continue
+        command = click.option(
+            f"--{field.name.replace('_', '-')}",
+            type=_plain(field.type),
+            default=getattr(BASE, field.name),
+            show_default=True,
+            help=HELP.get(field.name),
+        )(command)
+    return command
+
+
+def seeds(context, option, text):
+    """ "0:3", "5" or "0,2,7" as a list of seeds."""
+    if text is None:
+        return None
+    try:
+        if ":" in text:
+            first, last = map(int, text.split(":"))
+            found = range(first, last)
+        else:
+            found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not 1 <= len(found) <= 10_000:
+        raise click.BadParameter(f"{text!r} names no seeds; say 0:3, 5 or 0,2,7")
+    return list(found)
+
+
+def duration(context, option, text):
+    """A duration such as 1h30m in seconds."""
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def address(context, option, text):
+    """Where a Dask scheduler listens: tcp://host:port, or tls://host:port."""
+    if text is not None and not re.fullmatch(r"(tcp|tls)://[\w.:\[\]-]+:\d{1,5}", text):
+        raise click.BadParameter(f"{text!r} is no address; say tcp://host:8786")
+    return text

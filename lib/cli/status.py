@@ -1,0 +1,68 @@
+"""`status`: what is done of each experiment, and what the rest costs."""
+
+import click
+
+from lib.cli import options
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.mixtures import FOR_A_GPU
+from lib.runs.machine import cores
+from lib.runs.store import Store
+from lib.sweeps.plan import estimate, format_duration, makespan, missing
+
+
+@click.command()
+@click.option(
+    "--estimate/--no-estimate", "timed", default=True, help="Say how long the rest takes."
+)
+@options.RESULTS
+def command(timed, results):
+    """Show what is done of each experiment of the paper."""
+    store, jobs = Store(results), cores()
+    todo = lacking(EXPERIMENTS, store)
+    widths = [spec for specs in todo.values() for spec in specs]
+    rate = options.rate_of(widths, store, jobs) if timed and widths else None
+    for line in table(EXPERIMENTS, store, todo, jobs, rate):
+        click.echo(line)
+    options.close(store)
+
+
+_row = "{:<19} {:>13} {:>9} {:>10} {:>9}  {}".format
+
+
+def lacking(experiments, store) -> dict:
+    """The missing runs of each experiment, by its name."""
+    return {name: missing(grid, store) for name, grid in experiments.items()}
+
+
+def table(experiments, store, todo, jobs, rate=None):
+    """Yield the table's lines.
+
+    `todo` is what `lacking` found.  `rate` tells a width's speed (`lib.sweeps.speed.machine_rate`);
+    without it no times are given.
+    """
+
+    def time(specs):
+        return format_duration(makespan(estimate(specs, rate, runs), jobs))
+
+    stored, runs = store.keys(), rate and store.runs()
+    yield _row("experiment", "runs", "seeds", "cells", "to do", "runs by seed")
+    for name, grid in experiments.items():
+        there = [[spec.key in stored for spec in grid.specs([n])] for n in grid.seed_range]
+        by_seed = [sum(row) for row in there]
+        complete = sum(count == len(grid.points()) for count in by_seed)
+        whole = sum(map(all, zip(*there)))  # cells with all their seeds
+        yield _row(
+            name,
+            f"{sum(by_seed):,} of {len(grid):,}",
+            f"{complete} of {grid.seeds}",
+            f"{whole} of {len(grid.points())}",
+            time(todo[name]) if rate and todo[name] else "",
+            " ".join(map(str, by_seed)),
+        ).rstrip()
+    large = [name for name in FOR_A_GPU if name in experiments]
+    rest = [spec for name, specs in todo.items() if name not in large for spec in specs]
+    if rate and rest:
+        but = f" but {' and '.join(large)}, which need a GPU" if large else ""
+        total = time(missing(rest, store))  # which counts a run of two experiments once
+        yield f"all that is missing{but}, shared runs once, {jobs} at once: {total}"
+    yield f"{len(stored):,} runs in {store.folder}, {store.stale:,} stale ones left out"

@@ -1,0 +1,138 @@
+"""`sweep`: train what is missing of named experiments."""
+
+import contextlib
+
+import click
+import psutil
+
+from lib.cli import options
+from lib.engines.flops import floats_of
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.mixtures import AMOUNTS_8, FOR_A_GPU
+from lib.runs.machine import cores
+from lib.runs.store import Store
+from lib.sweeps.plan import estimate, format_duration, makespan, missing
+from lib.sweeps.sweep import sweep as train_missing
+
+
+def _ended(message: str, code: int = 1) -> click.ClickException:
+    """A sweep that did not come through: one line, and its exit code."""
+    error = click.ClickException(message)
+    error.exit_code = code
+    return error
+
+
+TILES = ("bf16x6", "bf16x3")  # of `lib.engines.precision.PRECISIONS`, whose import takes a second
+
+
+def _experiments(context, argument, names):
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise click.UsageError(f"unknown experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
+    return names
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, callback=_experiments, metavar="NAME…")
+@click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.  [default: the paper's]")
+@click.option("--budget", callback=options.duration, help="Start no run that ends later: 45m, 2h.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")
+@click.option("--dask", callback=options.address, help="Train on a Dask cluster: tcp://host:port.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Stack the runs on PyTorch.")
+@click.option("--precision", type=click.Choice(["float32", "bf16x6", "bf16x3", "bf16"]),
+              default="float32", help="Of matrix products: bf16x6 (with AMX; as exact as float32) "
+              "or bf16x3 on the kernel, bf16 with --device.  [default: float32]")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
+@click.option("--nice/--no-nice", default=True, help="Let other programs go first.  [default: on]")
+@options.RESULTS
+def command(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, results):
+    """Train what is missing of named experiments.  Can be interrupted and resumed at will.
+
+    What takeaways still need comes first, then other claims, then the cells with the fewest seeds.
+    """
+    if dask and jobs:
+        raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
+    if device and dask:
+        raise click.UsageError("--device is for this machine; a cluster's workers use the kernel")
+    if precision not in ("float32", *(["bf16"] if device else [] if dask else TILES)):
+        raise click.UsageError(
+            "--precision bf16x6 and bf16x3 are for this machine's kernel, bf16 is for --device"
+        )
+    store, jobs = Store(results), jobs or cores()
+    specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
+    todo = missing(specs, store)
+    click.echo(f"{', '.join(names)}: {len(todo):,} of {len(specs):,} runs are missing")
+    if todo and device:
+        from lib.sweeps.device import sweep_on_device
+
+        how = dict(first=_needed(), precision=precision, threads=jobs, budget_s=budget)
+        report = sweep_on_device(todo, store, device, dry_run, **how)
+    elif todo:
+        if precision != "float32":
+            _check_precision(todo, precision)
+        if not (dask or dry_run):
+            _check_memory(todo, jobs)
+        with _machine(dask, todo, store, jobs, precision) as (rate, jobs, where):
+            time = format_duration(makespan(estimate(todo, rate, store.runs()), jobs))
+            click.echo(f"expected time for all of them, {jobs} at once: {time}")
+            how = dict(first=_needed(), budget_s=budget, nice=nice, rate=rate, **where)
+            report = None if dry_run else train_missing(specs, store, **how)
+    if todo and not dry_run:
+        click.echo(
+            f"{report.done:,} runs trained and stored in {format_duration(report.seconds)} "
+            f"(predicted {format_duration(report.predicted)}), {report.left:,} still missing"
+        )
+        if report.fatal:
+            raise _ended(report.fatal)
+        if report.failed:
+            raise _ended(f"{len(report.failed)} runs failed, the first: {report.failed[0]}")
+        if report.interrupted:
+            raise _ended("interrupted; the same command goes on where this one ended", 130)
+    options.close(store)
+
+
+def _check_precision(todo, precision):
+    """Refuse what this processor or the engine of some run does not have."""
+    from lib.engines.choose import engine_for
+    from lib.engines.precision import check_precision
+
+    check_precision(precision)
+    for spec in todo:
+        engine_for(spec, precision)
+
+
+def _check_memory(todo, jobs):
+    """Refuse what this machine cannot hold, before hours are spent on the way to it."""
+    needs, spec = max((4 * floats_of(spec) * (not spec.plain), spec.label()) for spec in todo)
+    there = psutil.virtual_memory().total
+    if needs * min(jobs, len(todo)) > there:
+        raise click.UsageError(
+            f"{spec} takes about {needs / 1e9:.0f} GB of memory for each of {jobs} runs at once, "
+            f"this machine has {there / 1e9:.0f}; such runs are for a GPU: --device cuda"
+        )
+
+
+@contextlib.contextmanager
+def _machine(dask, todo, store, jobs, precision):
+    """Where to train: its speed, its runs at once, and what `sweep` is told of it."""
+    if not dask:
+        rate = options.rate_of(todo, store, jobs, precision)
+        yield rate, jobs, dict(jobs=jobs, precision=precision)
+        return
+    from lib.sweeps import cluster
+
+    with cluster.connect(dask) as client:
+        click.echo("measuring the cluster's speed", err=True)
+        rate = cluster.machineoptions.rate_of(client, {spec.d_model for spec in todo})
+        yield rate, cluster.threads(client), dict(crew=lambda: cluster.Crew(client, store))
+
+
+def _needed():
+    """The runs that takeaways need, then other claims', then of the paper's sizes figure 10's."""
+    from lib.paper.takeaways import CLAIMS  # the sweep itself knows nothing of them
+
+    takeaways = [claim for claim in CLAIMS if claim.name.startswith("takeaway")]
+    large = {spec for name in FOR_A_GPU for spec in EXPERIMENTS.get(name, ())}
+    decisive = {spec for spec in large if spec.memorize_size in (0, AMOUNTS_8[0])}
+    needed = ({spec for claim in some for spec in claim.specs()} for some in (takeaways, CLAIMS))
+    return (*needed, decisive)

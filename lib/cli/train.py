@@ -1,0 +1,70 @@
+"""`train`: one run, with a progress bar."""
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from lib.cli import options
+from lib.runs.checkpoints import Checkpoints
+from lib.runs.machine import cores
+from lib.runs.store import Store
+from lib.spec import RunSpec
+from lib.sweeps.plan import format_duration
+
+
+@click.command()
+@options.of_a_run
+@click.option("--threads", type=click.IntRange(1), help="Cores to use.  [default: all]")
+@click.option("--force", is_flag=True, help="Train even if the run is stored.")
+@options.RESULTS
+def command(threads, force, results, **values):
+    """Train one run, and keep it."""
+    spec, store = RunSpec(**values), Store(results)
+    click.echo(f"{spec.label()}, {spec.epochs:,} epochs")
+    if spec.key in store.keys() and not force:
+        curve, row = store.curve(spec), store.runs().set_index("key").loc[spec.key]
+        status, digest = row["status"], row["digest"]
+        how = "stored already; --force trains it again"
+    else:
+        store.probe()
+        states = Checkpoints(store.cache)
+        run = _train_with_bar(spec, threads or cores(), states)
+        curve, status, digest = run.curve, run.status, run.digest
+        path = store.add(run)
+        store.save_weights(run)
+        states.remove(spec)
+        how = f"{format_duration(run.wall_seconds)}, threads: {run.threads}; stored in {path}"
+    _show(spec, curve, status)
+    click.echo(f"SHA-256 of curve and weights: {digest}")
+    click.echo(how)
+    options.close(store)
+
+
+def _train_with_bar(spec, threads, states):
+    from lib.train import train as train_run  # Numba takes a second to import
+
+    with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:
+
+        def draw(progress):
+            bar.set_postfix_str(f"validation {progress.val_accuracy:.3f}", refresh=False)
+            bar.update(progress.epoch - bar.n)
+
+        return train_run(spec, threads=threads, on_progress=draw, checkpoints=states)
+
+
+def _show(spec, curve, status):
+    from lib.analysis.dynamics import zone
+
+    last = {name: np.asarray(values)[-1] for name, values in dict(curve).items()}
+    ends = {"stopped": "stopped early", "diverged": "diverged", "finished": "finished"}
+    click.echo(f"{ends[status]} at epoch {int(last['epoch']):,} of {spec.epochs:,}")
+    names = {"train": "training", "val": "validation", "memorize": "memorization"}
+    for short, name in names.items():
+        if not np.isnan(last[f"{short}_accuracy"]):
+            loss = last.get(f"{short}_loss")
+            click.echo(
+                f"{name + ' accuracy':<22} {last[f'{short}_accuracy']:.4f}"
+                + (f"   loss {loss:.3g}" if loss is not None else "")
+            )
+    click.echo(f"{'parameter norm':<22} {last['param_norm']:.2f}")
+    click.echo(f"{'zone':<22} {zone(curve, spec)} (by epoch {int(last['epoch']):,})")

@@ -1,0 +1,47 @@
+"""Floating-point operations and memory of a run, counted from its spec alone."""
+
+from lib.spec import RunSpec
+
+
+def epoch_flops(spec: RunSpec) -> float:
+    """Operations of one training epoch, forward and backward."""
+    return 3 * _forward_flops(spec) * (spec.train_size + spec.memorize_size)
+
+
+def flops(spec: RunSpec, part: float = 1.0) -> float:
+    """Operations of a run, or of the first `part` of its epochs, evaluations included."""
+    evaluations = evaluated_logits(spec) / spec.modulus * _forward_flops(spec)
+    return part * (spec.epochs * epoch_flops(spec) + evaluations)
+
+
+def evaluated_logits(spec: RunSpec) -> int:
+    """Logits that all evaluations of a run look at: each sees every point that there is."""
+    return len(spec.eval_epochs()) * (spec.n_pairs + spec.memorize_size) * spec.modulus
+
+
+def _forward_flops(spec: RunSpec) -> float:
+    """Operations for one sample: one matrix-vector product is 2 x its size.
+
+    The last layer is read at its last token only, which leaves W_O, the MLP and the
+    unembedding (lib/engines/kernel/network.py); layers below are done at the last two
+    positions, as what stands before is shared by many inputs (lib/engines/torch/inputs.py).
+    The kernel leaves out the half of a split MLP that a sample does not use.
+    """
+    below = 12 * spec.d_model**2 * 2 * (spec.n_layers - 1)
+    last = 5 if spec.plain and spec.split_mlp else 9
+    return 2 * (last * spec.d_model**2 + spec.modulus * spec.d_model + below)
+
+
+def floats_of(spec: RunSpec) -> int:
+    """About how many floats a run on the PyTorch engine holds: activations, for the most part.
+
+    A node (`lib.engines.torch.inputs`) keeps some d_model × (4 length + 12) floats a layer: the
+    query, keys and values of its ancestors, their mixture, hidden units, the stream; an input
+    its logits, three times.
+    """
+    length = 4 if spec.memorize_size else 3
+    inputs = spec.train_size + spec.memorize_size
+    nodes = inputs * (2 * spec.n_layers - 1)
+    parameters = 12 * spec.d_model**2 * spec.n_layers
+    a_node = (4 * length + 12) * spec.d_model
+    return nodes * a_node + 3 * inputs * spec.modulus + 5 * parameters

@@ -1,0 +1,223 @@
+"""How the fast trainer keeps a network in memory (`lib.engines.kernel.network` says why).
+
+Parameters, gradients and AdamW's moments are flat float32 arrays with the same places:
+matrices with rows = outputs, as 4 × 4 blocks; W_E and W_pos together as the columns of E.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lib.engines.simd.processor import LANES, UNIT
+
+TILE = 4 * LANES  # samples in a tile: four vectors
+LINE = 16  # floats in a cache line
+CACHE_FLOATS = 220_000  # aim for a chunk's activations, in floats (0.9 MB)
+
+
+class Sizes(NamedTuple):
+    """Sizes (padded where the name ends in _p) and places in the flat arrays, in floats."""
+
+    d: int  # d_model
+    n_heads: int
+    length: int  # tokens in an input, "=" included
+    n_tokens: int
+    n_classes: int
+    equals: int  # the token "="
+    d_p: int  # multiples of 4, of 16 with tile registers
+    heads_p: int
+    mlp_p: int
+    classes_p: int
+    panels: int  # tiles of vocabulary: tokens, then positions
+    rows: int  # rows of the table: values, then scores
+    rows_p: int  # the same, a multiple of 16
+    # parameters, flat: E holds W_E and W_pos as columns
+    E: int
+    W_Q: int
+    W_K: int
+    W_V: int
+    W_O: int
+    W_in: int
+    b_in: int
+    W_out: int
+    b_out: int
+    W_U: int
+    n_flat: int
+    # a chunk's gradient, flat: the table (a row of rows_p a token), the residual at "=",
+    # then W_O … W_U as above
+    x_eq: int
+    tail: int
+    n_chunk: int
+    # a tile of activations
+    V: int
+    A: int
+    O: int  # noqa: E741
+    X: int
+    H: int
+    Y: int
+    L: int
+    dX: int
+    stride: int
+    # the split into chunks, and that of the MLP (appendix B): half of its units, or 0; the
+    # place of the operator "-" in the table
+    tiles_per_chunk: int
+    half: int
+    minus: int
+    # parts of a float with tile registers (else 0): places of the packs of W_O … W_U, and of their
+    # transposes; the size of all; room for the packs of a chunk
+    amx: int
+    p_O: int
+    p_in: int
+    p_out: int
+    p_U: int
+    t_O: int
+    t_in: int
+    t_out: int
+    t_U: int
+    n_packs: int
+    n_room: int
+
+
+def _up(n: int, unit: int) -> int:
+    return -(-n // unit) * unit
+
+
+def sizes(
+    d_model: int, n_heads: int, d_mlp: int, n_tokens: int, n_classes: int, length: int,
+    equals: int, split: bool = False, amx: int = 0,
+) -> Sizes:  # fmt: skip
+    """Everything that the kernel has to know about a network's shape.
+
+    split: an MLP with a half for each task.  amx: parts of a float in products on tile
+    registers (`lib.engines.kernel.amx_products`), 0 for products on vectors.
+    """
+    unit = 16 if amx else 4
+    d_p, mlp_p, classes_p = (_up(n, unit) for n in (d_model, d_mlp, n_classes))
+    heads_p = _up(n_heads, 4)
+    panels = _up(n_tokens + length, TILE) // TILE
+    rows = d_p + heads_p
+    counts = dict(E=panels * d_p * TILE, W_Q=d_p * d_p, W_K=d_p * d_p, W_V=d_p * d_p)
+    tail = dict(
+        W_O=d_p * d_p,
+        W_in=mlp_p * d_p,
+        b_in=mlp_p,
+        W_out=d_p * mlp_p,
+        b_out=d_p,
+        W_U=classes_p * d_p,
+    )
+    places, at = {}, 0
+    for name, count in (counts | tail).items():
+        places[name], at = at, at + _up(count, LINE)
+    x_eq = _up(panels * TILE * _up(rows, LANES), LINE)
+    tail_at = x_eq + _up(d_p, LINE)
+    n_chunk = tail_at + at - places["W_O"]
+    tile, top = {}, 0
+    heights = dict(
+        V=(length - 1) * d_p, A=length * heads_p, O=d_p, X=d_p, H=mlp_p, Y=d_p, L=classes_p, dX=d_p
+    )
+    for name, height in heights.items():
+        tile[name], top = top * TILE, top + height
+    # An odd number of 4-row groups: tiles then start in different sets of the first-level
+    # cache (a multiple of 4 KiB would make them evict each other).
+    stride = (top // 4 | 1) * 4 * TILE
+    # tile registers are so fast that reading packs and adding up gradients count: fewer chunks
+    least = 512 if amx else 256
+    per_chunk = max(least // TILE, min(768 // TILE, CACHE_FLOATS // stride))
+    shapes = dict(O=(d_p, d_p), **{"in": (mlp_p, d_p)}, out=(d_p, mlp_p), U=(classes_p, d_p))
+    packs, n_packs, step = {}, 0, amx * UNIT
+    for kind, turn in (("p_", 1), ("t_", -1)):
+        for name, shape in shapes.items():
+            rows_, terms = shape[::turn]
+            packs[kind + name] = n_packs
+            n_packs += _up(rows_, 16) // 16 * _up(terms, 32) // 32 * step
+    block = per_chunk * TILE // 32 * step
+    room = max(4 * _up(max(mlp_p, classes_p), 32) // 32 * step, (d_p // 16 + 2) * block) + 1024
+    return Sizes(
+        d_model, n_heads, length, n_tokens, n_classes, equals,
+        d_p, heads_p, mlp_p, classes_p, panels, rows, _up(rows, LANES),
+        **places, n_flat=at, x_eq=x_eq, tail=tail_at, n_chunk=n_chunk, **tile, stride=stride,
+        tiles_per_chunk=per_chunk,
+        half=d_mlp // 2 if split else 0,
+        minus=(n_tokens - 1) // TILE * rows * TILE + (n_tokens - 1) % TILE,
+        amx=amx, **packs, n_packs=n_packs, n_room=room if amx else 0,
+    )  # fmt: skip
+
+
+def aligned(*shape: int, dtype=np.float32) -> np.ndarray:
+    """Zeros whose rows start on cache lines (a vector that straddles two costs double)."""
+    unit = 64 // np.dtype(dtype).itemsize
+    width = _up(shape[-1], unit)
+    count = int(np.prod(shape[:-1], dtype=np.int64)) * width
+    raw = np.zeros(count * np.dtype(dtype).itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    whole = raw[start : start + count * np.dtype(dtype).itemsize].view(dtype)
+    return whole.reshape(*shape[:-1], width)[..., : shape[-1]]
+
+
+def _matrices(sz: Sizes) -> dict[str, tuple[int, int, int]]:
+    """Parameter name in `lib.model` -> place, padded rows (outputs), padded columns."""
+    d, m = sz.d_p, sz.mlp_p
+    attention, mlp = "blocks.0.attention.", "blocks.0.mlp."
+    return {
+        attention + "W_Q": (sz.W_Q, d, d),
+        attention + "W_K": (sz.W_K, d, d),
+        attention + "W_V": (sz.W_V, d, d),
+        attention + "W_O": (sz.W_O, d, d),
+        mlp + "W_in": (sz.W_in, m, d),
+        mlp + "W_out": (sz.W_out, d, m),
+        "W_U": (sz.W_U, sz.classes_p, d),
+    }
+
+
+def pack(sz: Sizes, parameters: dict[str, np.ndarray]) -> np.ndarray:
+    """Parameters by their names in `lib.model` -> one flat array (n_flat,)."""
+    flat = aligned(sz.n_flat)
+    for name, (at, rows, columns) in _matrices(sz).items():
+        padded = np.zeros((rows, columns), np.float32)
+        value = np.asarray(parameters[name]).T
+        padded[: value.shape[0], : value.shape[1]] = value
+        blocks = padded.reshape(rows // 4, 4, columns // 4, 4).transpose(0, 2, 1, 3)
+        flat[at : at + rows * columns] = blocks.ravel()
+    for name, at in (("b_in", sz.b_in), ("b_out", sz.b_out)):
+        value = np.asarray(parameters["blocks.0.mlp." + name])
+        flat[at : at + len(value)] = value
+    columns = np.concatenate([np.asarray(parameters["W_E"]), np.asarray(parameters["W_pos"])])
+    panels = np.zeros((sz.panels * TILE, sz.d_p), np.float32)
+    panels[: len(columns), : sz.d] = columns
+    panels = panels.reshape(sz.panels, TILE, sz.d_p).transpose(0, 2, 1)
+    flat[: panels.size] = panels.ravel()
+    return flat
+
+
+def unpack(
+    sz: Sizes, flat: np.ndarray, shapes: dict[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
+    """The opposite of `pack`: arrays of the given shapes, by name, in the order of `shapes`."""
+    values = {}
+    for name, (at, rows, columns) in _matrices(sz).items():
+        blocks = flat[at : at + rows * columns].reshape(rows // 4, columns // 4, 4, 4)
+        whole = blocks.transpose(0, 2, 1, 3).reshape(rows, columns).T
+        values[name] = whole[tuple(slice(n) for n in shapes[name])].copy()
+    for name, at in (("b_in", sz.b_in), ("b_out", sz.b_out)):
+        name = "blocks.0.mlp." + name
+        values[name] = flat[at : at + shapes[name][0]].copy()
+    panels = flat[: sz.panels * sz.d_p * TILE].reshape(sz.panels, sz.d_p, TILE)
+    columns = panels.transpose(0, 2, 1).reshape(-1, sz.d_p)[:, : sz.d]
+    values["W_E"] = columns[: sz.n_tokens].copy()
+    values["W_pos"] = columns[sz.n_tokens : sz.n_tokens + sz.length].copy()
+    return {name: values[name] for name in shapes}
+
+
+def places(sz: Sizes, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens (n, length) -> where their columns lie in the table, and in its gradient.
+
+    Both (length - 1, n padded), flat int32.  The last token is "=" everywhere and is left
+    out; padding repeats the last sample, so that it needs no other half of a split MLP.
+    """
+    n_padded = _up(max(len(tokens), 1), TILE)
+    padded = np.zeros((n_padded, sz.length - 1), np.int32)
+    padded[: len(tokens)] = tokens[:, :-1]
+    if len(tokens):
+        padded[len(tokens) :] = tokens[-1, :-1]
+    table = padded // TILE * sz.rows * TILE + padded % TILE
+    return np.ascontiguousarray(table.T).ravel(), np.ascontiguousarray(padded.T).ravel() * sz.rows_p

@@ -1,0 +1,343 @@
+"""Many models in one: the PyTorch engine for depth, LayerNorm and CUDA.
+
+Runs of the same shape are stacked along a leading dimension, so that one matrix product
+serves all of them.  The mathematics is `lib.model`'s, and nothing is approximated:
+
+* inputs that begin alike share their beginnings (`lib.engines.torch.inputs`), and of the last
+layer only
+  the last position is computed, which alone is read;
+* the first layer's keys, values and queries are tables over positions and tokens; with one
+  layer all inputs have the same query, so a score is a table look-up, as in
+  `lib.engines.kernel.network`.
+
+On a CPU the bits of a run that is trained alone do not depend on when it was interrupted, nor
+do those of a stack in which no run has ended by then, if all states were saved at one epoch.
+Otherwise runs are stacked anew, padded to another length, and may differ in the last bits:
+products add up in an order that depends on the length.  So do those of a training step that is
+compiled, as those of long runs are (`lib.engines.torch.gradient`).  On CUDA sums over equal
+tokens are added in no fixed order, and the last bits vary from run to run.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lib.data import Dataset
+from lib.engines.torch.gradient import Gather, Gradient, exact_losses, pays
+from lib.engines.torch.inputs import Batch, make_batch
+from lib.model import initial_parameters
+from lib.spec import RunSpec
+
+PRECISIONS = ("float32", "bf16")
+"""Of the matrix products.  In "bf16" the operands and the result of each, in the gradient, too,
+are rounded to bfloat16 (8 significant bits); what a product adds up inside, parameters, moments,
+all other sums, softmax and loss are float32 in both."""
+
+
+EVALUATED = 1 << 26
+"""Floats of the widest activation that an evaluation may hold at once."""
+
+
+def engine_name(precision: str) -> str:
+    """What the provenance says."""
+    return "stacked" if precision == "float32" else f"stacked-{precision}"
+
+
+def shape_of(spec: RunSpec, data: Dataset) -> tuple:
+    """What runs must have in common to be stacked."""
+    tokens = data.n_tokens, data.n_classes, data.length
+    return (*tokens, spec.d_model, spec.n_heads, spec.n_layers, spec.norm, bool(spec.split_mlp))
+
+
+class StackedEngine:
+    """Networks of one shape in training together, each with its own data and recipe.
+
+    Args:
+        specs: what to train; `shape_of` is the same for all.
+        datas: their data, from `lib.data.build`.
+        threads: threads of a CPU.
+        parameters: starting values by name for each run (default: `initial_parameters`).
+        device: "cpu" or "cuda".
+        precision: of the matrix products, one of `PRECISIONS`.
+        compile: whether a CPU's training step is compiled (default: where that pays).
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[RunSpec],
+        datas: Sequence[Dataset],
+        threads: int = 1,
+        parameters: Sequence[dict] | None = None,
+        device: str = "cpu",
+        precision: str = "float32",
+        compile: bool | None = None,
+    ):
+        self.specs, self.epoch, self.precision = list(specs), 0, precision
+        self.device, self._graph = torch.device(device), None
+        if self.device.type == "cpu":
+            torch.set_num_threads(threads)
+        elif precision == "bf16":  # PyTorch would let cuBLAS round parts of a sum, too
+            torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+        first, data = specs[0], datas[0]
+        self.d_head = first.d_model // first.n_heads
+        heads = torch.arange(first.d_model) // self.d_head  # of each feature
+        self._heads = F.one_hot(heads, first.n_heads).float().to(self.device)
+        self.equals, self.n_tokens = data.n_classes, data.n_tokens
+        values = parameters or [initial_parameters(s, d) for s, d in zip(specs, datas)]
+        values = [{n: np.asarray(v, np.float32) for n, v in own.items()} for own in values]
+        self._shapes = {name: value.shape for name, value in values[0].items()}
+        flat = np.stack([np.concatenate([v.ravel() for v in own.values()]) for own in values])
+        self._set_state(*(flat, *np.zeros((2, *flat.shape), np.float32)))
+        split, self._datas = bool(first.split_mlp), list(datas)
+        self._train = make_batch([d.train for d in datas], self.n_tokens, split, self.device)
+        self._evaluated: dict[tuple, Batch] = {}
+        self._set_hyper()
+        compile = pays(specs, device) if compile is None else compile
+        self._parts = Gradient(self._logits, compile)
+
+    # The state: parameters and AdamW's moments, flat, (runs, parameters) each
+
+    def _set_state(self, flat: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:
+        self._flat, self._m, self._v = (
+            torch.tensor(x, dtype=torch.float32, device=self.device) for x in (flat, m, v)
+        )
+        self._g = torch.zeros_like(self._flat)
+        views = self._views(self._flat)
+        self._p = {name: view.detach().requires_grad_() for name, view in views.items()}
+
+    def _views(self, flat: Tensor) -> dict[str, Tensor]:
+        sizes = [math.prod(shape) for shape in self._shapes.values()]
+        parts = flat.split(sizes, dim=1)
+        return {n: p.unflatten(1, s) for (n, s), p in zip(self._shapes.items(), parts)}
+
+    def _set_hyper(self) -> None:
+        def column(values):
+            return torch.tensor(list(values), dtype=torch.float64, device=self.device)[:, None]
+
+        specs = self.specs
+        self._lr, self._decay = column(s.lr for s in specs), column(s.weight_decay for s in specs)
+        self._warmup = column(s.warmup or 1 for s in specs)
+        self._beta1, self._beta2 = column(s.beta1 for s in specs), column(s.beta2 for s in specs)
+        self._eps = column(s.eps for s in specs).float()
+        self._step = torch.tensor(float(self.epoch), dtype=torch.float64, device=self.device)
+
+    def state(self, run: int) -> dict[str, np.ndarray]:
+        """All that one run needs to go on from here: parameters, moments, epoch."""
+        parts = dict(flat=self._flat, m=self._m, v=self._v)
+        return {n: x[run].cpu().numpy().copy() for n, x in parts.items()} | {
+            "epoch": np.array(self.epoch)
+        }
+
+    def restore(self, states: Sequence[dict[str, np.ndarray]]) -> None:
+        """Go on from the states of all runs, which are at one epoch.
+
+        Raises:
+            ValueError: if they do not fit.
+        """
+        shape = tuple(self._flat.shape[1:])
+        if any(state[n].shape != shape for state in states for n in ("flat", "m", "v")):
+            raise ValueError("it is of another network")
+        (self.epoch,) = {int(state["epoch"]) for state in states}
+        self._set_state(*(np.stack([state[n] for state in states]) for n in ("flat", "m", "v")))
+        self._set_hyper()
+        self._graph = None
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Go on with some of the runs only."""
+        states = [self.state(r) for r in runs]
+        self.specs, self._datas = ([x[r] for r in runs] for x in (self.specs, self._datas))
+        split = bool(self.specs[0].split_mlp)
+        sets = [d.train for d in self._datas]
+        self._train = make_batch(sets, self.n_tokens, split, self.device)
+        self._evaluated = {}
+        self.restore(states)
+
+    # Forward
+
+    def _mm(self, x: Tensor, matrix: Tensor) -> Tensor:
+        """(runs, n, in) times (runs, in, out), in the precision that was asked for."""
+        if self.precision == "bf16":
+            return torch.bmm(x.bfloat16(), matrix.bfloat16()).float()
+        return torch.bmm(x, matrix)
+
+    def _norm(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:]) if self.specs[0].norm == "pre" else x
+
+    def _logits(self, p: dict[str, Tensor], batch: Batch) -> Tensor:
+        """Logits of whole inputs, (runs, inputs, classes)."""
+        spec = self.specs[0]
+        x = (p["W_E"][:, None] + p["W_pos"][:, :, None]).flatten(1, 2)  # the table
+        for layer in range(spec.n_layers):
+            own = {
+                name.rsplit(".", 1)[1]: value
+                for name, value in p.items()
+                if name.startswith(f"blocks.{layer}.")
+            }
+            first, last = layer == 0, layer == spec.n_layers - 1
+            x, mixed = self._attend(own, x, batch, first, last)
+            x = x + self._mm(mixed, own["W_O"])
+            hidden = self._mm(self._norm(x), own["W_in"]) + own["b_in"][:, None]
+            hidden = hidden.relu()
+            if spec.split_mlp:
+                route = batch.leaf_routes if last else batch.routes
+                hidden = (hidden.unflatten(-1, (2, -1)) * route).flatten(-2)
+            x = x + self._mm(hidden, own["W_out"]) + own["b_out"][:, None]
+        return self._mm(self._norm(x), p["W_U"])
+
+    def _attend(self, p, x, batch: Batch, first: bool, last: bool) -> tuple[Tensor, Tensor]:
+        """The residual stream where the layer is computed, and the mixture of values there.
+
+        x: (runs, table rows or nodes, d) -> twice (runs, nodes or inputs, d).  Sums within
+        heads are products with a matrix of zeros and ones: short loops would cost far more.
+        """
+        runs, _, d = x.shape
+        lines = {
+            (True, True): batch.leaf_rows,
+            (True, False): batch.row_lines,
+            (False, True): batch.leaf_lines,
+            (False, False): batch.lines,
+        }[first, last]
+
+        def gather(values, index):
+            return Gather.apply(values, index).view(runs, -1, values.shape[-1])
+
+        h = self._norm(x)
+        k, v = self._mm(h, p["W_K"]), self._mm(h, p["W_V"])
+        scale = 1 / math.sqrt(self.d_head)
+        if first and last:  # one query for all inputs
+            here = (len(lines) - 1) * self.n_tokens + self.equals
+            x = x[:, here : here + 1]
+            q = self._mm(h[:, here : here + 1], p["W_Q"]) * scale
+            table = (q * k) @ self._heads  # (runs, rows, head)
+            scores = [gather(table, line) for line in lines]
+        else:
+            if first:
+                q, x = gather(self._mm(h, p["W_Q"]), batch.rows), gather(x, batch.rows)
+            elif last:
+                x = gather(x, batch.leaves)
+                q = self._mm(self._norm(x), p["W_Q"])
+            else:
+                q = self._mm(h, p["W_Q"])
+            q = q * scale
+            scores = [(q * gather(k, line)) @ self._heads for line in lines]
+            if not last:
+                scores = [s.masked_fill(o, -torch.inf) for s, o in zip(scores, batch.ahead)]
+        top = torch.stack([score.detach() for score in scores]).amax(0)
+        weights = [(score - top).exp() for score in scores]  # (runs, n, head) for each position
+        total = sum(weights[1:], weights[0])
+        mixed = None
+        for weight, line in zip(weights, lines):
+            part = ((weight / total) @ self._heads.T) * gather(v, line)
+            mixed = part if mixed is None else mixed + part
+        return x, mixed
+
+    # Training
+
+    def advance(self, count: int) -> None:
+        """Train for some epochs: one full-batch step each."""
+        if self.device.type == "cpu":
+            torch.set_flush_denormal(True)  # moments decay into numbers that x86 is slow with
+        for _ in range(count):
+            self._replay() if self.device.type == "cuda" else self._one_step()
+        self.epoch += count
+        if self.device.type == "cpu":
+            torch.set_flush_denormal(False)
+
+    def _gradient(self) -> None:
+        parts = self._parts(self._p, self._train)
+        torch.cat([part.flatten(1) for part in parts], dim=1, out=self._g)
+
+    def _one_step(self) -> None:
+        self._gradient()
+        with torch.no_grad():
+            self._adamw()
+
+    def _adamw(self) -> None:
+        """One step as `torch.optim.AdamW` takes it; the step's number lives on the device."""
+        step = self._step.add_(1)
+        lr = self._lr * (step / self._warmup).clamp_max(1)
+        keep = (1 - lr * self._decay).float()
+        size = (lr / (1 - self._beta1**step)).float()
+        root = (1 - self._beta2**step).rsqrt().float()
+        g = self._g
+        self._m.lerp_(g, (1 - self._beta1).float().expand_as(g))
+        self._v.mul_(self._beta2.float()).addcmul_(g * (1 - self._beta2).float(), g)
+        below = self._v.sqrt().mul_(root).add_(self._eps)
+        self._flat.mul_(keep).sub_(self._m / below * size)
+
+    def _replay(self) -> None:
+        """The same step as one CUDA graph, captured at the first call."""
+        if self._graph is None:
+            before = [x.clone() for x in (self._flat, self._m, self._v, self._step)]
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):  # libraries set themselves up before a capture
+                for _ in range(3):
+                    self._one_step()
+            torch.cuda.current_stream().wait_stream(side)
+            for x, old in zip((self._flat, self._m, self._v, self._step), before):
+                x.copy_(old)
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph):
+                self._one_step()
+        self._graph.replay()
+
+    # What is measured
+
+    @torch.no_grad()
+    def evaluate(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Mean loss and accuracy of each run on "train", "val" or "memorize" (float64).
+
+        NaN where a run's split is empty.
+        """
+        loss, accuracy = np.full((2, len(self.specs)), np.nan)
+        for runs in self._slices(split):
+            batch = self._batch(split, runs)
+            p = {name: value[list(runs)] for name, value in self._p.items()}
+            losses, right = exact_losses(self._logits(p, batch), batch.labels)
+            for i, r in enumerate(runs):
+                if count := batch.counts[i]:
+                    loss[r] = losses[i, :count].mean().item()
+                    accuracy[r] = right[i, :count].double().mean().item()
+        return loss, accuracy
+
+    def _slices(self, split: str) -> list[tuple[int, ...]]:
+        """Runs that are evaluated together: as many as fit."""
+        longest = max(len(getattr(d, split)) for d in self._datas)
+        if not longest:
+            return []
+        width = 2 * self.specs[0].d_mlp * longest
+        n = max(1, EVALUATED // width)
+        runs = tuple(range(len(self.specs)))
+        return [runs[i : i + n] for i in range(0, len(runs), n)]
+
+    def _batch(self, split: str, runs: tuple[int, ...]) -> Batch:
+        if (split, runs) not in self._evaluated:
+            sets = [getattr(self._datas[r], split) for r in runs]
+            halves = bool(self.specs[0].split_mlp)
+            batch = make_batch(sets, self.n_tokens, halves, self.device)
+            self._evaluated[split, runs] = batch
+        return self._evaluated[split, runs]
+
+    def gradients(self) -> list[dict[str, np.ndarray]]:
+        """The gradient of each run's training loss at the present parameters, by name."""
+        self._gradient()
+        return self._named(self._g)
+
+    @property
+    def parameters(self) -> list[dict[str, np.ndarray]]:
+        """The present parameters of each run by their names in `lib.model`, float32 copies."""
+        return self._named(self._flat)
+
+    def _named(self, flat: Tensor) -> list[dict[str, np.ndarray]]:
+        views = {n: v.detach().cpu().numpy() for n, v in self._views(flat).items()}
+        return [{n: v[r].copy() for n, v in views.items()} for r in range(len(flat))]
+
+    @property
+    def param_norms(self) -> np.ndarray:
+        """The Euclidean norm of all parameters of each run (float64)."""
+        return self._flat.double().square().sum(1).sqrt().cpu().numpy()

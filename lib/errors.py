@@ -1,0 +1,5 @@
+"""What a user can get wrong: one line of text, exit code 2 on the command line."""
+
+
+class UserError(Exception):
+    """A request that cannot be carried out; the message is one line, fit for a user."""

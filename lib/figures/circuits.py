@@ -1,0 +1,182 @@
+"""Pictures of circuits: norms, long runs, the course of a run's waves, spectra, races."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.analysis.efficiency import mirror_share
+from lib.figures.style import MISSING, SEED_STYLES, TRAIN, VAL, _legend
+
+WAVES, GREY = "#009E73", "#666666"
+EMPTY = "no runs stored"
+
+
+def _note(ax, text: str = EMPTY) -> None:
+    ax.text(0.5, 0.5, text, ha="center", transform=ax.transAxes, backgroundcolor="white")
+
+
+def norms_by_size(
+    groups: dict[str, tuple[pd.DataFrame, dict]], marks: dict[str, float], sizes: Sequence[int]
+) -> Figure:
+    """Norm needed for a training loss against training size (Varma et al., P1).
+
+    Args:
+        groups: label -> (rows with train_size, seed, norm; color, marker and the like of a line);
+            lines are means over seeds, small dots are single runs.
+        marks: label -> training size of a vertical line; NaN is left out.
+        sizes: every size asked for; one without a run is hatched.  A cross at the bottom, in a
+            group's colour: none of its runs settled at the loss.
+    """
+    figure, ax = plt.subplots(figsize=(7.4, 4), layout="constrained")
+    there, stored = set(), set()
+    for label, (rows, style) in groups.items():
+        stored |= (own := set(rows["train_size"]))
+        rows = rows.dropna(subset="norm")
+        for size in own - set(rows["train_size"]):
+            at = ax.get_xaxis_transform()
+            ax.plot(size, 0.03, "x", color=style["color"], transform=at, clip_on=False)
+        mean = rows.groupby("train_size")["norm"].mean()
+        ax.plot(mean.index, mean, ms=5, lw=1.6, label=label, **style)
+        ax.plot(rows["train_size"], rows["norm"], ".", color=style["color"], ms=4, alpha=0.5)
+        there |= set(rows["train_size"])
+    for (label, size), dash in zip(marks.items(), ("--", ":", "-.")):
+        if np.isfinite(size):
+            ax.axvline(size, color=GREY, ls=dash, lw=1.3, label=f"{label} {size:,.0f}")
+    for size in set(sizes) - stored:
+        ax.axvspan(size * 0.97, size * 1.03, fc="white", ec=MISSING, hatch="////", lw=0)
+    ax.set(xscale="log", yscale="log", xlabel="training points D", ylabel="norm needed")
+    ticks = sorted(stored) or sorted(sizes)
+    ax.set_xticks(ticks, [f"{size:,}" for size in ticks], fontsize=7, rotation=45)
+    ax.set_xticks([], minor=True)
+    ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(6))
+    ax.yaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+    if there:
+        ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        _note(ax)
+    return figure
+
+
+def long_runs(curves: pd.DataFrame, sizes: Sequence[int], epochs: int, usual: int) -> Figure:
+    """Validation accuracy of every seed, a panel for each training size (Varma et al., P4).
+
+    Args:
+        curves: train_size, seed, epoch, val_accuracy, in epochs.
+        sizes: the panels.
+        epochs: the end of the axis.
+        usual: where other runs of the book end; a vertical line.
+    """
+    rows = max(1, -(-len(sizes) // 2))
+    figure, axes = plt.subplots(
+        rows, 2, figsize=(8.6, 2.4 * rows), sharex=True, sharey=True, layout="constrained",
+        squeeze=False,
+    )  # fmt: skip
+    for ax, size in zip(axes.flat, sizes):
+        own = curves[curves["train_size"] == size]
+        for seed, curve in own.groupby("seed"):
+            style = SEED_STYLES[int(seed) % len(SEED_STYLES)]
+            ax.plot(curve["epoch"], curve["val_accuracy"], lw=1.2, label=f"seed {seed}", **style)
+            ax.plot(*curve[["epoch", "val_accuracy"]].iloc[-1], "o", ms=4, color=style["color"])
+        ax.axhline(mirror_share(size), color=GREY, lw=0.9, ls=(0, (1, 2)), label="mirrored pairs")
+        ax.axvline(usual, color=GREY, lw=0.9)
+        ax.set(title=f"D = {size:,}", ylim=(-0.04, 1.04), xlim=(0, epochs * 1.02))
+        if own.empty:
+            _note(ax)
+    for ax in axes[-1]:
+        ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+        ax.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+    for ax in axes[:, 0]:
+        ax.set_ylabel("validation accuracy")
+    for ax in axes.flat[len(sizes) :]:
+        ax.remove()
+    _legend(figure, axes, ncols=6)
+    return figure
+
+
+COURSE = {
+    "train_accuracy": ("training accuracy", dict(color=TRAIN, lw=1)),
+    "val_accuracy": ("validation accuracy", dict(color=VAL, lw=1.6)),
+    "trig_share": ("waves' share of the logits", dict(color=WAVES, lw=1.6, ls="--")),
+    "held_out_share": ("the same on held-out pairs", dict(color="black", lw=1.1, ls=":")),
+}
+"""What `course` draws: column -> (label, line)."""
+
+
+def course(panels: dict[str, pd.DataFrame]) -> Figure:
+    """Accuracy and the waves' share over training, a panel for each dynamics.
+
+    Args:
+        panels: title -> measures (`lib.circuits.measures`) of some seeds; the lowest seed is
+        drawn in
+            full, the others thin.  An empty frame is drawn as missing.
+    """
+    rows = max(1, -(-len(panels) // 2))
+    figure, axes = plt.subplots(
+        rows, 2, figsize=(8.6, 2.5 * rows), sharey=True, layout="constrained", squeeze=False
+    )
+    for ax, (title, frame) in zip(axes.flat, panels.items()):
+        for i, (_, own) in enumerate(frame.groupby("seed")):
+            for column, (label, line) in COURSE.items():
+                thin = {} if i == 0 else dict(lw=0.6, alpha=0.5)
+                label = label if i == 0 else None
+                ax.plot(own["epoch"], own[column], label=label, **(line | thin))
+        ax.set(title=title, xscale="symlog", xlim=(0, None), xlabel="epoch", ylim=(-0.04, 1.04))
+        if frame.empty:
+            _note(ax, "not measured")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("share")
+    for ax in axes.flat[len(panels) :]:
+        ax.remove()
+    _legend(figure, axes, ncols=2)
+    return figure
+
+
+def spectra(panels: dict[str, tuple[np.ndarray, np.ndarray] | None]) -> Figure:
+    """Embedding (up) and logits (down) by frequency, a panel for each network.
+
+    Args:
+        panels: title -> (logit spectrum, embedding spectrum), or None where it was not measured.
+    """
+    figure, axes = plt.subplots(
+        1, max(1, len(panels)), figsize=(2.9 * max(len(panels), 2), 2.7), sharey=True,
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for ax, (title, found) in zip(axes.flat, panels.items()):
+        ax.set(title=title, xlabel="frequency k", ylim=(-0.75, 0.75))
+        ax.axhline(0, color="black", lw=0.6)
+        if found is None:
+            _note(ax, "not measured")
+            continue
+        logits, embedding = found
+        k = np.arange(1, len(logits) + 1)
+        ax.bar(k, embedding, width=0.9, color=TRAIN, label="embedding (up)")
+        ax.bar(k, -np.asarray(logits), width=0.9, color=WAVES, label="logits (down)")
+    axes[0, 0].set_ylabel("share")
+    axes[0, 0].yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{abs(v):g}"))
+    _legend(figure, axes)
+    return figure
+
+
+def races(panels: dict[str, dict[str, np.ndarray]]) -> Figure:
+    """Logits and losses of some races (`lib.circuits.simulation.simulate`), a column each."""
+    figure, axes = plt.subplots(
+        2, len(panels), figsize=(2.7 * len(panels), 4.2), sharex=True, sharey="row",
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for (above, below), (title, run) in zip(axes.T, panels.items()):
+        above.plot(run["time"], run["generalizing"], color=WAVES, label="generalizing")
+        above.plot(run["time"], run["memorizing"], "--", color=VAL, label="memorizing")
+        below.plot(run["time"], run["train_loss"], color=TRAIN, label="training")
+        below.plot(run["time"], run["val_loss"], "--", color="black", label="validation")
+        above.set_title(title, fontsize=9)
+        below.set(xlabel="time", xscale="symlog", xlim=(0, None))
+    axes[0, 0].set_ylabel("logit")
+    axes[1, 0].set_ylabel("loss")
+    _legend(figure, axes)
+    return figure

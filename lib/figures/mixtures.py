@@ -1,0 +1,100 @@
+"""Pictures of section 5 and appendix B: accuracy on addition against the model's size."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from lib.analysis.emergence import EMERGED, SEEDS, n_parameters, sizes
+from lib.figures.style import _legend
+
+ALONE = dict(color="#666666", marker="s")
+SHARED = dict(color="#D55E00", marker="o")
+SPLIT = dict(color="#0072B2", marker="^")
+"""Addition alone; with memorization data in a shared MLP; with a split one."""
+
+
+STRIP = 0.075
+"""Height of a curve's strip of missing cells, below the axis's zero."""
+
+
+def accuracy_by_size(
+    panels: dict[str, dict[str, tuple[pd.DataFrame, dict, Sequence[tuple[int, int]]]]],
+    modulus: int,
+) -> Figure:
+    """Final validation accuracy on addition against the number of parameters (figures 8, 10).
+
+    Solid: the best seed; dashed: the mean; small dots: single runs.  Lines are drawn where a size
+    has three seeds, or as many as any size here.  A cell without runs is a hatched box in its
+    curve's colour below zero; a line never crosses one.
+
+    Args:
+        panels: title -> label -> (runs, style, the (n_layers, d_model) that were asked for).
+        modulus: of the task, which a model's number of parameters depends on.
+    """
+    strips = max(map(len, panels.values()), default=1)
+    tables = [sizes(runs) for curves in panels.values() for runs, *_ in curves.values()]
+    seeds = min(SEEDS, max((table["seeds"].max() for table in tables if len(table)), default=1))
+    across = 2 if len(panels) == 4 else min(3, max(1, len(panels)))
+    rows = -(-len(panels) // across)
+    figure, axes = plt.subplots(
+        rows, across, figsize=(max(6.4, 3.1 * across), 3.3 * rows), sharey=True,
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for ax, (title, curves) in zip(axes.flat, panels.items()):
+        asked = sorted({cell for *_, cells in curves.values() for cell in cells})
+        at = {cell: float(n_parameters(cell[1], cell[0], modulus, mixed=True)) for cell in asked}
+        for i, (label, (runs, style, cells)) in enumerate(curves.items()):
+            _curve(ax, runs, style, label, sorted(cells, key=at.get), at, seeds)
+            there = set(zip(runs["n_layers"], runs["d_model"]))
+            _missing(ax, [at[c] for c in cells if c not in there], style["color"], i)
+        _size_axis(ax, at)
+        ax.axhline(EMERGED, color="#999999", lw=0.7)
+        ax.axhline(0, color="#999999", lw=0.7)
+        ax.set(title=title, ylim=(-STRIP * strips - 0.03, 1.04))
+        ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    for ax in axes[:, 0]:
+        ax.set_ylabel("final validation accuracy")
+    for ax in axes.flat[len(panels) :]:
+        ax.remove()
+    _legend(figure, axes)
+    return figure
+
+
+def _curve(ax, runs, style, label, cells, at, seeds) -> None:
+    table = sizes(runs).set_index(["n_layers", "d_model"])
+    table = table[table["seeds"] >= seeds]  # a best of fewer would look worse than it is
+    colour, marker = style["color"], style["marker"]
+    table = table.reindex(pd.MultiIndex.from_tuples(cells, names=table.index.names))
+    x = [at[cell] for cell in cells]
+    ax.plot(x, table["best"], "-", color=colour, marker=marker, ms=4.5, lw=1.6, label=label)
+    ax.plot(x, table["mean"], "--", color=colour, lw=1)
+    dots = [at[cell] for cell in zip(runs["n_layers"], runs["d_model"])]
+    ax.plot(dots, runs["val_accuracy"], ".", color=colour, ms=3, alpha=0.5)
+
+
+def _missing(ax, places, colour, i) -> None:
+    for x in places:
+        box = dict(facecolor="white", edgecolor=colour, hatch="/////", lw=0.5)
+        low = -STRIP * (i + 1)
+        ax.add_patch(Rectangle((x * 0.9, low), x * 0.22, STRIP * 0.85, **box))
+
+
+def _size_axis(ax, at: dict[tuple[int, int], float]) -> None:
+    """Parameters on a logarithmic axis, with the widths (and layers) as labels."""
+    ax.set(xscale="log", xlabel="d_model" if all(n == 1 for n, _ in at) else "layers × d_model")
+    if not at:
+        return
+    low, high = min(at.values()), max(at.values())
+    ax.set_xlim(low * 0.8, high * 1.25)
+    shown, last = [], 0.0
+    for cell, x in sorted(at.items(), key=lambda item: item[1]):
+        if x >= last * (high / low) ** 0.09:
+            shown, last = [*shown, cell], x
+    flat = all(n == 1 for n, _ in at)
+    names = [str(d) if flat else f"{n}×{d}" for n, d in shown]
+    turned = dict() if flat else dict(rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_xticks([at[cell] for cell in shown], names, fontsize=7.5, **turned)
+    ax.set_xticks([], minor=True)

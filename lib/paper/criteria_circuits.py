@@ -1,0 +1,221 @@
+"""The four predictions of Varma et al. 2023 as numeric criteria (arXiv 2309.02390).
+
+Written down before the runs that decide them.  `lib.paper.claims` makes claims of the entries here;
+a judge gets one frame of runs for each need, and the curves where it is in `NEED_CURVES`.
+"""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lib.analysis import critical, dynamics, efficiency, statistics
+from lib.analysis.words import mean_words, number
+from lib.paper.circuits import LOST_SIZES
+from lib.paper.finding import ALPHA, Finding, _mean
+
+FLAT = 0.10
+"""Elasticity of the norm up to which it counts as flat: +7% a doubling of the data."""
+
+
+NEAR = 600
+"""Training points by which D_crit may move between weight decays and still count as one."""
+
+
+FACTOR = 1.5
+"""How far the size at which a rule is lost may move, or its transition spread: a factor in D."""
+
+
+SOME = 4
+"""Runs of 20 that have to show a plateau, one in five."""
+
+
+def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
+    """P1: the norm rises with D for memorization, and not for generalization."""
+    mem, gen = _needed(memorize), _needed(generalize, val=dynamics.GENERALIZED)
+    table = mem.pivot_table(index="seed", columns="train_size", values="norm").dropna(axis=1)
+    counts = gen.dropna().groupby("train_size").size()
+    enough = len(counts) == gen["train_size"].nunique() and counts.min() >= 2
+    rising, level = efficiency.elasticities(mem), efficiency.elasticities(gen)
+    rise, low, high = _mean(rising) if len(rising) else (np.nan, np.nan, np.nan)
+    text = f"d ln(norm)/d ln(D) = {mean_words(level, '{:.3f}')} generalizing ({len(level)} seeds), "
+    text += f"{number(rise, '{:.3f}')} memorizing"
+    # one seed's slope has no interval: two have to have three sizes each that settle
+    if table.shape[0] < 3 or table.shape[1] < 5 or not enough or len(level) < 2:
+        settled = " and ".join(
+            f"{len(norms.dropna())} of {len(norms)} {kind}"
+            for kind, norms in (("memorizing", mem), ("generalizing", gen))
+        )
+        level = f"a training loss of {efficiency.LEVEL:g} or less"
+        text = f"{settled} runs settle at {level}; theirs: {text}"
+        return Finding(text, low, high, None)
+    p = stats.page_trend_test(table.to_numpy()).pvalue
+    text += f" (Page's trend p = {p:.2g})"
+    flat_low, flat_high = _mean(level)[1:]
+    good = p < ALPHA and low > 0 and -FLAT <= flat_low and flat_high <= FLAT and low > flat_high
+    return Finding(text, low, high, bool(good))
+
+
+def _needed(runs: pd.DataFrame, **how) -> pd.DataFrame:
+    rows = [
+        (r.train_size, r.seed, efficiency.norm_needed(r.curve, **how)) for r in runs.itertuples()
+    ]
+    return pd.DataFrame(rows, columns=["train_size", "seed", "norm"])
+
+
+def decay_moves_little(runs: pd.DataFrame) -> Finding:
+    """P2: D_crit from scratch at every two of the weight decays."""
+    return _drift(runs, NEAR, "{:.0f}", "{:+.0f} points")
+
+
+def decay_keeps_the_rule(runs: pd.DataFrame) -> Finding:
+    """Varma et al.'s own form of P2: where a rule is lost, at every two of the weight decays."""
+    logs = runs.assign(train_size=np.log(runs["train_size"]))
+    return _drift(logs, np.log(FACTOR), "{:.2f}", "{:+.2f}", "ln D")
+
+
+def _drift(runs, near, form, difference, what="D") -> Finding:
+    """Whether the critical size stays within `near`, for the two decays that differ most."""
+    by_seed = efficiency.critical_by(runs, "weight_decay").dropna()
+    edges = {w: efficiency.edge(own) for w, own in runs.groupby("weight_decay")}
+    text = f"critical {what} " + ", ".join(
+        f"{edges[w]}{form.format(v)} (weight decay {w:g})" for w, v in by_seed.mean().items()
+    )
+    if len(by_seed) < 3 or any(edges.values()):
+        return Finding(f"{text}; some lie outside the sizes tried", np.nan, np.nan, None)
+    pairs = [_mean(by_seed[b] - by_seed[a]) for a, b in itertools.combinations(by_seed, 2)]
+    drift, low, high = max(pairs, key=lambda pair: abs(pair[0]))
+    inside = all(-near <= low and high <= near for _, low, high in pairs)
+    text += f"; between the two that differ most {difference.format(drift)}"
+    return Finding(text, low, high, True if inside else False if abs(drift) > near else None)
+
+
+def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Finding:
+    """P3: a network that has generalized loses it on too little data, and only there."""
+    knew = parents[parents["val_accuracy"] >= dynamics.GENERALIZED]["seed"]
+    own = continued[continued["seed"].isin(knew)]
+    table = own.pivot_table(index="seed", columns="train_size", values="val_accuracy").dropna()
+    text = f"{len(knew)} of {len(parents)} networks had generalized"
+    if len(table) < 3:
+        return Finding(text, np.nan, np.nan, None)
+    p = stats.page_trend_test(table.to_numpy()).pvalue
+    kept = (table >= dynamics.GENERALIZED).mean()
+    place, (low, high) = (
+        critical.critical_size(own),
+        statistics.interval(critical.critical_samples(own)),
+    )
+    below, above = kept[kept.index <= place / FACTOR], kept[kept.index >= place * FACTOR]
+    found = f"{efficiency.edge(scratch)}{critical.critical_size(scratch):.0f}"
+    text += f"; the rule is kept by {kept.iloc[0]:.0%} of them at D = {kept.index[0]:,}, by "
+    text += f"{kept.iloc[-1]:.0%} at {kept.index[-1]:,} (Page's trend p = {p:.2g}), found from "
+    text += f"scratch from {found} on, kept from {efficiency.edge(own)}{place:.0f}"
+    if not (len(below) and len(above)):
+        return Finding(f"{text}, too near to the last size tried", low, high, None)
+    sharp = below.max() <= 0.2 and above.min() >= 0.8
+    return Finding(text, low, high, bool(p < ALPHA and sharp))
+
+
+def plateaus_exist(runs: pd.DataFrame) -> Finding:
+    """P4: at D_crit some runs stay between failing and generalizing for long."""
+    floors = efficiency.symmetry_share(runs["train_size"], runs["modulus"]) + efficiency.MARGIN
+    found = [
+        efficiency.plateau(c, max(dynamics.ZERO, floor)) for c, floor in zip(runs["curve"], floors)
+    ]
+    then = [plateau.then for plateau in found if plateau]
+    good = int((runs["val_accuracy"] >= dynamics.GENERALIZED).sum())
+    ends = stats.binomtest(len(then), len(runs)).proportion_ci(method="wilson")
+    text = f"{good} of {len(runs)} runs generalize; {len(then)} have a plateau of "
+    text += f"{efficiency.LASTING:,} epochs or more"
+    if then:
+        kinds = [k for k in ("rises", "falls", "moves on", "open") if k in then]
+        text += " (after it: " + ", ".join(f"{then.count(k)} {k}" for k in kinds) + ")"
+    elif good in (0, len(runs)):
+        text += ", so these sizes are not at the boundary"
+    there = len(then) >= SOME
+    settled = there or 0 < good < len(runs)
+    return Finding(text + "; their share", ends.low, ends.high, there if settled else None)
+
+
+NEED_CURVES = (costs_differ, plateaus_exist)
+
+_P1 = (
+    "elasticity against D of the norm at which runs settle with a training loss of "
+    f"{efficiency.LEVEL:g} or less: memorizing (random labels) > 0 at 95%, Page's trend p < 0.05; "
+    f"generalizing (validation ≥ {dynamics.GENERALIZED}) within ±{FLAT} at 95%, and below; open "
+    "where a size does not settle so in two seeds"
+)
+
+CLAIMS = (
+    dict(
+        name="P1: efficiency",
+        says="The norm that generalizing needs does not depend on D, the norm that memorizing "
+        "needs rises with D (Varma et al. 2023)",
+        criterion=_P1,
+        needs=(("circuits_memorize", {}, 3), ("circuits_generalize", {}, 3)),
+        judge=costs_differ,
+    ),
+    dict(  # added when 6 of 15 generalizing runs had not settled by epoch 6,000
+        name="P1: efficiency, equally long",
+        says="The same where networks that generalize train as long as those that memorize (ours)",
+        criterion=_P1,
+        needs=(("circuits_memorize", {}, 3), ("circuits_settle", {}, 3)),
+        judge=costs_differ,
+    ),
+    dict(  # added when 6 of 15 of these had not settled, either
+        name="P1: efficiency, calmer",
+        says="The same at a third of the learning rate (ours)",
+        criterion=_P1,
+        needs=(
+            ("circuits_calm", dict(task=("random",)), 3),
+            ("circuits_calm", dict(task=("add",)), 3),
+        ),
+        judge=costs_differ,
+    ),
+    dict(
+        name="P2: weight decay",
+        says="D_crit does not move with weight decay (Varma et al. 2023)",
+        criterion=f"from scratch: for every two of three weight decays D_crit differs, seed by "
+        f"seed, by at most {NEAR} points at 95%; contradicted by a mean beyond {NEAR}; open where "
+        "D_crit lies outside the sizes tried",
+        needs=(("circuits_decay", {}, 5),),
+        judge=decay_moves_little,
+    ),
+    dict(
+        name="P2: weight decay, continued",
+        says="After ungrokking the outcome does not depend on weight decay (Varma et al. 2023)",
+        criterion="networks that had generalized, trained on with a subset: for every two of three "
+        "weight decays the size at which the rule is lost differs, seed by seed, by a factor of "
+        f"at most {FACTOR} at 95% ({np.log(FACTOR):.2f} in ln D); contradicted by a mean beyond; "
+        "open where it lies outside the sizes tried",
+        needs=(
+            ("circuits_ungrok", dict(train_size=LOST_SIZES), 5),
+            ("circuits_ungrok_decay", {}, 5),
+        ),
+        judge=lambda usual, others: decay_keeps_the_rule(pd.concat([usual, others])),
+    ),
+    dict(
+        name="P3: ungrokking",
+        says="A network that has generalized, trained on with less data than D_crit, loses it "
+        "(Varma et al. 2023)",
+        criterion=f"Page's trend over the sizes p < 0.05, and a sharp transition: a factor of "
+        f"{FACTOR} below the size at which the rule is lost at most a fifth of the networks keep "
+        "it, a factor above at least four fifths; open where that is not within the sizes tried; "
+        "the place itself is shown, not judged",
+        needs=tuple((f"circuits_{name}", {}, 5) for name in ("parents", "ungrok", "scratch")),
+        judge=rule_is_lost,
+    ),
+    dict(
+        name="P4: semi-grokking",
+        says="Near D_crit networks get stuck at moderate validation accuracy (Varma et al. 2023)",
+        criterion=f"{SOME} of 20 runs or more keep validation accuracy in a band of "
+        f"{efficiency.BAND} for {efficiency.LASTING:,} epochs after training is perfect, below "
+        f"{dynamics.GENERALIZED} and at least {efficiency.MARGIN} above what symmetry alone gives "
+        "(held-out pairs whose mirror was trained on right, the others by chance); contradicted "
+        f"by {SOME - 1} or fewer where some runs generalize and some do not; open where all or "
+        "none do",
+        needs=(("circuits_semi", {}, 5),),
+        judge=plateaus_exist,
+    ),
+)
+"""Fields of `lib.paper.claims.Claim`, one dict for each prediction."""

@@ -1,0 +1,176 @@
+"""Section 5 and appendix B as data: the paper's grids, our scaled study, the deep recipe.
+
+The paper gives the ends of figure 8's ranges, 1 layer × 64 to 8 layers × 1024 and 3,000 to
+6,000 memorization points; what lies between is ours.  Two cores carry its question at smaller
+sizes: at modulus 113 with one layer, and at modulus 59 with more depth and width.
+"""
+
+from lib.spec import Grid, RunSpec
+
+SIZES_8 = ((1, 64), (1, 128), (2, 128), (2, 256), (4, 256), (4, 512), (8, 512), (8, 1024))
+"""(n_layers, d_model) of figures 8 and 10: the ends are the paper's."""
+
+
+AMOUNTS_8 = (3000, 4000, 5000, 6000)
+"""Memorization points of figure 8; what lies between the ends is ours."""
+
+
+FOR_A_GPU = ("figure8", "figure10")
+"""Experiments that two cores would train for a year."""
+
+
+DEEP = dict(norm="pre", residual="scaled", lr=1e-3)
+"""What the book's deep models get; the recipe page compares it (`deep_recipe`) with others."""
+
+
+ALONE_113 = (8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100, 128, 256)
+"""Widths for addition alone; up to 100 these are figure 6's runs at 3,000 points."""
+
+
+WIDTHS_113 = (32, 64, 128, 256)
+AMOUNTS_113 = (3000, 1000, 6000)
+FILL_113 = (48, 96, 192)
+SMALL = dict(modulus=59, train_size=1200)
+"""The smaller modulus: 3,481 pairs, a third of them for addition."""
+
+
+ALONE_59 = (8, 16, 24, 32, 48, 64, 128, 256)
+WIDTHS_59 = (32, 64, 128, 256)
+AMOUNTS_59 = (1200, 300)
+WIDER_59 = (512,)
+SIZES_DEPTH = ((1, 16), (1, 32), (2, 32), (2, 64), (4, 64), (4, 128))
+"""(n_layers, d_model) of the study with depth."""
+
+
+EPOCHS_DEPTH = 6_000
+"""Deep models with LayerNorm train in fewer epochs, and an epoch of theirs is dear."""
+
+
+RECIPES_DEEP = {
+    "plain": {},
+    "warm-up": dict(warmup=200),
+    "scaled residuals": dict(residual="scaled"),
+    "scaled residuals, warm-up": dict(residual="scaled", warmup=200),
+    "pre-LayerNorm": dict(norm="pre"),
+    "pre-LayerNorm, warm-up": dict(norm="pre", warmup=200),
+    "pre-LayerNorm, scaled residuals": dict(norm="pre", residual="scaled"),
+    "pre-LayerNorm, scaled residuals, learning rate 0.001, 6,000 epochs": dict(
+        **DEEP, epochs=EPOCHS_DEPTH
+    ),
+}
+"""What was tried to make depth train: name -> fields."""
+
+
+DEPTHS = (1, 4, 8)
+TRIAL = dict(modulus=31, train_size=500, d_model=24, epochs=2_000)
+"""Where recipes for depth were tried: small enough to take minutes."""
+
+
+def _sizes(pairs, **more) -> list[dict]:
+    return [dict(n_layers=layers, d_model=d, **more) for layers, d in pairs]
+
+
+def _widths(widths, **more) -> list[dict]:
+    return [dict(d_model=d, **more) for d in widths]
+
+
+def _mixed(amount: int, split: bool = False) -> dict:
+    return dict(task="multitask", memorize_size=amount, split_mlp=split or None)
+
+
+def grids(base: RunSpec, stop_after: int, calibration_seed: int) -> tuple[Grid, ...]:
+    """The experiments on mixtures, with the recipe `base`."""
+    stops = base.replace(stop_after=stop_after)
+    deep = stops.replace(**DEEP)
+    small = stops.replace(**SMALL)
+    depth = small.replace(**DEEP, epochs=EPOCHS_DEPTH)
+    return (
+        Grid(
+            "figure8",
+            "Emergence at the paper's sizes (§5, figure 8)",
+            deep,
+            cells=(
+                *_sizes(SIZES_8),
+                *(cell for m in AMOUNTS_8 for cell in _sizes(SIZES_8, **_mixed(m))),
+            ),
+            seeds=3,
+        ),
+        Grid(
+            "figure10",
+            "Split MLP at the paper's sizes (appendix B, figure 10)",
+            deep,
+            cells=tuple(_sizes(SIZES_8, **_mixed(3000, split=True))),
+            seeds=3,
+        ),
+        Grid(
+            "emergent_113",
+            "Emergence, scaled to one layer (§5; ours)",
+            stops,
+            cells=(
+                *_widths(ALONE_113),
+                *(cell for m in AMOUNTS_113 for cell in _widths(WIDTHS_113, **_mixed(m))),
+                *_widths(WIDTHS_113, **_mixed(3000, split=True)),
+            ),
+            seeds=3,
+        ),
+        Grid(
+            "emergent_113_fill",
+            "The same between its widths, and split with other amounts (ours)",
+            stops,
+            cells=(
+                *(cell for m in AMOUNTS_113 for cell in _widths(FILL_113, **_mixed(m))),
+                *_widths(FILL_113, **_mixed(3000, split=True)),
+                *(
+                    cell
+                    for m in (1000, 6000)
+                    for cell in _widths(WIDTHS_113, **_mixed(m, split=True))
+                ),
+            ),
+            seeds=3,
+        ),
+        Grid(
+            "emergent_59",
+            "Emergence at modulus 59, one layer (§5; ours)",
+            small,
+            cells=(
+                *_widths(ALONE_59),
+                *(cell for m in AMOUNTS_59 for cell in _widths(WIDTHS_59, **_mixed(m))),
+                *(cell for m in AMOUNTS_59 for cell in _widths(WIDTHS_59, **_mixed(m, split=True))),
+            ),
+            seeds=3,
+        ),
+        Grid(
+            "emergent_59_wider",
+            "The same, wider, with 300 points to memorize (ours)",
+            small,
+            cells=(
+                *_widths(WIDER_59),
+                *_widths(WIDER_59, **_mixed(300)),
+                *_widths(WIDER_59, **_mixed(300, split=True)),
+            ),
+            seeds=3,
+        ),
+        Grid(
+            "emergent_depth",
+            "Emergence at modulus 59 with depth (§5; ours)",
+            depth,
+            cells=(
+                *_sizes(SIZES_DEPTH),
+                *_sizes(SIZES_DEPTH, **_mixed(1200)),
+                *_sizes(SIZES_DEPTH, **_mixed(1200, split=True)),
+            ),
+            seeds=3,
+        ),
+        Grid(
+            "deep_recipe",
+            "Calibration: what makes depth train (ours)",
+            base.replace(**TRIAL),
+            cells=tuple(
+                dict(n_layers=layers, **fields)
+                for fields in RECIPES_DEEP.values()
+                for layers in DEPTHS
+            ),
+            seeds=2,
+            first_seed=calibration_seed,
+        ),
+    )

@@ -1,0 +1,129 @@
+"""The search for the paper's recipe: what was tried, and what each sentence of the paper asks.
+
+The paper states neither learning rate nor weight decay nor training length.  A recipe is
+judged by the paper's own sentences, on seeds from 1000 on, which no figure uses.  This file
+was committed before any run of the search but those of a first arm (seed 1000 of seven
+recipes, commit message), whose outcomes were known when it was written.
+"""
+
+from dataclasses import dataclass
+
+from lib.spec import Grid, RunSpec
+
+SEARCH_EPOCHS = 60_000
+"""A run holds every shorter training, so that T is read off its curve."""
+
+
+SEARCH_STOP = 2_000
+"""A run of the search stops once validation accuracy was >= 0.999 for so many epochs."""
+
+
+FIRST_SEED = 1_000
+SEEDS_OF_PAPER = 11
+RATES = (5e-4, 1e-3, 2e-3, 3e-3)
+DECAYS = (0.5, 1.0, 1.5, 2.0, 3.0)
+SLOW_BETA2 = ((1e-3, 1.0), (1e-3, 2.0), (2e-3, 1.5), (3e-3, 1.0))
+
+RECIPES = (
+    *(dict(lr=lr, weight_decay=w) for lr in RATES for w in DECAYS),
+    *(dict(lr=lr, weight_decay=w, beta2=0.999) for lr, w in SLOW_BETA2),
+)
+"""Stage 1: twenty pairs of learning rate and weight decay, four of them with beta2 = 0.999."""
+
+
+def _cell(d_model: int, train_size: int, task: str = "add") -> dict:
+    return dict(task=task, d_model=d_model, train_size=train_size)
+
+
+NARROW = (
+    *(_cell(d, D) for d, D in ((8, 3000), (16, 2600), (24, 2600), (24, 3000))),
+    *(_cell(32, D) for D in (2600, 3000, 3400, 4000)),
+    *(_cell(d, D) for d, D in ((40, 2600), (16, 4000), (24, 4000))),
+    *(_cell(d, 3000, "square") for d in (24, 32)),
+)
+
+WIDE = (_cell(64, 2600), _cell(64, 3000), _cell(100, 2600))
+"""Dear cells: for the recipes that do well on the narrow ones."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of the paper as a count: how many of its eleven seeds meet an event.
+
+    Attributes:
+        says: the sentence in few words, with where it stands.
+        cell: of which the sentence speaks: task, d_model, train_size.
+        event: what a run must show by epoch T: "accuracy" (validation accuracy from `low` to
+            `high`), "begins" (validation accuracy first reaches 0.1 at an epoch from `low` to
+            `high`) or "norm" (the parameter norm is larger at T than when it first reached
+            0.1; asked only of runs that have).
+        low, high: the event's range.
+        least, most: how many of eleven seeds must show it.
+    """
+
+    says: str
+    cell: tuple[str, int, int]
+    low: float
+    high: float
+    least: int
+    most: int = SEEDS_OF_PAPER
+    event: str = "accuracy"
+
+
+def _zero(says, *cell):
+    return Sentence(says, cell, 0.0, 0.1, 10)
+
+
+def _perfect(says, *cell):
+    return Sentence(says, cell, 0.95, 1.0, 10)
+
+
+def _some(says, *cell):
+    return Sentence(says, cell, 0.1, 1.0, 6)
+
+
+SENTENCES = (
+    _some("progression at (8, 3000) (§2.2, figure 2)", "add", 8, 3000),
+    Sentence(
+        "progression comes late in some seed (§A, figure 9: epochs 30,000 to 40,000)",
+        ("add", 8, 3000), 20_000, 50_000, 1, event="begins",
+    ),
+    Sentence(
+        "the norm rises in progression (§A, figure 9)", ("add", 8, 3000), 0, 1, 9, event="norm"
+    ),
+    _some("progression before the fall, (16, 2600) (§4.1, figure 6)", "add", 16, 2600),
+    _zero("zero at (24, 2600) (§4.1)", "add", 24, 2600),
+    _zero("zero at (32, 2600): ungrokking (§2.2, figure 2)", "add", 32, 2600),
+    _zero("zero at (40, 2600) (§4.1)", "add", 40, 2600),
+    _some("no ungrokking at (24, 3000) (§4.1)", "add", 24, 3000),
+    _some("semi-grokking at (32, 3000): not zero (§2.2, figure 2)", "add", 32, 3000),
+    Sentence(
+        "semi-grokking at (32, 3000): not one (§2.2, figure 2)", ("add", 32, 3000), 0.95, 1, 0, 8
+    ),
+    _some("rising at (32, 3400) (§2.2, figure 3)", "add", 32, 3400),
+    _perfect("d = 32 needs 4,000 and has it there (§2.2)", "add", 32, 4000),
+    Sentence("monotone at 4,000: (16, 4000) (§4.2)", ("add", 16, 4000), 0.5, 1, 6),
+    Sentence("monotone at 4,000: (24, 4000) (§4.2)", ("add", 24, 4000), 0.8, 1, 9),
+    _zero("the square is zero at (24, 3000) (§4.3, figure 7)", "square", 24, 3000),
+    Sentence("the square's dip at (32, 3000) (§4.3)", ("square", 32, 3000), 0, 0.5, 6),
+    Sentence("no grokking at (64, 2600) (footnote 2)", ("add", 64, 2600), 0.95, 1, 0, 3),
+    _perfect("near-perfect at (64, 3000) (§2.2)", "add", 64, 3000),
+    Sentence("no grokking at (100, 2600) (footnote 2)", ("add", 100, 2600), 0.95, 1, 0, 3),
+)  # fmt: skip
+"""What a recipe is scored on: the product over these of the probability that eleven new seeds
+meet the sentence, from k of n runs and Jeffreys' prior, beta(1/2, 1/2)."""
+
+
+def grids(base: RunSpec) -> tuple[Grid, ...]:
+    """The experiments of the search."""
+    base = base.replace(epochs=SEARCH_EPOCHS, stop_after=SEARCH_STOP)
+    return (
+        Grid(
+            "search",
+            "Which recipe? Learning rate and weight decay on thirteen narrow cells (ours)",
+            base,
+            cells=tuple(recipe | cell for recipe in RECIPES for cell in NARROW),
+            seeds=2,
+            first_seed=FIRST_SEED,
+        ),
+    )

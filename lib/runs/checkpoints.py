@@ -1,0 +1,81 @@
+"""Runs in training, kept now and then in this machine's cache, so that a kill costs little.
+
+A checkpoint has the parameters, AdamW's moments, the epoch and the curve so far.  It appears
+whole or not at all; a run that goes on from one ends with the same bits as if nothing had
+happened (in a stack only under the conditions of `lib.engines.torch.engine`).  It goes when the
+run is stored.
+"""
+
+import contextlib
+import hashlib
+import io
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lib.runs.files import publish
+from lib.spec import RunSpec
+
+EVERY = 60.0
+"""Seconds of training after which a run saves its state, at its next evaluation."""
+
+
+class Checkpoints:
+    """The states of unfinished runs in one cache folder.
+
+    Args:
+        cache: the folder, as of `lib.runs.store.Store`.
+        every: seconds between two savings of a run, by default `EVERY`.
+    """
+
+    def __init__(self, cache: Path, every: float | None = None):
+        self._folder = Path(cache) / "checkpoints"
+        self.every = EVERY if every is None else every
+        self._saved = time.monotonic()
+
+    def _path(self, spec: RunSpec, engine: str) -> Path:
+        return self._folder / f"{spec.key}-{engine}.state"
+
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return time.monotonic() - self._saved >= self.every
+
+    def save(
+        self, spec: RunSpec, engine: str, state: dict[str, np.ndarray], rows: list, seconds: float
+    ) -> None:
+        """Keep a run's state, its curve so far and the seconds spent; a full disk is no error."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **state, rows=np.array(rows, np.float64), seconds=np.array(seconds))
+        data = buffer.getvalue()
+        with contextlib.suppress(OSError):  # the run goes on, and can begin again
+            publish(self._path(spec, engine), hashlib.sha256(data).digest() + data)
+        self._saved = time.monotonic()
+
+    def load(self, spec: RunSpec, engine: str) -> dict[str, np.ndarray] | None:
+        """What `save` kept, or None; a damaged file is named on stderr and not used."""
+        path = self._path(spec, engine)
+        try:
+            content = path.read_bytes()
+            digest, data = content[:32], content[32:]
+            if hashlib.sha256(data).digest() != digest:
+                raise ValueError("its content is damaged")
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                return dict(file)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            self.reject(spec, engine, error)
+            return None
+
+    def reject(self, spec: RunSpec, engine: str, why: object) -> None:
+        """Say that a run's checkpoint is of no use."""
+        path = self._path(spec, engine)
+        print(f"warning: {path} is not used, the run begins again: {why}", file=sys.stderr)
+
+    def remove(self, spec: RunSpec) -> None:
+        """Forget a run, once it is stored."""
+        for path in self._folder.glob(f"{spec.key}-*.state"):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)

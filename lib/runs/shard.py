@@ -1,0 +1,159 @@
+"""One Parquet file of finished runs: its columns, how it is written, how it is verified.
+
+A file holds one or more runs, one row each: the spec, the final values, the provenance and
+the whole curve as list columns.  It is named by the hash of its content, appears whole or
+not at all, and is never changed, so any number of processes may write into one folder.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lib.runs.files import publish
+from lib.runs.machine import machine
+from lib.spec import NUMERICS_VERSION, RunSpec
+
+if TYPE_CHECKING:
+    from lib.runs.run import Run
+
+
+CURVE = {  # float32 losses carry all that float32 training knows; accuracies stay exact
+    "epoch": pa.int64(),
+    "train_loss": pa.float32(),
+    "val_loss": pa.float32(),
+    "train_accuracy": pa.float64(),
+    "val_accuracy": pa.float64(),
+    "memorize_accuracy": pa.float64(),
+    "param_norm": pa.float32(),
+}
+
+PROVENANCE = {
+    "numerics_version": pa.int64(),
+    "library_version": pa.string(),
+    "git_commit": pa.string(),
+    "engine": pa.string(),
+    "device": pa.string(),
+    "cpu": pa.string(),
+    "threads": pa.int64(),
+    "wall_seconds": pa.float64(),
+    "timestamp": pa.timestamp("us", "UTC"),
+}
+
+_ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
+
+
+_ARROW |= {kind | None: arrow for kind, arrow in _ARROW.items()}
+
+
+# Of `init_from` this is the parent's key; the column `spec` has all of it.
+_SPEC = {f.name: _ARROW.get(f.type, pa.string()) for f in fields(RunSpec)}
+
+SCHEMA = pa.schema(
+    {
+        "key": pa.string(),
+        **_SPEC,
+        "status": pa.string(),
+        **CURVE,  # the values at the last evaluation
+        **PROVENANCE,
+        "digest": pa.string(),
+        "spec": pa.string(),
+        **{f"curve_{name}": pa.list_(kind) for name, kind in CURVE.items()},
+    }
+)
+
+RUN_COLUMNS = [name for name in SCHEMA.names if name != "spec" and not name.startswith("curve_")]
+IDENTITY = ["key", "engine", "digest", "timestamp"]  # equal in all: one and the same training
+NEEDED = {"curve_epoch", *IDENTITY}
+
+
+class BrokenFile(Exception):
+    """A file that does not hold what was once written there; says why in one line."""
+
+
+def table(runs: "Iterable[Run]") -> pa.Table:
+    """Runs as rows of `SCHEMA`, with the provenance of this process."""
+    return pa.Table.from_pylist([_row(run) for run in runs], schema=SCHEMA)
+
+
+def _row(run: "Run") -> dict[str, Any]:
+    spec = run.spec.to_dict()
+    parent = run.spec.init_from and run.spec.init_from.key
+    return (
+        {"key": run.spec.key, **spec, "init_from": parent, "spec": json.dumps(spec)}
+        | {"status": run.status}
+        | {name: run.curve[name][-1] for name in CURVE}
+        | {f"curve_{name}": run.curve[name] for name in CURVE}
+        | machine()
+        | {
+            "numerics_version": NUMERICS_VERSION,
+            "engine": run.engine,
+            "device": run.device,
+            "threads": run.threads,
+            "wall_seconds": run.wall_seconds,
+            "timestamp": datetime.now(UTC),
+            "digest": run.digest,
+        }
+    )
+
+
+def write(folder: Path, table: pa.Table) -> Path:
+    """Write a new file.  Returns its path; raises OSError and leaves nothing if it fails."""
+    return put(folder, encode(table))
+
+
+def encode(table: pa.Table) -> bytes:
+    """The content of a file."""
+    buffer = io.BytesIO()
+    # Statistics would double the size of a file of one run, and nobody searches by them.
+    options = dict(compression="zstd", compression_level=9, write_statistics=False)
+    pq.write_table(table, buffer, write_page_checksum=True, **options)
+    return buffer.getvalue()
+
+
+def put(folder: Path, data: bytes) -> Path:
+    """Write the content of a file under its name.  Returns and raises as `write`."""
+    path = folder / _file_name(data)
+    publish(path, data)
+    return path
+
+
+def read(path: Path, columns: list[str] | None = None, needs: Collection[str] = NEEDED) -> pa.Table:
+    """One file, verified: its name against its content, and the checksum of each page.
+
+    Args:
+        columns: read these only; those that the file was written without are left out.
+        needs: columns without which the file is broken.
+
+    Raises:
+        FileNotFoundError: if there is no such file (another process may have compacted it).
+        BrokenFile: if it cannot be read, or does not hold what was written.
+    """
+    try:
+        data = path.read_bytes()
+        if _file_name(data) != path.name:
+            raise BrokenFile("its content does not match its name")
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        if missing := {*needs} - set(file.schema_arrow.names):
+            raise BrokenFile(f"it has no column {min(missing)}")
+        return file.read(columns, use_threads=False)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise BrokenFile(str(error).splitlines()[0]) from error
+
+
+def identities(table: pa.Table) -> list[tuple]:
+    """For each row what tells one training from another: the columns `IDENTITY`."""
+    return list(zip(*(table[name].to_pylist() for name in IDENTITY), strict=True))
+
+
+def _file_name(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16] + ".parquet"

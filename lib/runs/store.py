@@ -1,0 +1,300 @@
+"""Finished runs in a folder of Parquet files, read back as tidy frames.
+
+What is read is verified: a damaged file is named on stderr and left out, every other run
+still loads.  `lib.runs.shard` says what a file holds and how it is written.
+"""
+
+import io
+import os
+import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from lib.errors import UserError
+from lib.paths import default_cache, default_results
+from lib.runs import shard
+from lib.runs.files import publish
+from lib.runs.shard import CURVE, IDENTITY, RUN_COLUMNS, SCHEMA, BrokenFile, identities
+from lib.spec import NUMERICS_VERSION, RunSpec
+
+if TYPE_CHECKING:
+    from lib.runs.run import Run
+
+
+_ORDER = ["task", "d_model", "train_size", "memorize_size", "seed", "key"]
+PREFERRED = ("numba", "stacked", "numba-bf16x6", "numba-bf16x3", "stacked-bf16")
+"""Engines by what is read where a run exists several times: float32 first, then by rounding."""
+
+
+SHARD = 500
+"""Runs in a file from which on `compact` leaves it alone."""
+
+
+class StoreError(UserError):
+    """A results folder that cannot be used."""
+
+
+class Store:
+    """The finished runs in one folder (which need not exist yet).
+
+    Attributes:
+        folder: where the Parquet files are.
+        cache: where final weights are kept on this machine.
+        broken: file name -> what is wrong with it, as of the last reading.
+
+    Raises:
+        StoreError: if `folder` exists and is not a folder.
+    """
+
+    def __init__(self, folder: str | Path | None = None, cache: str | Path | None = None):
+        self.folder = Path(folder) if folder else default_results()
+        self.cache = Path(cache) if cache else default_cache()
+        self.broken: dict[str, str] = {}
+        self._known: dict[str, pa.Table] = {}  # file name -> its rows without curves
+        self._told: set[str] = set()  # files whose keys `news` has told
+        if self.folder.exists() and not self.folder.is_dir():
+            raise StoreError(f"the results folder {self.folder} is not a folder")
+
+    # Writing
+
+    def add(self, run: "Run") -> Path:
+        """Keep one run.  Returns its file, which is on disk when this returns.
+
+        Raises:
+            OSError: if it cannot be written (disk full, no permission); nothing is left then.
+        """
+        return self.add_many([run])
+
+    def add_many(self, runs: Iterable["Run"]) -> Path:
+        """Keep several runs in one new file.  Returns and raises as `add`."""
+        return shard.write(self.folder, shard.table(runs))
+
+    def probe(self) -> None:
+        """Raise OSError if nothing can be written here; better before training than after."""
+        publish(self.folder / ".probe", b"?")
+        (self.folder / ".probe").unlink(missing_ok=True)
+
+    def compact(self, names: Iterable[str] | None = None) -> list[str]:
+        """Merge small files (of less than `SHARD` runs) into few; no run is ever lost.
+
+        A new file is written and read back before those it replaces are removed, so a crash
+        in between leaves runs twice at worst, which readers do not mind and the next
+        `compact` mends.  Broken files are left alone, and so are stale runs.
+
+        Args:
+            names: merge these files only; all by default.
+
+        Returns:
+            The names of the files that now hold the runs of the small files.
+        """
+        for path in self.folder.glob(".*.tmp"):  # left by killed writers, who need milliseconds
+            if time.time() - path.stat().st_mtime > 86400:
+                path.unlink(missing_ok=True)
+        tables = self._tables()
+        # Runs in a large file are safe there: no one ever removes a large file.
+        large = {name for name, table in tables.items() if table.num_rows >= SHARD}
+        safe = {row for name in large for row in identities(tables[name])}
+        small = [n for n in sorted(tables) if n not in large and (names is None or n in set(names))]
+        groups, rows = [[]], 0
+        for name in small:
+            if rows >= SHARD:
+                groups, rows = [*groups, []], 0
+            groups[-1].append(name)
+            rows += tables[name].num_rows
+        return [name for group in groups for name in self._merge(group, safe)]
+
+    def _merge(self, names: list[str], safe: set[tuple]) -> list[str]:
+        sources = {name: table for name in names if (table := self._try_read(name)) is not None}
+        if not sources:
+            return []
+        table = pa.concat_tables(sources.values(), promote_options="default")
+        rows, seen, keep = identities(table), set(safe), []
+        for row in rows:
+            keep.append(row not in seen)
+            seen.add(row)
+        if len(sources) == 1 and all(keep):
+            return list(sources)
+        merged = []
+        if any(keep):
+            # Sorted, so that the same runs give the same file whoever merges them.
+            order = [(name, "ascending") for name in IDENTITY]
+            path = shard.write(self.folder, table.filter(pa.array(keep)).sort_by(order))
+            found = identities(shard.read(path))
+            if not set(rows) <= safe | set(found):
+                raise StoreError(f"{path} does not hold what was written; nothing was removed")
+            merged = [path.name]
+        for name in sources:
+            if name not in merged:
+                (self.folder / name).unlink(missing_ok=True)
+        return merged
+
+    # Reading
+
+    def _try_read(self, name: str, columns: list[str] | None = None) -> pa.Table | None:
+        """One file, or None where it is broken (said on stderr, once) or gone."""
+        try:
+            return shard.read(self.folder / name, columns)
+        except FileNotFoundError:
+            return None
+        except BrokenFile as error:
+            if name not in self.broken:
+                message = f"warning: {self.folder / name} is broken and left out: {error}"
+                print(message, file=sys.stderr)
+            self.broken[name] = str(error)
+            return None
+
+    def _read_all(self, names: list[str]) -> list[pa.Table | None]:
+        if len(names) < 4:
+            return [self._try_read(name, RUN_COLUMNS) for name in names]
+        with ThreadPoolExecutor() as pool:  # reading and hashing leave Python free
+            return list(pool.map(lambda name: self._try_read(name, RUN_COLUMNS), names))
+
+    def _tables(self) -> dict[str, pa.Table]:
+        """File name -> its rows without curves, for all good files.
+
+        Files never change, so each is read once.  Another process may compact meanwhile; the
+        listing is therefore repeated until it stays the same, and no run slips through.
+        """
+        listed = None
+        while (names := self.files()) != listed:
+            listed = names
+            self.broken = {name: why for name, why in self.broken.items() if name in names}
+            new = sorted(names - self._known.keys() - self.broken.keys())
+            for name, table in zip(new, self._read_all(new)):
+                if table is not None:
+                    self._known[name] = table
+            self._known = {name: t for name, t in self._known.items() if name in names}
+        return self._known
+
+    def files(self) -> set[str]:
+        """The names of all files of runs, good or broken."""
+        try:
+            return {name for name in os.listdir(self.folder) if name.endswith(".parquet")}
+        except FileNotFoundError:  # nothing stored yet
+            return set()
+
+    def _index(self, every: bool = False) -> pd.DataFrame:
+        """`runs()` with the file and the row where each run is."""
+        parts = [
+            table.append_column(
+                "file", pa.array([name] * table.num_rows, pa.string())
+            ).append_column("row", pa.array(np.arange(table.num_rows)))
+            for name, table in self._tables().items()
+        ]
+        schema = pa.schema([*map(SCHEMA.field, RUN_COLUMNS), ("file", "string"), ("row", "int64")])
+        table = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
+        frame = table.to_pandas(integer_object_nulls=False)
+        frame = frame.astype({"train_loss": float, "val_loss": float, "param_norm": float})
+        nullable = dict(stop_after="Int64", warmup="Int64", split_mlp="boolean")
+        frame = frame.astype(nullable)
+        parents = frame["init_from"].astype(object)
+        frame["init_from"] = parents.where(parents.notna(), None)
+        frame = frame[frame["numerics_version"] == NUMERICS_VERSION]
+        if frame["key"].duplicated().any():
+            order = ["rank", "timestamp", "digest", "file"]
+            rank = frame["engine"].map({name: i for i, name in enumerate(PREFERRED)})
+            frame = frame.assign(rank=rank.fillna(len(PREFERRED))).sort_values(order)
+            frame = frame.drop(columns="rank").drop_duplicates(IDENTITY if every else "key")
+        return frame.sort_values(_ORDER, kind="stable", ignore_index=True)
+
+    def keys(self) -> set[str]:
+        """The keys of all runs that are stored and not stale."""
+        return self._keys(self._tables().values())
+
+    @staticmethod
+    def _keys(tables: Iterable[pa.Table]) -> set[str]:
+        return {
+            key
+            for table in tables
+            for key, version in zip(
+                table["key"].to_pylist(), table["numerics_version"].to_pylist(), strict=True
+            )
+            if version == NUMERICS_VERSION
+        }
+
+    def news(self) -> set[str]:
+        """The keys of runs in files that have come since the last call (at first: in all)."""
+        tables = self._tables()
+        new, self._told = tables.keys() - self._told, set(tables)
+        return self._keys(tables[name] for name in new)
+
+    @property
+    def stale(self) -> int:
+        """How many stored runs are left out because a change of the numerics outdated them."""
+        versions = [version for t in self._tables().values() for version in t["numerics_version"]]
+        return sum(version.as_py() != NUMERICS_VERSION for version in versions)
+
+    def runs(self, every: bool = False) -> pd.DataFrame:
+        """All runs, one row each.
+
+        Columns: `key`; every field of `RunSpec`; `status` ("finished", "stopped", "diverged");
+        the values at the last evaluation (`epoch`, `train_loss`, `val_loss`,
+        `train_accuracy`, `val_accuracy`, `memorize_accuracy`, `param_norm`); the provenance
+        (`engine`, `device`, `cpu`, `threads`, `wall_seconds`, `timestamp` in UTC, …); `digest`.
+
+        Args:
+            every: keep all trainings of a spec, in the order of `PREFERRED`; by default the
+                first of them, and of equal ones the earliest.
+        """
+        return self._index(every).drop(columns=["file", "row"])
+
+    def curves(self, keys: Iterable[str] | None = None) -> pd.DataFrame:
+        """All curves, one row per evaluation: `key` and the columns `CURVE`.
+
+        Args:
+            keys: of these runs only; those that are not stored are passed over.
+        """
+        index = self._index()
+        if keys is not None:
+            index = index[index["key"].isin(list(keys))]
+        columns = {name: f"curve_{name}" for name in CURVE}
+        parts = []
+        for name, group in index.groupby("file"):
+            table = self._try_read(name, ["key", *columns.values()])
+            if table is None:  # compacted away since it was listed, or gone bad: look again
+                self._known.pop(name, None)
+                return self.curves(index["key"])
+            table = table.take(pa.array(group["row"])).combine_chunks()
+            lengths = table["curve_epoch"].combine_chunks().value_lengths()
+            part = {"key": np.repeat(table["key"].to_numpy(), lengths.to_numpy())}
+            for short, column in columns.items():
+                values = table[column].combine_chunks().flatten().to_numpy()
+                part[short] = values.astype(np.int64 if short == "epoch" else np.float64)
+            parts.append(pd.DataFrame(part))
+        if not parts:
+            return pd.DataFrame({"key": pd.Series(dtype="str")} | {name: [] for name in CURVE})
+        return pd.concat(parts, ignore_index=True)
+
+    def curve(self, spec: RunSpec) -> pd.DataFrame:
+        """The curve of one run, one row per evaluation.  Raises KeyError if it is not stored."""
+        frame = self.curves([spec.key])
+        if frame.empty:
+            raise KeyError(f"no stored run of {spec.label()}")
+        return frame.drop(columns="key")
+
+    # Weights, on this machine only
+
+    def _weights(self, spec: RunSpec) -> Path:
+        return self.cache / "weights" / f"{spec.key}.npz"
+
+    def save_weights(self, run: "Run") -> Path:
+        """Keep the final weights of a run in the local cache.  Raises OSError."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **run.parameters)
+        publish(self._weights(run.spec), buffer.getvalue())
+        return self._weights(run.spec)
+
+    def load_weights(self, spec: RunSpec) -> dict[str, np.ndarray] | None:
+        """The final weights by parameter name (float32), or None if they are not in the cache."""
+        try:
+            with np.load(io.BytesIO(self._weights(spec).read_bytes()), allow_pickle=False) as file:
+                return dict(file)
+        except Exception:  # missing, or damaged in one of a dozen ways: it can be made again
+            return None

@@ -1,0 +1,120 @@
+"""`sweep NAME --device cuda`: what is missing, trained in stacks on one device.
+
+Each run is stored as it ends.  Ctrl-C drops what is in flight; long runs go on from their
+checkpoints when the same command is given again.
+"""
+
+import contextlib
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+import click
+
+from lib.runs.checkpoints import Checkpoints
+from lib.runs.locks import Locks
+from lib.runs.store import Store
+from lib.spec import RunSpec
+from lib.sweeps import roofline
+from lib.sweeps.plan import expected_parts, format_duration, missing
+from lib.sweeps.sweep import Report, say
+from lib.train_many import check_device, train_many
+
+
+class _Late(Exception):
+    """The budget is spent."""
+
+
+def sweep_stacked(
+    specs: Iterable[RunSpec],
+    store: Store,
+    *,
+    first: Sequence[Collection[RunSpec]] = (),
+    expected: Mapping[RunSpec, float] | None = None,
+    device: str = "cuda",
+    precision: str = "float32",
+    at_once: int | None = None,
+    threads: int = 1,
+    budget_s: float | None = None,
+) -> Report:
+    """Train what is missing of some specs in stacks, the groups of `first` before the others.
+
+    Args:
+        first: groups of runs that matter more than the others, the most important one first.
+        expected: seconds that each run is expected to take, for the report.
+        device, precision, at_once, threads: as in `lib.train_many.train_many`.
+        budget_s: training ends after so many seconds; checkpoints keep what long runs did.
+
+    Raises:
+        SpecError: if the device is not there.
+        OSError: if nothing can be written to the store.
+    """
+    began, report = time.monotonic(), Report()
+    todo = missing(specs, store)
+    if todo:
+        store.probe()
+    locks, files = Locks(store), []
+    free = [spec for spec in todo if locks.take(spec.key)]
+    states = Checkpoints(store.cache)
+
+    def in_time(spec, progress):
+        if budget_s is not None and time.monotonic() - began > budget_s:
+            raise _Late
+
+    try:
+        for part in _parts(free, first):
+            for run in train_many(
+                part, device=device, precision=precision, at_once=at_once, threads=threads,
+                on_progress=in_time, checkpoints=states,
+            ):  # fmt: skip
+                files.append(store.add(run).name)
+                with contextlib.suppress(OSError):  # weights are a cache
+                    store.save_weights(run)
+                states.remove(run.spec)
+                locks.release(run.spec.key)
+                report.done += 1
+                report.predicted += (expected or {}).get(run.spec, 0.0)
+                end = f"{run.status} at epoch {run.curve['epoch'][-1]:,}"
+                values = f"validation {run.curve['val_accuracy'][-1]:.3f}"
+                say(f"[{report.done}/{len(todo)}] {run.spec.label()}: {end}, {values}")
+    except _Late:
+        say(f"the budget of {format_duration(budget_s)} is spent")
+    finally:
+        locks.close()
+        with contextlib.suppress(OSError):
+            store.compact(files)
+    report.left, report.seconds = len(todo) - report.done, time.monotonic() - began
+    return report
+
+
+def _parts(specs: Iterable[RunSpec], first: Iterable[Collection[RunSpec]]) -> Iterator[list]:
+    """Each group of `first` as far as it is asked for, then the rest; each run once."""
+    rest = list(specs)
+    for group in first:
+        chosen = set(group)
+        yield [spec for spec in rest if spec in chosen]
+        rest = [spec for spec in rest if spec not in chosen]
+    yield rest
+
+
+def sweep_on_device(
+    todo: Collection[RunSpec], store: Store, device: str, dry_run: bool = False, **how
+) -> Report | None:
+    """The command `sweep --device`: the model of the time (`lib.sweeps.roofline`), then the sweep.
+
+    Args:
+        dry_run: only say what it takes; then nothing is returned.
+        how: as in `sweep_stacked`.
+    """
+    precision = how.get("precision", "float32")
+    check_device(device, precision)
+    found = roofline.measure_device(device, precision)
+    parts = expected_parts(list(todo), store.runs())
+    expected = {s: roofline.seconds(s, found, part) for s, part in zip(todo, parts, strict=True)}
+    click.echo(
+        f"{found.name}: {found.rate / 1e12:.3g} Tflop/s, {found.bandwidth / 1e9:.3g} GB/s; about "
+        f"{format_duration(sum(expected.values()))} by the model of operations and bytes, with "
+        "early stops where stored neighbours stopped"
+    )
+    if dry_run:
+        return None
+    return sweep_stacked(todo, store, device=device, expected=expected, **how)

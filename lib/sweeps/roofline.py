@@ -1,0 +1,113 @@
+"""A model of the stacked engine's time: operations, bytes, and what a device does of either.
+
+An epoch takes at least its operations over the rate of matrix products, and at least its
+bytes over the memory's bandwidth; the model adds the two, for the products and the rest of
+the work alternate.  Launches and Python are not in it: where models are small, they rule.
+So it is an expectation, not a bound: of bytes there is a rough count, and of early stops what
+stored neighbours did.
+"""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from lib.engines.flops import epoch_flops, evaluated_logits, floats_of, flops
+from lib.spec import RunSpec
+
+PASSES = 8
+"""Times that a float of activation crosses the memory in an epoch: written and read forward,
+read, written and read backward, beside what look-ups and softmax need.  A rough count."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a device is measured on: products of size³, copies of so many bytes, so many at once.
+
+    A GPU takes microseconds for what keeps a core busy for a while.  It is given so much that
+    launching it and waiting for it do not count, and copies that no cache holds.
+    """
+
+    size: int
+    copied: int
+    calls: int
+
+
+WORK = {"cpu": Work(2048, 1 << 26, 1), "cuda": Work(8192, 1 << 30, 20)}
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a device does: operations a second in matrix products, bytes a second copied."""
+
+    name: str
+    rate: float
+    bandwidth: float
+    work: Work = WORK["cpu"]
+
+    @property
+    def words(self) -> str:
+        """Both limits, and on what they were measured."""
+        return (
+            f"{self.name}: {self.rate / 1e9:,.0f} Gflop/s in products of {self.work.size}³, "
+            f"{self.bandwidth / 1e9:,.0f} GB/s in copies of {self.work.copied >> 20:,} MiB"
+        )
+
+
+def measure_device(
+    device: str = "cpu", precision: str = "float32", work: Work | None = None
+) -> Device:
+    """Matrix products and copies, the best of five each (about a second).
+
+    Args:
+        device: "cpu" or "cuda".
+        precision: of the products.
+        work: what to measure on, by default that of `WORK`.
+    """
+    work = work or WORK[device]
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.randn(work.size, work.size, device=device).to(kind) for _ in range(2))
+    result = torch.empty_like(a)
+    source = torch.zeros(work.copied // 4, device=device)
+    target = torch.empty_like(source)
+    product = _best(lambda: torch.mm(a, b, out=result), device, work.calls)
+    copy = _best(lambda: target.copy_(source), device, work.calls)
+    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    return Device(name, 2 * work.size**3 / product, 2 * source.nbytes / copy, work)
+
+
+def _best(call, device: str, calls: int = 1, times: int = 5) -> float:
+    """Seconds of one call, the least of some repetitions of several; the first one warms up."""
+    shortest = float("inf")
+    for i in range(times + 1):
+        if device == "cuda":
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        for _ in range(calls):
+            call()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        if i:
+            shortest = min(shortest, (time.perf_counter() - began) / calls)
+    return shortest
+
+
+def epoch_bytes(spec: RunSpec) -> float:
+    """Bytes that one epoch of one run moves, by `PASSES`."""
+    return 4.0 * PASSES * floats_of(spec)
+
+
+def epoch_seconds(spec: RunSpec, device: Device) -> float:
+    """The model's time of one epoch of one run in a stack."""
+    return epoch_flops(spec) / device.rate + epoch_bytes(spec) / device.bandwidth
+
+
+def seconds(spec: RunSpec, device: Device, part: float = 1.0) -> float:
+    """The model's time for a run in a stack, evaluations included.
+
+    Args:
+        part: of its epochs, less than 1 where an early stop is expected
+            (`lib.sweeps.plan.expected_parts`).
+    """
+    whole = flops(spec) / epoch_flops(spec) * epoch_seconds(spec, device)
+    return part * (whole + 4.0 * 3 * evaluated_logits(spec) / device.bandwidth)

@@ -1,0 +1,140 @@
+"""This machine's speed, measured once and kept."""
+
+import functools
+import hashlib
+import json
+import math
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib.engines.flops import epoch_flops, evaluated_logits, flops
+from lib.paths import ROOT
+from lib.runs.files import publish
+from lib.runs.machine import cores, cpu_model
+from lib.spec import NUMERICS_VERSION, RunSpec
+from lib.sweeps.workers import on_their_own
+
+Rate = Callable[[int], float]
+"""d_model -> operations a second on one core while all cores train; mostly a `Speed`."""
+
+
+WIDEST = 128
+"""Wider models run at the machine's limit; this is close to it and quick to time."""
+
+
+PYTORCH = 0.2
+"""What the PyTorch engine reaches of the kernel's rate on a processor, roughly: it trains what
+the kernel does not cover.  A sweep corrects its estimates by its first runs."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What one core does while all cores train.
+
+    Attributes:
+        rates: operations a second by width.
+        per_logit: seconds for one logit of an evaluation beside them: softmax and loss, whose
+            time no count of operations tells, and which rule where the model is small.
+    """
+
+    rates: dict[int, float]
+    per_logit: float = 0.0
+
+    def __call__(self, width: int) -> float:
+        return self.rates[min(width, WIDEST)]
+
+
+def machine_rate(
+    widths: Iterable[int],
+    cache: Path,
+    *,
+    jobs: int | None = None,
+    train: Callable | None = None,
+    precision: str = "float32",
+    say: Callable[[str], None] = lambda message: None,
+) -> Speed:
+    """This machine's speed for some widths, measured in about a second each and then kept.
+
+    `jobs` processes measure at once, because cores that share caches and clock slow each
+    other down.  Kept in `cache`/speed.json for this processor and this trainer code.
+
+    Args:
+        train: the trainer to time, `lib.train.train` by default.
+        precision: of its products (`lib.engines.precision.PRECISIONS`).
+        say: told in one line what is being waited for, where anything is.
+    """
+    jobs = jobs or cores()
+    code = _trainer_code(train) + (f", {precision}" if precision != "float32" else "")
+    path, name = cache / "speed.json", f"{cpu_model()}, {jobs} at once, {code}"
+    known = _load(path)
+    kept = known.get(name, {})
+    rates = {int(width): rate for width, rate in kept.get("rates", {}).items()}
+    speed = Speed(rates, kept.get("per_logit", 0.0))
+    if missing := sorted({min(width, WIDEST) for width in widths} - rates.keys()):
+        say(f"measuring this machine's speed (d_model {', '.join(map(str, missing))}; kept)")
+        with on_their_own():
+            pool = multiprocessing.get_context("spawn").Pool(jobs)
+        with pool:
+            work = [(missing, train, precision)] * jobs
+            new = together(missing, pool.starmap(measure, work, chunksize=1))
+        speed = Speed(rates | new.rates, new.per_logit)
+        publish(path, json.dumps(known | {name: asdict(speed)}, indent=1).encode())
+    return speed
+
+
+def together(widths: list[int], measured: list[list[float]]) -> Speed:
+    """The mean of what several cores measured at the same time."""
+    *rates, per_logit = np.mean(measured, axis=0).tolist()
+    return Speed(dict(zip(widths, rates, strict=True)), per_logit)
+
+
+def measure(widths: list[int], train: Callable | None, precision: str = "float32") -> list[float]:
+    """Operations a second for each width, and seconds for one logit (see `Speed`).
+
+    Each is the slope between a short and a longer run, without what every run costs.
+    """
+    if train is None:
+        from lib.train import train
+
+        train = functools.partial(train, precision=precision)
+
+    def seconds(spec: RunSpec) -> float:
+        start = time.perf_counter()
+        train(spec, threads=1)
+        return time.perf_counter() - start
+
+    rates = []
+    for width in widths:
+        short = RunSpec(d_model=width, n_heads=math.gcd(width, 4), epochs=2, n_evals=2)
+        seconds(short)  # compiles
+        overhead, epochs, spent = seconds(short), 8, 0.0
+        while spent < 0.4 and epochs < 10_000:  # at least 0.4 s, so that timers do not matter
+            epochs *= 4
+            spent = seconds(short.replace(epochs=epochs)) - overhead
+        rates.append((epochs - 2) * epoch_flops(short) / max(spent, 1e-9))
+    few, many = short.replace(epochs=24), short.replace(epochs=24, n_evals=24)
+    products = (flops(many) - flops(few)) / rates[-1]
+    extra = evaluated_logits(many) - evaluated_logits(few)
+    return [*rates, max(0.0, seconds(many) - seconds(few) - products) / extra]
+
+
+def _trainer_code(train: Callable | None) -> str:
+    """A short hash of the trainer's sources: new code, new speed."""
+    digest = hashlib.sha256(f"{NUMERICS_VERSION} {train}".encode())
+    engines = ROOT / "lib" / "engines"
+    for path in sorted([*engines.rglob("*.py"), ROOT / "lib" / "train.py"]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _load(path: Path) -> dict:
+    try:
+        known = json.loads(path.read_text())
+        return known if isinstance(known, dict) else {}
+    except (OSError, ValueError):  # none yet, or damaged: measure again
+        return {}

@@ -1,0 +1,71 @@
+"""The weights that a continued run starts from: kept on this machine, or trained again."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lib.runs.locks import Locks
+from lib.runs.machine import cores
+from lib.runs.store import Store
+from lib.spec import RunSpec
+
+if TYPE_CHECKING:
+    from lib.model import Transformer
+
+
+def start_of(
+    spec: RunSpec, store: Store, train: Callable, threads: int = 1
+) -> dict[str, dict[str, np.ndarray]]:
+    """What `lib.train.train` has to be told to start a run: {} or {"start": weights by name}.
+
+    The weights of `spec.init_from` come from the store's cache.  Where they are not there,
+    that run is trained, to the bits that it always had, and its weights are kept; of several
+    processes that want the same parent one trains it, and the others wait.
+    """
+    parent = spec.init_from
+    if parent is None:
+        return {}
+    weights, locks = store.load_weights(parent), Locks(store)
+    try:
+        while weights is None and not locks.take(parent.key):
+            time.sleep(0.5)
+            weights = store.load_weights(parent)
+        weights = weights or store.load_weights(parent)  # kept just before we took the lock
+        if weights is None:
+            run = train(parent, threads=threads, **start_of(parent, store, train, threads))
+            with contextlib.suppress(OSError):  # a cache: this process has them anyway
+                store.save_weights(run)
+            weights = run.parameters
+    finally:
+        locks.close()
+    return {"start": weights}
+
+
+def load_model(
+    spec: RunSpec, store: Store | None = None, *, threads: int | None = None, train=None
+) -> "Transformer":
+    """The trained PyTorch model of a run, from this machine's cache or else trained again.
+
+    Training again gives the same bits on the same machine and takes as long as it took
+    (`lib.sweeps.plan.estimate`); on another machine the model is as good but not the same.
+    """
+    import torch
+
+    from lib.data import build
+    from lib.model import build_model
+
+    store = store or Store()
+    weights = store.load_weights(spec)
+    if weights is None:
+        if train is None:
+            from lib.train import train
+        start = start_of(spec, store, train, threads or cores())
+        run = train(spec, threads=threads or cores(), **start)
+        store.save_weights(run)
+        weights = run.parameters
+    model = build_model(spec, build(spec))
+    model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
+    return model

@@ -1,0 +1,155 @@
+"""Zones on synthetic curves whose name is beyond doubt, numbers with known answers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.analysis import boundaries, capacity, critical, descent, dynamics, statistics
+from lib.analysis.dynamics import first_epoch, zone
+
+EPOCHS = np.arange(0, 1001, 10)
+
+
+def rise(start, height=1.0, width=50):
+    return height / (1 + np.exp(-(EPOCHS - start) / width))
+
+
+def curve(train, val):
+    loss = np.full(len(EPOCHS), 0.5)
+    return dict(epoch=EPOCHS, train_accuracy=train, val_accuracy=val, train_loss=loss)
+
+
+@pytest.mark.parametrize(
+    "train, val, name",
+    [
+        (rise(100, width=10), 0 * EPOCHS + 0.01, "ungrokking"),
+        (rise(100, width=10), rise(700, width=30), "grokking"),
+        (rise(100, width=10), rise(700, 0.4, 30), "semi-grokking"),
+        (rise(500, 0.6), rise(520, 0.5), "progression"),
+        (rise(500, width=20), rise(505, width=20), "progression"),
+        (rise(100, 0.2), 0 * EPOCHS + 0.01, "unlearned"),
+    ],
+)
+def test_zone(train, val, name):
+    assert zone(curve(train, val)) == name
+
+
+def test_no_validation_set_and_divergence():
+    nothing = np.full(len(EPOCHS), np.nan)
+    assert zone(curve(rise(100, width=10), nothing)) == "ungrokking"
+    diverged = curve(rise(100), rise(100)) | dict(train_loss=nothing)
+    assert zone(diverged) == "diverged"
+
+
+def test_first_epoch():
+    assert first_epoch(EPOCHS, rise(500), 0.5) == 500
+    assert first_epoch(EPOCHS, rise(500, 0.4), 0.5) == np.inf
+
+
+SIZES = range(2000, 4001, 200)
+
+
+def grid(thresholds):
+    """Runs of one width that generalize from each seed's threshold on."""
+    return pd.DataFrame(
+        dict(d_model=32, seed=seed, train_size=size, val_accuracy=float(size >= threshold))
+        for seed, threshold in enumerate(thresholds)
+        for size in SIZES
+    )
+
+
+def test_critical_size_is_the_mean_threshold():
+    """A threshold at 3,000 lies between 2,800 and 3,000: 2,900."""
+    assert critical.critical_size(grid([3000])) == 2900
+    assert critical.critical_size(grid([2400, 3000, 3600])) == pytest.approx(
+        (2300 + 2900 + 3500) / 3
+    )
+
+
+def test_critical_sizes_say_when_they_are_bounds():
+    row = critical.critical_sizes(grid([3000, 3200, 3000, 3400, 3000]), resamples=200).iloc[0]
+    assert row.bound == "" and row.low < row.estimate < row.high and row.seeds == 5
+    assert critical.critical_sizes(grid([9999, 3000]), resamples=50).iloc[0].bound == "≥"
+    assert critical.critical_sizes(grid([0, 3000]), resamples=50).iloc[0].bound == "≤"
+
+
+def test_a_run_out_of_order_does_not_break_the_curve():
+    runs = grid([3000])
+    runs.loc[runs["train_size"] == 2200, "val_accuracy"] = 1.0
+    share = critical.success_curve(runs)
+    assert (share.diff().dropna() >= 0).all() and share.iloc[-1] == 1
+
+
+def test_distinct_pairs():
+    assert capacity.distinct_pairs(113**2) == pytest.approx(6441)
+    assert capacity.distinct_pairs(3000) == pytest.approx(2650, abs=5)
+    rng = np.random.default_rng(0)
+    a, b = np.divmod(rng.permutation(113**2)[:3000], 113)
+    seen = len(set(zip(np.minimum(a, b), np.maximum(a, b))))
+    assert capacity.distinct_pairs(3000) == pytest.approx(seen, rel=0.02)
+
+
+def test_capacities_interval():
+    runs = pd.DataFrame(
+        dict(d_model=8, seed=s, train_accuracy=v, train_size=113**2, modulus=113)
+        for s, v in enumerate([0.4, 0.5, 0.6])
+    )
+    row = capacity.capacities(runs).iloc[0]
+    assert row.estimate == pytest.approx(0.5 * 6441)
+    assert row.high - row.estimate == pytest.approx(4.303 * 0.1 / 3**0.5 * 6441, rel=1e-3)
+
+
+def test_dips():
+    curve = pd.Series([0, 0.8, 0.1, 0.0, 0.9, 1.0], index=[8, 16, 24, 32, 48, 64])
+    assert descent.depth(curve) == (0.8, 16, 32)
+    assert descent.depth(curve.sort_values().set_axis(curve.index))[0] == 0
+    both = pd.DataFrame([curve, curve * 0 + 1])
+    assert descent.dip(both, (24, 32)).tolist() == [pytest.approx(0.75), 0]
+
+
+def test_norm_change():
+    val = rise(500, 0.8, 20)
+    rising = dict(val_accuracy=val, param_norm=10 + val)
+    assert dynamics.norm_change(rising) == pytest.approx(np.log(10.72 / 10.1), abs=0.01)
+    assert dynamics.norm_change(rising | dict(param_norm=10 - val)) < 0
+    assert np.isnan(dynamics.norm_change(rising | dict(val_accuracy=0 * val)))
+
+
+def test_noise_is_no_dip_when_widths_are_shuffled():
+    """A dip compares the best with a mean, so noise has one: sign flips are fooled, this is not."""
+    rng = np.random.default_rng(0)
+    frames = [pd.DataFrame(rng.random((5, 15)), columns=range(4, 64, 4)) for _ in range(60)]
+    fooled = [descent.sign_flip_p(descent.dip(frame, (28, 36))) < 0.05 for frame in frames]
+    shuffled = [
+        descent.permuted_widths_p(frame, lambda v, w: descent.dip_of(v, w, (28, 36)), 199) < 0.05
+        for frame in frames
+    ]
+    assert np.mean(fooled) > 0.3 and np.mean(shuffled) < 0.12
+
+
+def test_a_dip_is_found_and_a_slope_is_none():
+    widths = np.arange(4, 64, 4)
+    valley = np.where((widths >= 28) & (widths <= 36), 0.0, 1.0)
+    for shape, found in ((valley, True), (widths / 60, False)):
+        frame = pd.DataFrame(np.tile(shape, (5, 1)), columns=widths)
+        p = descent.permuted_widths_p(frame, lambda v, w: descent.dip_of(v, w, (28, 36)), 999)
+        assert (p < 0.05) == found
+
+
+def test_runs_of_a_cell_share_their_fate():
+    values = pd.Series(np.repeat([1.0, 0.0, 1.0, 1.0, 0.0, 1.0], 10))
+    low, high = statistics.clustered(values, pd.Series(np.repeat(list("abcdef"), 10)))
+    alone = statistics.clustered(values, pd.Series(range(60)))
+    assert low < alone[0] < values.mean() < alone[1] < high
+
+
+def test_sign_flips_are_exact():
+    assert descent.sign_flip_p([1, 1, 1, 1, 1]) == 1 / 32
+    assert descent.sign_flip_p([1, -1]) == 0.75
+
+
+def test_regions():
+    assert boundaries.region(3000, 1000, 0.0) == "progression"
+    assert boundaries.region(2600, 6000, 0.0) == "ungrokking"
+    assert boundaries.region(3000, 6000, 0.5) == "semi-grokking"
+    assert boundaries.region(4000, 6000, 1.0) == "grokking"

@@ -1,0 +1,270 @@
+"""Norms, thresholds and plateaus from curves; P1 to P4 on made-up runs."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_claims import BY_NAME, store_with, verdict
+
+from lib.analysis import dynamics, efficiency
+from lib.paper.claims import judge
+from lib.paper.takeaways import circuit_predictions
+from lib.runs.run import CURVE, Run
+from lib.runs.store import Store
+
+NAMES = [claim.name for claim in circuit_predictions()]
+
+
+def test_the_norm_needed_is_where_a_run_settles():
+    epoch = np.arange(0, 101, 5)
+    late = epoch >= 80  # five evaluations
+    loss = np.where(late, 1e-4, 1e-5)
+    norm = np.where(late, 30.0, 10.0)
+    loss[-1], norm[-1] = 1.0, 99.0  # one spike
+    val = np.where(epoch > 90, 1.0, 0.2)
+    curve = dict(epoch=epoch, train_loss=loss, param_norm=norm, val_accuracy=val)
+    assert efficiency.norm_needed(curve) == 30
+    assert np.isnan(efficiency.norm_needed(curve, 1e-5))  # it was there before, and did not stay
+    assert np.isnan(efficiency.norm_needed(curve, val=0.95))  # one of five has both
+    assert efficiency.lowest_norm(curve, 1e-3) == 10
+    assert efficiency.lowest_norm(curve, 1e-3, val=0.95) == 30
+    assert np.isnan(efficiency.lowest_norm(curve, 1e-9))
+    assert efficiency.norm_drift(curve | dict(param_norm=np.full(21, 7.0))) == 0
+    half = np.where(np.arange(21) % 2, 1e-2, 1e-5)  # five evaluations in the last fifth
+    assert efficiency.restless(curve | dict(train_loss=half)) == pytest.approx(2 / 5)
+    assert efficiency.norm_drift(curve | dict(param_norm=2.0 ** (epoch > 90))) == pytest.approx(
+        np.log(2)
+    )
+
+
+def norms(power, scale=10.0, sizes=(400, 800, 1600, 3200), seeds=3):
+    rows = [(s, k, scale * (1 + 0.01 * k) * s**power) for s in sizes for k in range(seeds)]
+    return pd.DataFrame(rows, columns=["train_size", "seed", "norm"])
+
+
+def test_elasticities_and_the_crossing():
+    assert efficiency.elasticities(norms(0.2)) == pytest.approx([0.2] * 3)
+    assert efficiency.elasticities(norms(0.0)) == pytest.approx([0.0] * 3, abs=1e-12)
+    assert len(efficiency.elasticities(norms(0.2, sizes=(400, 800)))) == 0
+    flat = norms(0.0, scale=10 * 1200**0.2)
+    at, bound = efficiency.crossing(norms(0.2), flat)
+    assert at == pytest.approx(1200, rel=1e-6) and bound == ""
+    assert efficiency.crossing(norms(0.2), norms(0.0, scale=1.0)) == (400, "≤")
+    assert efficiency.crossing(norms(0.2), norms(0.0, scale=1e6)) == (3200, "≥")
+    assert np.isnan(efficiency.crossing(norms(0.2).iloc[:0], flat)[0])
+    assert np.isnan(efficiency.crossing(norms(0.2), flat.iloc[:0])[0])
+
+
+def test_a_plateau_is_long_narrow_and_in_between():
+    epoch = np.arange(0, 40_001, 1000)
+    train = np.ones(len(epoch))
+
+    def found(val, **options):
+        return efficiency.plateau(
+            dict(epoch=epoch, train_accuracy=train, val_accuracy=val), **options
+        )
+
+    half = np.where(epoch < 5000, 0.02, np.where(epoch < 25_000, 0.5, 1.0))
+    plateau = found(half)
+    assert (plateau.first, plateau.last, plateau.then) == (5000, 24_000, "rises")
+    assert plateau.level == pytest.approx(0.5) and plateau.epochs == 19_000
+    assert found(half, floor=0.6) is None
+    assert found(half, lasting=20_000) is None
+    assert found(np.where(epoch < 25_000, half, 0.5)).then == "open"
+    assert found(np.where(epoch < 25_000, half, 0.05)).then == "falls"
+    assert found(np.where(epoch < 25_000, half, 0.8)).then == "moves on"
+    assert found(np.linspace(0, 1, len(epoch))) is None  # a slope is no plateau
+    assert found(np.zeros(len(epoch))) is None and found(np.ones(len(epoch))) is None
+    assert found(np.full(len(epoch), np.nan)) is None
+    train = np.where(epoch < 20_000, 0.9, 1.0)
+    assert found(half) is None  # it counts from perfect training on
+
+
+def test_half_way():
+    epochs = [0, 10, 20, 30]
+    assert efficiency.half_way(epochs, [0.1, 0.2, 0.6, 1.0]) == 20
+    assert np.isnan(efficiency.half_way(epochs, [0.1, 0.5, 0.5, 0.15]))
+    assert np.isnan(efficiency.half_way(epochs, [np.nan] * 4))
+
+
+def test_the_mirror_share_is_that_of_real_splits():
+    from lib.circuits.fourier import mirrored
+    from lib.data import build
+    from lib.spec import RunSpec
+
+    for size in (600, 3000):
+        share = mirrored(build(RunSpec(train_size=size))).mean()
+        assert share == pytest.approx(float(efficiency.mirror_share(size)), abs=0.02)
+
+
+# ---- the predictions, in made-up worlds ------------------------------------------------
+
+
+def run_of(spec, val, norm=10.0, loss=1e-5, level=None):
+    """A run with perfect training; validation goes from `level` (or 0) to `val` half way."""
+    epochs = np.linspace(0, spec.epochs, 41).astype(int)
+    late = epochs > spec.epochs / 2
+    curve = {name: np.full(len(epochs), 1.0) for name in CURVE}
+    curve |= dict(
+        epoch=epochs,
+        train_loss=np.where(epochs > 0, loss, 4.7),
+        val_accuracy=np.where(late, val, level or 0.0),
+        param_norm=np.full(len(epochs), norm),
+    )
+    return Run(spec, "finished", curve, {"w": np.zeros(1, np.float32)}, "numba", 1, 0.0)
+
+
+def world(tmp_path, name, outcome):
+    store = Store(tmp_path / "results")
+    store.add_many(run_of(s, **outcome(s)) for s in BY_NAME[name].specs())
+    return judge(BY_NAME[name], store)
+
+
+def noise(spec):
+    return 1 + 0.01 * ((spec.seed * 7 + spec.train_size // 100) % 5 - 2)
+
+
+def p1(power_mem, power_gen, loss=1e-5, gen=1.0):
+    def outcome(s):
+        power = power_mem if s.task == "random" else power_gen
+        return dict(val=gen, norm=10 * noise(s) * s.train_size**power, loss=loss)
+
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        (p1(0.25, 0.0), "reproduced"),
+        (p1(0.25, 0.25), "not reproduced"),  # both rise
+        (p1(0.0, 0.0), "not reproduced"),  # neither
+        (p1(0.25, 0.0, loss=0.1), "undecided"),  # nobody gets there
+        (p1(0.25, 0.0, gen=0.3), "undecided"),  # they do not generalize
+    ],
+)
+def test_p1(tmp_path, outcome, word):
+    assert world(tmp_path, NAMES[0], outcome).verdict == word
+
+
+def test_p1_shows_what_it_has_where_it_is_open(tmp_path):
+    """One size does not settle: no verdict, but the slopes of the others and an interval."""
+
+    def outcome(s):
+        loud = s.task == "add" and s.train_size == 11_000
+        return p1(0.25, 0.0, loss=0.1 if loud else 1e-5)(s)
+
+    found = world(tmp_path, NAMES[0], outcome)
+    assert found.verdict == "undecided" and found.finding.low > 0.2
+    assert "27 of 27 memorizing and 12 of 15 generalizing runs settle" in found.finding.text
+    assert "] generalizing (3 seeds), 0.2" in found.finding.text
+
+
+def test_p1_is_open_where_one_seed_alone_has_a_slope(tmp_path):
+    """Every size settles in two of three seeds, but only one seed at all three sizes."""
+    loud = {(5000, 1), (11_000, 2)}
+
+    def outcome(s):
+        bad = s.task == "add" and (s.train_size, s.seed) in loud
+        return p1(0.25, 0.0, loss=0.1 if bad else 1e-5)(s)
+
+    assert world(tmp_path, NAMES[2], outcome).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("shift", "spread", "word"),
+    [(0, 0, "reproduced"), (800, 0, "not reproduced"), (300, 900, "undecided")],
+)
+def test_p2(tmp_path, shift, spread, word):
+    def outcome(s):
+        steps = {1.0: 1, 1.5: 0, 2.0: -1}[s.weight_decay]
+        critical = 2900 + steps * (shift + spread * (s.seed - 2) / 2)
+        return dict(val=float(s.train_size >= critical))
+
+    found = world(tmp_path, NAMES[3], outcome)
+    assert found.verdict == word
+    assert "(weight decay 1.5)" in str(found.finding)
+
+
+@pytest.mark.parametrize("critical", [0, 9999])
+def test_p2_is_open_outside_the_sizes_tried(tmp_path, critical):
+    """All runs generalize, or none does: no critical size, and so no drift of it."""
+    found = world(tmp_path, NAMES[3], lambda s: dict(val=float(s.train_size >= critical)))
+    assert found.verdict == "undecided" and "outside the sizes tried" in found.finding.text
+
+
+@pytest.mark.parametrize(
+    ("factor", "word"), [(1, "reproduced"), (2, "not reproduced"), (99, "undecided")]
+)
+def test_p2_of_continued_networks(tmp_path, factor, word):
+    def outcome(s):
+        return dict(val=float(s.train_size >= (450 * factor if s.weight_decay > 1.5 else 450)))
+
+    assert world(tmp_path, NAMES[4], outcome).verdict == word
+
+
+@pytest.mark.parametrize(
+    ("kept", "slack", "word"),
+    [
+        (700, 0, "reproduced"),
+        (700, 1, "not reproduced"),  # some keep it far below, some lose it far above
+        (0, 0, "undecided"),
+        (9999, 0, "undecided"),
+    ],
+)
+def test_p3(tmp_path, kept, slack, word):
+    def outcome(s):
+        if s.init_from is None:
+            return dict(val=float(s.train_size >= 2600))
+        place = kept * (4.0 ** (slack * (s.seed - 2) / 2))
+        return dict(val=float(s.train_size >= place))
+
+    found = world(tmp_path, NAMES[5], outcome)
+    assert found.verdict == word and "from scratch from 2300" in str(found.finding)
+
+
+def test_p3_needs_networks_that_had_generalized(tmp_path):
+    def outcome(s):
+        return dict(val=float(s.init_from is not None and s.train_size >= 700))
+
+    found = world(tmp_path, NAMES[5], outcome)
+    assert found.verdict == "undecided" and "0 of 5 networks" in str(found.finding)
+
+
+def test_a_diverged_run_is_left_out(tmp_path):
+    """It counts as stored and has no value: its seed goes, the others are judged."""
+    store = Store(tmp_path / "results")
+    specs = BY_NAME[NAMES[5]].specs()
+    for s in specs:
+        bad = s.init_from is not None and s.train_size == 500 and s.seed == 1
+        val = s.train_size >= 2600 if s.init_from is None else s.train_size >= 700
+        run = run_of(s, val=float(val))
+        store.add_many([dataclasses.replace(run, status="diverged") if bad else run])
+    assert judge(BY_NAME[NAMES[5]], store).verdict == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "level", "failing", "word"),
+    [
+        (1, 0.5, 1, "reproduced"),
+        (0, 0.5, 1, "not reproduced"),
+        (5, 0.22, 1, "not reproduced"),
+        (0, 0.5, 0, "undecided"),
+    ],
+)
+def test_p4(tmp_path, seeds, level, failing, word):
+    """One seed of each of four sizes is enough; what symmetry gives does not count."""
+
+    def outcome(s):
+        return dict(val=float(s.seed >= failing), level=level if s.seed < seeds else 0.0)
+
+    assert world(tmp_path, NAMES[6], outcome).verdict == word
+
+
+def test_all_four_are_there_and_need_runs(tmp_path):
+    assert [name[:2] for name in NAMES] == ["P1", "P1", "P1", "P2", "P2", "P3", "P4"]
+    store = store_with(tmp_path, [], lambda spec: {})
+    assert {verdict(store, name) for name in NAMES} == {"not enough runs"}
+    parents = {s.init_from.key for s in BY_NAME[NAMES[5]].specs() if s.init_from}
+    assert len(parents) == 5
+    assert dynamics.GENERALIZED > dynamics.ZERO

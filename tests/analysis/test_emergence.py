@@ -1,0 +1,312 @@
+"""The emergent size, its bounds, and the claims on mixtures: each verdict can come out."""
+
+import pandas as pd
+import pytest
+from test_claims import BY_NAME, store_with
+
+from lib.analysis.emergence import (
+    Size,
+    below,
+    emergent_size,
+    larger,
+    longer,
+    n_parameters,
+    paired,
+    ratio,
+    sizes,
+    times,
+)
+from lib.chapters.mixtures import (
+    by_size_rows,
+    curves,
+    emergent_rows,
+    fallen_rows,
+    just_below,
+    longer_rows,
+    panels,
+    reading_rows,
+    spikes,
+    study,
+)
+from lib.paper.claims import judge
+from lib.paper.experiments import EXPERIMENTS
+from lib.spec import RunSpec
+
+
+def runs(values, seeds=3, layers=1, **more):
+    """Runs of some widths; values: width -> validation accuracies, or one for all seeds."""
+    rows = []
+    for d, accuracies in values.items():
+        accuracies = accuracies if isinstance(accuracies, tuple) else (accuracies,) * seeds
+        for seed, value in enumerate(accuracies):
+            rows.append(
+                dict(n_layers=layers, d_model=d, seed=seed, val_accuracy=value, modulus=113,
+                     memorize_accuracy=1.0, memorize_size=0, split_mlp=None, key=f"{d} {seed}")
+                | more
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_progression_is_not_emergence():
+    """Small sizes pass, larger ones fail again: only the last rise counts."""
+    found = emergent_size(runs({8: 0.95, 16: 0.97, 32: 0.1, 64: 0.92, 128: 1.0}))
+    assert (found.d_model, found.bound) == (64, "")
+    assert below(runs({8: 0.95, 16: 0.97, 32: 0.1, 64: 0.92})).d_model == 32
+
+
+def test_the_best_of_three_seeds_counts_and_only_of_three():
+    values = {32: (0.1, 0.2, 0.3), 64: (0.1, 0.2, 0.95), 128: (1.0, 1.0, 1.0)}
+    assert emergent_size(runs(values)).d_model == 64
+    table = sizes(runs(values)).set_index("d_model")
+    assert table.loc[64, "best"] == 0.95 and table.loc[64, "mean"] == pytest.approx(1.25 / 3)
+    values[256] = (0.0, 0.1)  # two seeds: does not count
+    assert emergent_size(runs(values)).d_model == 64
+    assert emergent_size(runs({32: (1.0, 1.0)})) is None
+    assert emergent_size(runs({32: 1.0}).iloc[:0]) is None
+
+
+def test_a_run_that_diverged_has_no_ability():
+    lost = float("nan")
+    some = runs({32: 0.1, 64: (lost, lost, 1.0), 128: 1.0, 256: (lost, lost, lost)})
+    assert str(emergent_size(some)) == "> 256"
+    assert sizes(some).set_index("d_model").loc[64, "mean"] == pytest.approx(1 / 3)
+    assert paired(runs({64: 0.5}), some)["other"].tolist() == [0.0, 0.0, 1.0]
+
+
+def test_bounds():
+    never, always = runs({32: 0.1, 64: 0.8}), runs({32: 0.95, 64: 1.0})
+    assert str(emergent_size(never)) == "> 64" and emergent_size(never).bound == ">"
+    assert str(emergent_size(always)) == "≤ 32"
+    assert below(always) is None and below(never).d_model == 64
+    deep = pd.concat([runs({64: 0.1}), runs({64: 1.0}, layers=4)])
+    assert str(emergent_size(deep)) == "4 × 64"
+
+
+def test_ratios_keep_what_is_not_known():
+    small, large = Size(1, 32, 1000), Size(1, 64, 4000)
+    assert str(ratio(large, small)) == "4"
+    assert str(ratio(Size(1, 64, 4000, ">"), small)) == "≥ 4"
+    assert str(ratio(large, Size(1, 32, 1000, "≤"))) == "≥ 4"
+    assert str(ratio(Size(1, 64, 4000, "≤"), small)) == "≤ 4"
+    assert ratio(large, Size(1, 32, 1000, ">")) is None and ratio(None, small) is None
+    assert ratio(Size(1, 64, 4000, "≤"), Size(1, 32, 1000, "≤")) is None
+
+
+def test_the_paper_s_factor_is_the_ratio_of_its_ends():
+    ends = n_parameters(64, 1, mixed=True), n_parameters(1024, 8, mixed=True)
+    assert 1400 < ends[1] / ends[0] < 2000  # "about 1570 times": its model differs a little
+    assert n_parameters(16, 1, 13, mixed=True) == 12 * 16**2 + 5 * 16 + (16 + 4 + 13) * 16
+
+
+def test_pairs_are_of_one_size_and_seed():
+    one, other = runs({32: (0.5, 0.6), 64: (1.0,)}), runs({32: (0.1, 0.3, 0.9)})
+    table = paired(one, other)
+    assert table["one"].tolist() == [0.5, 0.6] and table["other"].tolist() == [0.1, 0.3]
+
+
+def test_longer_is_the_same_cell():
+    base = RunSpec(task="multitask", memorize_size=300)
+    made = longer(base, Size(2, 64, 1))
+    assert [s.seed for s in made] == [0, 1, 2]
+    assert {(s.d_model, s.n_layers, s.epochs) for s in made} == {(64, 2, 5 * base.epochs)}
+
+
+# ---- claims ----------------------------------------------------------------------------
+
+
+def paper_s(spec):
+    """A world in which section 5 holds: alone from 64, mixed from 256, split from 128."""
+    at = 64 if not spec.memorize_size else 128 if spec.split_mlp else 256
+    return dict(val=1.0 if spec.d_model >= at else 0.02)
+
+
+def one_step(spec):
+    """Alone from 64, mixed from 128: between 1 and 4.5 times the parameters."""
+    return dict(val=1.0 if spec.d_model >= (128 if spec.memorize_size else 64) else 0.02)
+
+
+def never(spec):
+    return dict(val=1.0 if not spec.memorize_size and spec.d_model >= 64 else 0.02)
+
+
+def no_matter(spec):
+    return dict(val=1.0 if spec.d_model >= 64 else 0.02)
+
+
+def by_amount(spec):
+    return dict(val=1.0 if spec.d_model >= 64 * max(1, spec.memorize_size // 1500) else 0.02)
+
+
+def coarser(spec):
+    """Alone's own outcomes whatever the mixture: from 40 on, which it has no size for."""
+    return dict(val=1.0 if spec.d_model >= 40 else 0.02)
+
+
+def bounded(small):
+    """Emergent sizes "≤ 32" with 1,000 points, `small` with the others."""
+    return lambda s: dict(val=1.0 if s.d_model >= (32 if s.memorize_size == 1000 else small) else 0)
+
+
+def beyond(spec):
+    """128 with 1,000 points, and "> 256", so more than twice that, with the others."""
+    return dict(val=1.0 if spec.memorize_size == 1000 and spec.d_model >= 128 else 0.02)
+
+
+WORLDS = [
+    ("takeaway 7", paper_s, "reproduced"),
+    ("takeaway 7", one_step, "undecided"),
+    ("takeaway 7", never, "undecided"),
+    ("takeaway 7", no_matter, "not reproduced"),
+    ("takeaway 7", lambda spec: dict(val=0.0), "undecided"),
+    ("takeaway 8", paper_s, "reproduced"),
+    ("takeaway 8", no_matter, "not reproduced"),
+    ("takeaway 8", never, "undecided"),
+    ("emergence at modulus 59", paper_s, "reproduced"),
+    ("split at modulus 59", paper_s, "reproduced"),
+    ("amount of memorization data", paper_s, "reproduced"),
+    ("amount of memorization data", by_amount, "not reproduced"),
+    ("amount of memorization data", never, "undecided"),
+    ("amount of memorization data", bounded(64), "undecided"),
+    ("amount of memorization data", bounded(128), "not reproduced"),
+    ("amount of memorization data", beyond, "not reproduced"),
+    ("takeaway 7", coarser, "not reproduced"),
+]
+
+
+@pytest.mark.parametrize("name, world, word", WORLDS)
+def test_every_verdict_can_come_out(tmp_path, name, world, word):
+    found = judge(BY_NAME[name], store_with(tmp_path, [name], world))
+    assert found.verdict == word
+    assert not found.missing and found.finding.text
+
+
+def test_bounds_reach_the_words(tmp_path):
+    claim = BY_NAME["takeaway 7"]
+    text = str(judge(claim, store_with(tmp_path, [claim.name], never)).finding)
+    assert "mixed from d > 256" in text and "≥" in text
+
+
+def test_a_ratio_is_printed_as_what_is_known_of_it(tmp_path):
+    """Alone lies in (56, 64], the mixture in (128, 256]: one number would say too much."""
+    claim = BY_NAME["takeaway 7"]
+    text = str(judge(claim, store_with(tmp_path, [claim.name], paper_s)).finding)
+    low = n_parameters(128, mixed=True) / n_parameters(64, mixed=True)
+    high = n_parameters(256, mixed=True) / n_parameters(56, mixed=True)
+    assert f"{low:.3g} to {high:.3g} times the parameters" in text
+
+
+def test_a_size_lies_between_what_fails_and_what_does_not():
+    found = emergent_size(runs({32: 0.1, 64: 0.2, 128: 1.0}))
+    assert found.span == (n_parameters(64, mixed=True), n_parameters(128, mixed=True))
+    assert emergent_size(runs({32: 0.1})).span == (n_parameters(32, mixed=True), float("inf"))
+    assert emergent_size(runs({32: 1.0})).span == (0, n_parameters(32, mixed=True))
+    a, b = Size(1, 64, 400, "", 200), Size(1, 32, 100, "≤")
+    assert times(a, b) == (2, float("inf")) and times(b, a) == (0, 0.5)
+    assert larger(a, b) is True and larger(b, b) is None and larger(a, a) is False
+    assert larger(Size(1, 64, 400, ">"), a) is True and larger(None, a) is None
+
+
+# ---- what the chapters show ------------------------------------------------------------
+
+
+def test_a_study_as_curves_and_rows(tmp_path):
+    grid = EXPERIMENTS["emergent_59"]
+    store = store_with(tmp_path, ["emergence at modulus 59", "split at modulus 59"], paper_s)
+    found = curves(store.runs(), grid.specs())
+    assert [(c.amount, c.split) for c in found] == [
+        (0, False), (300, False), (300, True), (1200, False), (1200, True),
+    ]  # fmt: skip
+    assert list(panels(found)) == ["300 points to memorize", "1,200 points to memorize"]
+    rows = {row[0]: row for row in emergent_rows(found)}
+    assert str(rows["alone"][1]) == "64" and str(rows["+ 300"][1]) == "256"
+    assert float(str(rows["+ 300"][3])) > 10 and rows["+ 1,200"][1] == "–"
+    wanted = just_below(found)
+    assert [(c.label, size.d_model) for c, size, _ in wanted] == [
+        ("alone", 48), ("+ 300", 128), ("+ 300 split", 64),
+    ]  # fmt: skip
+    long = pd.concat([runs({48: 0.95}, key="x")] * 1)
+    long["key"] = [spec.key for spec in wanted[0][2]]
+    long["modulus"] = 59
+
+    def so(cell, highest=0.0):
+        """The first curve's row: the highest on the way and the verdict."""
+        ends = cell[["key", "val_accuracy"]]
+        way = ends.assign(val_accuracy=cell["val_accuracy"].clip(lower=highest))
+        return longer_rows(wanted, cell, pd.concat([way, ends]))[0][-2:]
+
+    assert so(long.iloc[:0]) == ("–", "not trained yet")
+    assert so(long) == ("0.95", "later")
+    assert so(long.iloc[:1]) == ("0.95", "later, 1 of 3 runs")
+    long["val_accuracy"] = 0.5
+    assert so(long) == ("0.50", "not by then either")
+    assert so(long.iloc[:1]) == ("0.50", "1 of 3 runs")
+    assert so(long, 0.97) == ("0.97", "on the way only")
+    assert so(long.iloc[:1], 0.97) == ("0.97", "on the way only, 1 of 3 runs")
+
+
+def test_runs_that_generalize_only_on_the_way_are_named(tmp_path):
+    """One run ends on a spike, one has given up what it had, one never had it, one keeps it."""
+    specs = [s for s in EXPERIMENTS["emergent_depth"].specs() if not s.memorize_size]
+    specs = [s for s in specs if s.seed == 0][:4]
+    own = pd.DataFrame(
+        dict(key=s.key, n_layers=s.n_layers, d_model=s.d_model, modulus=59, seed=0, epoch=6000,
+             memorize_size=0, split_mlp=None, memorize_accuracy=1.0, train_accuracy=t,
+             val_accuracy=v)
+        for s, t, v in zip(specs, (0.5, 1.0, 1.0, 1.0), (0.4, 0.3, 0.1, 1.0), strict=True)
+    )  # fmt: skip
+    evaluations = pd.DataFrame(
+        dict(key=s.key, epoch=epoch, val_accuracy=v)
+        for s, on_the_way in zip(specs, (0.95, 0.9, 0.2, 1.0), strict=True)
+        for epoch, v in ((0, 0.0), (4000, on_the_way), (5000, on_the_way), (6000, 0.1))
+    )
+    found = curves(own, specs)
+    rows = fallen_rows(found, evaluations)
+    first, second = (str(Size(s.n_layers, s.d_model, 0)) for s in specs[:2])
+    assert rows == [
+        ("alone", first, 0, "0.95", "4,000", "6,000", "0.40", "0.50"),
+        ("alone", second, 0, "0.90", "4,000", "6,000", "0.30", "1.00"),
+    ]
+    assert fallen_rows(curves(own.assign(val_accuracy=0.95), specs), evaluations) == []
+
+
+def test_a_size_by_the_best_on_the_way_is_no_larger():
+    own = runs({32: 0.2, 64: 0.3, 128: 0.95})
+    specs = [RunSpec(d_model=d, train_size=2600, seed=s) for d in (32, 64, 128) for s in range(3)]
+    own["key"] = [s.key for s in specs]
+    tops = (0.2, 0.2, 0.2, 0.3, 0.97, 0.3, 0.95, 0.95, 0.95)
+    evaluations = pd.DataFrame(
+        dict(key=s.key, epoch=epoch, val_accuracy=v)
+        for s, top, last in zip(specs, tops, own["val_accuracy"], strict=True)
+        for epoch, v in ((0, 0.0), (5000, top), (6000, last))
+    )
+    found = curves(own, specs)
+    ((label, *row),) = reading_rows(found, evaluations)
+    assert label == "alone" and [str(x) for x in row] == ["128", "0.95", "64", "0.97"]
+    assert reading_rows(curves(own.iloc[:0], specs), evaluations) == []
+
+
+def test_spikes_are_counted_once_the_data_are_fitted():
+    one = dict(key="a", train_accuracy=[0.1, 0.99, 0.5, 1.0, 0.89, 0.9])
+    never = dict(key="b", train_accuracy=[0.1, 0.95, 0.2])
+    both = pd.concat([pd.DataFrame(one), pd.DataFrame(never)], ignore_index=True)
+    assert spikes(both) == ("40.00%", "0 of 1")
+    assert spikes(both.iloc[:3]) == ("50.00%", "1 of 1")
+    assert spikes(both[both["key"] == "b"]) == ("–", "0 of 0")
+
+
+def test_sizes_name_their_layers():
+    deep = pd.concat([runs({32: 0.5}), runs({32: 0.5}, layers=2)])
+    specs = [RunSpec(d_model=32, n_layers=n, modulus=113, train_size=2600) for n in (1, 2)]
+    deep["key"] = [s.key for s in specs for _ in range(3)]
+    assert [row[1] for row in by_size_rows(curves(deep, specs))] == ["32", "2 × 32"]
+
+
+def test_cells_between_count_only_where_they_are_stored(tmp_path, monkeypatch):
+    store = store_with(tmp_path, ["emergence at modulus 59", "split at modulus 59"], paper_s)
+    monkeypatch.setenv("GROKKING_RESULTS", str(store.folder))
+    whole, _ = study("emergent_59", seeds=[0, 1, 2])
+    assert whole.wanted == len(EXPERIMENTS["emergent_59"].specs([0, 1, 2]))
+    between, found = study("emergent_113", seeds=[0, 1, 2], more=["emergent_59"])
+    cells = len(EXPERIMENTS["emergent_113"].specs([0, 1, 2]))
+    assert between.wanted == cells + len(whole.runs) > cells
+    assert sum(len(c.runs) for c in found) == len(whole.runs)

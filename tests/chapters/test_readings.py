@@ -1,0 +1,73 @@
+"""The critical size read in three ways: they agree where runs are clean, and part where not."""
+
+import pandas as pd
+import pytest
+
+from lib.analysis import dynamics
+from lib.chapters import squared
+
+SIZES = (1000, 2000, 3000, 4000)
+
+
+def rows(edge, seeds=3, best=None, d_model=32, bad=(), trained=1.0):
+    """Runs that generalize from `edge` on, but for the sizes in `bad`."""
+    made = []
+    for seed in range(seeds):
+        for size in SIZES:
+            good = size >= edge and size not in bad
+            end = 1.0 if good else 0.1
+            made.append(
+                dict(seed=seed, d_model=d_model, train_size=size, val_accuracy=end,
+                     train_accuracy=1.0 if good or size < edge else trained,
+                     best=1.0 if best and size in bad else end, key=f"{d_model} {size} {seed}")
+            )  # fmt: skip
+    return pd.DataFrame(made)
+
+
+def means(square, add):
+    return {name: shift[32].mean() for name, shift in squared.shifts(square, add).items()}
+
+
+def test_clean_runs_read_alike():
+    assert set(means(rows(3000), rows(2000)).values()) == {1000.0}
+    assert set(means(rows(2000), rows(2000)).values()) == {0.0}
+
+
+def test_a_failure_above_moves_the_verdicts_reading_only():
+    fell = means(rows(2000, bad=(4000,), best=True), rows(2000))
+    verdicts, best, first = fell.values()
+    assert verdicts > 0 and best == first == 0
+    slow = means(rows(2000, bad=(4000,)), rows(2000))
+    assert slow["by the best on the way"] > 0 and list(slow.values())[2] == 0
+
+
+def test_first_sizes_at_the_ends():
+    found = squared.first_sizes(pd.concat([rows(1000, d_model=8), rows(9000, d_model=16)]))
+    assert (found[8] == 1000).all() and found[16].isna().all()
+    assert (squared.first_sizes(rows(3000))[32] == 2500).all()
+
+
+def test_failures_tell_a_fall_from_slowness():
+    text = squared.failures(rows(2000, bad=(4000,), best=True), 4000)
+    assert text.startswith("3 of 3 runs with 4,000 points or more end below 0.95; 3 of these")
+    assert text.endswith("in 0 training accuracy ends below 0.95, too")
+    assert "; 0 of these" in (slow := squared.failures(rows(2000, bad=(4000,), trained=0.3), 4000))
+    assert "in 3 training" in slow
+    assert (
+        squared.failures(rows(2000), 4000) == "0 of 3 runs with 4,000 points or more end below 0.95"
+    )
+    assert squared.failures(rows(2000).iloc[:0], 4000).startswith("0 of 0")
+
+
+def test_rows_without_runs_have_dashes():
+    none = squared.shifts(rows(2000).iloc[:0], rows(2000))
+    assert squared.shift_rows(none, [32])[0] == (squared.VERDICTS, "–")
+    (row, *_) = squared.shift_rows(squared.shifts(rows(3000), rows(2000)), [32, 64])
+    assert row[1].startswith("+1,000 [") and row[2] == "–"
+
+
+def test_best_comes_from_the_curves():
+    runs = rows(2000).drop(columns="best")
+    curves = pd.DataFrame(dict(key=["32 1000 0"] * 2, val_accuracy=[0.7, 0.2]))
+    found = dynamics.with_best(runs, curves).set_index("key")["best"]
+    assert found["32 1000 0"] == pytest.approx(0.7)

@@ -1,0 +1,90 @@
+"""What a chapter says of its cells: never more than the runs bear."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.analysis import words
+from lib.analysis.statistics import cell_means
+from lib.chapters import tables
+from lib.figures.accuracy import within
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.recipe import CALIBRATION_SEED, RECIPE, RECIPES, STATED
+
+
+def cells(**values):
+    """Cells (8, 3000), (16, 3000), … with the given seeds' accuracies."""
+    runs = [
+        dict(d_model=int(name[1:]), train_size=3000, val_accuracy=v)
+        for name, accuracies in values.items()
+        for v in accuracies
+    ]
+    return cell_means(pd.DataFrame(runs, columns=["d_model", "train_size", "val_accuracy"]))
+
+
+def test_a_sentence_holds_only_on_enough_seeds():
+    found = cells(d8=[1, 1, 1], d16=[0, 0, 0], d24=[1, 1])
+    assert tables.holds(found, [(8, 3000)], lambda v: v > 0.9) is True
+    assert tables.holds(found, [(8, 3000), (16, 3000)], lambda v: v > 0.9) is False
+    assert tables.holds(found, [(24, 3000)], lambda v: v > 0.9) is None  # two seeds
+    assert tables.holds(found, [(32, 3000)], lambda v: v > 0.9) is None  # no run
+    assert tables.holds(found, [], lambda v: True) is None
+
+
+def test_cells_in_words():
+    found = cells(d8=[1, 1, 1], d16=[0, 0.5], d24=[0], d32=[0], d40=[1])
+    assert tables.say(found, [(8, 3000)]) == "(8, 3,000): 1.00; 3 seeds"
+    two = tables.say(found, [(8, 3000), (16, 3000)])
+    assert two == "(8, 3,000): 1.00, (16, 3,000): 0.25; 2–3 seeds each"
+    assert tables.say(found, [(24, 3000)]).endswith("; 1 seed")
+    assert tables.say(found, [(99, 3000)]) == "no run"
+    keys = [(d, 3000) for d in (8, 16, 24, 32, 40, 99)]
+    assert tables.say(found, keys) == "from 0.00 to 1.00 in 5 of 6 cells, 1–3 seeds each"
+
+
+def test_missing_numbers_do_not_show():
+    assert words.number(np.nan) == words.number(None) == "–"
+    assert words.number(0.5) == "0.50"
+    assert words.bracket(np.nan, 1) == ""
+    assert words.bracket(1000, 2000, "{:,.0f}") == " [1,000,\N{NO-BREAK SPACE}2,000]"
+    assert words.span([]) == "–" and words.span([0.1, np.nan, 0.2]) == "0.10–0.20"
+    assert "No run" in tables.table(["a"], [])
+    assert tables.table(["a", "b"], [("x", 1)]).splitlines()[1] == "| :-- | --: |"
+
+
+def test_cost_counts_a_run_once():
+    runs = pd.DataFrame(dict(key=["a", "b"], wall_seconds=60.0, threads=[1, 2], device="cpu"))
+    assert "2 stored runs" in tables.cost(runs, runs) and "3 min" in tables.cost(runs, runs)
+    assert "No run" in tables.cost(runs.iloc[:0])
+
+
+def test_cost_of_a_gpu_is_its_own_time():
+    """Its runs record the machine's threads, which are not that many cores' time."""
+    runs = pd.DataFrame(
+        dict(key=list("abcd"), wall_seconds=60.0, threads=[1, 1, 16, 16],
+             device=[None, "cpu", "GPU X", "GPU X"])
+    )  # fmt: skip
+    assert tables.cost(runs) == (
+        "The 4 stored runs behind this page took 2 min of one core, so about 60 s on two; "
+        "and 2 min on GPU X."
+    )
+    assert tables.cost(runs[2:]) == "The 2 stored runs behind this page took 2 min on GPU X."
+
+
+@pytest.mark.parametrize("mean, hit", [(0.0, False), (0.1, True), (0.94, True), (0.95, False)])
+def test_ranges_are_half_open(mean, hit):
+    assert within(mean, (0.1, 0.95, "")) is hit
+    assert within(1.0, (0.95, 1.0, "")) and within(0.0, (0.0, 0.1, ""))
+
+
+def test_recipes_are_tried_on_seeds_that_no_figure_uses():
+    keys = {s.key for name in RECIPES for s in EXPERIMENTS[name]}
+    assert len(STATED) == 12 and len(RECIPES) >= 4
+    assert len(keys) == len(RECIPES) * len(STATED) * 3
+    for name, grid in EXPERIMENTS.items():
+        first = min(s.seed for s in grid)
+        assert (first >= CALIBRATION_SEED) == (name in (*RECIPES, "deep_recipe"))
+    assert any(
+        (v["lr"], v["weight_decay"]) == (RECIPE["lr"], RECIPE["weight_decay"])
+        for v in RECIPES.values()
+    )

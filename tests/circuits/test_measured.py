@@ -1,0 +1,139 @@
+"""Measures that are kept: what is measured, what comes back, what is done again."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+from click.testing import CliRunner
+
+import lib.circuits.measures
+import lib.train
+from lib.circuits.fourier import measure
+from lib.circuits.measures import (
+    checkpoints_of,
+    folder_of,
+    gather_measures,
+    lacking,
+    measure_run,
+    measures,
+    merge,
+)
+from lib.cli.circuits import command as circuits_command
+from lib.cli.main import main
+from lib.data import build
+from lib.model import build_model
+from lib.runs.store import Store
+from lib.spec import Grid, RunSpec
+from lib.train import train
+
+BASE = RunSpec(modulus=11, train_size=60, d_model=8, epochs=60, n_evals=12)
+TINY = Grid("tiny", "A tiny experiment", BASE, axes=dict(train_size=(50, 60)), seeds=2)
+EVEN = Grid("even", "An even modulus", BASE.replace(modulus=12), cells=({},))
+SMALL = dict(tiny=TINY, even=EVEN)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("lib.cli.circuits.EXPERIMENTS", SMALL)
+    monkeypatch.setattr("lib.cli.circuits.machine_rate", lambda *_, **__: lambda width: 1e9)
+    return Store()
+
+
+def call(*arguments):
+    return CliRunner().invoke(circuits_command, [str(a) for a in arguments])
+
+
+def test_the_course_of_a_run_is_measured(store):
+    measure_run(BASE, store, checkpoints=5)
+    frame, run = measures(store), train(BASE)
+    assert frame["epoch"].tolist() == sorted(checkpoints_of(BASE, 5))
+    assert frame["epoch"].iloc[0] == 0 and frame["epoch"].iloc[-1] == 60
+    assert frame["last"].tolist() == [False] * 4 + [True]
+    assert set(frame["digest"]) == {run.digest}
+    at = [run.curve["epoch"].tolist().index(epoch) for epoch in frame["epoch"]]
+    np.testing.assert_array_equal(frame["val_accuracy"], run.curve["val_accuracy"][at])
+    model = build_model(BASE, build(BASE))
+    model.load_state_dict({name: torch.tensor(v) for name, v in run.parameters.items()})
+    end, expected = frame.iloc[-1], measure(model, build(BASE))
+    assert end["trig_share"] == expected.trig_share
+    assert list(end["frequencies"]) == expected.frequencies
+    np.testing.assert_allclose(end["logit_spectrum"], expected.logit_spectrum, rtol=1e-6)
+    # earlier moments are measured at the frequencies of the end
+    assert all(list(f) == expected.frequencies for f in frame["frequencies"])
+    assert store.keys() == {BASE.key}  # it was trained anyway: kept
+
+
+def test_the_end_alone_comes_from_kept_weights(store, monkeypatch):
+    run = train(BASE)
+    store.add(run)
+    store.save_weights(run)
+    monkeypatch.setattr(lib.train, "train", lambda *_, **__: pytest.fail("trained again"))
+    measure_run(BASE, store, checkpoints=1)
+    (row,) = measures(store).to_dict("records")
+    assert row["last"] and row["epoch"] == 60 and row["digest"] == run.digest
+    assert row["param_norm"] == pytest.approx(run.curve["param_norm"][-1])
+
+
+def test_the_longer_measurement_is_taken(store):
+    measure_run(BASE, store, checkpoints=1)
+    assert lacking([BASE], store, 1) == [] and lacking([BASE, BASE], store, 5) == [BASE]
+    measure_run(BASE, store, checkpoints=5)
+    assert lacking([BASE], store, 5) == []
+    assert len(measures(store)) == 5 and len(list(folder_of(store).iterdir())) == 2
+    before = measures(store)
+    merge(store)
+    assert len(list(folder_of(store).iterdir())) == 1
+    columns = ["key", "epoch", "trig_share"]
+    pd.testing.assert_frame_equal(measures(store)[columns], before[columns])
+
+
+def test_the_command_measures_what_is_missing_once(store):
+    result = call("tiny", "--checkpoints", 3, "--seeds", "0")
+    assert result.exit_code == 0, result.output
+    assert "tiny: 2 of 2 runs are not measured" in result.output
+    assert "2 are trained again" in result.output and "[2/2] add d=8 D=60 seed=0" in result.output
+    again = call("tiny", "--checkpoints", 3, "--dry-run")
+    assert "tiny: 2 of 4 runs are not measured" in again.output
+    call("tiny", "--checkpoints", 1)
+    assert len(measures(store)) == 2 * 3 + 2
+    assert len(list(folder_of(store).glob("*.parquet"))) == 1
+    frame = gather_measures(TINY.specs([1]))
+    assert set(frame["seed"]) == {1} and set(frame["train_size"]) == {50, 60}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nosuch"], "unknown experiment 'nosuch'; known: tiny, even"),
+        (["tiny", "--checkpoints", "0"], "--checkpoints"),
+        (["tiny", "--seeds", "x"], "names no seeds"),
+        (["even"], "odd number"),
+        ([], "NAME"),
+    ],
+)
+def test_a_mistake_is_one_line(store, arguments, words):
+    result = CliRunner().invoke(main, ["circuits", *arguments])
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ") and words in line
+
+
+def test_a_broken_file_is_named_and_left_out(store, capsys):
+    path = measure_run(BASE, store, checkpoints=2)
+    measure_run(BASE.replace(seed=1), store, checkpoints=2)
+    path.write_bytes(path.read_bytes()[:-7])
+    assert set(measures(store)["key"]) == {BASE.replace(seed=1).key}
+    assert "is broken and left out" in capsys.readouterr().err
+    assert call("tiny", "--dry-run").exit_code == 2
+    merge(store)
+    assert path.exists()  # not ours to remove
+
+
+def test_nothing_measured_is_an_empty_table(store):
+    frame = measures(store)
+    assert frame.empty and "trig_share" in frame and not folder_of(store).exists()
+    assert gather_measures([BASE]).empty
+    assert pa.types.is_list(lib.circuits.measures.SCHEMA.field("logit_spectrum").type)

@@ -1,0 +1,285 @@
+"""The command line: what it prints, and that a mistake is one line and exit code 2."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import fake_train
+import pytest
+from click.testing import CliRunner
+from fake_train import fake_run
+
+import lib.cli.main
+import lib.paper.experiments
+from lib.runs.store import Store
+from lib.spec import Grid, RunSpec
+from lib.sweeps.sweep import Report
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
+TINY = Grid("tiny", "A tiny experiment", BASE, axes={"train_size": (10, 12)}, seeds=3)
+SMALL = "--modulus 5 --train-size 10 --d-model 4 --epochs 20 --n-evals 5".split()
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """Run a command in this process, on folders of its own."""
+    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": TINY})
+    monkeypatch.setattr("lib.cli.status.EXPERIMENTS", {"tiny": TINY})
+    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
+    return lambda *args: CliRunner().invoke(lib.cli.main.main, args, prog_name="python -m lib")
+
+
+@pytest.fixture
+def store(call):
+    return Store()
+
+
+def fails(result, *words, code=2):
+    """One clear line on stderr, nothing of a traceback, nothing on stdout."""
+    assert result.exit_code == code, result.output
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
+    for word in words:
+        assert word in lines[0]
+
+
+MISTAKES = {
+    "train --d-model 30": "multiple of n_heads",
+    "train --train-size 0": "train_size",
+    "train --train-size 20000": "12769",
+    "train --modulus 1": "modulus",
+    "train --lr -1": "lr must be positive",
+    "train --lr nan": "finite",
+    "train --lr fast": "--lr",
+    "train --task foo": "unknown task 'foo'",
+    "train --task multitask": "memorize_size",
+    "train --seed -1": "seed",
+    "train --epochs 0": "epochs",
+    "train --epochs 1.5": "--epochs",
+    "train --n-layers 0": "n_layers",
+    "train --norm post": "norm must be 'pre'",
+    "train --split-mlp true": "split_mlp",
+    "train --threads 0": "--threads",
+    "train --nosuch 1": "--nosuch",
+    "train extra": "extra",
+    "nosuch": "nosuch",
+    "sweep": "NAME",
+    "sweep figure99": "unknown experiment 'figure99'; known: tiny",
+    "sweep tiny --seeds x": "x",
+    "sweep tiny --seeds 3:3": "3:3",
+    "sweep tiny --seeds 0:10000000000000": "seeds",
+    "sweep tiny --seeds -1": "seed",
+    "sweep tiny --budget soon": "soon",
+    "sweep tiny --jobs 0": "--jobs",
+    "sweep tiny --dask host:8786": "tcp://host:8786",
+    "sweep tiny --dask tcp://host:8786 --jobs 2": "--jobs",
+    "status --results {file}": "not a folder",
+    "status --results " + 300 * "x": "too long",
+    "train --results {file}": "not a folder",
+    "compact --results {file}": "not a folder",
+    "train --results {file}/inside": "inside",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, line):
+    (tmp_path / "file").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    result = call(*line.format(file=tmp_path / "file").split())
+    fails(result, MISTAKES[line])
+    assert sorted(tmp_path.rglob("*")) in (before, [tmp_path / "file", tmp_path / "results"])
+
+
+@pytest.mark.parametrize("words", ["train --d-model 30", "train --lr nan", "nosuch"])
+def test_so_it_is_in_a_real_process(words):
+    command = [sys.executable, "-m", "lib", *words.split()]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "args", [[], ["--help"], ["train", "--help"], ["sweep", "-h"], ["run", "-h"]]
+)
+def test_help(call, args):
+    result = call(*args)
+    assert result.exit_code == 0 and "Usage: python -m lib" in result.output
+    assert result.stderr == ""
+
+
+def test_the_defaults_of_train_are_the_recipe(call):
+    text = " ".join(call("train", "--help").output.split())
+    assert f"--lr FLOAT [default: {lib.paper.experiments.recipe.BASE.lr}]" in text
+    assert f"[default: {lib.paper.experiments.recipe.BASE.epochs}]" in text
+
+
+def test_train_stores_its_run_and_says_so(call, store):
+    """With the real trainer, and twice: the second time it was stored already."""
+    first = call("train", *SMALL)
+    assert first.exit_code == 0, first.output
+    row = store.runs().iloc[0]
+    assert row["train_size"] == 10 and row["key"] == BASE.key
+    assert row["digest"] in first.output and "stored in" in first.output
+    assert f"training accuracy      {row['train_accuracy']:.4f}" in first.output
+    assert "zone " in first.output and "by epoch 20" in first.output
+    assert store.load_weights(BASE)
+    second = call("train", *SMALL)
+    assert second.exit_code == 0 and "stored already" in second.output
+    assert second.output.splitlines()[:-1] == first.output.splitlines()[:-1]
+    third = call("train", *SMALL, "--force", "--threads", "1")
+    assert row["digest"] in third.output and "stored in" in third.output
+    assert len(store.runs(every=True)) == 2
+
+
+def test_train_without_a_validation_set(call):
+    result = call("train", *SMALL, "--train-size", "25")
+    assert result.exit_code == 0, result.output
+    assert "validation" not in result.output and "training accuracy" in result.output
+
+
+def test_an_interrupted_train_stores_nothing(call, store, monkeypatch):
+    def train(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lib.train.train", train)
+    result = call("train", *SMALL)
+    assert result.exit_code == 130 and "interrupted" in result.stderr
+    assert "Traceback" not in result.stderr and not store.files()
+
+
+def test_a_full_disk_is_one_line(call, monkeypatch):
+    def publish(path, data):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("lib.train.train", fake_train.train)
+    monkeypatch.setattr("lib.runs.files.publish", publish)
+    result = call("train", *SMALL)
+    assert result.exit_code == 1 and "error: No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_sweep_says_first_what_it_costs(call, store):
+    store.add(fake_run(BASE))
+    result = call("sweep", "tiny", "--dry-run")
+    assert result.exit_code == 0
+    assert "tiny: 5 of 6 runs are missing" in result.output
+    assert "expected time" in result.output and len(store.keys()) == 1
+
+
+def test_sweep_and_sweep_again(call, store):
+    result = call("sweep", "tiny", "--seeds", "0:2", "--jobs", "2", "--no-nice")
+    assert result.exit_code == 0, result.output
+    assert "4 runs trained and stored" in result.output and "predicted" in result.output
+    assert store.keys() == {spec.key for spec in TINY.specs([0, 1])}
+    again = call("sweep", "tiny", "tiny", "--seeds", "0,1")
+    assert again.exit_code == 0
+    assert again.output == "tiny, tiny: 0 of 4 runs are missing\n"
+
+
+@pytest.mark.parametrize(
+    "report, code, word",
+    [
+        (Report(done=2, left=4, interrupted=True), 130, "interrupted"),
+        (Report(done=2, left=4, fatal="cannot write: No space left"), 1, "No space left"),
+        (Report(done=5, left=1, failed=["add d=4: no luck"]), 1, "no luck"),
+        (Report(done=2, left=4), 0, ""),
+    ],
+)
+def test_how_a_sweep_ends_is_its_exit_code(call, monkeypatch, report, code, word):
+    monkeypatch.setattr("lib.cli.sweep.train_missing", lambda *args, **kwargs: report)
+    result = call("sweep", "tiny")
+    assert result.exit_code == code and word in result.stderr
+    assert f"{report.done} runs trained" in result.output
+    assert f"{report.left} still missing" in result.output
+
+
+def test_a_budget_and_seeds_reach_the_sweep(call, monkeypatch):
+    seen = {}
+
+    def sweep(specs, store, **options):
+        seen.update(options, seeds=sorted({spec.seed for spec in specs}))
+        return Report()
+
+    monkeypatch.setattr("lib.cli.sweep.train_missing", sweep)
+    urgent = TINY.specs([4])[1]
+    claims = {"takeaway 9": [urgent], "a sentence": [urgent, BASE]}
+    claims = [SimpleNamespace(name=n, specs=lambda own=own: own) for n, own in claims.items()]
+    monkeypatch.setattr("lib.paper.takeaways.CLAIMS", claims)
+    call("sweep", "tiny", "--seeds", "4", "--budget", "1h30m", "--jobs", "3")
+    assert seen["first"][:2] == ({urgent}, {urgent, BASE})
+    assert (seen["seeds"], seen["budget_s"], seen["jobs"], seen["nice"]) == ([4], 5400, 3, True)
+
+
+def test_status(call, store):
+    for spec in [*TINY.specs([0]), *TINY.specs([2])[:1], BASE.replace(seed=99)]:
+        store.add(fake_run(spec))
+    result = call("status")
+    assert result.exit_code == 0, result.output
+    line = next(line for line in result.output.splitlines() if line.startswith("tiny"))
+    assert " ".join(line.split()).startswith("tiny 3 of 6 1 of 3 0 of 2 ")
+    assert line.endswith(" 2 0 1")
+    assert "4 runs in" in result.output
+    plain = call("status", "--no-estimate")
+    assert plain.exit_code == 0 and " s " not in plain.output
+
+
+def test_compact(call, store):
+    for spec in TINY:
+        store.add(fake_run(spec))
+    result = call("compact")
+    assert result.exit_code == 0 and "6 files before, 1 now" in result.output
+    assert store.keys() == {spec.key for spec in TINY}
+
+
+@pytest.mark.parametrize("command", ["status", "compact", "sweep tiny --dry-run", "train"])
+def test_a_broken_file_is_named_and_the_rest_still_loads(call, store, command):
+    paths = [store.add(fake_run(spec)) for spec in TINY]
+    paths[1].write_bytes(paths[1].read_bytes()[:-9])
+    result = call(*command.split(), *(SMALL if command == "train" else []))
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 and paths[1].name in lines[0] and "broken" in lines[0]
+    expected = {"status": "5 runs in", "compact": "2 now", "train": "stored already"}
+    assert expected.get(command, "1 of 6 runs are missing") in result.output
+
+
+def test_ctrl_c_of_a_real_sweep(tmp_path):
+    """The whole way: the command, its workers, the real trainer."""
+    environment = os.environ | {
+        "GROKKING_RESULTS": str(tmp_path / "results"),
+        "GROKKING_CACHE": str(tmp_path / "cache"),
+    }
+    code = (
+        f"import sys; sys.path[:0] = {[str(ROOT / 'tests' / n) for n in ('cli', 'support')]!r}\n"
+        "import lib.cli.main, lib.cli.sweep, lib.cli.options, test_cli\n"
+        "from lib.spec import Grid\n"
+        "grid = Grid('tiny', '', test_cli.BASE.replace(epochs=3000), {}, ({},), seeds=3000)\n"
+        "lib.cli.sweep.EXPERIMENTS = {'tiny': grid}\n"
+        "lib.cli.options.machine_rate = lambda *args, **kwargs: lambda width: 1e9\n"
+        "lib.cli.main.main(['sweep', 'tiny', '--jobs', '2'])\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not list(tmp_path.glob("results/*.parquet")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err and err.splitlines()[-1].startswith("error: interrupted")
+    done = int(out.splitlines()[-1].split()[0])
+    assert len(Store(tmp_path / "results").keys()) == done >= 1

@@ -1,0 +1,145 @@
+"""A run that is killed goes on where it was, and ends with the same bits."""
+
+import signal
+import sys
+
+import numpy as np
+import pytest
+from processes import kill, launch, specs, wait_for
+
+from lib.runs.checkpoints import Checkpoints
+from lib.runs.store import Store
+from lib.spec import RunSpec
+from lib.sweeps.sweep import sweep
+from lib.sweeps.workers import _train
+from lib.train import train
+from lib.train_many import train_many
+
+KERNEL = RunSpec(modulus=7, train_size=30, d_model=8, epochs=60_000, n_evals=200)
+STACK = KERNEL.replace(epochs=600, norm="pre", n_layers=2)
+
+TRAIN = """
+import sys
+from lib.runs.checkpoints import Checkpoints
+from lib.spec import RunSpec
+from lib.train import train
+train(RunSpec(**{fields!r}), checkpoints=Checkpoints({cache!r}, every=0.05))
+"""
+
+
+class Dropped(Exception):
+    pass
+
+
+def interrupted(spec, states, evaluations):
+    """Train a run up to an evaluation, saving at each, and leave it there."""
+    seen = []
+
+    def leave(progress):
+        seen.append(progress.epoch)
+        if len(seen) == evaluations:
+            raise Dropped
+
+    with pytest.raises(Dropped):
+        train(spec, on_progress=leave, checkpoints=states)
+
+
+@pytest.mark.parametrize("spec", [KERNEL, STACK], ids=["kernel", "stack"])
+def test_kill_9_and_the_same_bits(spec, tmp_path):
+    """A real process, killed while it trains; the next one goes on."""
+    code = TRAIN.format(fields=spec.to_dict(), cache=str(tmp_path))
+    process = launch(sys.executable, "-c", code)
+    folder = tmp_path / "checkpoints"
+    wait_for(lambda: list(folder.glob("*.state")), process)
+    kill(process)
+    assert process.returncode == -signal.SIGKILL
+    epochs = []
+    run = train(
+        spec, checkpoints=Checkpoints(tmp_path), on_progress=lambda p: epochs.append(p.epoch)
+    )
+    assert 0 < epochs[0] and len(epochs) < len(spec.eval_epochs()), "it began again"
+    assert run.digest == train(spec).digest
+
+
+@pytest.mark.parametrize("spec", [KERNEL, STACK], ids=["kernel", "stack"])
+def test_a_damaged_checkpoint_is_one_line_and_not_used(spec, tmp_path, capsys):
+    spec = spec.replace(epochs=200, n_evals=20)
+    states = Checkpoints(tmp_path, every=0)
+    interrupted(spec, states, 12)
+    (path,) = (tmp_path / "checkpoints").glob("*.state")
+    whole = path.read_bytes()
+    truth = train(spec).digest
+    for damage in (whole[:-7], b"", whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
+        path.write_bytes(damage)
+        assert train(spec, checkpoints=Checkpoints(tmp_path)).digest == truth
+        told = capsys.readouterr().err.splitlines()
+        assert len(told) == 1 and path.name in told[0] and "begins again" in told[0]
+    path.write_bytes(whole)
+    assert train(spec, checkpoints=Checkpoints(tmp_path)).digest == truth
+    assert capsys.readouterr().err == ""
+
+
+def test_a_state_of_another_network_is_not_used(tmp_path, capsys):
+    spec = KERNEL.replace(epochs=100, n_evals=10)
+    states = Checkpoints(tmp_path, every=0)
+    states.save(spec, "numba", {"flat": np.zeros(3)}, [], 0.0)
+    assert train(spec, checkpoints=states).digest == train(spec).digest
+    assert "begins again" in capsys.readouterr().err
+
+
+def test_short_runs_save_nothing_and_stored_ones_leave_nothing(tmp_path):
+    spec = KERNEL.replace(epochs=200, n_evals=20)
+    train(spec, checkpoints=Checkpoints(tmp_path))
+    assert not (tmp_path / "checkpoints").exists()
+    interrupted(spec, Checkpoints(tmp_path, every=0), 5)
+    assert list((tmp_path / "checkpoints").iterdir())
+    store = Store(tmp_path / "results", tmp_path)
+    assert _train(spec, store, 1, None, lambda message: None)[0] == "done"
+    assert store.keys() == {spec.key} and not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_stack_goes_on_where_it_was(tmp_path):
+    base = STACK.replace(epochs=120, n_evals=12, eps=0.1)
+    wanted = [base, base.replace(seed=1), base.replace(seed=2)]
+    states, count = Checkpoints(tmp_path, every=0), []
+
+    def leave(spec, progress):
+        count.append(progress.epoch)
+        if len(count) == 20:
+            raise Dropped
+
+    with pytest.raises(Dropped):
+        list(train_many(wanted, on_progress=leave, checkpoints=states))
+    again = []
+    runs = {
+        run.spec: run
+        for run in train_many(
+            wanted, checkpoints=states, on_progress=lambda s, p: again.append(p.epoch)
+        )
+    }
+    assert min(again) > 0
+    for run in train_many(wanted):
+        assert runs[run.spec].digest == run.digest
+
+
+def test_a_killed_sweep_goes_on_with_its_long_run(tmp_path):
+    """The whole way: sweep, worker, kill -9, sweep again; the store gets the same bits."""
+    store = Store(tmp_path / "results", tmp_path / "cache")
+    spec = specs(2, 100)[0].replace(epochs=60_000, n_evals=300)
+    code = f"""
+from lib import checkpoint
+from lib.spec import RunSpec
+from lib.runs.store import Store
+from lib.sweeps.workers import _train
+checkpoint.EVERY = 0.1
+_train(RunSpec(**{spec.to_dict()!r}), Store({str(store.folder)!r}, {str(store.cache)!r}), 1, None,
+       lambda message: None)
+"""
+    process = launch(sys.executable, "-c", code)
+    wait_for(lambda: list((store.cache / "checkpoints").glob("*.state")), process)
+    kill(process)
+    assert not store.keys()
+    report = sweep([spec], store, jobs=1, rate=lambda width: 1e9, progress=False)
+    assert report.done == 1
+    assert Store(store.folder).runs()["digest"][0] == train(spec).digest
+    assert not list((store.cache / "checkpoints").iterdir())

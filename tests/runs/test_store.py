@@ -1,0 +1,399 @@
+"""The store: what is written comes back, what is damaged is named, nothing is lost."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import fake_train
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fake_train import fake_run
+
+from lib.runs import shard
+from lib.runs.shard import BrokenFile
+from lib.runs.store import Store, StoreError
+from lib.spec import RunSpec
+
+SPECS = [RunSpec(epochs=500, n_evals=20, seed=seed) for seed in range(6)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results", tmp_path / "cache")
+
+
+def again(store):
+    """The same folder as another process would see it."""
+    return Store(store.folder, store.cache)
+
+
+def fill(store, specs=SPECS):
+    return [store.add(fake_run(spec)) for spec in specs]
+
+
+def test_a_run_comes_back(store):
+    spec = RunSpec(
+        task="multitask", memorize_size=7, epochs=500, n_evals=20, stop_after=50, split_mlp=True,
+        norm="pre", warmup=9,
+    )  # fmt: skip
+    run = fake_run(spec, last=300, status="stopped", threads=2)
+    path = store.add(run)
+    store = again(store)
+    row = store.runs().iloc[0]
+    for name, value in spec.to_dict().items():
+        assert pd.isna(row[name]) if value is None else row[name] == value
+    assert row["key"] == spec.key and row["digest"] == run.digest
+    assert row["status"] == "stopped" and row["threads"] == 2 and row["engine"] == "numba"
+    assert row["epoch"] == run.curve["epoch"][-1] <= 300
+    assert row["val_accuracy"] == run.curve["val_accuracy"][-1]  # to the bit: k / n
+    assert row["timestamp"].tzinfo is not None and row["cpu"] and row["git_commit"]
+    curve = store.curve(spec)
+    assert list(curve) == list(run.curve)
+    for name, values in run.curve.items():
+        rtol = 0 if "accuracy" in name or name == "epoch" else 1e-7
+        np.testing.assert_allclose(curve[name], values, rtol=rtol)
+    assert path.suffix == ".parquet" and os.listdir(store.folder) == [path.name]
+
+
+def test_an_empty_store(store):
+    assert store.keys() == set() and store.runs().empty and store.curves().empty
+    assert "val_accuracy" in store.runs() and "val_accuracy" in store.curves()
+    assert not store.folder.exists()  # reading makes nothing
+    with pytest.raises(KeyError, match="d=32"):
+        store.curve(SPECS[0])
+
+
+def test_many_runs_in_one_file(store):
+    store.add_many([fake_run(spec) for spec in SPECS])
+    assert len(os.listdir(store.folder)) == 1
+    assert again(store).keys() == {spec.key for spec in SPECS}
+
+
+def test_curves_are_one_tidy_frame(store):
+    store.add_many([fake_run(spec) for spec in SPECS[:4]])
+    fill(store, SPECS[4:])
+    curves = store.curves()
+    assert set(curves["key"]) == store.keys()
+    for spec in SPECS:
+        mine = curves[curves["key"] == spec.key].drop(columns="key").reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, store.curve(spec))
+    some = store.curves([SPECS[1].key, SPECS[5].key, "no such run"])
+    assert set(some["key"]) == {SPECS[1].key, SPECS[5].key}
+
+
+def test_a_diverged_run_is_kept_as_such(store):
+    run = fake_run(SPECS[0], status="diverged")
+    run.curve["train_loss"][-1], run.curve["param_norm"][-1] = np.nan, np.inf
+    store.add(run)
+    row = store.runs().iloc[0]
+    assert row["status"] == "diverged" and np.isnan(row["train_loss"])
+    assert np.isinf(row["param_norm"])
+
+
+def test_of_two_trainings_numba_is_preferred_then_the_earliest(store):
+    store.add(fake_run(SPECS[0], engine="torch", digest="t"))
+    store.add(fake_run(SPECS[0], digest="first"))
+    store.add(fake_run(SPECS[0], digest="second"))
+    assert list(store.runs()["digest"]) == ["first"]
+    assert set(store.runs(every=True)["digest"]) == {"t", "first", "second"}
+    assert len(store.curve(SPECS[0])) == len(SPECS[0].eval_epochs())
+    store.compact()
+    assert len(again(store).runs(every=True)) == 3
+
+
+def test_an_earlier_rounded_run_does_not_hide_a_float32_one(store):
+    """Figures show float32 where there is one, whatever was trained first."""
+    coming = ["unknown", "stacked-bf16", "numba-bf16x3", "numba-bf16x6", "stacked", "numba"]
+    for engine in coming:
+        store.add(fake_run(SPECS[0], engine=engine))
+        assert list(store.runs()["engine"]) == [engine]
+    assert list(store.runs(every=True)["engine"]) == coming[::-1]
+
+
+def test_stale_runs_are_left_out_and_kept(store, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(shard, "NUMERICS_VERSION", 0)
+        store.add(fake_run(SPECS[0]))
+    store.add(fake_run(SPECS[1]))
+    for _ in range(2):
+        assert store.keys() == {SPECS[1].key} == set(store.runs()["key"])
+        assert store.stale == 1 and set(store.curves()["key"]) == {SPECS[1].key}
+        store.compact()
+    assert len(store.files()) == 1
+
+
+def test_a_file_of_an_older_library_lacks_columns(store):
+    """A field added to RunSpec later is empty there, and the rest can be read."""
+    table = shard.table([fake_run(SPECS[0])]).drop_columns(
+        ["stop_after", "split_mlp", "norm", "residual", "warmup", "device"]
+    )
+    shard.write(store.folder, table)
+    store.add(fake_run(SPECS[1]))
+    assert len(store.runs()) == 2
+    store.compact()
+    assert again(store).keys() == {SPECS[0].key, SPECS[1].key}
+
+
+# Damage
+
+
+def check_broken(store, name, capsys):
+    """The file `name` is named in one line, and all the other runs load."""
+    store = again(store)
+    assert store.keys() == {spec.key for spec in SPECS[1:]}
+    assert len(store.runs()) == len(SPECS) - 1 == store.curves()["key"].nunique()
+    assert set(store.broken) == {name}
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and name in lines[0]
+
+
+def test_a_truncated_file(store, capsys):
+    path = fill(store)[0]
+    data = path.read_bytes()
+    for length in (0, 1, 4, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:length])
+        check_broken(store, path.name, capsys)
+
+
+def test_every_flipped_bit_is_noticed(store, capsys):
+    path = fill(store)[0]
+    data = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for bit in rng.integers(0, 8 * len(data), 60):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        check_broken(store, path.name, capsys)
+
+
+def test_page_checksums_are_there_and_verified(store):
+    """Even where the name is made to fit the damaged content."""
+    path = fill(store)[0]
+    data = bytearray(path.read_bytes())
+    group = pq.read_metadata(path).row_group(0)
+    columns = {c.path_in_schema: c for c in map(group.column, range(group.num_columns))}
+    column = columns["curve_val_loss.list.element"]
+    start = column.dictionary_page_offset or column.data_page_offset
+    data[start + column.total_compressed_size - 5] ^= 1
+    forged = store.folder / shard._file_name(bytes(data))
+    forged.write_bytes(data)
+    with pytest.raises(BrokenFile, match="(?i)crc|checksum|corrupt"):
+        shard.read(forged)
+
+
+def test_files_that_are_none_of_ours(store, capsys):
+    fill(store, SPECS[1:])
+    good = next(iter(store.files()))
+    other = pa.table({"x": [1, 2]})
+    pq.write_table(other, store.folder / "a.parquet")
+    (store.folder / "b.parquet").write_bytes((store.folder / good).read_bytes())
+    (store.folder / "c.parquet").mkdir()
+    (store.folder / "d.parquet").write_bytes(os.urandom(1000))
+    foreign = shard.write(store.folder, other)
+    (store.folder / "README.md").write_text("not data")
+    store = again(store)
+    assert len(store.runs()) == len(SPECS) - 1
+    assert set(store.broken) == {f"{x}.parquet" for x in "abcd"} | {foreign.name}
+    assert len(capsys.readouterr().err.splitlines()) == 5
+
+
+def test_a_broken_file_is_left_alone_by_compact(store, capsys):
+    path = fill(store)[0]
+    path.write_bytes(path.read_bytes()[:-10])
+    damaged = path.read_bytes()
+    store.compact()
+    assert path.read_bytes() == damaged and len(store.files()) == 2
+    assert again(store).keys() == {spec.key for spec in SPECS[1:]}
+
+
+def test_a_file_that_breaks_while_it_is_in_use(store, capsys):
+    path = fill(store)[0]
+    assert len(store.runs()) == len(SPECS)
+    path.write_bytes(b"gone bad")
+    assert store.curves()["key"].nunique() == len(SPECS) - 1
+    assert path.name in store.broken and len(store.runs()) == len(SPECS) - 1
+
+
+def test_a_results_folder_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="not a folder"):
+        Store(tmp_path / "file")
+
+
+def test_a_write_that_fails_leaves_nothing(store, monkeypatch):
+    fill(store)
+    before = set(os.listdir(store.folder))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            store.add(fake_run(SPECS[0], digest="x"))
+    assert set(os.listdir(store.folder)) == before
+    assert again(store).keys() == {spec.key for spec in SPECS}
+
+
+# Compaction
+
+
+def test_compact_loses_nothing_and_is_idempotent(store):
+    fill(store)
+    runs, curves = store.runs(), store.curves()
+    store.compact()
+    files = store.files()
+    assert len(files) == 1
+    for _ in range(2):
+        pd.testing.assert_frame_equal(again(store).runs(), runs)
+        pd.testing.assert_frame_equal(
+            again(store).curves().sort_values(["key", "epoch"], ignore_index=True),
+            curves.sort_values(["key", "epoch"], ignore_index=True),
+        )
+        store.compact()
+        assert again(store).files() == files
+
+
+def test_compact_that_was_cut_off_is_mended(store):
+    paths = fill(store)
+    old = {path: path.read_bytes() for path in paths}
+    store.compact()
+    merged = store.files()
+    for path, data in old.items():  # as if it had been killed before it removed them
+        path.write_bytes(data)
+    store = again(store)
+    assert len(store.runs(every=True)) == len(SPECS)
+    store.compact()
+    assert again(store).files() == merged
+
+
+def test_compact_leaves_large_files_alone(store, monkeypatch):
+    monkeypatch.setattr("lib.runs.store.SHARD", 4)
+    fill(store)
+    store.compact()
+    assert len(store.files()) == 2  # four runs, which is large, and two
+    large = {name for name, table in store._tables().items() if table.num_rows >= 4}
+    old = {name: (store.folder / name).read_bytes() for name in store.files()}
+    fill(store, [spec.replace(seed=spec.seed + 100) for spec in SPECS])
+    store.compact()
+    assert large <= store.files() and len(again(store).runs()) == 2 * len(SPECS)
+    for name, data in old.items():
+        (store.folder / name).write_bytes(data)
+    store.compact()  # small runs that a large file holds are dropped, not merged again
+    assert len(again(store).runs(every=True)) == 2 * len(SPECS)
+    assert len(store.files()) <= 4
+
+
+def test_compact_of_some_files_leaves_the_others(store):
+    paths = fill(store)
+    mine, others = paths[:3], {path.name for path in paths[3:]}
+    merged = store.compact([path.name for path in mine])
+    assert store.files() == others | set(merged) and len(merged) == 1
+    assert store.compact([*merged, "gone.parquet"]) == merged
+
+
+def test_what_killed_writers_left_is_swept_up(store):
+    fill(store)
+    old, new = store.folder / ".old.tmp", store.folder / ".new.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half a f")
+    os.utime(old, (0, 0))
+    store.compact()
+    assert not old.exists() and new.exists()
+
+
+# Several processes
+
+
+def write_some(folder, first, count):
+    store = Store(folder)
+    for seed in range(first, first + count):
+        store.add(fake_run(RunSpec(epochs=50, n_evals=5, seed=seed)))
+        if seed % 5 == 4:
+            store.compact()
+
+
+def test_writers_compacters_and_readers_at_once(store):
+    context = multiprocessing.get_context("spawn")
+    writers = [
+        context.Process(target=write_some, args=(store.folder, 100 * i, 20)) for i in range(3)
+    ]
+    for writer in writers:
+        writer.start()
+    seen = set()
+    while any(writer.is_alive() for writer in writers):
+        now = Store(store.folder).keys()
+        assert seen <= now  # a run that was there stays there, at every moment
+        seen = now
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    specs = [RunSpec(epochs=50, n_evals=5, seed=100 * i + k) for i in range(3) for k in range(20)]
+    store = again(store)
+    assert store.keys() == {spec.key for spec in specs} and not store.broken
+    assert not list(store.folder.glob(".*"))
+    for spec in specs:
+        np.testing.assert_array_equal(
+            store.curve(spec)["val_accuracy"], fake_run(spec).curve["val_accuracy"]
+        )
+
+
+KILLED = """
+import os, signal, sys, threading, time
+sys.path[:0] = {path!r}
+from test_store import write_some
+threading.Thread(target=lambda: (time.sleep({after}), os.kill(os.getpid(), signal.SIGKILL))).start()
+while True:
+    write_some({folder!r}, 0, 400)
+"""
+
+
+@pytest.mark.parametrize("after", [0.05, 0.13, 0.31])
+def test_kill_9_while_writing_and_compacting(store, after):
+    here = Path(__file__).parent
+    path = [str(here), str(here.parent / "support"), str(here.parents[1])]
+    code = KILLED.format(path=path, after=after, folder=str(store.folder))
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    seeds = sorted(store.runs()["seed"])
+    assert seeds == list(range(len(seeds))) and not store.broken
+
+
+# Weights
+
+
+def test_weights_come_back(store):
+    run = fake_run(SPECS[0])
+    assert store.load_weights(SPECS[0]) is None
+    store.save_weights(run)
+    weights = again(store).load_weights(SPECS[0])
+    assert weights.keys() == run.parameters.keys()
+    for name, values in run.parameters.items():
+        np.testing.assert_array_equal(weights[name], values)
+        assert weights[name].dtype == np.float32
+
+
+def test_damaged_weights_are_none(store):
+    path = store.save_weights(fake_run(SPECS[0]))
+    data = path.read_bytes()
+    for content in (b"", data[:100], data[:-30], data.replace(b"NUMPY", b"NUMPX")):
+        path.write_bytes(content)
+        assert store.load_weights(SPECS[0]) is None
+
+
+def test_nothing_is_unpickled(store, tmp_path):
+    path = store.save_weights(fake_run(SPECS[0]))
+    np.save(tmp_path / "evil.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(tmp_path / "evil.npy", "W_E.npy")
+    assert store.load_weights(SPECS[0]) is None
+
+
+def test_the_fake_looks_like_a_run():
+    """These tests stand on it."""
+    from dataclasses import fields
+
+    from lib.runs.run import Run
+
+    assert {f.name for f in fields(Run)} <= {f.name for f in fields(fake_train.Run)}

@@ -1,0 +1,134 @@
+"""The sweep command and a Dask cluster as real processes, for tests that kill them.
+
+    python tests/support/processes.py COUNT EPOCHS TRAINER sweep tiny …
+
+is `python -m lib sweep tiny …` on COUNT small runs of EPOCHS epochs, trained by
+`fake_train.TRAINER` ("" for the real trainer).
+"""
+
+import contextlib
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+
+from lib.runs.store import Store  # noqa: E402
+from lib.spec import Grid, RunSpec  # noqa: E402
+
+
+def specs(count, epochs):
+    """Real runs, of about 3 ms per 60 epochs."""
+    base = RunSpec(modulus=7, train_size=30, d_model=8, epochs=epochs, n_evals=12)
+    return Grid("tiny", "", base, {"train_size": (20, 30)}).specs(range(count // 2))
+
+
+def launch(*words, log=subprocess.DEVNULL, before=None, **environment):
+    """A process with this project and the stand-in trainers on its path."""
+    environment["PYTHONPATH"] = os.pathsep.join([str(HERE), str(ROOT)])
+    return subprocess.Popen(
+        list(map(str, words)),
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=log,
+        stderr=log,
+        text=True,
+        start_new_session=True,  # so that Ctrl-C can be sent to the whole group, as a shell does
+        preexec_fn=before,
+    )
+
+
+def sweep(store, count, epochs, *words, trainer="", before=None, **environment):
+    """The sweep command, started."""
+    environment |= dict(GROKKING_RESULTS=str(store.folder), GROKKING_CACHE=str(store.cache))
+    words = [HERE / "processes.py", count, epochs, trainer, "sweep", "tiny", *words]
+    return launch(sys.executable, *words, log=subprocess.PIPE, before=before, **environment)
+
+
+def again(store):
+    """The same folder as another process would see it."""
+    return Store(store.folder, store.cache)
+
+
+def kill(process):
+    """Kill -9 of a process with all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def wait_for(condition, process=None):
+    """Poll until it holds; a test that hangs is the runner's to end."""
+    while not condition():
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+class Cluster:
+    """A Dask scheduler and some workers of one thread each, on this machine."""
+
+    def __init__(self, folder, workers=2, **environment):
+        with socket.socket() as probe:  # a port that is free now
+            probe.bind(("127.0.0.1", 0))
+            self.address = "tcp://{}:{}".format(*probe.getsockname())
+        self.folder, self.environment, self.workers = folder, environment, []
+        self.begin(workers)
+
+    def begin(self, workers):
+        words = ["--no-dashboard", "--host", self.address]
+        self.scheduler = self._dask("scheduler", *words)
+        self.add_workers(workers)
+
+    def add_workers(self, count):
+        from distributed import Client
+
+        words = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit", "0"]
+        words += ["--local-directory", self.folder, "--death-timeout", "60"]
+        self.workers += [self._dask("worker", self.address, *words) for _ in range(count)]
+        with Client(self.address, timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(count, timeout=60)
+
+    def _dask(self, *words):
+        code = "from dask.__main__ import main; main()"
+        return launch(sys.executable, "-c", code, *words, **self.environment)
+
+    def stop(self):
+        for process in (*self.workers, self.scheduler):
+            kill(process)
+        self.workers = []
+
+
+def main(count, epochs, trainer, *words):
+    import fake_train
+
+    import lib.cli.main
+    import lib.cli.options
+    import lib.cli.sweep
+    from lib.sweeps import cluster
+
+    class Tiny(Grid):
+        def specs(self, seeds=None):
+            return specs(int(count), int(epochs))
+
+    lib.cli.sweep.EXPERIMENTS = {"tiny": Tiny("tiny", "", RunSpec())}
+    lib.cli.options.machine_rate = lambda *args, **kwargs: lambda width: 1e9
+    if trainer:
+        train = getattr(fake_train, trainer)
+        if train is fake_train.in_the_past:
+            fake_train.set_clock_back()
+        lib.cli.sweep.train_missing = functools.partial(lib.cli.sweep.train_missing, train=train)
+        cluster.Crew = functools.partial(cluster.Crew, train=train)
+        cluster.machine_rate = lambda client, widths: lambda width: 1e9
+    lib.cli.main.main(words)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

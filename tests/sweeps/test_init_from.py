@@ -1,0 +1,172 @@
+"""Continued runs: what is refused, what names them, where their start comes from."""
+
+import json
+
+import fake_train
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from lib.runs import shard
+from lib.runs.store import Store
+from lib.spec import Grid, RunSpec, SpecError
+from lib.sweeps.plan import estimate, in_order
+from lib.sweeps.sweep import sweep
+from lib.sweeps.weights import load_model, start_of
+from lib.sweeps.workers import _train
+from lib.train import train
+
+PARENT = RunSpec(modulus=13, train_size=169, d_model=8, epochs=60, n_evals=5)
+CHILD = PARENT.replace(train_size=60, epochs=40, init_from=PARENT)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        dict(init_from="a run"),
+        dict(init_from=PARENT.replace(d_model=12)),
+        dict(init_from=PARENT.replace(modulus=31)),
+        dict(init_from=PARENT.replace(n_heads=2)),
+        dict(init_from=PARENT.replace(task="multitask", memorize_size=3)),
+    ],
+    ids=str,
+)
+def test_an_impossible_parent_is_refused_in_one_line(changes):
+    with pytest.raises(SpecError, match="init_from") as error:
+        CHILD.replace(**changes)
+    assert "\n" not in str(error.value)
+
+
+def test_the_parent_is_in_the_key_and_survives_its_dictionary():
+    keys = {
+        CHILD.key,
+        CHILD.replace(init_from=None).key,
+        CHILD.replace(init_from=PARENT.replace(epochs=61)).key,
+        CHILD.replace(init_from=CHILD).key,
+    }
+    assert len(keys) == 4
+    grandchild = CHILD.replace(init_from=CHILD)
+    assert RunSpec(**grandchild.to_dict()) == grandchild
+    assert hash(grandchild) == hash(RunSpec(**grandchild.to_dict()))
+    assert "from D=169" in CHILD.label()
+
+
+def test_seeds_reach_the_parents():
+    grid = Grid("g", "", CHILD, axes=dict(train_size=(50, 60)), seeds=3)
+    assert [s.init_from.seed for s in grid] == [s.seed for s in grid] == [0, 0, 1, 1, 2, 2]
+    assert CHILD.replace(init_from=CHILD).with_seed(4).init_from.init_from.seed == 4
+
+
+def test_it_starts_where_the_parent_ended():
+    parent, child = train(PARENT), train(CHILD)
+    assert child.curve["param_norm"][0] == parent.curve["param_norm"][-1]
+    assert train(CHILD, start=parent.parameters).digest == child.digest
+    scratch = train(CHILD.replace(init_from=None))
+    assert child.curve["train_loss"][0] < scratch.curve["train_loss"][0]
+    with pytest.raises(SpecError, match="init_from"):
+        train(PARENT, start=parent.parameters)
+
+
+def test_progress_of_the_parent_does_not_count():
+    seen = []
+    train(CHILD, on_progress=lambda p: seen.append((p.epoch, p.epochs)))
+    assert {epochs for _, epochs in seen} == {40}
+    assert [e for e, _ in seen] == [0] * len(PARENT.eval_epochs()) + CHILD.eval_epochs().tolist()
+
+
+def test_weights_on_the_way_are_those_of_a_shorter_run():
+    taken = {}
+    run = train(PARENT, on_evaluation=lambda epoch, weights: taken.update({epoch: weights}))
+    assert list(taken) == run.curve["epoch"].tolist()
+    for name, values in run.parameters.items():
+        assert np.array_equal(taken[60][name], values)
+    middle = int(run.curve["epoch"][2])
+    shorter = train(PARENT.replace(epochs=middle))
+    for name, values in shorter.parameters.items():
+        assert np.array_equal(taken[middle][name], values)
+    assert train(PARENT).digest == run.digest
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results", tmp_path / "cache")
+
+
+def test_it_comes_back_from_the_store(store):
+    store.add_many([fake_train.fake_run(PARENT), fake_train.fake_run(CHILD)])
+    runs = Store(store.folder).runs().set_index("key")
+    assert runs.loc[CHILD.key, "init_from"] == PARENT.key
+    assert runs["init_from"].isna().sum() == 1
+    (file,) = store.files()
+    texts = shard.read(store.folder / file, ["key", "spec"]).to_pylist()
+    specs = {row["key"]: RunSpec(**json.loads(row["spec"])) for row in texts}
+    assert specs == {PARENT.key: PARENT, CHILD.key: CHILD}
+
+
+def test_files_from_before_are_read_and_merged_with_new_ones(store):
+    old = shard.table([fake_train.fake_run(PARENT)]).drop_columns(["init_from"])
+    shard.write(store.folder, old)
+    shard.write(store.folder, old.slice(0, 0))
+    store.add(fake_train.fake_run(CHILD))
+    assert set(store.runs()["key"]) == {PARENT.key, CHILD.key}
+    (file,) = store.compact()
+    assert pa.types.is_string(shard.read(store.folder / file).schema.field("init_from").type)
+    again = Store(store.folder).runs().set_index("key")
+    assert again.loc[CHILD.key, "init_from"] == PARENT.key
+    assert again.isna().loc[PARENT.key, "init_from"]
+
+
+def test_a_parent_is_trained_once_and_kept(store):
+    trained = []
+
+    def counting(spec, **options):
+        trained.append(spec)
+        return train(spec, **options)
+
+    first = start_of(CHILD, store, counting)["start"]
+    second = start_of(CHILD, store, counting)["start"]
+    assert trained == [PARENT]
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    grandchild = CHILD.replace(init_from=CHILD, epochs=10)
+    start_of(grandchild, store, counting)
+    assert trained == [PARENT, CHILD]  # the parent's weights were there
+    assert start_of(PARENT, store, counting) == {}
+
+
+def test_a_worker_hands_them_over(store):
+    kind, value = _train(CHILD, store, 1, None, lambda message: None)
+    assert kind == "done", value
+    assert store.keys() == {CHILD.key}  # the parent is a means: only its weights are kept
+    assert store.load_weights(PARENT) is not None
+    assert store.runs()["digest"].item() == train(CHILD).digest
+    model = load_model(CHILD, store)
+    assert np.array_equal(model.W_E.detach().numpy(), train(CHILD).parameters["W_E"])
+
+
+def test_estimates_and_order_see_the_cell(store):
+    grid = Grid("g", "", CHILD.replace(stop_after=5), axes=dict(train_size=(50, 60)), seeds=3)
+    specs = list(grid)
+    short = grid.base.replace(train_size=50)
+    store.add(fake_train.fake_run(short, last=20, status="stopped"))
+    known = estimate(specs, lambda width: 1e9, store.runs())
+    whole = estimate(specs, lambda width: 1e9)
+    assert (known < 0.5 * whole).all()  # other seeds of the cell, and its neighbours
+    plain = [s.replace(init_from=None) for s in specs]
+    assert (estimate(plain, lambda width: 1e9, store.runs()) == whole).all()
+    costs = dict(zip(specs, known))
+    del costs[specs[0]]  # stored: D = 50 has a seed already
+    order = in_order(costs, specs)
+    assert order[0] == specs[1]
+
+
+def test_a_sweep_of_children_trains_their_parent_once(store):
+    """Two processes, four runs, one parent: the second process waits for the first."""
+    specs = [CHILD.replace(train_size=size) for size in (30, 40, 50, 60)]
+    report = sweep(specs, store, jobs=2, rate=lambda width: 1e9, nice=False, progress=False)
+    assert (report.done, report.left, report.failed) == (4, 0, [])
+    runs = store.runs().set_index("key")
+    assert set(runs["init_from"]) == {PARENT.key}
+    for spec in specs:
+        assert runs.loc[spec.key, "digest"] == train(spec).digest
+    kept = {path.stem for path in (store.cache / "weights").iterdir()}
+    assert kept == {PARENT.key, *(spec.key for spec in specs)}

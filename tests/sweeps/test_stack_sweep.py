@@ -1,0 +1,162 @@
+"""Sweeps on one device: what is trained and stored, what is said, the model of the time."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from click.testing import CliRunner
+from fake_train import fake_run
+
+import lib.cli.main
+import lib.cli.sweep
+from benchmarks.stacked import lines
+from lib.paper.experiments import EXPERIMENTS
+from lib.runs.store import Store
+from lib.spec import Grid, RunSpec
+from lib.sweeps import roofline
+from lib.sweeps.device import sweep_stacked
+
+BASE = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
+TINY = Grid("tiny", "A tiny experiment", BASE, axes={"train_size": (10, 12)}, seeds=3)
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """Run a command in this process, on folders of its own, on a device that is not measured."""
+    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": TINY})
+    monkeypatch.setattr("lib.cli.status.EXPERIMENTS", {"tiny": TINY})
+    device = roofline.Device("a device", 1e9, 1e9)
+    monkeypatch.setattr(roofline, "measure_device", lambda *args: device)
+    return lambda *args: CliRunner().invoke(lib.cli.main.main, args, prog_name="python -m lib")
+
+
+def test_what_is_missing_is_trained_in_stacks(call):
+    result = call("sweep", "tiny", "--device", "cpu", "--dry-run")
+    assert result.exit_code == 0 and "6 of 6 runs are missing" in result.output
+    assert "a device: 0.001 Tflop/s" in result.output and not Store().keys()
+    result = call("sweep", "tiny", "--device", "cpu")
+    assert result.exit_code == 0 and "6 runs trained and stored" in result.output, result.output
+    frame = Store().runs()
+    assert set(frame["key"]) == {spec.key for spec in TINY}
+    assert set(frame["engine"]) == {"stacked"} and set(frame["device"]) == {"cpu"}
+    assert len(Store().files()) == 1 and Store().load_weights(TINY.specs()[0])
+    assert "0 of 6 runs are missing" in call("sweep", "tiny", "--device", "cpu").output
+
+
+def test_mistakes_are_one_line(call):
+    for words, told in (
+        (["--device", "tpu"], "tpu"),
+        (["--device", "cpu", "--dask", "tcp://host:8786"], "--device"),
+        (["--device", "cpu", "--precision", "int8"], "int8"),
+        *([] if torch.cuda.is_available() else [(["--device", "cuda"], "no CUDA device")]),
+    ):
+        result = call("sweep", "tiny", *words)
+        assert result.exit_code == 2 and told in result.stderr
+        assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+
+
+def test_what_no_memory_holds_is_refused(call, monkeypatch):
+    huge = BASE.replace(modulus=113, train_size=9000, d_model=4096, n_layers=64)
+    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"huge": Grid("huge", "", huge)})
+    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
+    result = call("sweep", "huge")
+    assert result.exit_code == 2 and "GB of memory" in result.stderr
+    assert result.stderr.count("\n") == 1 and "--device cuda" in result.stderr
+    assert call("sweep", "huge", "--dry-run").exit_code == 0
+
+
+def test_a_budget_ends_it(tmp_path):
+    store = Store(tmp_path / "results", tmp_path / "cache")
+    report = sweep_stacked(TINY, store, device="cpu", budget_s=0.0)
+    assert report.done == 0 and report.left == 6 and not store.keys()
+    assert sweep_stacked(TINY, store, device="cpu").done == 6
+
+
+def test_first_comes_first(tmp_path):
+    store = Store(tmp_path / "results", tmp_path / "cache")
+    chosen, then, seen = TINY.specs()[3], TINY.specs()[5], []
+    store.add = lambda run: seen.append(run.spec) or Store.add(store, run)
+    sweep_stacked(TINY, store, device="cpu", first=[[chosen], [chosen, then]])
+    assert seen[:2] == [chosen, then] and len(seen) == 6
+
+
+def test_the_model_of_the_time_grows_as_it_should():
+    device = roofline.Device("x", 1e12, 1e11)
+    one = roofline.epoch_seconds(RunSpec(), device)
+    assert roofline.epoch_seconds(RunSpec(d_model=64), device) > one
+    assert roofline.epoch_seconds(RunSpec(n_layers=4), device) > 2 * one
+    assert roofline.epoch_seconds(RunSpec(), roofline.Device("y", 2e12, 2e11)) == one / 2
+    for spec in EXPERIMENTS["figure2"]:
+        whole = roofline.seconds(spec, device)
+        assert whole > spec.epochs * roofline.epoch_seconds(spec, device)
+        assert roofline.seconds(spec, device, 0.25) == pytest.approx(whole / 4)
+
+
+def test_the_model_expects_the_early_stops_of_neighbours(call, monkeypatch):
+    """Six runs of which three are stored and stopped half way: the others cost half, too."""
+    stops = Grid("tiny", "", BASE.replace(stop_after=4), axes=TINY.axes, seeds=3)
+    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": stops})
+    seen = {}
+    monkeypatch.setattr(
+        roofline, "seconds", lambda spec, device, part=1.0: seen.update({spec: part}) or 60.0
+    )
+    result = call("sweep", "tiny", "--device", "cpu", "--dry-run")
+    assert "about 6 min by the model" in result.output and set(seen.values()) == {1.0}
+    half = [spec for spec in stops if spec.train_size == 10]
+    Store().add_many(fake_run(spec, last=10, status="stopped") for spec in half)
+    seen.clear()
+    result = call("sweep", "tiny", "--device", "cpu", "--dry-run")
+    assert len(seen) == 3 and all(part < 0.6 for part in seen.values())
+
+
+def test_what_is_predicted_is_of_the_runs_that_are_done(tmp_path, monkeypatch):
+    """Runs differ in cost, so a part of a sweep is no like part of its time."""
+    store, specs = Store(tmp_path / "results", tmp_path / "cache"), TINY.specs()
+    expected = {spec: 10.0**i for i, spec in enumerate(specs)}
+    clock = SimpleNamespace(monotonic=lambda: 1e6 if len(store.keys()) == 4 else 0.0)
+    monkeypatch.setattr("lib.sweeps.device.time", clock)
+    how = dict(device="cpu", at_once=1, expected=expected, budget_s=10.0)
+    report = sweep_stacked(specs, store, **how)
+    assert (report.done, report.left) == (4, 2)
+    assert report.predicted == sum(expected[s] for s in specs if s.key in store.keys())
+
+
+def test_of_the_paper_s_sizes_figure_10_comes_first():
+    """Alone, mixed and split at one amount answer both figures' question; the rest is later."""
+    todo = [s for name in ("figure8", "figure10") for s in EXPERIMENTS[name]]
+    *claims, chosen = lib.cli.sweep._needed()
+    assert not any(set(todo) & needed for needed in claims)
+    assert {(s.memorize_size, s.split_mlp) for s in chosen} == {
+        (0, None),
+        (3000, None),
+        (3000, True),
+    }
+    assert len(chosen) == 3 * 8 * 3 and chosen < set(todo)
+
+
+def test_a_device_is_measured():
+    found = roofline.measure_device("cpu", work=roofline.Work(64, 1 << 20, 3))
+    assert found.name == "cpu" and found.rate > 0 and found.bandwidth > 0
+    assert "products of 64³" in found.words and "copies of 1 MiB" in found.words
+
+
+def test_calls_are_timed_together(monkeypatch):
+    """So that a GPU is launched and waited for once for all of them."""
+    clock, called = iter(range(1000)), []
+    monkeypatch.setattr(roofline, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    assert roofline._best(lambda: called.append(1), "cpu", calls=20) == 1 / 20
+    assert len(called) == 6 * 20
+    assert roofline.WORK["cuda"].copied >= 1 << 30 and roofline.WORK["cuda"].calls > 1
+
+
+def test_the_speed_table_has_a_row_for_each_setting(monkeypatch):
+    monkeypatch.setitem(roofline.WORK, "cpu", roofline.Work(64, 1 << 20, 1))
+    settings = BASE, BASE.replace(n_layers=2, norm="pre")
+    text = list(lines("cpu", runs=2, aim=0.01, settings=settings))
+    assert len(text) == 5 and all(line.count("|") == 11 for line in text[:4])
+    cells = [[cell.strip() for cell in line.split("|")[6:8]] for line in text[2:4]]
+    assert cells[0][0] == cells[1][0] == "–"  # too short to be compiled
+    assert cells[1][1] == "–" != cells[0][1]  # the kernel has one layer only
+    assert "Gflop/s in products of 64³" in text[4] and "copies of 1 MiB" in text[4]

@@ -1,0 +1,445 @@
+"""Sweeps and their cost: what is finished is never lost, whatever happens to the processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fake_train
+import numpy as np
+import pandas as pd
+import pytest
+from fake_train import fake_run
+
+from benchmarks import cost_table
+from lib.cli import options
+from lib.data import build
+from lib.engines import flops
+from lib.model import build_model
+from lib.runs.locks import Locks
+from lib.runs.store import Store
+from lib.spec import RunSpec
+from lib.sweeps import plan
+from lib.sweeps.plan import missing
+from lib.sweeps.speed import Speed, machine_rate
+from lib.sweeps.sweep import sweep
+from lib.sweeps.weights import load_model
+
+HERE = Path(__file__).parent
+
+
+def tiny(*seeds, **fields):
+    base = dict(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5) | fields
+    return [RunSpec(**base, seed=seed) for seed in seeds]
+
+
+def rate(width):
+    return 1e9
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results", tmp_path / "cache")
+
+
+def again(store):
+    return Store(store.folder, store.cache)
+
+
+def check(store, specs):
+    """Every run is there, once, with the bits that an undisturbed sweep gives."""
+    store = again(store)
+    assert not store.broken
+    assert store.keys() == {spec.key for spec in specs}
+    for spec in specs:
+        want = fake_run(spec).curve
+        np.testing.assert_array_equal(store.curve(spec)["val_accuracy"], want["val_accuracy"])
+
+
+# What it costs
+
+
+def test_flops_follow_the_model():
+    spec = RunSpec(d_model=32, train_size=3000, epochs=1000)
+    assert flops.epoch_flops(spec) == 6 * (9 * 32**2 + 113 * 32) * 3000
+    evaluations = len(spec.eval_epochs()) * 2 * (9 * 32**2 + 113 * 32) * 113**2
+    assert flops.flops(spec) == 1000 * flops.epoch_flops(spec) + evaluations
+    assert flops.flops(spec, 0.5) == flops.flops(spec) / 2
+    split = RunSpec(task="multitask", d_model=32, memorize_size=1000, split_mlp=True)
+    assert flops.epoch_flops(split) == 6 * (5 * 32**2 + 113 * 32) * 4000  # half of the MLP's 8 d²
+
+
+def test_the_page_on_clusters_has_every_experiment_as_it_is():
+    page = Path(__file__).resolve().parents[2] / "book" / "cluster.md"
+    there = [line for line in page.read_text().splitlines() if line.endswith(" |")]
+    for row in cost_table.rows():  # the core-hours after them are a machine's
+        assert any(line.startswith(row) for line in there), row
+
+
+def test_evaluations_cost_what_no_count_of_operations_tells():
+    spec = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
+    logits = len(spec.eval_epochs()) * 25 * 5
+    plain, slow = Speed({4: 1e9}), Speed({4: 1e9}, per_logit=0.5)
+    seconds = plan.estimate([spec], slow) - plan.estimate([spec], plain)
+    np.testing.assert_allclose(seconds, 0.5 * logits)
+
+
+def test_early_stops_of_neighbours_shorten_the_estimate(store):
+    spec = RunSpec(stop_after=100, epochs=1000)
+    for seed, last in enumerate((200, 400, 1000)):
+        store.add(fake_run(spec.replace(seed=seed), last=last, status="stopped"))
+    part = store.runs()["epoch"].mean() / 1000
+    assert 0.4 < part < 0.6
+    new = spec.replace(seed=3)
+    near, far = new.replace(d_model=36, train_size=3200), new.replace(d_model=64)
+    others = [new, near, far, new.replace(stop_after=None), new.replace(lr=1e-3)]
+    parts = plan.expected_parts(others, store.runs())
+    np.testing.assert_allclose(parts, [part, part, 1, 1, 1])
+    seconds, full = plan.estimate(others, rate, store.runs()), plan.estimate(others, rate)
+    np.testing.assert_allclose(seconds, full * parts)
+
+
+def test_the_nearest_runs_tell_most_of_an_early_stop(store):
+    spec = RunSpec(stop_after=100, epochs=1000)
+    store.add(fake_run(spec.replace(train_size=4000), last=100, status="stopped"))
+    store.add(fake_run(spec.replace(train_size=2000), last=1000, status="finished"))
+    sizes = [2000, 2800, 3000, 4000]
+    parts = plan.expected_parts([spec.replace(train_size=n) for n in sizes], store.runs())
+    assert parts == sorted(parts, reverse=True)
+    assert parts[0] > 0.99 and parts[-1] < store.runs()["epoch"].min() / 1000 + 0.01
+
+
+def test_runs_are_packed_on_cores():
+    assert plan.makespan([3, 2, 2, 1], 2) == 4
+    assert plan.makespan([], 2) == 0
+
+
+@pytest.mark.parametrize(
+    "text, seconds", [("90s", 90), ("45m", 2700), ("2h", 7200), ("1h30m", 5400), ("7", 7)]
+)
+def test_durations(text, seconds):
+    assert options.parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "-5m", "1.5h", "5x", "30m1h", "soon"])
+def test_what_is_no_duration(text):
+    with pytest.raises(ValueError, match="not a duration"):
+        options.parse_duration(text)
+
+
+def test_durations_are_readable():
+    shown = [plan.format_duration(s) for s in (0.25, 42, 150, 7200)]
+    assert shown == ["0.2 s", "42 s", "2 min", "2.0 h"]
+
+
+def test_the_speed_is_measured_once_and_kept(tmp_path):
+    said = []
+    for widths in ((8, 16), (16,), (8, 4096)):
+        speed = machine_rate(widths, tmp_path, jobs=1, train=fake_train.timed, say=said.append)
+        # 20 ms an epoch, whatever the width
+        expected = flops.epoch_flops(RunSpec(d_model=8)) * 50
+        assert speed(8) == pytest.approx(expected, rel=0.8) if 8 in widths else speed(16)
+    assert ["8, 16" in line or "128" in line for line in said] == [True, True]
+    kept = json.loads((tmp_path / "speed.json").read_text())
+    assert [set(speed["rates"]) for speed in kept.values()] == [{"8", "16", "128"}]
+    (tmp_path / "speed.json").write_text("damaged")
+    machine_rate([8], tmp_path, jobs=1, train=fake_train.timed)
+
+
+# Sweeping
+
+
+def test_a_sweep_trains_what_is_missing_and_only_that(store):
+    specs = tiny(*range(7))
+    store.add(fake_run(specs[3]))
+    assert [s.seed for s in missing([*specs, *specs], store)] == [0, 1, 2, 4, 5, 6]
+    report = sweep(specs, store, jobs=2, rate=rate, train=fake_train.train)
+    assert (report.done, report.left, report.failed, report.fatal) == (6, 0, [], None)
+    check(store, specs)
+    assert len(store.files()) == 2  # its own files are merged, the other is not its own
+    for spec in specs[:3]:
+        assert store.load_weights(spec)
+    before = {path.name: path.stat().st_mtime_ns for path in store.folder.iterdir()}
+    assert sweep(specs, again(store), rate=rate, train=fake_train.failing).done == 0
+    assert before == {path.name: path.stat().st_mtime_ns for path in store.folder.iterdir()}
+
+
+def test_files_are_merged_on_the_way(store, monkeypatch):
+    monkeypatch.setattr("lib.sweeps.sweep.COMPACT_EVERY", 3)
+    specs = tiny(*range(8))
+    sweep(specs, store, jobs=1, rate=rate, train=fake_train.train)
+    check(store, specs)
+    assert len(store.files()) == 1
+
+
+def test_what_matters_most_comes_first():
+    specs = [RunSpec(modulus=5, train_size=s, seed=n) for s in (10, 20) for n in range(4)]
+    # Of the long cell two seeds are stored, of the short one none; one run is asked for.
+    costs = {
+        spec: float(spec.train_size)
+        for spec in specs
+        if (spec.train_size, spec.seed) > (20, 1) or spec.train_size == 10
+    }
+    order = [(s.train_size, s.seed) for s in plan.in_order(costs, specs, [specs[3:4]])]
+    assert order == [(10, 3), (10, 0), (20, 2), (10, 1), (20, 3), (10, 2)]
+    groups = [specs[3:4], specs[7:], specs[:4]]
+    order = [(s.train_size, s.seed) for s in plan.in_order(costs, specs, groups)]
+    assert order == [(10, 3), (20, 3), (10, 0), (10, 1), (10, 2), (20, 2)]
+    # No cell has an advantage: seed by seed, the longest of a seed first.
+    costs = {spec: float(spec.train_size) for spec in specs}
+    order = [(s.seed, s.train_size) for s in plan.in_order(costs, specs)]
+    assert order == [(n, size) for n in range(4) for size in (20, 10)]
+
+
+def test_early_seeds_first_and_long_runs_first_among_them(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("FAKE_MARKS", str(tmp_path))
+    specs = [RunSpec(modulus=5, train_size=10, epochs=e, seed=s) for s in (1, 0) for e in (5, 9)]
+    sweep(specs, store, jobs=1, rate=rate, train=fake_train.train)
+    runs = store.runs(every=True).sort_values("timestamp")
+    assert list(zip(runs["seed"], runs["epochs"], strict=True)) == [(0, 9), (0, 5), (1, 9), (1, 5)]
+
+
+def test_a_budget_starts_no_run_that_would_end_after_it(store):
+    specs = tiny(0, epochs=10) + tiny(1, epochs=10**6)
+    each = flops.flops(specs[1]) / 100
+    report = sweep(
+        specs, store, jobs=1, budget_s=50, rate=lambda w: each, train=fake_train.train
+    )  # the long one is expected to take 100 s
+    assert (report.done, report.left) == (1, 1)
+    check(store, specs[:1])
+
+
+def test_failures_and_deaths_do_not_end_a_sweep(store, capfd):
+    report = sweep(tiny(*range(5)), store, jobs=2, rate=rate, train=fake_train.failing)
+    assert (report.done, report.left, report.fatal) == (3, 2, None)
+    first, second = sorted(report.failed)
+    assert "seed=1: RuntimeError: no luck" in first and "\n" not in first
+    assert "seed=2" in second and "exit code 7" in second
+    check(store, [spec for spec in tiny(*range(5)) if spec.seed not in (1, 2)])
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_workers_that_keep_dying_end_a_sweep(store):
+    report = sweep(tiny(*range(9)), store, jobs=1, rate=rate, train=fake_train.dying)
+    assert "3 workers died" in report.fatal and report.left == 9
+
+
+def test_a_full_disk_ends_a_sweep_and_keeps_what_was_finished(store):
+    report = sweep(tiny(*range(6)), store, jobs=1, rate=rate, train=fake_train.full_disk)
+    assert report.done == 1 and report.left == 5
+    assert str(store.folder) in report.fatal and "\n" not in report.fatal
+    check(store, tiny(0))
+    assert not list(store.folder.glob(".*"))
+
+
+def test_a_folder_that_cannot_be_written_is_seen_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        sweep(tiny(0), Store(tmp_path / "file" / "results", tmp_path), rate=rate)
+
+
+def test_a_run_that_is_alone_gets_all_threads(store):
+    sweep(tiny(0), store, jobs=2, rate=rate, train=fake_train.train)
+    assert store.runs()["threads"].tolist() == [2]
+
+
+def test_a_thread_may_sweep_too(store):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        report = pool.submit(sweep, tiny(0, 1), store, rate=rate, train=fake_train.train).result()
+    assert report.done == 2
+
+
+# Real processes that are interrupted and killed
+
+SCRIPT = """
+import sys
+sys.path[:0] = {path!r}
+import fake_train
+from lib.runs.store import Store
+from lib.sweeps.sweep import sweep
+from test_sweep import rate, tiny
+specs = tiny(*range({count}))
+store = Store({folder!r}, {cache!r})
+report = sweep(specs, store, jobs=2, rate=rate, train=fake_train.{train}, nice=False)
+print(report.done, report.left, report.interrupted, flush=True)
+"""
+
+
+def start(store, train, count, marks):
+    code = SCRIPT.format(
+        path=[str(HERE), str(HERE.parent / "support"), str(HERE.parents[1])],
+        folder=str(store.folder),
+        cache=str(store.cache),
+        train=train,
+        count=count,
+    )
+    marks.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"FAKE_MARKS": str(marks)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that Ctrl-C can be sent to the whole group, as a shell does
+    )
+
+
+def wait_for(condition, process=None):
+    """Poll until it holds; a test that hangs is the runner's to end."""
+    while not condition():
+        assert process is None or process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+
+
+def gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def workers(marks):
+    return {int(mark.name.split("-")[1]) for mark in marks.iterdir()}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("finished", [0, 1, 4])
+def test_kill_9_loses_the_runs_in_flight_and_nothing_else(store, tmp_path, finished):
+    specs, marks = tiny(*range(8)), tmp_path / "marks"
+    process = start(store, "slow", 8, marks)
+    wait_for(lambda: len(list(marks.iterdir())) > finished, process)
+    wait_for(lambda: len(again(store).keys()) >= finished, process)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: all(gone(pid) for pid in workers(marks)))  # they die with their parent
+    stored = again(store).keys()
+    assert finished <= len(stored) < 8
+    sweep(specs, again(store), jobs=2, rate=rate, train=fake_train.train)
+    check(store, specs)
+    begun = [int(mark.name.split("-")[0]) for mark in marks.iterdir()]
+    assert len(begun) - len(stored) <= 2
+
+
+def test_the_first_ctrl_c_keeps_the_runs_in_flight(store, tmp_path):
+    marks = tmp_path / "marks"
+    process = start(store, "slow", 50, marks)
+    wait_for(lambda: len(list(marks.iterdir())) >= 3, process)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    begun = {int(mark.name.split("-")[0]) for mark in marks.iterdir()}
+    assert set(again(store).runs()["seed"]) == begun and 3 <= len(begun) < 50, out + err
+    assert out.split() == [str(len(begun)), str(50 - len(begun)), "True"]
+    assert "Ctrl-C again" in err and "Traceback" not in err
+
+
+def test_the_second_ctrl_c_drops_them(store, tmp_path):
+    marks = tmp_path / "marks"
+    process = start(store, "endless", 50, marks)
+    wait_for(lambda: len(list(marks.iterdir())) == 2, process)
+    os.killpg(process.pid, signal.SIGINT)
+    for line in process.stderr:
+        if "Ctrl-C again" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode != 0 and err.splitlines()[-1] == "KeyboardInterrupt"
+    wait_for(lambda: all(gone(pid) for pid in workers(marks)))
+    check(store, tiny(0))
+
+
+def test_two_sweeps_at_once(store, tmp_path):
+    processes = [start(store, "slow", 12, tmp_path / name) for name in ("one", "two")]
+    for process in processes:
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+    check(store, tiny(*range(12)))
+    begun = [mark for name in ("one", "two") for mark in (tmp_path / name).iterdir()]
+    assert len(begun) == 12  # together they train each run once
+    store.compact()
+    check(store, tiny(*range(12)))
+
+
+def test_a_script_without_a_main_guard(store, tmp_path):
+    code = SCRIPT.format(
+        path=[str(HERE), str(HERE.parent / "support"), str(HERE.parents[1])],
+        folder=str(store.folder),
+        cache=str(store.cache),
+        train="train",
+        count=2,
+    )
+    (tmp_path / "script.py").write_text(code)
+    out = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True
+    ).stdout
+    assert out.split() == ["2", "0", "False"]
+
+
+def test_a_run_is_locked_until_its_sweep_ends(store):
+    other = Locks(store)
+    code = (
+        "import sys; from lib.runs.locks import Locks; from lib.runs.store import Store\n"
+        "locks = Locks(Store(*sys.argv[1:]))\n"
+        "print(locks.take(f'{1:020x}'), locks.take(f'{2:020x}' + 'f'), flush=True)\n"
+        "sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", code, store.folder, store.cache]
+    with subprocess.Popen(
+        words, cwd=HERE.parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline().split() == ["True", "True"]
+        key, free = "0" * 20, "f" * 20
+        assert not other.take(key) and other.take(free)
+        process.kill()
+        process.wait()
+        assert other.take(key)
+    other.close()
+
+
+def test_without_locks_every_run_is_free(store):
+    store.cache.write_text("in the way")
+    locks = Locks(store)
+    assert locks.take("f" * 20)
+    locks.release("f" * 20)
+    locks.close()
+
+
+# Models
+
+
+def test_a_model_comes_from_the_cache_or_is_trained_again(store):
+    spec = tiny(3)[0]
+    calls = []
+
+    def train(spec, threads):
+        calls.append(spec)
+        values = build_model(spec, build(spec)).state_dict()
+        run = fake_run(spec)
+        run.parameters.clear()
+        run.parameters.update({name: value.numpy() + 1 for name, value in values.items()})
+        return run
+
+    models = [load_model(spec, again(store), train=train) for _ in range(2)]
+    assert len(calls) == 1
+    for one, two in zip(*(model.parameters() for model in models), strict=True):
+        assert (one == two).all() and one.requires_grad
+    assert store.keys() == set()  # asking for a model stores no run
+
+
+def test_a_real_run_through_a_sweep(store):
+    """The real trainer in a real worker, against the same training here."""
+    from lib.train import train
+
+    spec = tiny(0, d_model=8)[0]
+    sweep([spec], store, jobs=1, rate=rate)
+    run = train(spec)
+    row = store.runs().iloc[0]
+    assert row["digest"] == run.digest and row["engine"] == run.engine
+    pd.testing.assert_frame_equal(store.curve(spec), pd.DataFrame(run.curve), rtol=1e-6)
+    for name, values in store.load_weights(spec).items():
+        np.testing.assert_array_equal(values, run.parameters[name])
