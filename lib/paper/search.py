@@ -126,4 +126,12 @@ def grids(base: RunSpec) -> tuple[Grid, ...]:
             seeds=2,
             first_seed=FIRST_SEED,
         ),
+        Grid(
+            "search_wide",
+            "Which recipe? The three wide cells, whose pair tells recipes apart (ours)",
+            base,
+            cells=tuple(recipe | cell for recipe in RECIPES for cell in WIDE),
+            seeds=2,
+            first_seed=FIRST_SEED,
+        ),
     )
