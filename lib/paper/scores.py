@@ -1,0 +1,84 @@
+"""How well a recipe fits: each sentence of `lib.paper.search` from the runs that there are."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import betabinom
+
+from lib.paper.search import SEARCH_EPOCHS, SEEDS_OF_PAPER, SENTENCES, Sentence
+
+RECIPE_FIELDS = ["lr", "weight_decay", "beta2"]
+RISEN = 0.1
+"""Validation accuracy at which generalization has begun (events "begins" and "norm")."""
+
+TIMES = tuple(range(5_000, SEARCH_EPOCHS + 1, 5_000))
+"""Training lengths T at which recipes are read."""
+
+
+def shows(sentence: Sentence, curve: pd.DataFrame, T: int) -> bool | None:
+    """Whether a run shows what a sentence asks, by epoch T.
+
+    Args:
+        curve: epoch, val_accuracy and param_norm of one run, in the order of epochs.  A run
+            that stopped early stays where it was: it had generalized.
+
+    Returns:
+        None where the sentence does not speak of such a run ("norm" without generalization).
+    """
+    seen = curve[curve["epoch"] <= T]
+    risen = np.flatnonzero(seen["val_accuracy"].to_numpy() >= RISEN)
+    if sentence.event == "accuracy":
+        return bool(sentence.low <= seen["val_accuracy"].iloc[-1] <= sentence.high)
+    if sentence.event == "begins":
+        return bool(len(risen) and sentence.low <= seen["epoch"].iloc[risen[0]] <= sentence.high)
+    norm = seen["param_norm"].to_numpy()
+    return bool(norm[-1] > norm[risen[0]]) if len(risen) else None
+
+
+def probability(sentence: Sentence, k: int, n: int) -> float:
+    """That eleven new seeds meet a sentence, when k of n runs showed its event.
+
+    Beta-binomial from Jeffreys' prior: with no run at all it is what the prior says.
+    """
+    counts = np.arange(sentence.least, sentence.most + 1)
+    return float(betabinom.pmf(counts, SEEDS_OF_PAPER, k + 0.5, n - k + 0.5).sum())
+
+
+def of_sentences(runs: pd.DataFrame, curves: pd.DataFrame, times=TIMES) -> pd.DataFrame:
+    """One row for each recipe, T and sentence: k, n and the probability.
+
+    Args:
+        runs, curves: as `lib.analysis.gather` gives them, of any recipes and seeds.
+        times: the training lengths, each at most the runs' own.
+    """
+    by_key = dict(iter(curves.groupby("key", sort=False)))
+    rows = []
+    for recipe, own in runs.groupby(RECIPE_FIELDS):
+        cells = dict(iter(own.groupby(["task", "d_model", "train_size"])))
+        for number, sentence in enumerate(SENTENCES):
+            keys = cells[sentence.cell]["key"] if sentence.cell in cells else ()
+            for T in times:
+                answers = [shows(sentence, by_key[key], T) for key in keys]
+                answers = [answer for answer in answers if answer is not None]
+                k, n = sum(answers), len(answers)
+                rows.append((*recipe, T, number, k, n, probability(sentence, k, n)))
+    return pd.DataFrame(rows, columns=[*RECIPE_FIELDS, "T", "sentence", "k", "n", "probability"])
+
+
+def of_recipes(sentences: pd.DataFrame) -> pd.DataFrame:
+    """One row for each recipe and T: the product over sentences, and what stands behind it.
+
+    Columns: the recipe's fields, T, `score` (the product), `seen` (sentences with a run),
+    `met` (those with a probability above one half), `runs` (the fewest runs behind one).
+    """
+    grouped = sentences.groupby([*RECIPE_FIELDS, "T"])
+    return grouped.apply(
+        lambda own: pd.Series(
+            {
+                "score": own["probability"].prod(),
+                "seen": int((own["n"] > 0).sum()),
+                "met": int((own["probability"] > 0.5).sum()),
+                "runs": int(own["n"].min()),
+            }
+        ),
+        include_groups=False,
+    ).reset_index()
