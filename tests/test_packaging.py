@@ -71,7 +71,7 @@ def test_everything_imported_is_declared(project):
 
     names = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
     names |= {"lib", "benchmarks", "yaml"}
-    for path in [*(ROOT / "lib").glob("*.py"), *(ROOT / "notebooks").glob("*.py")]:
+    for path in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "notebooks").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             modules = []
             if isinstance(node, ast.Import):

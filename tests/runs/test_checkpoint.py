@@ -127,11 +127,11 @@ def test_a_killed_sweep_goes_on_with_its_long_run(tmp_path):
     store = Store(tmp_path / "results", tmp_path / "cache")
     spec = specs(2, 100)[0].replace(epochs=60_000, n_evals=300)
     code = f"""
-from lib import checkpoint
+from lib.runs import checkpoints
 from lib.spec import RunSpec
 from lib.runs.store import Store
 from lib.sweeps.workers import _train
-checkpoint.EVERY = 0.1
+checkpoints.EVERY = 0.1
 _train(RunSpec(**{spec.to_dict()!r}), Store({str(store.folder)!r}, {str(store.cache)!r}), 1, None,
        lambda message: None)
 """
