@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from online import address
+
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
@@ -80,21 +82,16 @@ def costs() -> str:
     return "\n".join(rows)
 
 
-def repository(config) -> str:
-    """The project's address from _config.yml, without a slash at the end; "" if there is none."""
-    return (config.html_theme_options.get("repository_url") or "").rstrip("/")
-
-
 def binder(config, chapter: str = "grokking_grid") -> str | None:
     """Address of a chapter's Jupytext source on Binder; None while the project has no address."""
-    address = repository(config)
-    if not address:
+    there = address(config)
+    if not there:
         return None
     branch = config.html_theme_options.get("repository_branch") or "main"
-    if (site := urlsplit(address)).netloc == "github.com":
+    if (site := urlsplit(there)).netloc == "github.com":
         place = f"gh{site.path}"
     else:  # any other host, by the whole address
-        place = f"git/{quote(address, safe='')}"
+        place = f"git/{quote(there, safe='')}"
     path = quote(f"lab/tree/notebooks/{chapter}.py?factory=Notebook", safe="")
     return f"https://mybinder.org/v2/{place}/{quote(branch, safe='')}?urlpath={path}"
 
