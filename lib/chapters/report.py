@@ -42,8 +42,7 @@ def progress_table(grids: dict[str, Grid], keys: set[str]) -> str:
 def readme_section(store: Store) -> str:
     """The README's table "what reproduces so far", from the stored runs."""
     verdicts = [v for v in judge_all(store) if v.claim.name.startswith("takeaway")]
-    progress = progress_table(EXPERIMENTS, store.keys())
-    return f"{BEGIN}\n{claims_table(verdicts)}\n\n{progress}\n{END}"
+    return f"{BEGIN}\n{claims_table(verdicts)}\n{END}"
 
 
 def write_picture(store: Store, path: Path = PICTURE) -> None:
