@@ -1,0 +1,36 @@
+// One switch a page for its code, remembered.  Without this script every cell keeps a bar of
+// its own; with it the bars are gone until the reader asks for the code.
+(() => {
+  const KEY = "show-code";
+  const remembered = () => {
+    try { return localStorage.getItem(KEY) === "yes"; } catch { return false; }
+  };
+  const remember = (shown) => {
+    try { localStorage.setItem(KEY, shown ? "yes" : "no"); } catch { /* a private window */ }
+  };
+
+  function start() {
+    const cells = document.querySelectorAll("details.above-input");
+    const title = document.querySelector(".bd-article h1");
+    if (!cells.length || !title) return;
+    const button = document.createElement("button");
+    button.className = "code-switch";
+    button.type = "button";
+    const show = (shown) => {
+      document.documentElement.classList.toggle("code-hidden", !shown);
+      cells.forEach((cell) => { cell.open = shown; });
+      button.setAttribute("aria-pressed", String(shown));
+      button.textContent = shown ? "Hide the code" : "Show the code";
+    };
+    button.addEventListener("click", () => {
+      const shown = button.getAttribute("aria-pressed") !== "true";
+      remember(shown);
+      show(shown);
+    });
+    show(remembered());
+    title.after(button);
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();
