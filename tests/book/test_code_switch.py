@@ -2,13 +2,12 @@
 
 from browsing import new_context
 
-PAGE = """<!doctype html><html><body><main class="bd-content"><article class="bd-article">
-<h1>A chapter</h1>
-<div class="cell"><details class="hide above-input"><summary>Show</summary><pre>x = 1</pre></details>
-<div class="cell_output">1</div></div>
-<div class="cell"><details class="hide above-input"><summary>Show</summary><pre>y = 2</pre></details>
-<div class="cell_output">2</div></div>
-</article></main><script src="code-switch.js"></script></body></html>"""
+CELL = """<div class="cell">
+<details class="hide above-input"><summary>Show</summary><pre>x = 1</pre></details>
+<div class="cell_output">1</div></div>"""
+PAGE = f"""<!doctype html><html><head><link rel="stylesheet" href="book.css"></head><body>
+<main class="bd-content"><article class="bd-article"><h1>A chapter</h1>{CELL}{CELL}</article>
+</main><script src="code-switch.js"></script></body></html>"""
 
 
 def open_page(context, folder):
@@ -21,9 +20,7 @@ def test_one_switch_shows_all_code_and_is_remembered(browser, tmp_path, request)
     static = request.config.rootpath / "book" / "static"
     for name in ("code-switch.js", "book.css"):
         (tmp_path / name).write_bytes((static / name).read_bytes())
-    (tmp_path / "page.html").write_text(
-        PAGE.replace("<body>", '<head><link rel="stylesheet" href="book.css"></head><body>')
-    )
+    (tmp_path / "page.html").write_text(PAGE)
     context = new_context(browser)
     page = open_page(context, tmp_path)
     code, switch = page.locator("pre"), page.get_by_role("button")

@@ -1,0 +1,54 @@
+"""The three-valued rule: where an interval lies against the paper's range."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lib.paper.rules import Condition, decide, mean, share
+
+
+@pytest.mark.parametrize(
+    "low, high, least, most, holds",
+    [
+        (0.6, 0.9, 0.5, math.inf, True),
+        (0.5, 0.9, 0.5, math.inf, True),
+        (0.4, 0.9, 0.5, math.inf, None),
+        (0.1, 0.4, 0.5, math.inf, False),
+        (0.0, 0.05, -math.inf, 0.1, True),
+        (0.05, 0.2, -math.inf, 0.1, None),
+        (0.2, 0.3, -math.inf, 0.1, False),
+        (2700, 3300, 2700, 3300, True),
+        (2600, 3400, 2700, 3300, None),
+        (math.nan, math.nan, 0, 1, None),
+    ],
+)
+def test_where_the_interval_lies(low, high, least, most, holds):
+    assert Condition("", (low + high) / 2, low, high, least, most).holds is holds
+
+
+def test_a_claim_needs_all_its_conditions():
+    yes, no, open_ = (Condition("", v, v, v, 0.5) for v in (1.0, 0.0, math.nan))
+    assert decide([yes, yes]) is True
+    assert decide([yes, open_]) is None
+    assert decide([open_, no]) is False
+    assert decide([]) is None
+
+
+def test_shares_are_exact_and_pay_for_their_number():
+    one = share("grok", [True] * 11, least=0.5)
+    assert (one.value, one.high) == (1, 1) and one.low == pytest.approx(0.025 ** (1 / 11))
+    assert one.holds is True
+    assert share("grok", [True] * 3, least=0.5).holds is None  # three seeds decide nothing
+    five = share("zero", [False] * 11, conditions=5, most=0.5)
+    assert five.high == pytest.approx(1 - 0.005 ** (1 / 11)) and five.holds is True
+    assert share("none", [], least=0.5).holds is None
+
+
+def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    inside = [
+        c.low <= 0.3 <= c.high for c in (mean("", rng.normal(0.3, 0.1, 5)) for _ in range(2_000))
+    ]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
+    assert mean("", [0.5], least=0.4).holds is None
