@@ -52,7 +52,7 @@ def fill(store: Store, runs: int) -> None:
             at = table.schema.get_field_index(name)
             values = pa.array(list(values), table.schema.field(at).type)
             table = table.set_column(at, name, values)
-        shard.write(store.folder, table)
+        shard.write(store.runs_folder, table)
 
 
 def measure(store: Store, code: str) -> list[float]:
@@ -103,7 +103,7 @@ def main(runs: int, swept: int, folder: Path | None) -> None:
         store = Store((folder or Path(temporary)) / "results", Path(temporary) / "cache")
         if not store.files():
             fill(store, runs)
-        size = sum(path.stat().st_size for path in store.folder.iterdir())
+        size = sum(path.stat().st_size for path in store.runs_folder.iterdir())
         click.echo(f"{runs:,} runs in {len(store.files()):,} files, {size / 2**20:,.0f} MiB; ")
         click.echo(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
         click.echo("| | Seconds | of CPU | Peak memory |\n|:--|--:|--:|--:|")

@@ -66,7 +66,7 @@ def _read(store: Store, quiet: bool = False) -> dict[Path, pa.Table]:
     found = {}
     for path in _files(store):
         try:
-            found[path] = shard.read(path, needs=_NEEDED)
+            found[path] = shard.read(path, schema=SCHEMA, needs=_NEEDED)
         except FileNotFoundError:  # merged meanwhile
             continue
         except shard.BrokenFile as error:
@@ -208,7 +208,7 @@ def merge(store: Store) -> None:
     whole = pa.concat_tables(tables.values(), promote_options="default")
     names = [(name, "ascending") for name in ("key", "epoch", "digest", "timestamp")]
     path = shard.write(folder_of(store), whole.sort_by(names))
-    if shard.read(path, needs=_NEEDED).num_rows == whole.num_rows:
+    if shard.read(path, schema=SCHEMA, needs=_NEEDED).num_rows == whole.num_rows:
         for old in tables:
             if old != path:
                 old.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.runs.files import publish
+from lib.runs.files import keep
 from lib.spec import RunSpec
 
 EVERY = 60.0
@@ -49,8 +49,7 @@ class Checkpoints:
         buffer = io.BytesIO()
         np.savez(buffer, **state, rows=np.array(rows, np.float64), seconds=np.array(seconds))
         data = buffer.getvalue()
-        with contextlib.suppress(OSError):  # the run goes on, and can begin again
-            publish(self._path(spec, engine), hashlib.sha256(data).digest() + data)
+        keep(self._path(spec, engine), hashlib.sha256(data).digest() + data, self._folder.parent)
         self._saved = time.monotonic()
 
     def load(self, spec: RunSpec, engine: str) -> dict[str, np.ndarray] | None:

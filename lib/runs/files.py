@@ -1,8 +1,12 @@
 """Files that appear whole or not at all."""
 
+import multiprocessing
 import os
 import secrets
+import sys
 from pathlib import Path
+
+_warned: set[str] = set()
 
 
 def publish(path: Path, data: bytes) -> None:
@@ -23,3 +27,21 @@ def publish(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def keep(path: Path, data: bytes, cache: Path) -> bool:
+    """`publish` for what can be made again, into a cache.  Whether it is there now.
+
+    A cache that cannot be written costs time and nothing else: one warning, no error.
+    """
+    try:
+        publish(path, data)
+    except OSError as error:
+        # A sweep's workers meet what their parent has met.
+        if str(cache) not in _warned and multiprocessing.parent_process() is None:
+            why = error.strerror or error
+            told = f"warning: nothing is kept in the cache {cache} ({why})"
+            print(f"{told}; GROKKING_CACHE names another", file=sys.stderr)
+        _warned.add(str(cache))
+        return False
+    return True

@@ -4,49 +4,50 @@ import contextlib
 import hashlib
 import os
 
+from filelock import FileLock, Timeout
+
 from lib.runs.store import Store
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: two sweeps train some runs twice, and readers drop one
-    fcntl = None
+MOST = 200
+"""Locks held at once, at most: each is an open file, of which a process may have some 1,000."""
 
 
 class Locks:
-    """Locks on runs, one byte of one file in the cache for each.
+    """Locks on runs, a file in the cache for each.
 
     The operating system drops them when the process ends, however it ends, so that nothing
-    has to be cleaned up after a kill.  Where they cannot be had, every run counts as free.
+    has to be cleaned up after a kill.  Where they cannot be had (no cache, a file system
+    without locks), every run counts as free: it may be trained twice, and readers drop one.
     """
 
     def __init__(self, store: Store):
         name = hashlib.sha256(os.fsencode(store.folder.resolve())).hexdigest()[:16]
-        path = store.cache / "locks" / name
-        self._file = None
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(path, "ab") if fcntl else None
+        self._folder = store.cache / "locks" / name
+        self._held: dict[str, FileLock] = {}
 
     def take(self, key: str) -> bool:
         """Whether the run is now ours to train."""
+        if len(self._held) >= MOST:
+            return True
+        # A soft lock would outlive a process that is killed.
+        lock = FileLock(self._folder / key, blocking=False, fallback_to_soft=False)
         try:
-            return self._lock(key, "LOCK_EX", "LOCK_NB")
-        except OSError as error:
-            # EACCES or EAGAIN: somebody has it.  Anything else: no locks on this file system.
-            return not isinstance(error, (PermissionError, BlockingIOError))
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+            self._held[key] = lock
+        except Timeout:
+            return False
+        except (OSError, NotImplementedError):
+            pass
+        return True
 
     def release(self, key: str) -> None:
         """Let others have it."""
-        with contextlib.suppress(OSError):
-            self._lock(key, "LOCK_UN")
+        if lock := self._held.pop(key, None):
+            with contextlib.suppress(OSError):
+                lock.release(force=True)
 
     def close(self) -> None:
         """Let others have all of them."""
-        if self._file:
-            self._file.close()
-
-    def _lock(self, key: str, *flags: str) -> bool:
-        if self._file:
-            operation = sum(getattr(fcntl, flag) for flag in flags)
-            fcntl.lockf(self._file, operation, 1, int(key[:15], 16))
-        return True
+        for key in list(self._held):
+            self.release(key)

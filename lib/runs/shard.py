@@ -12,28 +12,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lib.runs import run
 from lib.runs.files import publish
 from lib.runs.machine import machine
+from lib.runs.run import Run
 from lib.spec import NUMERICS_VERSION, RunSpec
 
-if TYPE_CHECKING:
-    from lib.runs.run import Run
-
-
-CURVE = {  # float32 losses carry all that float32 training knows; accuracies stay exact
-    "epoch": pa.int64(),
-    "train_loss": pa.float32(),
-    "val_loss": pa.float32(),
-    "train_accuracy": pa.float64(),
-    "val_accuracy": pa.float64(),
-    "memorize_accuracy": pa.float64(),
-    "param_norm": pa.float32(),
-}
+CURVE = {"epoch": pa.int64()} | {n: pa.from_numpy_dtype(kind) for n, kind in run.CURVE.items()}
 
 PROVENANCE = {
     "numerics_version": pa.int64(),
@@ -48,10 +38,7 @@ PROVENANCE = {
 }
 
 _ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
-
-
 _ARROW |= {kind | None: arrow for kind, arrow in _ARROW.items()}
-
 
 # Of `init_from` this is the parent's key; the column `spec` has all of it.
 _SPEC = {f.name: _ARROW.get(f.type, pa.string()) for f in fields(RunSpec)}
@@ -69,21 +56,24 @@ SCHEMA = pa.schema(
     }
 )
 
-RUN_COLUMNS = [name for name in SCHEMA.names if name != "spec" and not name.startswith("curve_")]
+CURVE_COLUMNS = [f"curve_{name}" for name in CURVE]
+RUN_COLUMNS = [name for name in SCHEMA.names if name not in ("spec", *CURVE_COLUMNS)]
 IDENTITY = ["key", "engine", "digest", "timestamp"]  # equal in all: one and the same training
-NEEDED = {"curve_epoch", *IDENTITY}
+FULL = [*IDENTITY, "numerics_version", "status"]  # never empty
+LATER = ["device", *(f.name for f in fields(RunSpec) if f.default is None)]
+NEEDED = [name for name in SCHEMA.names if name not in LATER]  # LATER: columns of younger files
 
 
 class BrokenFile(Exception):
     """A file that does not hold what was once written there; says why in one line."""
 
 
-def table(runs: "Iterable[Run]") -> pa.Table:
+def table(runs: Iterable[Run]) -> pa.Table:
     """Runs as rows of `SCHEMA`, with the provenance of this process."""
     return pa.Table.from_pylist([_row(run) for run in runs], schema=SCHEMA)
 
 
-def _row(run: "Run") -> dict[str, Any]:
+def _row(run: Run) -> dict[str, Any]:
     spec = run.spec.to_dict()
     parent = run.spec.init_from and run.spec.init_from.key
     return (
@@ -125,11 +115,17 @@ def put(folder: Path, data: bytes) -> Path:
     return path
 
 
-def read(path: Path, columns: list[str] | None = None, needs: Collection[str] = NEEDED) -> pa.Table:
-    """One file, verified: its name against its content, and the checksum of each page.
+def read(
+    path: Path,
+    columns: list[str] | None = None,
+    schema: pa.Schema = SCHEMA,
+    needs: Collection[str] = NEEDED,
+) -> pa.Table:
+    """One file, verified: its name against its content, its pages' checksums, its schema.
 
     Args:
         columns: read these only; those that the file was written without are left out.
+        schema: the types that columns of these names must have.
         needs: columns without which the file is broken.
 
     Raises:
@@ -141,13 +137,52 @@ def read(path: Path, columns: list[str] | None = None, needs: Collection[str] = 
         if _file_name(data) != path.name:
             raise BrokenFile("its content does not match its name")
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        if missing := {*needs} - set(file.schema_arrow.names):
-            raise BrokenFile(f"it has no column {min(missing)}")
-        return file.read(columns, use_threads=False)
+        _check_schema(file, schema, needs)
+        table = file.read(columns, use_threads=False)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise BrokenFile(str(error).splitlines()[0]) from error
+    if empty := [n for n in FULL if n in table.column_names and table[n].null_count]:
+        raise BrokenFile(f"its column {empty[0]} has empty places")
+    _check_lengths(table)
+    return table
+
+
+def _check_schema(file: pq.ParquetFile, schema: pa.Schema, needs: Collection[str]) -> None:
+    """Raise BrokenFile unless each needed column is there, once and with its type.
+
+    The curves' lengths are told by the metadata as far as they go: how many values each has.
+    """
+    there, names = file.schema_arrow, file.schema_arrow.names
+    if missing := set(needs) - set(names):
+        raise BrokenFile(f"it has no column {min(missing)}")
+    for name in set(names) & set(schema.names):
+        if names.count(name) > 1:
+            raise BrokenFile(f"its column {name} is there {names.count(name)} times")
+        if there.field(name).type != schema.field(name).type:
+            raise BrokenFile(
+                f"its column {name} holds {there.field(name).type}, not {schema.field(name).type}"
+            )
+    for i in range(file.num_row_groups):
+        group = file.metadata.row_group(i)
+        columns = map(group.column, range(group.num_columns))
+        if len({c.num_values for c in columns if c.path_in_schema.startswith("curve_")}) > 1:
+            raise BrokenFile("its curves differ in length")
+
+
+def _check_lengths(table: pa.Table) -> None:
+    """Raise BrokenFile unless the curves that were read have equal lengths, 1 at least."""
+    lengths = {
+        name: table[name].combine_chunks().value_lengths()
+        for name in CURVE_COLUMNS
+        if name in table.column_names and len(table)
+    }
+    for name, own in lengths.items():
+        if own.null_count or not min(own.to_pylist()):
+            raise BrokenFile(f"its column {name} has a run without a curve")
+        if own != next(iter(lengths.values())):
+            raise BrokenFile(f"its column {name} is not as long as {next(iter(lengths))}")
 
 
 def identities(table: pa.Table) -> list[tuple]:

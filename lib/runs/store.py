@@ -4,6 +4,7 @@ What is read is verified: a damaged file is named on stderr and left out, every 
 still loads.  `lib.runs.shard` says what a file holds and how it is written.
 """
 
+import contextlib
 import io
 import os
 import sys
@@ -11,7 +12,6 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,18 +20,22 @@ import pyarrow as pa
 from lib.errors import UserError
 from lib.paths import default_cache, default_results
 from lib.runs import shard
-from lib.runs.files import publish
-from lib.runs.shard import CURVE, IDENTITY, RUN_COLUMNS, SCHEMA, BrokenFile, identities
+from lib.runs.files import keep, publish
+from lib.runs.run import Run
+from lib.runs.shard import (
+    CURVE,
+    CURVE_COLUMNS,
+    IDENTITY,
+    RUN_COLUMNS,
+    SCHEMA,
+    BrokenFile,
+    identities,
+)
 from lib.spec import NUMERICS_VERSION, RunSpec
-
-if TYPE_CHECKING:
-    from lib.runs.run import Run
-
 
 _ORDER = ["task", "d_model", "train_size", "memorize_size", "seed", "key"]
 PREFERRED = ("numba", "stacked", "numba-bf16x6", "numba-bf16x3", "stacked-bf16")
 """Engines by what is read where a run exists several times: float32 first, then by rounding."""
-
 
 SHARD = 500
 """Runs in a file from which on `compact` leaves it alone."""
@@ -42,10 +46,14 @@ class StoreError(UserError):
 
 
 class Store:
-    """The finished runs in one folder (which need not exist yet).
+    """The finished runs of one results folder (which need not exist yet).
+
+    They are written into its folder `runs`, which holds nothing else.  Files that lie in the
+    results folder itself, where older versions wrote them, are read as well.
 
     Attributes:
-        folder: where the Parquet files are.
+        folder: the results folder.
+        runs_folder: where the Parquet files are.
         cache: where final weights are kept on this machine.
         broken: file name -> what is wrong with it, as of the last reading.
 
@@ -55,16 +63,18 @@ class Store:
 
     def __init__(self, folder: str | Path | None = None, cache: str | Path | None = None):
         self.folder = Path(folder) if folder else default_results()
+        self.runs_folder = self.folder / "runs"
         self.cache = Path(cache) if cache else default_cache()
         self.broken: dict[str, str] = {}
         self._known: dict[str, pa.Table] = {}  # file name -> its rows without curves
+        self._frames: dict[bool, tuple[set, pd.DataFrame]] = {}  # what `_index` made of which files
         self._told: set[str] = set()  # files whose keys `news` has told
         if self.folder.exists() and not self.folder.is_dir():
             raise StoreError(f"the results folder {self.folder} is not a folder")
 
     # Writing
 
-    def add(self, run: "Run") -> Path:
+    def add(self, run: Run) -> Path:
         """Keep one run.  Returns its file, which is on disk when this returns.
 
         Raises:
@@ -72,14 +82,15 @@ class Store:
         """
         return self.add_many([run])
 
-    def add_many(self, runs: Iterable["Run"]) -> Path:
+    def add_many(self, runs: Iterable[Run]) -> Path:
         """Keep several runs in one new file.  Returns and raises as `add`."""
-        return shard.write(self.folder, shard.table(runs))
+        return shard.write(self.runs_folder, shard.table(runs))
 
     def probe(self) -> None:
         """Raise OSError if nothing can be written here; better before training than after."""
-        publish(self.folder / ".probe", b"?")
-        (self.folder / ".probe").unlink(missing_ok=True)
+        probe = self.runs_folder / f".probe-{os.getpid()}"
+        publish(probe, b"?")
+        probe.unlink(missing_ok=True)
 
     def compact(self, names: Iterable[str] | None = None) -> list[str]:
         """Merge small files (of less than `SHARD` runs) into few; no run is ever lost.
@@ -94,7 +105,7 @@ class Store:
         Returns:
             The names of the files that now hold the runs of the small files.
         """
-        for path in self.folder.glob(".*.tmp"):  # left by killed writers, who need milliseconds
+        for path in self.runs_folder.glob(".*.tmp"):  # left by killed writers
             if time.time() - path.stat().st_mtime > 86400:
                 path.unlink(missing_ok=True)
         tables = self._tables()
@@ -125,27 +136,32 @@ class Store:
         if any(keep):
             # Sorted, so that the same runs give the same file whoever merges them.
             order = [(name, "ascending") for name in IDENTITY]
-            path = shard.write(self.folder, table.filter(pa.array(keep)).sort_by(order))
+            path = shard.write(self.runs_folder, table.filter(pa.array(keep)).sort_by(order))
             found = identities(shard.read(path))
             if not set(rows) <= safe | set(found):
                 raise StoreError(f"{path} does not hold what was written; nothing was removed")
             merged = [path.name]
         for name in sources:
             if name not in merged:
-                (self.folder / name).unlink(missing_ok=True)
+                self._path(name).unlink(missing_ok=True)
         return merged
 
     # Reading
 
+    def _path(self, name: str) -> Path:
+        """Where a file is; its name tells its content, wherever it lies."""
+        path = self.runs_folder / name
+        return path if path.exists() else self.folder / name
+
     def _try_read(self, name: str, columns: list[str] | None = None) -> pa.Table | None:
         """One file, or None where it is broken (said on stderr, once) or gone."""
         try:
-            return shard.read(self.folder / name, columns)
+            return shard.read(self._path(name), columns)
         except FileNotFoundError:
             return None
         except BrokenFile as error:
             if name not in self.broken:
-                message = f"warning: {self.folder / name} is broken and left out: {error}"
+                message = f"warning: {self._path(name)} is broken and left out: {error}"
                 print(message, file=sys.stderr)
             self.broken[name] = str(error)
             return None
@@ -174,19 +190,29 @@ class Store:
         return self._known
 
     def files(self) -> set[str]:
-        """The names of all files of runs, good or broken."""
-        try:
-            return {name for name in os.listdir(self.folder) if name.endswith(".parquet")}
-        except FileNotFoundError:  # nothing stored yet
-            return set()
+        """The names of all files of runs, good or broken; a name with a leading dot is none."""
+        found = set()
+        for folder in (self.folder, self.runs_folder):
+            with contextlib.suppress(FileNotFoundError):  # nothing stored yet
+                found |= {n for n in os.listdir(folder) if n.endswith(".parquet") and n[0] != "."}
+        return found
 
     def _index(self, every: bool = False) -> pd.DataFrame:
         """`runs()` with the file and the row where each run is."""
+        tables = self._tables()
+        names, frame = self._frames.get(every, (None, None))
+        if names != tables.keys():
+            frame = self._frame(tables, every)
+            self._frames[every] = set(tables), frame
+        return frame
+
+    @staticmethod
+    def _frame(tables: dict[str, pa.Table], every: bool) -> pd.DataFrame:
         parts = [
             table.append_column(
                 "file", pa.array([name] * table.num_rows, pa.string())
             ).append_column("row", pa.array(np.arange(table.num_rows)))
-            for name, table in self._tables().items()
+            for name, table in tables.items()
         ]
         schema = pa.schema([*map(SCHEMA.field, RUN_COLUMNS), ("file", "string"), ("row", "int64")])
         table = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
@@ -254,17 +280,16 @@ class Store:
         index = self._index()
         if keys is not None:
             index = index[index["key"].isin(list(keys))]
-        columns = {name: f"curve_{name}" for name in CURVE}
         parts = []
         for name, group in index.groupby("file"):
-            table = self._try_read(name, ["key", *columns.values()])
+            table = self._try_read(name, ["key", *CURVE_COLUMNS])
             if table is None:  # compacted away since it was listed, or gone bad: look again
                 self._known.pop(name, None)
                 return self.curves(index["key"])
             table = table.take(pa.array(group["row"])).combine_chunks()
             lengths = table["curve_epoch"].combine_chunks().value_lengths()
             part = {"key": np.repeat(table["key"].to_numpy(), lengths.to_numpy())}
-            for short, column in columns.items():
+            for short, column in zip(CURVE, CURVE_COLUMNS, strict=True):
                 values = table[column].combine_chunks().flatten().to_numpy()
                 part[short] = values.astype(np.int64 if short == "epoch" else np.float64)
             parts.append(pd.DataFrame(part))
@@ -284,11 +309,11 @@ class Store:
     def _weights(self, spec: RunSpec) -> Path:
         return self.cache / "weights" / f"{spec.key}.npz"
 
-    def save_weights(self, run: "Run") -> Path:
-        """Keep the final weights of a run in the local cache.  Raises OSError."""
+    def save_weights(self, run: Run) -> Path:
+        """Keep the final weights of a run in the local cache, where that can be written."""
         buffer = io.BytesIO()
         np.savez(buffer, **run.parameters)
-        publish(self._weights(run.spec), buffer.getvalue())
+        keep(self._weights(run.spec), buffer.getvalue(), self.cache)
         return self._weights(run.spec)
 
     def load_weights(self, spec: RunSpec) -> dict[str, np.ndarray] | None:

@@ -274,7 +274,7 @@ def test_ctrl_c_of_a_real_sweep(tmp_path):
         text=True,
         start_new_session=True,
     )
-    while not list(tmp_path.glob("results/*.parquet")):
+    while not list(tmp_path.glob("results/runs/*.parquet")):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)

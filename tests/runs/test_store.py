@@ -58,20 +58,20 @@ def test_a_run_comes_back(store):
     for name, values in run.curve.items():
         rtol = 0 if "accuracy" in name or name == "epoch" else 1e-7
         np.testing.assert_allclose(curve[name], values, rtol=rtol)
-    assert path.suffix == ".parquet" and os.listdir(store.folder) == [path.name]
+    assert path.suffix == ".parquet" and os.listdir(store.runs_folder) == [path.name]
 
 
 def test_an_empty_store(store):
     assert store.keys() == set() and store.runs().empty and store.curves().empty
     assert "val_accuracy" in store.runs() and "val_accuracy" in store.curves()
-    assert not store.folder.exists()  # reading makes nothing
+    assert not store.runs_folder.exists()  # reading makes nothing
     with pytest.raises(KeyError, match="d=32"):
         store.curve(SPECS[0])
 
 
 def test_many_runs_in_one_file(store):
     store.add_many([fake_run(spec) for spec in SPECS])
-    assert len(os.listdir(store.folder)) == 1
+    assert len(os.listdir(store.runs_folder)) == 1
     assert again(store).keys() == {spec.key for spec in SPECS}
 
 
@@ -133,7 +133,7 @@ def test_a_file_of_an_older_library_lacks_columns(store):
     table = shard.table([fake_run(SPECS[0])]).drop_columns(
         ["stop_after", "split_mlp", "norm", "residual", "warmup", "device"]
     )
-    shard.write(store.folder, table)
+    shard.write(store.runs_folder, table)
     store.add(fake_run(SPECS[1]))
     assert len(store.runs()) == 2
     store.compact()
@@ -181,22 +181,113 @@ def test_page_checksums_are_there_and_verified(store):
     column = columns["curve_val_loss.list.element"]
     start = column.dictionary_page_offset or column.data_page_offset
     data[start + column.total_compressed_size - 5] ^= 1
-    forged = store.folder / shard._file_name(bytes(data))
+    forged = store.runs_folder / shard._file_name(bytes(data))
     forged.write_bytes(data)
     with pytest.raises(BrokenFile, match="(?i)crc|checksum|corrupt"):
         shard.read(forged)
+
+
+def forge(store, change):
+    """A file of run 0 with another table inside, under the name that its content asks for."""
+    return shard.write(store.runs_folder, change(shard.table([fake_run(SPECS[0])])))
+
+
+def put(name, values):
+    """The table with other values in one column."""
+    return lambda table: table.set_column(table.column_names.index(name), name, values)
+
+
+WRONG = {
+    "a column twice": (lambda t: t.append_column("key", t["key"]), "key is there 2 times"),
+    "a number as text": (put("d_model", pa.array(["32"])), "d_model holds string, not int64"),
+    "a rounded loss": (put("train_loss", pa.array([0.5])), "train_loss holds double, not float"),
+    "no loss": (lambda t: t.drop_columns("val_loss"), "no column val_loss"),
+    "no curve": (lambda t: t.drop_columns("curve_val_loss"), "no column curve_val_loss"),
+    "no key": (put("key", pa.array([None], pa.string())), "key has empty places"),
+    "a scalar curve": (put("curve_epoch", pa.array([1])), "curve_epoch holds int64"),
+    "a null curve": (
+        put("curve_val_loss", pa.array([None], pa.list_(pa.float32()))),
+        "curves differ in length",
+    ),
+    "a short curve": (
+        put("curve_val_accuracy", pa.array([[0.1, 0.2]], pa.list_(pa.float64()))),
+        "curves differ in length",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_file_with_a_right_name_and_a_wrong_schema(store, capsys, what):
+    change, why = WRONG[what]
+    path = forge(store, change)
+    fill(store, SPECS[1:])
+    check_broken(store, path.name, capsys)
+    store = again(store)
+    store.compact()
+    assert path.exists() and why in store.broken[path.name]
+
+
+def test_curves_of_two_runs_that_are_short_and_long(store, capsys):
+    """The metadata tell sums; each run's own length is looked at where curves are read."""
+
+    def swap(table):
+        both = pa.concat_tables([table, table])
+        lists = both["curve_val_loss"].to_pylist()
+        lists = [lists[0][:-1], [*lists[1], 0.5]]
+        return put("curve_val_loss", pa.array(lists, pa.list_(pa.float32())))(both)
+
+    path = forge(store, swap)
+    fill(store, SPECS[1:])
+    store = again(store)
+    assert store.curves()["key"].nunique() == len(SPECS) - 1
+    assert "not as long as" in store.broken[path.name] and len(store.runs()) == len(SPECS) - 1
+
+
+def test_names_that_begin_with_a_dot_are_no_runs(store, capsys):
+    path = fill(store)[0]
+    path.with_name(".hidden.parquet").write_bytes(b"what an editor or a copy left")
+    assert len(again(store).runs()) == len(SPECS) and not capsys.readouterr().err
+
+
+def test_files_in_the_results_folder_itself_are_read(store):
+    """Older versions wrote them there."""
+    path = fill(store)[0]
+    path.rename(store.folder / path.name)
+    store = again(store)
+    assert len(store.runs()) == len(SPECS) == store.curves()["key"].nunique()
+    store.compact()
+    assert [p.parent for p in store.folder.rglob("*.parquet")] == [store.runs_folder]
+    assert len(again(store).runs()) == len(SPECS)
+
+
+def test_one_line_reads_every_run_once(store):
+    """The line of results/README.md, on the project's own runs."""
+    root = Path(__file__).resolve().parents[2]
+    line = next(
+        line.strip()
+        for line in (root / "results" / "README.md").read_text().splitlines()
+        if "read_parquet" in line
+    )
+    values = {"pd": pd}
+    exec(line.replace('"results/', f'"{root}/results/'), values)
+    runs, ours = values["runs"], Store(root / "results", store.cache).runs()
+    assert len(runs) == len(ours) > 1000
+    digests = runs.set_index("key")["digest"]
+    assert digests[ours["key"]].tolist() == ours["digest"].tolist()
+    there = {path.name for path in (root / "results").iterdir()}
+    assert there == {"README.md", "LICENSE", "circuits", "runs"}, "runs belong into results/runs"
 
 
 def test_files_that_are_none_of_ours(store, capsys):
     fill(store, SPECS[1:])
     good = next(iter(store.files()))
     other = pa.table({"x": [1, 2]})
-    pq.write_table(other, store.folder / "a.parquet")
-    (store.folder / "b.parquet").write_bytes((store.folder / good).read_bytes())
-    (store.folder / "c.parquet").mkdir()
-    (store.folder / "d.parquet").write_bytes(os.urandom(1000))
-    foreign = shard.write(store.folder, other)
-    (store.folder / "README.md").write_text("not data")
+    pq.write_table(other, store.runs_folder / "a.parquet")
+    (store.runs_folder / "b.parquet").write_bytes((store.runs_folder / good).read_bytes())
+    (store.runs_folder / "c.parquet").mkdir()
+    (store.runs_folder / "d.parquet").write_bytes(os.urandom(1000))
+    foreign = shard.write(store.runs_folder, other)
+    (store.runs_folder / "README.md").write_text("not data")
     store = again(store)
     assert len(store.runs()) == len(SPECS) - 1
     assert set(store.broken) == {f"{x}.parquet" for x in "abcd"} | {foreign.name}
@@ -228,12 +319,12 @@ def test_a_results_folder_that_is_a_file(tmp_path):
 
 def test_a_write_that_fails_leaves_nothing(store, monkeypatch):
     fill(store)
-    before = set(os.listdir(store.folder))
+    before = set(os.listdir(store.runs_folder))
     with monkeypatch.context() as broken:
         broken.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "disk full")))
         with pytest.raises(OSError, match="disk full"):
             store.add(fake_run(SPECS[0], digest="x"))
-    assert set(os.listdir(store.folder)) == before
+    assert set(os.listdir(store.runs_folder)) == before
     assert again(store).keys() == {spec.key for spec in SPECS}
 
 
@@ -275,12 +366,12 @@ def test_compact_leaves_large_files_alone(store, monkeypatch):
     store.compact()
     assert len(store.files()) == 2  # four runs, which is large, and two
     large = {name for name, table in store._tables().items() if table.num_rows >= 4}
-    old = {name: (store.folder / name).read_bytes() for name in store.files()}
+    old = {name: (store.runs_folder / name).read_bytes() for name in store.files()}
     fill(store, [spec.replace(seed=spec.seed + 100) for spec in SPECS])
     store.compact()
     assert large <= store.files() and len(again(store).runs()) == 2 * len(SPECS)
     for name, data in old.items():
-        (store.folder / name).write_bytes(data)
+        (store.runs_folder / name).write_bytes(data)
     store.compact()  # small runs that a large file holds are dropped, not merged again
     assert len(again(store).runs(every=True)) == 2 * len(SPECS)
     assert len(store.files()) <= 4
@@ -296,7 +387,7 @@ def test_compact_of_some_files_leaves_the_others(store):
 
 def test_what_killed_writers_left_is_swept_up(store):
     fill(store)
-    old, new = store.folder / ".old.tmp", store.folder / ".new.tmp"
+    old, new = store.runs_folder / ".old.tmp", store.runs_folder / ".new.tmp"
     for path in (old, new):
         path.write_bytes(b"half a f")
     os.utime(old, (0, 0))
@@ -333,7 +424,7 @@ def test_writers_compacters_and_readers_at_once(store):
     specs = [RunSpec(epochs=50, n_evals=5, seed=100 * i + k) for i in range(3) for k in range(20)]
     store = again(store)
     assert store.keys() == {spec.key for spec in specs} and not store.broken
-    assert not list(store.folder.glob(".*"))
+    assert not list(store.runs_folder.glob(".*"))
     for spec in specs:
         np.testing.assert_array_equal(
             store.curve(spec)["val_accuracy"], fake_run(spec).curve["val_accuracy"]

@@ -95,7 +95,7 @@ def complete(store, count=COUNT, epochs=EPOCHS, *words, code=0):
 
 
 def files(store):
-    return list(store.folder.glob("*.parquet"))
+    return list(store.runs_folder.glob("*.parquet"))
 
 
 # The faults: each gets a folder, how often it shall happen, and its row
@@ -252,9 +252,9 @@ def read_only(folder, times, row):
                 ends(sweep(store, COUNT, EPOCHS), 1, "error: Read-only file system")
                 remount("rw")
             elif os.getuid():
-                store.folder.chmod(0o555)
+                store.runs_folder.chmod(0o555)
                 ends(sweep(store, COUNT, EPOCHS), 2, "error: Permission denied")
-                store.folder.chmod(0o755)
+                store.runs_folder.chmod(0o755)
             else:  # modes do not bind root
                 return
             row.tried += 1

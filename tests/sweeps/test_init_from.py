@@ -98,19 +98,19 @@ def test_it_comes_back_from_the_store(store):
     assert runs.loc[CHILD.key, "init_from"] == PARENT.key
     assert runs["init_from"].isna().sum() == 1
     (file,) = store.files()
-    texts = shard.read(store.folder / file, ["key", "spec"]).to_pylist()
+    texts = shard.read(store.runs_folder / file, ["key", "spec"]).to_pylist()
     specs = {row["key"]: RunSpec(**json.loads(row["spec"])) for row in texts}
     assert specs == {PARENT.key: PARENT, CHILD.key: CHILD}
 
 
 def test_files_from_before_are_read_and_merged_with_new_ones(store):
     old = shard.table([fake_train.fake_run(PARENT)]).drop_columns(["init_from"])
-    shard.write(store.folder, old)
-    shard.write(store.folder, old.slice(0, 0))
+    shard.write(store.runs_folder, old)
+    shard.write(store.runs_folder, old.slice(0, 0))
     store.add(fake_train.fake_run(CHILD))
     assert set(store.runs()["key"]) == {PARENT.key, CHILD.key}
     (file,) = store.compact()
-    assert pa.types.is_string(shard.read(store.folder / file).schema.field("init_from").type)
+    assert pa.types.is_string(shard.read(store.runs_folder / file).schema.field("init_from").type)
     again = Store(store.folder).runs().set_index("key")
     assert again.loc[CHILD.key, "init_from"] == PARENT.key
     assert again.isna().loc[PARENT.key, "init_from"]

@@ -162,9 +162,9 @@ def test_a_sweep_trains_what_is_missing_and_only_that(store):
     assert len(store.files()) == 2  # its own files are merged, the other is not its own
     for spec in specs[:3]:
         assert store.load_weights(spec)
-    before = {path.name: path.stat().st_mtime_ns for path in store.folder.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in store.runs_folder.iterdir()}
     assert sweep(specs, again(store), rate=rate, train=fake_train.failing).done == 0
-    assert before == {path.name: path.stat().st_mtime_ns for path in store.folder.iterdir()}
+    assert before == {path.name: path.stat().st_mtime_ns for path in store.runs_folder.iterdir()}
 
 
 def test_files_are_merged_on_the_way(store, monkeypatch):
@@ -232,7 +232,7 @@ def test_a_full_disk_ends_a_sweep_and_keeps_what_was_finished(store):
     assert report.done == 1 and report.left == 5
     assert str(store.folder) in report.fatal and "\n" not in report.fatal
     check(store, tiny(0))
-    assert not list(store.folder.glob(".*"))
+    assert not list(store.runs_folder.glob(".*"))
 
 
 def test_a_folder_that_cannot_be_written_is_seen_before_training(tmp_path):
