@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fake_train import fake_run
 
 import lib.cli.main
-import lib.paper.experiments
+import lib.paper.recipe
 from lib.runs.store import Store
 from lib.spec import Grid, RunSpec
 from lib.sweeps.sweep import Report
@@ -116,8 +116,8 @@ def test_help(call, args):
 
 def test_the_defaults_of_train_are_the_recipe(call):
     text = " ".join(call("train", "--help").output.split())
-    assert f"--lr FLOAT [default: {lib.paper.experiments.recipe.BASE.lr}]" in text
-    assert f"[default: {lib.paper.experiments.recipe.BASE.epochs}]" in text
+    assert f"--lr FLOAT [default: {lib.paper.recipe.BASE.lr}]" in text
+    assert f"[default: {lib.paper.recipe.BASE.epochs}]" in text
 
 
 def test_train_stores_its_run_and_says_so(call, store):
