@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import click
 
-from lib.chapters.precision import NAMES, alike, two_precisions
+from lib.chapters.stories.precision import NAMES, alike, two_precisions
 from lib.cli import options
 from lib.engines.precision import check_precision
 from lib.paper.experiments import EXPERIMENTS

@@ -43,8 +43,8 @@
 import sys
 from pathlib import Path
 
-from lib.analysis.critical import critical_size, critical_sizes
 from lib.analysis.dynamics import GENERALIZED, ZERO, first_epoch, zone
+from lib.analysis.zones.critical import critical_size, critical_sizes
 from lib.figures.accuracy import success_by_size
 from lib.figures.style import TRAIN, VAL, use_style
 
@@ -91,8 +91,8 @@ from lib.data import build
 from lib.figures import circuits
 from lib.paper.circuits import DYNAMICS_CELLS, LONG
 from lib.paper.claims import judge
+from lib.paper.criteria.circuits import CLAIMS
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.takeaways import circuit_predictions
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.widgets.explorers import RACE, competition
@@ -741,7 +741,7 @@ competition(fallback=circuits.races(ran))
 
 # %% tags=["hide-input"]
 store = Store()
-found = claims_table([judge(claim, store) for claim in circuit_predictions()])
+found = claims_table([judge(claim, store) for claim in CLAIMS])
 Markdown(found.replace("The paper says", "Varma et al. say"))
 
 # %% [markdown]

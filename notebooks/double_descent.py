@@ -47,10 +47,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.analysis import boundaries, descent, statistics
+from lib.analysis import descent, statistics
 from lib.analysis.dynamics import GENERALIZED, PERFECT, ZERO
 from lib.analysis.gather import gather
 from lib.analysis.words import bracket, number
+from lib.analysis.zones import boundaries
 from lib.chapters.export import export_runs
 from lib.chapters.tables import check_table, cost, enough, holds, say, table
 from lib.figures import accuracy, style

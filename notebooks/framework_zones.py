@@ -46,16 +46,16 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.analysis import boundaries
-from lib.analysis.capacity import distinct_pairs
 from lib.analysis.dynamics import first_epoch, zone
 from lib.analysis.gather import gather
-from lib.analysis.prediction import fit
 from lib.analysis.words import bracket
+from lib.analysis.zones import boundaries
+from lib.analysis.zones.capacity import distinct_pairs
+from lib.analysis.zones.prediction import fit
 from lib.chapters.export import export
 from lib.chapters.tables import check_table, cost, table, zone_rules
 from lib.figures import accuracy, curves, style, zones
-from lib.paper import criteria
+from lib.paper.criteria import addition as criteria
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
 from lib.widgets.explorers import framework, phase_diagram

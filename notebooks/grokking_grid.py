@@ -25,7 +25,7 @@
 import sys
 from pathlib import Path
 
-from lib.analysis.critical import critical_sizes
+from lib.analysis.zones.critical import critical_sizes
 from lib.figures.curves import dynamics
 
 # A notebook opened in Jupyter starts in its own folder; the library is a level up.

@@ -43,10 +43,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 
-from lib.analysis import capacity
 from lib.analysis.emergence import n_parameters
 from lib.analysis.gather import gather
 from lib.analysis.words import bracket, number
+from lib.analysis.zones import capacity
 from lib.chapters.export import export, export_runs
 from lib.chapters.tables import check_table, cost, table
 from lib.data import all_pairs

@@ -48,9 +48,9 @@ from IPython.display import Markdown
 
 from lib.analysis.emergence import emergent_size, n_parameters
 from lib.analysis.gather import gather
-from lib.chapters import mixtures
 from lib.chapters.export import export
 from lib.chapters.mixture_sentences import emerges_later, stays_low
+from lib.chapters.stories import mixtures
 from lib.chapters.tables import check_table, cost, table
 from lib.figures import style
 from lib.figures.mixtures import accuracy_by_size

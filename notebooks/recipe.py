@@ -54,9 +54,9 @@ from IPython.display import Markdown
 from lib.analysis.dynamics import GENERALIZED, best_on_the_way, zone
 from lib.analysis.gather import Gathered, gather
 from lib.analysis.words import bracket, number, span
-from lib.chapters import depth
 from lib.chapters.export import export
-from lib.chapters.precision import alike, lateness, two_precisions
+from lib.chapters.stories import depth
+from lib.chapters.stories.precision import alike, lateness, two_precisions
 from lib.chapters.tables import cost, table
 from lib.figures import accuracy, style
 from lib.figures.accuracy import within

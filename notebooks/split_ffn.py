@@ -50,9 +50,9 @@ from IPython.display import Markdown
 
 from lib.analysis.emergence import size_words
 from lib.analysis.words import number
-from lib.chapters import mixtures
 from lib.chapters.export import export
 from lib.chapters.mixture_sentences import split_is_smaller
+from lib.chapters.stories import mixtures
 from lib.chapters.tables import check_table, cost, table
 from lib.figures import style
 from lib.figures.mixtures import accuracy_by_size

@@ -25,8 +25,8 @@
 import sys
 from pathlib import Path
 
-from lib.analysis.capacity import capacities
-from lib.analysis.critical import critical_sizes
+from lib.analysis.zones.capacity import capacities
+from lib.analysis.zones.critical import critical_sizes
 
 # A notebook opened in Jupyter starts in its own folder; the library is a level up.
 sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
@@ -50,12 +50,13 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.analysis import boundaries, descent, dynamics, statistics
+from lib.analysis import descent, dynamics, statistics
 from lib.analysis.dynamics import GENERALIZED, ZERO
 from lib.analysis.gather import gather
 from lib.analysis.words import bracket, mean_words, number
-from lib.chapters import squared
+from lib.analysis.zones import boundaries
 from lib.chapters.export import export_runs
+from lib.chapters.stories import squared
 from lib.chapters.tables import ENOUGH, check_table, cost, holds, say, table
 from lib.figures import accuracy, style
 from lib.paper.experiments import EXPERIMENTS, SIZES_3

@@ -56,8 +56,9 @@ from lib.chapters.export import export
 from lib.chapters.report import claims_table, progress_table
 from lib.chapters.tables import table
 from lib.paper.claims import VERDICTS
+from lib.paper.criteria import circuits
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.takeaways import CLAIMS, circuit_predictions, judge_all
+from lib.paper.takeaways import CLAIMS, judge_all
 from lib.runs.store import Store
 
 if train_missing:
@@ -65,7 +66,7 @@ if train_missing:
 store = Store()
 verdicts = judge_all(store)
 takeaways = [v for v in verdicts if v.claim.name.startswith("takeaway")]
-predictions = [v for v in verdicts if v.claim in circuit_predictions()]
+predictions = [v for v in verdicts if v.claim in circuits.CLAIMS]
 sentences = [v for v in verdicts if v not in takeaways and v not in predictions]
 export(
     pd.DataFrame(

@@ -1,6 +1,5 @@
 """Dips of a validation curve by width: how deep, where, and whether noise would do (§4.1)."""
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -103,10 +102,3 @@ def mean_dip(curves: pd.DataFrame, resamples: int = statistics.RESAMPLES) -> Dip
     depths = np.maximum(np.minimum(before, after) - means[:, 1:-1], 0).max(axis=1, initial=0)
     low, high = statistics.interval(depths)
     return replace(found, low=low, high=high)
-
-
-def sign_flip_p(values: np.ndarray) -> float:
-    """One-sided exact p-value of "the mean is positive": all flips of the signs."""
-    values = np.asarray(values, float)
-    flips = np.array(list(itertools.product((1, -1), repeat=len(values))))
-    return float(np.mean((flips * values).mean(axis=1) >= values.mean() - 1e-12))

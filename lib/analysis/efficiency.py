@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.analysis import critical, dynamics
+from lib.analysis import dynamics
+from lib.analysis.zones import critical
 
 LEVEL = 1e-3
 """Training loss in nats at which norms are compared: low enough for perfect training accuracy

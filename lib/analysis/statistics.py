@@ -1,10 +1,8 @@
-"""Intervals and means over seeds."""
+"""Intervals, means and tests over seeds."""
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-
-# ---- numbers from many runs ------------------------------------------------------------
 
 RESAMPLES = 2000
 """Bootstrap resamples (of whole seeds) behind every interval."""
@@ -31,6 +29,25 @@ def clustered(values: pd.Series, clusters: pd.Series) -> tuple[float, float]:
     return interval(sums[:, 0] / sums[:, 1])
 
 
+def student(values) -> tuple[float, float, float]:
+    """Mean and the ends of Student's 95% interval; NaN for those of fewer than two values."""
+    values = np.asarray(values, float)
+    n, mean = len(values), float(values.mean()) if len(values) else np.nan
+    if n < 2:
+        return mean, np.nan, np.nan
+    half = float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    return mean, mean - half, mean + half
+
+
+def sign_flip_p(values: np.ndarray) -> float:
+    """One-sided exact p-value of "the mean is positive": all flips of the signs."""
+    flips = stats.permutation_test(
+        (np.asarray(values, float),), lambda v, axis: v.mean(axis=axis), vectorized=True,
+        permutation_type="samples", alternative="greater", n_resamples=np.inf,
+    )  # fmt: skip
+    return float(flips.pvalue)
+
+
 def cell_means(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
     """Mean of a final accuracy in every cell, by (d_model, train_size): mean, low, high, seeds.
 
@@ -45,14 +62,12 @@ def cell_means(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
     )
 
 
-def student_half(values: np.ndarray) -> float:
-    """Half the width of Student's 95% interval of a mean; NaN for fewer than two values."""
-    n = len(values)
-    if n < 2:
-        return np.nan
-    return float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-
-
 def by_width(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
     """Final values with seeds down and widths across (one train_size)."""
     return runs.pivot_table(index="seed", columns="d_model", values=value)
+
+
+def steady(values: pd.Series, level: float) -> float:
+    """The first index from which on every value is at `level`; NaN where there is none."""
+    good = values.iloc[::-1].cummin().iloc[::-1] >= level
+    return float(good.index[good].min()) if good.any() else np.nan

@@ -31,9 +31,8 @@ def bracket(low: float, high: float, form: str = "{:.2f}") -> str:
 
 def mean_words(values: np.ndarray, form: str = "{:.2f}") -> str:
     """A mean with Student's 95% interval in brackets; "–" where there is no value."""
-    mean = values.mean() if len(values) else np.nan
-    half = statistics.student_half(values)
-    return number(mean, form) + bracket(mean - half, mean + half, form)
+    mean, low, high = statistics.student(values)
+    return number(mean, form) + bracket(low, high, form)
 
 
 def seeds_phrase(seeds: Sequence[int]) -> str:

@@ -17,7 +17,7 @@ from lib.analysis.emergence import (
     whole_sizes,
 )
 from lib.analysis.words import number
-from lib.chapters.mixtures import Curve
+from lib.chapters.stories.mixtures import Curve
 from lib.paper.claims import OPEN
 
 Row = tuple[str, bool | str | None]

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.analysis.boundaries import Map
-from lib.analysis.capacity import distinct_pairs, ordered_pairs
+from lib.analysis.zones.boundaries import Map
+from lib.analysis.zones.capacity import distinct_pairs, ordered_pairs
 from lib.figures.style import _width_axis
 
 ZONE_STYLES = {

@@ -1,23 +1,48 @@
-"""The paper's takeaways and sentences as numeric criteria, and what our runs say of them.
+"""Claims: sentences of the paper as numeric criteria, and what the stored runs say of them.
 
 The criteria were written down before the runs that decide them.  A claim fixes the cells
 and the number of seeds that it needs; with fewer the verdict is "not enough runs".  Where all
-are there and do not settle the matter, it is "undecided".
+are there and do not settle the matter, it is "undecided".  `lib.paper.takeaways` lists them.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from lib.paper import criteria, criteria_circuits
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.finding import Finding
 from lib.runs.store import Store
-from lib.spec import Grid, RunSpec
+from lib.spec import RunSpec
 
 NONE, OPEN = "not enough runs", "undecided"
 VERDICTS = ("reproduced", "not reproduced", OPEN, NONE)
+ALPHA = 0.05
+_WORDS = {True: "reproduced", False: "not reproduced", None: OPEN}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the runs give for one claim: a statistic with a 95% interval, and whether it holds."""
+
+    text: str
+    low: float
+    high: float
+    holds: bool | None  # None: the runs are there, but too few of them speak to the claim
+
+    def __str__(self) -> str:
+        if not (np.isfinite(self.low) and np.isfinite(self.high)):
+            return self.text
+        return f"{self.text} [{_number(self.low)}, {_number(self.high)}]"
+
+
+def unsettled(text: str) -> Finding:
+    """A finding that decides nothing and has no interval."""
+    return Finding(text, np.nan, np.nan, None)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 @dataclass(frozen=True)
@@ -25,11 +50,12 @@ class Claim:
     """One claim of the paper.
 
     Attributes:
-        name: "takeaway 1" … or "sentence: …".
+        name: "takeaway 1" … or the sentence in few words.
         says: what the paper says, with its section.
         criterion: when it counts as reproduced, in words.
         needs: (experiment, filter of its cells, number of seeds) that decide it.
         judge: from one frame of runs for each need to a `Finding`; a function of runs alone.
+        curves: whether the judge looks at training curves, which are then in a column `curve`.
     """
 
     name: str
@@ -37,6 +63,7 @@ class Claim:
     criterion: str
     needs: tuple[tuple[str, dict, int], ...]
     judge: Callable[..., Finding]
+    curves: bool = False
 
     def specs(self) -> list[RunSpec]:
         """All runs that the claim needs, each once."""
@@ -55,10 +82,9 @@ class Verdict:
 
 
 def _need_specs(experiment: str, cells: dict, seeds: int) -> list[RunSpec]:
-    grid: Grid = EXPERIMENTS[experiment]
     return [
         spec
-        for spec in grid.specs(range(seeds))
+        for spec in EXPERIMENTS[experiment].specs(range(seeds))
         if all(getattr(spec, name) in allowed for name, allowed in cells.items())
     ]
 
@@ -68,26 +94,27 @@ def judge(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Verdi
     runs = store.runs() if runs is None else runs
     stored = set(runs["key"])
     lacking = [spec for spec in claim.specs() if spec.key not in stored]
-    frames, total = [], set()
-    for experiment, cells, seeds in claim.needs:
-        every = _need_specs(experiment, cells, max(seeds, EXPERIMENTS[experiment].seeds))
-        keys = {spec.key for spec in every}
-        if not lacking:  # whole seeds only: a half-swept seed would tilt a mean
-            by_seed = pd.Series([s.seed for s in every if s.key in stored]).value_counts()
-            whole = by_seed.index[by_seed == len(every) // len({s.seed for s in every})]
-            keys = {spec.key for spec in every if spec.seed in whole}
-        frame = runs[runs["key"].isin(keys) & (runs["status"] != "diverged")]
-        if claim.judge in (*criteria.NEED_CURVES, *criteria_circuits.NEED_CURVES):
-            frame = frame.assign(curve=_curves(store, frame["key"]))
-        frames.append(frame)
-        total |= set(frame["key"])
+    frames = [_frame(runs, stored, *need, whole=not lacking) for need in claim.needs]
+    total = len({key for frame in frames for key in frame["key"]})
     if lacking:
-        return Verdict(claim, NONE, None, len(total), lacking)
+        return Verdict(claim, NONE, None, total, lacking)
+    if claim.curves:
+        frames = [frame.assign(curve=_curves(store, frame["key"])) for frame in frames]
     finding = claim.judge(*frames)
-    words = {True: "reproduced", False: "not reproduced", None: OPEN}
-    return Verdict(claim, words[finding.holds], finding, len(total), [])
+    return Verdict(claim, _WORDS[finding.holds], finding, total, [])
 
 
-def _curves(store: Store, keys: pd.Series) -> list[dict]:
+def _frame(runs, stored: set[str], experiment: str, cells: dict, seeds: int, whole: bool):
+    """The runs of one need; `whole`: of whole seeds only, as a half-swept one tilts a mean."""
+    every = _need_specs(experiment, cells, max(seeds, EXPERIMENTS[experiment].seeds))
+    keys = {spec.key for spec in every}
+    if whole:
+        by_seed = pd.Series([s.seed for s in every if s.key in stored]).value_counts()
+        full = by_seed.index[by_seed == len(every) // len({s.seed for s in every})]
+        keys = {spec.key for spec in every if spec.seed in full}
+    return runs[runs["key"].isin(keys) & (runs["status"] != "diverged")]
+
+
+def _curves(store: Store, keys: pd.Series) -> list[pd.DataFrame]:
     curves = dict(iter(store.curves(keys).groupby("key")))
     return [curves[key] for key in keys]

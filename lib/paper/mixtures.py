@@ -5,7 +5,8 @@ The paper gives the ends of figure 8's ranges, 1 layer × 64 to 8 layers × 1024
 sizes: at modulus 113 with one layer, and at modulus 59 with more depth and width.
 """
 
-from lib.spec import Grid, RunSpec
+from lib.paper.recipe import BASE, CALIBRATION_SEED, STOP_AFTER
+from lib.spec import Grid
 
 SIZES_8 = ((1, 64), (1, 128), (2, 128), (2, 256), (4, 256), (4, 512), (8, 512), (8, 1024))
 """(n_layers, d_model) of figures 8 and 10: the ends are the paper's."""
@@ -66,111 +67,50 @@ TRIAL = dict(modulus=31, train_size=500, d_model=24, epochs=2_000)
 """Where recipes for depth were tried: small enough to take minutes."""
 
 
-def _sizes(pairs, **more) -> list[dict]:
-    return [dict(n_layers=layers, d_model=d, **more) for layers, d in pairs]
+def _cells(sizes, *amounts: int, split: bool = False) -> tuple[dict, ...]:
+    """A cell for each size and amount of memorization data, 0: addition alone.
+
+    Sizes are widths, or (n_layers, d_model).
+    """
+    made = []
+    for amount in amounts:
+        mixed = dict(task="multitask", memorize_size=amount, split_mlp=split or None)
+        for size in sizes:
+            n_layers, d_model = (1, size) if isinstance(size, int) else size
+            made.append(dict(n_layers=n_layers, d_model=d_model) | (mixed if amount else {}))
+    return tuple(made)
 
 
-def _widths(widths, **more) -> list[dict]:
-    return [dict(d_model=d, **more) for d in widths]
+_stops = BASE.replace(stop_after=STOP_AFTER)
+_deep = _stops.replace(**DEEP)
+_small = _stops.replace(**SMALL)
+_depth = _small.replace(**DEEP, epochs=EPOCHS_DEPTH)
+_trials = tuple(
+    dict(n_layers=layers, **fields) for fields in RECIPES_DEEP.values() for layers in DEPTHS
+)
 
-
-def _mixed(amount: int, split: bool = False) -> dict:
-    return dict(task="multitask", memorize_size=amount, split_mlp=split or None)
-
-
-def grids(base: RunSpec, stop_after: int, calibration_seed: int) -> tuple[Grid, ...]:
-    """The experiments on mixtures, with the recipe `base`."""
-    stops = base.replace(stop_after=stop_after)
-    deep = stops.replace(**DEEP)
-    small = stops.replace(**SMALL)
-    depth = small.replace(**DEEP, epochs=EPOCHS_DEPTH)
-    return (
-        Grid(
-            "figure8",
-            "Emergence at the paper's sizes (§5, figure 8)",
-            deep,
-            cells=(
-                *_sizes(SIZES_8),
-                *(cell for m in AMOUNTS_8 for cell in _sizes(SIZES_8, **_mixed(m))),
-            ),
-            seeds=3,
-        ),
-        Grid(
-            "figure10",
-            "Split MLP at the paper's sizes (appendix B, figure 10)",
-            deep,
-            cells=tuple(_sizes(SIZES_8, **_mixed(3000, split=True))),
-            seeds=3,
-        ),
-        Grid(
-            "emergent_113",
-            "Emergence, scaled to one layer (§5; ours)",
-            stops,
-            cells=(
-                *_widths(ALONE_113),
-                *(cell for m in AMOUNTS_113 for cell in _widths(WIDTHS_113, **_mixed(m))),
-                *_widths(WIDTHS_113, **_mixed(3000, split=True)),
-            ),
-            seeds=3,
-        ),
-        Grid(
-            "emergent_113_fill",
-            "The same between its widths, and split with other amounts (ours)",
-            stops,
-            cells=(
-                *(cell for m in AMOUNTS_113 for cell in _widths(FILL_113, **_mixed(m))),
-                *_widths(FILL_113, **_mixed(3000, split=True)),
-                *(
-                    cell
-                    for m in (1000, 6000)
-                    for cell in _widths(WIDTHS_113, **_mixed(m, split=True))
-                ),
-            ),
-            seeds=3,
-        ),
-        Grid(
-            "emergent_59",
-            "Emergence at modulus 59, one layer (§5; ours)",
-            small,
-            cells=(
-                *_widths(ALONE_59),
-                *(cell for m in AMOUNTS_59 for cell in _widths(WIDTHS_59, **_mixed(m))),
-                *(cell for m in AMOUNTS_59 for cell in _widths(WIDTHS_59, **_mixed(m, split=True))),
-            ),
-            seeds=3,
-        ),
-        Grid(
-            "emergent_59_wider",
-            "The same, wider, with 300 points to memorize (ours)",
-            small,
-            cells=(
-                *_widths(WIDER_59),
-                *_widths(WIDER_59, **_mixed(300)),
-                *_widths(WIDER_59, **_mixed(300, split=True)),
-            ),
-            seeds=3,
-        ),
-        Grid(
-            "emergent_depth",
-            "Emergence at modulus 59 with depth (§5; ours)",
-            depth,
-            cells=(
-                *_sizes(SIZES_DEPTH),
-                *_sizes(SIZES_DEPTH, **_mixed(1200)),
-                *_sizes(SIZES_DEPTH, **_mixed(1200, split=True)),
-            ),
-            seeds=3,
-        ),
-        Grid(
-            "deep_recipe",
-            "Calibration: what makes depth train (ours)",
-            base.replace(**TRIAL),
-            cells=tuple(
-                dict(n_layers=layers, **fields)
-                for fields in RECIPES_DEEP.values()
-                for layers in DEPTHS
-            ),
-            seeds=2,
-            first_seed=calibration_seed,
-        ),
-    )
+# fmt: off
+GRIDS = (
+    Grid("figure8", "Emergence at the paper's sizes (§5, figure 8)", _deep,
+         cells=_cells(SIZES_8, 0, *AMOUNTS_8), seeds=3),
+    Grid("figure10", "Split MLP at the paper's sizes (appendix B, figure 10)", _deep,
+         cells=_cells(SIZES_8, 3000, split=True), seeds=3),
+    Grid("emergent_113", "Emergence, scaled to one layer (§5; ours)", _stops,
+         cells=_cells(ALONE_113, 0) + _cells(WIDTHS_113, *AMOUNTS_113)
+         + _cells(WIDTHS_113, 3000, split=True), seeds=3),
+    Grid("emergent_113_fill",
+         "The same between its widths, and split with other amounts (ours)", _stops,
+         cells=_cells(FILL_113, *AMOUNTS_113) + _cells(FILL_113, 3000, split=True)
+         + _cells(WIDTHS_113, 1000, 6000, split=True), seeds=3),
+    Grid("emergent_59", "Emergence at modulus 59, one layer (§5; ours)", _small,
+         cells=_cells(ALONE_59, 0) + _cells(WIDTHS_59, *AMOUNTS_59)
+         + _cells(WIDTHS_59, *AMOUNTS_59, split=True), seeds=3),
+    Grid("emergent_59_wider", "The same, wider, with 300 points to memorize (ours)", _small,
+         cells=_cells(WIDER_59, 0, 300) + _cells(WIDER_59, 300, split=True), seeds=3),
+    Grid("emergent_depth", "Emergence at modulus 59 with depth (§5; ours)", _depth,
+         cells=_cells(SIZES_DEPTH, 0, 1200) + _cells(SIZES_DEPTH, 1200, split=True), seeds=3),
+    Grid("deep_recipe", "Calibration: what makes depth train (ours)", BASE.replace(**TRIAL),
+         cells=_trials, seeds=2, first_seed=CALIBRATION_SEED),
+)
+# fmt: on
+"""The experiments on mixtures, under the book's recipe."""

@@ -1,22 +1,23 @@
 """The paper's takeaways and sentences as claims, each with its criterion."""
 
+from functools import partial
+
 from lib.analysis import dynamics
-from lib.paper import criteria, criteria_circuits, criteria_mixtures
 from lib.paper.claims import Claim, Verdict, judge
+from lib.paper.criteria import addition, circuits, mixtures
 from lib.paper.mixtures import ALONE_113
 from lib.runs.store import Store
 
 
 def judge_all(store: Store) -> list[Verdict]:
     """Every claim, takeaways first."""
+    return judge_named(store, *BY_NAME)
+
+
+def judge_named(store: Store, *names: str) -> list[Verdict]:
+    """Some claims, in the given order.  Raises KeyError if there is no such claim."""
     runs = store.runs()
-    return [judge(claim, store, runs) for claim in CLAIMS]
-
-
-def circuit_predictions() -> list[Claim]:
-    """P1–P4 of Varma et al. 2023, the theory that the paper builds on."""
-    names = {fields["name"] for fields in criteria_circuits.CLAIMS}
-    return [claim for claim in CLAIMS if claim.name in names]
+    return [judge(BY_NAME[name], store, runs) for name in names]
 
 
 _all_6 = ("figure6", {}, 5)
@@ -43,197 +44,119 @@ _emerges = (
     "the sizes tried leave open whether the factor is 3"
 )
 
+# fmt: off
 CLAIMS = (
-    Claim(
-        "takeaway 1",
-        "Critical dataset size for generalization decreases with model size (§2.2)",
-        "Page's trend test over 7 widths p < 0.05, and D_crit(32) − D_crit(64) > 0 at 95%",
-        (("figure3", {}, 5),),
-        criteria.critical_falls,
-    ),
-    Claim(
-        "takeaway 2",
-        "Memorization capacity increases with model size (§2.3)",
-        "Page's trend test over 15 widths p < 0.05, and the gain from 4 to 100 > 0 at 95%",
-        (("figure4", {}, 3),),
-        criteria.capacity_rises,
-    ),
-    Claim(
-        "takeaway 3",
-        "Training dynamics fall into four types, delimited by the two curves (§3)",
-        "each run's zone is its region's (D_crit from the other seeds) in ≥ 80% at 95% over "
-        "cells; all four seen",
-        (("figure3", {}, 5), _all_6, ("figure4", {}, 3)),
-        criteria.zones_agree,
-    ),
-    Claim(
-        "takeaway 4",
-        "Progression and grokking differ in the parameter norm's trend (appendix A)",
-        "norm change while generalizing > 0 in progression, < 0 in grokking at 95%; "
-        "permutation p < 0.05",
-        (("figure9", {}, 5),),
-        criteria.norms_differ,
-    ),
-    Claim(
-        "takeaway 5",
-        "Double descent comes from progression, ungrokking and grokking in turn; "
-        "it vanishes above the intersection (§4.1–4.2)",
-        "at 3,000 a dip over d 28–36 of > 0.3, at 2,600 a fall from below d = 24 to 24–40, both "
-        "p < 0.05 when widths are shuffled within seeds; at 4,000 and 5,000 a dip < 0.1; the "
-        "zones and where the curves intersect are not judged",
-        (_all_6,),
-        criteria.double_descent,
-    ),
-    Claim(
-        "takeaway 6",
-        "A harder task raises D_crit and makes double descent more prominent (§4.3)",
-        "the dip over d 24–40 at 3,000 deeper than addition's, and D_crit larger at d = 32, "
-        "48, 64; sign flips p < 0.05; the capacity is not judged",
-        (
-            _row_3000,
-            ("figure7", {}, 5),
-            ("figure3", dict(d_model=(32, 48, 64)), 5),
-            ("squared_critical", {}, 5),
-        ),
-        criteria.harder_is_deeper,
-    ),
-    Claim(
-        "takeaway 7",
-        "Mixing in a pure memorization task makes addition an emergent ability (§5)",
-        f"3,000 + 3,000 points, one layer, d 32–256: {_emerges}",
-        (_alone_113, _mixture("emergent_113", 3000)),
-        criteria_mixtures.suppressed_then_emerges,
-    ),
-    Claim(
-        "takeaway 8",
-        "Separating memorization and generalization in parameter space makes it emerge earlier "
-        "(§5, appendix B)",
-        "3,000 + 3,000 points, one layer, d 32–256: the split MLP's emergent size is smaller, "
-        "and its validation accuracy, mean over sizes, higher at 95% over seeds; open where both "
-        "sizes lie beyond those tried",
-        (_mixture("emergent_113", 3000), _mixture("emergent_113", 3000, True)),
-        criteria_mixtures.split_is_earlier,
-    ),
-    Claim(
-        "(64, 3000)",
-        "d = 64 is near-perfect with just 3,000 points (§2.2)",
-        "mean ≥ 0.95",
-        (_three(64, 3000),),
-        criteria.cell(least=dynamics.GENERALIZED),
-    ),
-    Claim(
-        "d = 32",
-        "d = 32 needs 4,000 points (§2.2)",
-        "the mean stays ≥ 0.95 from 3,800 or 4,000 on, not earlier",
-        (("figure3", dict(d_model=(32,)), 5),),
-        criteria.needs_4000,
-    ),
-    Claim(
-        "semi-grokking interval",
-        "It spans about 1,000 points for all models (§2.2)",
-        "from a mean ≥ 0.1 to a mean ≥ 0.95 takes 600 to 1,400 points at every width",
-        (("figure3", {}, 5),),
-        criteria.semi_interval,
-    ),
-    Claim(
-        "D_crit(64)",
-        "D_crit of d = 64 is about 3,000 (§2.2)",
-        "estimate within 300 of 3,000",
-        (("figure3", dict(d_model=(64,)), 5),),
-        criteria.critical_64,
-    ),
-    Claim(
-        "2,600: ungrokking",
-        "Zero validation accuracy for d 24–40 at 2,600 (§4.1)",
-        "mean < 0.1 at each of these widths",
-        (("figure6", dict(train_size=(2600,), d_model=(24, 28, 32, 36, 40)), 5),),
-        criteria.cell(below=dynamics.ZERO),
-    ),
-    Claim(
-        "2,600: no grokking",
-        "No grokking in this range of sizes at 2,600 (§4.1, footnote 2)",
-        "mean < 0.5 at every width from 44 to 100",
-        (("figure6", dict(train_size=(2600,), d_model=(44, 48, 56, 64, 100)), 5),),
-        criteria.cell(below=0.5),
-    ),
-    Claim(
-        "3,000: dip",
-        "A dip around d 28–36 at 3,000 (§4.1)",
-        "deepest dip of the mean curve ≥ 0.2, its valley at 28, 32 or 36",
-        (_row_3000,),
-        criteria.valley_place,
-    ),
-    Claim(
-        "4,000 and 5,000",
-        "No double descent at 4,000 and 5,000 (§4.2)",
-        "deepest dip of the mean curve < 0.1 at both",
-        (("figure6", dict(train_size=(4000, 5000)), 5),),
-        criteria.no_dip,
-    ),
-    Claim(
-        "squared at 24",
-        "The squared task has zero validation accuracy at d = 24 (§4.3)",
-        "mean < 0.1",
-        (("figure7", dict(d_model=(24,)), 5),),
-        criteria.cell(below=dynamics.ZERO),
-    ),
-    Claim(
-        "addition at 24",
-        "… which addition at 3,000 does not show (§4.3)",
-        "mean ≥ 0.1",
-        (("figure6", dict(train_size=(3000,), d_model=(24,)), 5),),
-        criteria.cell(least=dynamics.ZERO),
-    ),
-    Claim(
-        "progression varies",
-        "Progression is not consistent across runs (§3, figure 5)",
-        "final validation accuracy differs by ≥ 0.2 between 5 seeds",
-        (("figure5", {}, 5),),
-        criteria.seeds_differ,
-    ),
-    Claim(
-        "capacity is sharp",
-        "Capacity has a narrow 95% interval (§2.3, figure 4)",
-        "±0.05 or less in accuracy at every width",
-        (("figure4", {}, 3),),
-        criteria.narrow,
-    ),
-    Claim(
-        "norm, progression",
-        "The norm rises in progression when generalization comes (appendix A)",
-        "mean log change > 0 at 95%, 4 runs or more that generalize",
-        (("figure9", dict(d_model=(8,)), 5),),
-        criteria.norm_rises,
-    ),
-    Claim(
-        "norm, grokking",
-        "The norm falls in grokking (appendix A)",
-        "mean log change < 0 at 95%, 4 runs or more that generalize",
-        (("figure9", dict(d_model=(64,)), 5),),
-        criteria.norm_falls,
-    ),
-    Claim(
-        "emergence at modulus 59",
-        "The same as takeaway 7, where more sizes fit (§5)",
-        f"1,200 + 300 points, one layer, d 32–256: {_emerges}",
-        (_mixture("emergent_59", 0), _mixture("emergent_59", 300)),
-        criteria_mixtures.suppressed_then_emerges,
-    ),
-    Claim(
-        "split at modulus 59",
-        "The same as takeaway 8, where more sizes fit (appendix B)",
-        "1,200 + 300 points, one layer, d 32–256: as takeaway 8",
-        (_mixture("emergent_59", 300), _mixture("emergent_59", 300, True)),
-        criteria_mixtures.split_is_earlier,
-    ),
-    Claim(
-        "amount of memorization data",
-        "It hardly moves the emergent size (§5, figure 8)",
-        "the emergent sizes with 1,000, 3,000 and 6,000 points lie within a factor of two in "
-        "width; open where it is not known for one of them",
-        tuple(_mixture("emergent_113", amount) for amount in (1000, 3000, 6000)),
-        criteria_mixtures.amount_hardly_matters,
-    ),
-    *(Claim(**fields) for fields in criteria_circuits.CLAIMS),
+    Claim("takeaway 1",
+          "Critical dataset size for generalization decreases with model size (§2.2)",
+          "Page's trend test over 7 widths p < 0.05, and D_crit(32) − D_crit(64) > 0 at 95%",
+          (("figure3", {}, 5),), addition.critical_falls),
+    Claim("takeaway 2", "Memorization capacity increases with model size (§2.3)",
+          "Page's trend test over 15 widths p < 0.05, and the gain from 4 to 100 > 0 at 95%",
+          (("figure4", {}, 3),), addition.capacity_rises),
+    Claim("takeaway 3", "Training dynamics fall into four types, delimited by the two curves (§3)",
+          "each run's zone is its region's (D_crit from the other seeds) in ≥ 80% at 95% over "
+          "cells; all four seen", (("figure3", {}, 5), _all_6, ("figure4", {}, 3)),
+          addition.zones_agree, curves=True),
+    Claim("takeaway 4",
+          "Progression and grokking differ in the parameter norm's trend (appendix A)",
+          "norm change while generalizing > 0 in progression, < 0 in grokking at 95%; "
+          "permutation p < 0.05", (("figure9", {}, 5),), addition.norms_differ, curves=True),
+    Claim("takeaway 5",
+          "Double descent comes from progression, ungrokking and grokking in turn; "
+          "it vanishes above the intersection (§4.1–4.2)",
+          "at 3,000 a dip over d 28–36 of > 0.3, at 2,600 a fall from below d = 24 to 24–40, both "
+          "p < 0.05 when widths are shuffled within seeds; at 4,000 and 5,000 a dip < 0.1; the "
+          "zones and where the curves intersect are not judged", (_all_6,),
+          addition.double_descent),
+    Claim("takeaway 6",
+          "A harder task raises D_crit and makes double descent more prominent (§4.3)",
+          "the dip over d 24–40 at 3,000 deeper than addition's, and D_crit larger at d = 32, "
+          "48, 64; sign flips p < 0.05; the capacity is not judged",
+          (_row_3000, ("figure7", {}, 5), ("figure3", dict(d_model=(32, 48, 64)), 5),
+           ("squared_critical", {}, 5)), addition.harder_is_deeper),
+    Claim("takeaway 7",
+          "Mixing in a pure memorization task makes addition an emergent ability (§5)",
+          f"3,000 + 3,000 points, one layer, d 32–256: {_emerges}",
+          (_alone_113, _mixture("emergent_113", 3000)), mixtures.suppressed_then_emerges),
+    Claim("takeaway 8",
+          "Separating memorization and generalization in parameter space makes it emerge earlier "
+          "(§5, appendix B)",
+          "3,000 + 3,000 points, one layer, d 32–256: the split MLP's emergent size is smaller, "
+          "and its validation accuracy, mean over sizes, higher at 95% over seeds; open where both "
+          "sizes lie beyond those tried",
+          (_mixture("emergent_113", 3000), _mixture("emergent_113", 3000, True)),
+          mixtures.split_is_earlier),
+    Claim("(64, 3000)", "d = 64 is near-perfect with just 3,000 points (§2.2)", "mean ≥ 0.95",
+          (_three(64, 3000),), addition.cell(least=dynamics.GENERALIZED)),
+    Claim("d = 32", "d = 32 needs 4,000 points (§2.2)",
+          "the mean stays ≥ 0.95 from 3,800 or 4,000 on, not earlier",
+          (("figure3", dict(d_model=(32,)), 5),), addition.needs_4000),
+    Claim("(64, 2000–2800)", "d = 64 is semi-grokking from 2,000 to below 3,000 points (§2.2)",
+          "mean ≥ 0.1 and < 0.95 at every size", (_three(64, 2000, 2200, 2400, 2600, 2800),),
+          addition.cell(least=dynamics.ZERO, below=dynamics.GENERALIZED)),
+    Claim("semi-grokking interval", "It spans about 1,000 points for all models (§2.2)",
+          "from a mean ≥ 0.1 to a mean ≥ 0.95 takes 600 to 1,400 points at every width",
+          (("figure3", {}, 5),), addition.semi_interval),
+    Claim("D_crit(64)", "D_crit of d = 64 is about 3,000 (§2.2)", "estimate within 300 of 3,000",
+          (("figure3", dict(d_model=(64,)), 5),), addition.critical_64),
+    Claim("2,600: ungrokking", "Zero validation accuracy for d 24–40 at 2,600 (§4.1)",
+          "mean < 0.1 at each of these widths",
+          (("figure6", dict(train_size=(2600,), d_model=(24, 28, 32, 36, 40)), 5),),
+          addition.cell(below=dynamics.ZERO)),
+    Claim("2,600: no grokking", "No grokking in this range of sizes at 2,600 (§4.1, footnote 2)",
+          "mean < 0.5 at every width from 44 to 100",
+          (("figure6", dict(train_size=(2600,), d_model=(44, 48, 56, 64, 100)), 5),),
+          addition.cell(below=0.5)),
+    Claim("3,000: dip", "A dip around d 28–36 at 3,000 (§4.1)",
+          "deepest dip of the mean curve ≥ 0.2, its valley at 28, 32 or 36", (_row_3000,),
+          addition.valley_place),
+    Claim("3,000: no ungrokking", "3,000 points eliminate the ungrokking stage (§4.1)",
+          "from the first peak of the mean curve on, mean ≥ 0.1 at every width", (_row_3000,),
+          addition.no_ungrokking),
+    Claim("4,000 and 5,000", "No double descent at 4,000 and 5,000 (§4.2)",
+          "deepest dip of the mean curve < 0.1 at both",
+          (("figure6", dict(train_size=(4000, 5000)), 5),), addition.no_dip),
+    Claim("model-wise grokking",
+          "With little data validation becomes perfect at sizes far beyond those where training "
+          "is; not so at 4,000 and 5,000 (§4.2)",
+          "width from which on means of validation are ≥ 0.95, over that of training (≥ 0.99): ≥ 2 "
+          "at 3,000, ≤ 1.5 at 4,000 and 5,000; open where one is not within the widths",
+          (("figure6", dict(train_size=(3000, 4000, 5000)), 5),), addition.grokking_by_width),
+    Claim("squared at 24", "The squared task has zero validation accuracy at d = 24 (§4.3)",
+          "mean < 0.1", (("figure7", dict(d_model=(24,)), 5),),
+          addition.cell(below=dynamics.ZERO)),
+    Claim("addition at 24", "… which addition at 3,000 does not show (§4.3)", "mean ≥ 0.1",
+          (("figure6", dict(train_size=(3000,), d_model=(24,)), 5),),
+          addition.cell(least=dynamics.ZERO)),
+    Claim("progression varies", "Progression is not consistent across runs (§3, figure 5)",
+          "final validation accuracy differs by ≥ 0.2 between 5 seeds", (("figure5", {}, 5),),
+          addition.seeds_differ),
+    Claim("capacity is sharp", "Capacity has a narrow 95% interval (§2.3, figure 4)",
+          "±0.05 or less in accuracy at every width", (("figure4", {}, 3),), addition.narrow),
+    Claim("norm, progression",
+          "The norm rises in progression when generalization comes (appendix A)",
+          "mean log change > 0 at 95%, 4 runs or more that generalize",
+          (("figure9", dict(d_model=(8,)), 5),), partial(addition.norm_moves, +1), curves=True),
+    Claim("norm, grokking", "The norm falls in grokking (appendix A)",
+          "mean log change < 0 at 95%, 4 runs or more that generalize",
+          (("figure9", dict(d_model=(64,)), 5),), partial(addition.norm_moves, -1), curves=True),
+    Claim("emergence at modulus 59", "The same as takeaway 7, where more sizes fit (§5)",
+          f"1,200 + 300 points, one layer, d 32–256: {_emerges}",
+          (_mixture("emergent_59", 0), _mixture("emergent_59", 300)),
+          mixtures.suppressed_then_emerges),
+    Claim("split at modulus 59", "The same as takeaway 8, where more sizes fit (appendix B)",
+          "1,200 + 300 points, one layer, d 32–256: as takeaway 8",
+          (_mixture("emergent_59", 300), _mixture("emergent_59", 300, True)),
+          mixtures.split_is_earlier),
+    Claim("amount of memorization data", "It hardly moves the emergent size (§5, figure 8)",
+          "the emergent sizes with 1,000, 3,000 and 6,000 points lie within a factor of two in "
+          "width; open where it is not known for one of them",
+          tuple(_mixture("emergent_113", amount) for amount in (1000, 3000, 6000)),
+          mixtures.amount_hardly_matters),
+    *circuits.CLAIMS,
 )
+# fmt: on
 """Takeaways 1–8, sentences of the paper, then P1–P4 of Varma et al. 2023."""
+
+
+BY_NAME = {claim.name: claim for claim in CLAIMS}

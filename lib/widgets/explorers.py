@@ -19,10 +19,11 @@ import traitlets
 from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
-from lib.analysis import critical, statistics
-from lib.analysis.capacity import distinct_pairs, ordered_pairs
+from lib.analysis import statistics
 from lib.analysis.gather import Gathered
-from lib.analysis.prediction import Prediction
+from lib.analysis.zones import critical
+from lib.analysis.zones.capacity import distinct_pairs, ordered_pairs
+from lib.analysis.zones.prediction import Prediction
 from lib.circuits.simulation import Setting, times_of
 from lib.paper.recipe import DYNAMICS
 from lib.widgets.packing import epoch_grids, kept, pack, packed_runs
@@ -188,7 +189,7 @@ def framework(
     """The predicted validation accuracy by width: sliders for difficulty and training size (§4).
 
     Args:
-        prediction: from `lib.analysis.prediction.fit`; None where too few runs are stored.
+        prediction: from `lib.analysis.zones.prediction.fit`; None where too few runs are stored.
         runs: final states on addition, drawn beside it.
         fallback: the figure for browsers without JavaScript.
     """

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.analysis import boundaries, capacity, critical, descent, dynamics, statistics
+from lib.analysis import descent, dynamics, statistics
 from lib.analysis.dynamics import first_epoch, zone
+from lib.analysis.zones import boundaries, capacity, critical
 
 EPOCHS = np.arange(0, 1001, 10)
 
@@ -119,7 +120,7 @@ def test_noise_is_no_dip_when_widths_are_shuffled():
     """A dip compares the best with a mean, so noise has one: sign flips are fooled, this is not."""
     rng = np.random.default_rng(0)
     frames = [pd.DataFrame(rng.random((5, 15)), columns=range(4, 64, 4)) for _ in range(60)]
-    fooled = [descent.sign_flip_p(descent.dip(frame, (28, 36))) < 0.05 for frame in frames]
+    fooled = [statistics.sign_flip_p(descent.dip(frame, (28, 36))) < 0.05 for frame in frames]
     shuffled = [
         descent.permuted_widths_p(frame, lambda v, w: descent.dip_of(v, w, (28, 36)), 199) < 0.05
         for frame in frames
@@ -144,12 +145,14 @@ def test_runs_of_a_cell_share_their_fate():
 
 
 def test_sign_flips_are_exact():
-    assert descent.sign_flip_p([1, 1, 1, 1, 1]) == 1 / 32
-    assert descent.sign_flip_p([1, -1]) == 0.75
+    assert statistics.sign_flip_p([1, 1, 1, 1, 1]) == 1 / 32
+    assert statistics.sign_flip_p([1, -1]) == 0.75
 
 
 def test_regions():
-    assert boundaries.region(3000, 1000, 0.0) == "progression"
-    assert boundaries.region(2600, 6000, 0.0) == "ungrokking"
-    assert boundaries.region(3000, 6000, 0.5) == "semi-grokking"
-    assert boundaries.region(4000, 6000, 1.0) == "grokking"
+    sides = [boundaries.side_of(share) for share in (0.0, 0.5, 1.0)]
+    assert boundaries.region(3000, 1000, sides[0]) == "progression"
+    assert boundaries.region(2600, 6000, sides[0]) == "ungrokking"
+    assert boundaries.region(3000, 6000, sides[1]) == "semi-grokking"
+    assert boundaries.region(4000, 6000, sides[2]) == "grokking"
+    assert boundaries.region(4000, 6000, None) is boundaries.region(4000, np.nan, 1) is None

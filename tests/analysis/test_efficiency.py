@@ -9,11 +9,11 @@ from test_claims import BY_NAME, store_with, verdict
 
 from lib.analysis import dynamics, efficiency
 from lib.paper.claims import judge
-from lib.paper.takeaways import circuit_predictions
+from lib.paper.criteria.circuits import CLAIMS
 from lib.runs.run import CURVE, Run
 from lib.runs.store import Store
 
-NAMES = [claim.name for claim in circuit_predictions()]
+NAMES = [claim.name for claim in CLAIMS]
 
 
 def test_the_norm_needed_is_where_a_run_settles():

@@ -16,7 +16,7 @@ from lib.analysis.emergence import (
     sizes,
     times,
 )
-from lib.chapters.mixtures import (
+from lib.chapters.stories.mixtures import (
     by_size_rows,
     curves,
     emergent_rows,

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.analysis import boundaries, capacity, descent, dynamics, statistics
+from lib.analysis import descent, dynamics, statistics
+from lib.analysis.zones import boundaries, capacity
 
 WIDTHS = (8, 16, 24, 32, 40, 48, 64)
 SIZES = tuple(range(1000, 6001, 100))

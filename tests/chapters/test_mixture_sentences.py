@@ -8,7 +8,7 @@ from test_emergence import runs
 
 from lib.analysis.emergence import n_parameters
 from lib.chapters.mixture_sentences import NOTHING, emerges_later, split_is_smaller, stays_low
-from lib.chapters.mixtures import Curve, emergent_rows, price, steps
+from lib.chapters.stories.mixtures import Curve, emergent_rows, price, steps
 from lib.chapters.tables import check_table
 from lib.paper.claims import OPEN
 from lib.spec import RunSpec

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from lib.analysis import dynamics
-from lib.chapters import squared
+from lib.chapters.stories import squared
 
 SIZES = (1000, 2000, 3000, 4000)
 

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from browsing import HTML, missing, new_context, visit
 
-from lib.analysis.boundaries import Critical, fit_capacity
-from lib.analysis.capacity import distinct_pairs
 from lib.analysis.gather import gather
-from lib.analysis.prediction import Prediction, fit
+from lib.analysis.zones.boundaries import Critical, fit_capacity
+from lib.analysis.zones.capacity import distinct_pairs
+from lib.analysis.zones.prediction import Prediction, fit
 from lib.chapters import execute
 from lib.chapters.build import made
 from lib.circuits.simulation import Setting, simulate
@@ -263,7 +263,7 @@ def check_accuracy(root, stored):
 
 
 def check_framework(root, stored):
-    """The browser's formula is the one of lib.analysis.prediction; the dots are stored means."""
+    """The formula is that of lib.analysis.zones.prediction; the dots are stored means."""
     drawn = root.evaluate("e => e.drawn")
     prediction = _fitted()[0]
     expected = prediction(drawn["d_model"], drawn["size"], drawn["difficulty"])

@@ -1,7 +1,6 @@
 """The four predictions of Varma et al. 2023 as numeric criteria (arXiv 2309.02390).
 
-Written down before the runs that decide them.  `lib.paper.claims` makes claims of the entries here;
-a judge gets one frame of runs for each need, and the curves where it is in `NEED_CURVES`.
+Written down before the runs that decide them.
 """
 
 import itertools
@@ -10,10 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lib.analysis import critical, dynamics, efficiency, statistics
+from lib.analysis import dynamics, efficiency, statistics
 from lib.analysis.words import mean_words, number
+from lib.analysis.zones import critical
 from lib.paper.circuits import LOST_SIZES
-from lib.paper.finding import ALPHA, Finding, _mean
+from lib.paper.claims import ALPHA, Claim, Finding, unsettled
 
 FLAT = 0.10
 """Elasticity of the norm up to which it counts as flat: +7% a doubling of the data."""
@@ -38,7 +38,7 @@ def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
     counts = gen.dropna().groupby("train_size").size()
     enough = len(counts) == gen["train_size"].nunique() and counts.min() >= 2
     rising, level = efficiency.elasticities(mem), efficiency.elasticities(gen)
-    rise, low, high = _mean(rising) if len(rising) else (np.nan, np.nan, np.nan)
+    rise, low, high = statistics.student(rising)
     text = f"d ln(norm)/d ln(D) = {mean_words(level, '{:.3f}')} generalizing ({len(level)} seeds), "
     text += f"{number(rise, '{:.3f}')} memorizing"
     # one seed's slope has no interval: two have to have three sizes each that settle
@@ -52,7 +52,7 @@ def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
         return Finding(text, low, high, None)
     p = stats.page_trend_test(table.to_numpy()).pvalue
     text += f" (Page's trend p = {p:.2g})"
-    flat_low, flat_high = _mean(level)[1:]
+    flat_low, flat_high = statistics.student(level)[1:]
     good = p < ALPHA and low > 0 and -FLAT <= flat_low and flat_high <= FLAT and low > flat_high
     return Finding(text, low, high, bool(good))
 
@@ -83,8 +83,10 @@ def _drift(runs, near, form, difference, what="D") -> Finding:
         f"{edges[w]}{form.format(v)} (weight decay {w:g})" for w, v in by_seed.mean().items()
     )
     if len(by_seed) < 3 or any(edges.values()):
-        return Finding(f"{text}; some lie outside the sizes tried", np.nan, np.nan, None)
-    pairs = [_mean(by_seed[b] - by_seed[a]) for a, b in itertools.combinations(by_seed, 2)]
+        return unsettled(f"{text}; some lie outside the sizes tried")
+    pairs = [
+        statistics.student(by_seed[b] - by_seed[a]) for a, b in itertools.combinations(by_seed, 2)
+    ]
     drift, low, high = max(pairs, key=lambda pair: abs(pair[0]))
     inside = all(-near <= low and high <= near for _, low, high in pairs)
     text += f"; between the two that differ most {difference.format(drift)}"
@@ -98,13 +100,11 @@ def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Fin
     table = own.pivot_table(index="seed", columns="train_size", values="val_accuracy").dropna()
     text = f"{len(knew)} of {len(parents)} networks had generalized"
     if len(table) < 3:
-        return Finding(text, np.nan, np.nan, None)
+        return unsettled(text)
     p = stats.page_trend_test(table.to_numpy()).pvalue
     kept = (table >= dynamics.GENERALIZED).mean()
-    place, (low, high) = (
-        critical.critical_size(own),
-        statistics.interval(critical.critical_samples(own)),
-    )
+    place = critical.critical_size(own)
+    low, high = statistics.interval(critical.critical_samples(own))
     below, above = kept[kept.index <= place / FACTOR], kept[kept.index >= place * FACTOR]
     found = f"{efficiency.edge(scratch)}{critical.critical_size(scratch):.0f}"
     text += f"; the rule is kept by {kept.iloc[0]:.0%} of them at D = {kept.index[0]:,}, by "
@@ -137,8 +137,6 @@ def plateaus_exist(runs: pd.DataFrame) -> Finding:
     return Finding(text + "; their share", ends.low, ends.high, there if settled else None)
 
 
-NEED_CURVES = (costs_differ, plateaus_exist)
-
 _P1 = (
     "elasticity against D of the norm at which runs settle with a training loss of "
     f"{efficiency.LEVEL:g} or less: memorizing (random labels) > 0 at 95%, Page's trend p < 0.05; "
@@ -146,76 +144,56 @@ _P1 = (
     "where a size does not settle so in two seeds"
 )
 
+
+def _costs(name: str, says: str, memorize: tuple, generalize: tuple) -> Claim:
+    return Claim(name, says, _P1, (memorize, generalize), costs_differ, curves=True)
+
+
+_memorize = ("circuits_memorize", {}, 3)
+
+# fmt: off
 CLAIMS = (
-    dict(
-        name="P1: efficiency",
-        says="The norm that generalizing needs does not depend on D, the norm that memorizing "
-        "needs rises with D (Varma et al. 2023)",
-        criterion=_P1,
-        needs=(("circuits_memorize", {}, 3), ("circuits_generalize", {}, 3)),
-        judge=costs_differ,
-    ),
-    dict(  # added when 6 of 15 generalizing runs had not settled by epoch 6,000
-        name="P1: efficiency, equally long",
-        says="The same where networks that generalize train as long as those that memorize (ours)",
-        criterion=_P1,
-        needs=(("circuits_memorize", {}, 3), ("circuits_settle", {}, 3)),
-        judge=costs_differ,
-    ),
-    dict(  # added when 6 of 15 of these had not settled, either
-        name="P1: efficiency, calmer",
-        says="The same at a third of the learning rate (ours)",
-        criterion=_P1,
-        needs=(
-            ("circuits_calm", dict(task=("random",)), 3),
-            ("circuits_calm", dict(task=("add",)), 3),
-        ),
-        judge=costs_differ,
-    ),
-    dict(
-        name="P2: weight decay",
-        says="D_crit does not move with weight decay (Varma et al. 2023)",
-        criterion=f"from scratch: for every two of three weight decays D_crit differs, seed by "
-        f"seed, by at most {NEAR} points at 95%; contradicted by a mean beyond {NEAR}; open where "
-        "D_crit lies outside the sizes tried",
-        needs=(("circuits_decay", {}, 5),),
-        judge=decay_moves_little,
-    ),
-    dict(
-        name="P2: weight decay, continued",
-        says="After ungrokking the outcome does not depend on weight decay (Varma et al. 2023)",
-        criterion="networks that had generalized, trained on with a subset: for every two of three "
-        "weight decays the size at which the rule is lost differs, seed by seed, by a factor of "
-        f"at most {FACTOR} at 95% ({np.log(FACTOR):.2f} in ln D); contradicted by a mean beyond; "
-        "open where it lies outside the sizes tried",
-        needs=(
-            ("circuits_ungrok", dict(train_size=LOST_SIZES), 5),
-            ("circuits_ungrok_decay", {}, 5),
-        ),
-        judge=lambda usual, others: decay_keeps_the_rule(pd.concat([usual, others])),
-    ),
-    dict(
-        name="P3: ungrokking",
-        says="A network that has generalized, trained on with less data than D_crit, loses it "
-        "(Varma et al. 2023)",
-        criterion=f"Page's trend over the sizes p < 0.05, and a sharp transition: a factor of "
-        f"{FACTOR} below the size at which the rule is lost at most a fifth of the networks keep "
-        "it, a factor above at least four fifths; open where that is not within the sizes tried; "
-        "the place itself is shown, not judged",
-        needs=tuple((f"circuits_{name}", {}, 5) for name in ("parents", "ungrok", "scratch")),
-        judge=rule_is_lost,
-    ),
-    dict(
-        name="P4: semi-grokking",
-        says="Near D_crit networks get stuck at moderate validation accuracy (Varma et al. 2023)",
-        criterion=f"{SOME} of 20 runs or more keep validation accuracy in a band of "
-        f"{efficiency.BAND} for {efficiency.LASTING:,} epochs after training is perfect, below "
-        f"{dynamics.GENERALIZED} and at least {efficiency.MARGIN} above what symmetry alone gives "
-        "(held-out pairs whose mirror was trained on right, the others by chance); contradicted "
-        f"by {SOME - 1} or fewer where some runs generalize and some do not; open where all or "
-        "none do",
-        needs=(("circuits_semi", {}, 5),),
-        judge=plateaus_exist,
-    ),
+    _costs("P1: efficiency",
+           "The norm that generalizing needs does not depend on D, the norm that memorizing needs "
+           "rises with D (Varma et al. 2023)", _memorize, ("circuits_generalize", {}, 3)),
+    # added when 6 of 15 generalizing runs had not settled by epoch 6,000
+    _costs("P1: efficiency, equally long",
+           "The same where networks that generalize train as long as those that memorize (ours)",
+           _memorize, ("circuits_settle", {}, 3)),
+    # added when 6 of 15 of these had not settled, either
+    _costs("P1: efficiency, calmer", "The same at a third of the learning rate (ours)",
+           ("circuits_calm", dict(task=("random",)), 3),
+           ("circuits_calm", dict(task=("add",)), 3)),
+    Claim("P2: weight decay", "D_crit does not move with weight decay (Varma et al. 2023)",
+          f"from scratch: for every two of three weight decays D_crit differs, seed by seed, by "
+          f"at most {NEAR} points at 95%; contradicted by a mean beyond {NEAR}; open where D_crit "
+          "lies outside the sizes tried", (("circuits_decay", {}, 5),), decay_moves_little),
+    Claim("P2: weight decay, continued",
+          "After ungrokking the outcome does not depend on weight decay (Varma et al. 2023)",
+          "networks that had generalized, trained on with a subset: for every two of three weight "
+          "decays the size at which the rule is lost differs, seed by seed, by a factor of at "
+          f"most {FACTOR} at 95% ({np.log(FACTOR):.2f} in ln D); contradicted by a mean beyond; "
+          "open where it lies outside the sizes tried",
+          (("circuits_ungrok", dict(train_size=LOST_SIZES), 5), ("circuits_ungrok_decay", {}, 5)),
+          lambda usual, others: decay_keeps_the_rule(pd.concat([usual, others]))),
+    Claim("P3: ungrokking",
+          "A network that has generalized, trained on with less data than D_crit, loses it (Varma "
+          "et al. 2023)",
+          "Page's trend over the sizes p < 0.05, and a sharp transition: a factor of "
+          f"{FACTOR} below the size at which the rule is lost at most a fifth of the networks keep "
+          "it, a factor above at least four fifths; open where that is not within the sizes tried; "
+          "the place itself is shown, not judged",
+          tuple((f"circuits_{name}", {}, 5) for name in ("parents", "ungrok", "scratch")),
+          rule_is_lost),
+    Claim("P4: semi-grokking",
+          "Near D_crit networks get stuck at moderate validation accuracy (Varma et al. 2023)",
+          f"{SOME} of 20 runs or more keep validation accuracy in a band of {efficiency.BAND} for "
+          f"{efficiency.LASTING:,} epochs after training is perfect, below {dynamics.GENERALIZED} "
+          f"and at least {efficiency.MARGIN} above what symmetry alone gives (held-out pairs whose "
+          "mirror was trained on right, the others by chance); contradicted by "
+          f"{SOME - 1} or fewer where some runs generalize and some do not; open where all or none "
+          "do",
+          (("circuits_semi", {}, 5),), plateaus_exist, curves=True),
 )
-"""Fields of `lib.paper.claims.Claim`, one dict for each prediction."""
+# fmt: on
+"""P1–P4 of Varma et al. 2023, the theory that the paper builds on."""

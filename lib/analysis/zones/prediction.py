@@ -11,10 +11,10 @@ import pandas as pd
 from scipy import optimize
 from scipy.special import expit
 
-from lib.analysis import boundaries
-from lib.analysis.boundaries import Capacity, Critical
-from lib.analysis.capacity import distinct_pairs
 from lib.analysis.statistics import cell_means
+from lib.analysis.zones import boundaries
+from lib.analysis.zones.boundaries import Capacity, Critical
+from lib.analysis.zones.capacity import distinct_pairs
 
 
 @dataclass(frozen=True)

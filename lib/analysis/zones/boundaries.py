@@ -1,7 +1,7 @@
 """Figure 1, computed: the two boundaries as curves, where they cross, the zone of every cell.
 
 Sizes of training sets are in ordered pairs, capacities in unordered ones (footnote 3 of the
-paper); `lib.analysis.capacity.distinct_pairs` and `ordered_pairs` lead from one to the other.
+paper); `lib.analysis.zones.capacity.distinct_pairs` and `ordered_pairs` lead from one to the other.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ import pandas as pd
 from scipy import interpolate, optimize
 
 from lib.analysis import dynamics, statistics
-from lib.analysis.capacity import capacities, distinct_pairs
-from lib.analysis.critical import critical_samples, critical_sizes, success_curve
+from lib.analysis.zones.capacity import capacities, distinct_pairs
+from lib.analysis.zones.critical import critical_samples, critical_sizes, success_curve
 
 SMALL, LARGE = 0.1, 0.9
 """Shares of seeds that generalize between which a training size counts as near D_crit."""
@@ -126,6 +126,26 @@ def star(capacity: Capacity, critical: Critical) -> tuple[float, float] | None:
     return d_model, float(critical(d_model))
 
 
+def region(train_size: float, facts: float, side: int | None, modulus: int = 113) -> str | None:
+    """The zone that the two boundaries predict for a cell; None where one that decides is unknown.
+
+    Args:
+        train_size: D, in ordered pairs.
+        facts: D_mem of the width, in unordered pairs (`capacities`); maybe NaN.
+        side: where D lies: below D_crit (−1), at it (0), above it (1); None: not known.
+    """
+    if np.isnan(facts):
+        return None
+    if distinct_pairs(train_size, modulus) > facts:
+        return "progression"
+    return None if side is None else ("semi-grokking", "grokking", "ungrokking")[int(side)]
+
+
+def side_of(share: float) -> int:
+    """On which side of D_crit a size lies, by the share of runs that generalize there."""
+    return -1 if share < SMALL else int(share > LARGE)
+
+
 # ---- all of figure 1 -------------------------------------------------------------------
 
 
@@ -162,16 +182,10 @@ class Map:
     def zone(self, d_model: float, train_size: float) -> str | None:
         """The zone in which a cell lies; None where a curve that decides it is missing."""
         facts = np.nan if self.capacity is None else float(self.capacity(d_model))
-        if np.isnan(facts):
-            return None
-        if distinct_pairs(train_size) > facts:
-            return "progression"
         if self.critical is None:
-            return None
+            return region(train_size, facts, None)
         distance = train_size - float(self.critical(d_model))
-        if abs(distance) <= self.critical.margin:
-            return "semi-grokking"
-        return "grokking" if distance > 0 else "ungrokking"
+        return region(train_size, facts, np.sign(distance) * (abs(distance) > self.critical.margin))
 
 
 def measure(runs: pd.DataFrame, random: pd.DataFrame, resamples: int = statistics.RESAMPLES) -> Map:
@@ -250,19 +264,3 @@ def bumps(values: Sequence[float], drop: float = 0.05) -> int:
         elif value > top:
             top = bottom = value
     return count
-
-
-def region(train_size: float, capacity: float, share: float, modulus: int = 113) -> str:
-    """The zone that the two boundaries predict for a cell (figure 1).
-
-    Args:
-        train_size: D, in ordered pairs.
-        capacity: D_mem of the width, in unordered pairs (`capacities`).
-        share: share of runs that generalize at this width and size (`success_curve`): below
-            a tenth is below D_crit, above nine tenths above it, in between at it.
-    """
-    if distinct_pairs(train_size, modulus) > capacity:
-        return "progression"
-    if share < 0.1:
-        return "ungrokking"
-    return "grokking" if share > 0.9 else "semi-grokking"

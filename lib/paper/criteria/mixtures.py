@@ -1,6 +1,6 @@
 """How the claims on mixtures are judged (§5, appendix B; takeaways 7 and 8).
 
-The thresholds were written down before the runs that decide them; `lib.paper.claims` has the words.
+The thresholds were written down before the runs that decide them (`lib.paper.takeaways`).
 The mixture's sizes go up in steps of two, so its emergent size is known to within such a
 step, and a ratio of emergent sizes is printed as the two factors between which it lies.
 """
@@ -8,7 +8,8 @@ step, and a ratio of emergent sizes is printed as the two factors between which 
 import numpy as np
 
 from lib.analysis.emergence import Size, emergent_size, larger, paired, times
-from lib.paper.finding import Finding, _mean
+from lib.analysis.statistics import student
+from lib.paper.claims import Finding, unsettled
 
 FACTOR = 3.0
 """How many times more parameters the mixture has to need: one step of two in width, which is
@@ -28,7 +29,7 @@ def _by_seed(values) -> tuple[float, float, float]:
 
     Most sizes are far from a boundary and say nothing; seeds are what is independent.
     """
-    return _mean(values.groupby(level="seed").mean())
+    return student(values.groupby(level="seed").mean())
 
 
 def suppressed_then_emerges(alone, mixed):
@@ -36,7 +37,7 @@ def suppressed_then_emerges(alone, mixed):
     small, large = emergent_size(alone), emergent_size(mixed)
     text = f"alone from {small.words}, mixed from {large.words}"
     if small.bound == ">":
-        return Finding(text, np.nan, np.nan, None)
+        return unsettled(text)
     text += _times(large, small)
     pairs = paired(alone, mixed)
     widths = pairs.index.get_level_values("d_model")

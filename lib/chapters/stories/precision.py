@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lib.analysis.dynamics import GENERALIZED
-from lib.analysis.statistics import student_half
+from lib.analysis.statistics import student
 from lib.runs.store import Store
 
 NAMES = {
@@ -51,5 +51,4 @@ def lateness(both: pd.DataFrame) -> tuple[float, float, float]:
     """
     ends = both[(both["val"] >= GENERALIZED) & (both["val_float32"] >= GENERALIZED)]
     logs = np.log(ends["epoch"] / ends["epoch_float32"]).groupby(ends["seed"]).mean()
-    mean, half = logs.mean(), student_half(logs)
-    return tuple(float(np.exp(log)) for log in (mean, mean - half, mean + half))
+    return tuple(float(np.exp(log)) for log in student(logs))

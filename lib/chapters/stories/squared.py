@@ -1,14 +1,15 @@
 """Three readings of one critical size, where runs above it may fail for other reasons (§4.3).
 
-`lib.analysis.critical.critical_size` takes every run that ends low for one with too few data.
+`lib.analysis.zones.critical.critical_size` takes every run that ends low for one with too few data.
 A run may also have fallen back by its last epoch, or be so slow that it has not even memorized.
 """
 
 import numpy as np
 import pandas as pd
 
-from lib.analysis import critical, dynamics
+from lib.analysis import dynamics
 from lib.analysis.words import mean_words
+from lib.analysis.zones import critical
 
 
 def first_sizes(runs: pd.DataFrame) -> pd.DataFrame:

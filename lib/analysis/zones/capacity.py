@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lib.analysis.statistics import student_half
+from lib.analysis.statistics import student
 
 
 def ordered_pairs(facts, modulus: int = 113):
@@ -39,7 +39,6 @@ def capacities(runs: pd.DataFrame) -> pd.DataFrame:
     for d_model, cell in runs.groupby("d_model"):
         facts = distinct_pairs(cell["train_size"].iloc[0], cell["modulus"].iloc[0])
         values = cell["train_accuracy"].to_numpy() * facts
-        half = student_half(values)
-        mean = values.mean()
-        rows.append((d_model, mean / facts, mean, mean - half, mean + half, len(values)))
+        mean, low, high = student(values)
+        rows.append((d_model, mean / facts, mean, low, high, len(values)))
     return pd.DataFrame(rows, columns=CAPACITY)

@@ -1,9 +1,9 @@
-"""How each claim is judged: from frames of runs to a statistic, an interval, and a yes or no.
+"""How the claims on addition and the squared task are judged (§2–4, appendix A).
 
-The thresholds here were written down before the runs that decide them (`lib.paper.claims` has the
-words).  Near a boundary outcomes are all or nothing, so tests are exact or permutations where
-a claim compares sizes, Student's intervals over seeds where it is of a mean; takeaway 3's
-interval draws whole cells.
+From frames of runs to a statistic, an interval, and a yes or no.  The thresholds were written
+down before the runs that decide them (`lib.paper.takeaways` has the words).  Near a boundary
+outcomes are all or nothing, so tests are exact or permutations where a claim compares sizes,
+Student's intervals over seeds where it is of a mean; takeaway 3's interval draws whole cells.
 """
 
 from functools import partial
@@ -12,25 +12,30 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lib.analysis import boundaries, capacity, critical, descent, dynamics, statistics
-from lib.paper.finding import ALPHA, Finding, _mean
+from lib.analysis import descent, dynamics, statistics
+from lib.analysis.statistics import steady
+from lib.analysis.zones import boundaries, capacity, critical
+from lib.paper.claims import ALPHA, Finding, unsettled
+
+
+def _trend(by_seed: pd.DataFrame, ends: pd.Series, words: str, rising: bool = True) -> Finding:
+    """Page's test along the columns, and the interval of the difference of two of them."""
+    ranks = np.argsort(np.argsort(by_seed.columns.to_numpy() * (1 if rising else -1))) + 1
+    p = stats.page_trend_test(by_seed.to_numpy(), predicted_ranks=ranks).pvalue
+    mean, low, high = statistics.student(ends)
+    return Finding(words.format(mean, p), low, high, bool(p < ALPHA and low > 0))
 
 
 def critical_falls(grid):
     by_seed = critical.seed_thresholds(grid)
-    order = np.argsort(np.argsort(-by_seed.columns.to_numpy())) + 1
-    p = stats.page_trend_test(by_seed.to_numpy(), predicted_ranks=order).pvalue
-    drop, low, high = _mean(by_seed[32] - by_seed[64])
-    text = f"D_crit(32) − D_crit(64) = {drop:.0f} points (Page's trend p = {p:.2g})"
-    return Finding(text, low, high, bool(p < ALPHA and low > 0))
+    words = "D_crit(32) − D_crit(64) = {:.0f} points (Page's trend p = {:.2g})"
+    return _trend(by_seed, by_seed[32] - by_seed[64], words, rising=False)
 
 
 def capacity_rises(grid):
     by_seed = statistics.by_width(grid, "train_accuracy")
-    p = stats.page_trend_test(by_seed.to_numpy()).pvalue
-    gain, low, high = _mean(by_seed[by_seed.columns[-1]] - by_seed[by_seed.columns[0]])
-    text = f"accuracy on random labels rises by {gain:.2f} from d = 4 to 100 (Page's p = {p:.2g})"
-    return Finding(text, low, high, bool(p < ALPHA and low > 0))
+    words = "accuracy on random labels rises by {:.2f} from d = 4 to 100 (Page's p = {:.2g})"
+    return _trend(by_seed, by_seed[by_seed.columns[-1]] - by_seed[by_seed.columns[0]], words)
 
 
 def zones_agree(grid, dip_grid, random):
@@ -44,7 +49,8 @@ def zones_agree(grid, dip_grid, random):
             seen_zone = dynamics.zone(run.curve)
             seen.add(seen_zone)
             share = np.interp(run.train_size, shares[run.d_model].index, shares[run.d_model])
-            expected = boundaries.region(run.train_size, facts[run.d_model], share)
+            side = boundaries.side_of(share)
+            expected = boundaries.region(run.train_size, facts[run.d_model], side)
             hits.append(((run.d_model, run.train_size), seen_zone == expected))
     hits = pd.DataFrame(hits, columns=["cell", "agrees"])
     low, high = statistics.clustered(hits["agrees"], hits["cell"])
@@ -57,20 +63,31 @@ def zones_agree(grid, dip_grid, random):
 def norms_differ(norms):
     change = norms.assign(change=[dynamics.norm_change(c) for c in norms["curve"]])
     change = change.dropna(subset="change")
-    small = change[change["d_model"] == 8]["change"].to_numpy()
-    large = change[change["d_model"] == 64]["change"].to_numpy()
+    small, large = (change[change["d_model"] == d]["change"].to_numpy() for d in (8, 64))
     text = f"{len(small)} progression and {len(large)} grokking runs generalize"
     if min(len(small), len(large)) < 4:
-        return Finding(text, np.nan, np.nan, None)
+        return unsettled(text)
     test = stats.permutation_test(
         (small, large), lambda a, b: a.mean() - b.mean(), alternative="greater", n_resamples=np.inf
     )
-    (rise, least, _), (fall, _, most) = _mean(small), _mean(large)
+    (rise, least, _), (fall, _, most) = statistics.student(small), statistics.student(large)
     welch = stats.ttest_ind(small, large, equal_var=False).confidence_interval()
     text += f"; log change of the norm {rise:+.2f} (at 95% over {least:.2f}) and {fall:+.2f} "
     text += f"(under {most:.2f}), permutation p = {test.pvalue:.2g}; difference {rise - fall:.2f}"
     holds = bool(test.pvalue < ALPHA and least > 0 > most)
     return Finding(text, *welch, holds)
+
+
+def norm_moves(sign: int, norms):
+    """The norm rises (+1) or falls (−1) while runs generalize."""
+    change = np.array([dynamics.norm_change(c) for c in norms["curve"]])
+    change = change[np.isfinite(change)]
+    text = f"{len(change)} of {len(norms)} runs generalize"
+    if len(change) < 4:
+        return unsettled(text)
+    mean, low, high = statistics.student(change)
+    text += f"; log change of the norm {mean:+.2f}"
+    return Finding(text, low, high, bool(sign * low > 0 and sign * high > 0))
 
 
 def _at(runs, train_size):
@@ -80,7 +97,7 @@ def _at(runs, train_size):
 def double_descent(grid):
     near, short = _at(grid, 3000), _at(grid, 2600).loc[:, :40]  # wider ones rise again: not a fall
     valley, low_zone = (28, 36), (24, 40)
-    mean, low, high = _mean(descent.dip(near, valley))
+    mean, low, high = statistics.student(descent.dip(near, valley))
     fall = descent.fall_of(short.to_numpy(), short.columns, low_zone).mean()
     above = max(descent.dip(_at(grid, size), valley).mean() for size in (4000, 5000))
     p = max(
@@ -96,11 +113,12 @@ def harder_is_deeper(add, square, add_sizes, square_sizes):
     common = sorted(set(add["seed"]) & set(square["seed"]))
     plain, hard = _at(add, 3000).loc[common], _at(square, 3000).loc[common]
     more = descent.dip(hard, (24, 40)) - descent.dip(plain, (24, 40))
-    p = descent.sign_flip_p(more)
+    p = statistics.sign_flip_p(more)
     shift = critical.seed_thresholds(square_sizes) - critical.seed_thresholds(add_sizes)
     shift = shift.dropna()
-    later = bool((shift.mean() > 0).all() and descent.sign_flip_p(shift.mean(axis=1)) < ALPHA)
-    mean, low, high = _mean(more)
+    flips = statistics.sign_flip_p(shift.mean(axis=1))
+    later = bool((shift.mean() > 0).all() and flips < ALPHA)
+    mean, low, high = statistics.student(more)
     bounds = {d: critical.bound_of(own) for d, own in square_sizes.groupby("d_model")}
     text = "D_crit later by " + ", ".join(
         f"{bounds[d]} {v:.0f} (d = {d})".strip() for d, v in shift.mean().items()
@@ -133,24 +151,25 @@ def cell(least: float = 0.0, below: float = np.inf):
     return judge_cells
 
 
-def _resampled(statistic, grid: pd.DataFrame) -> tuple[float, float]:
+def _resampled(statistic, grid: pd.DataFrame, *values: str) -> tuple[float, float]:
     """The 95% bootstrap interval over whole seeds of a statistic of the means by cell."""
-    table = grid.pivot_table(index="seed", columns=["d_model", "train_size"], values="val_accuracy")
+    values = list(values or ["val_accuracy"])
+    table = grid.pivot_table(index="seed", columns=["d_model", "train_size"], values=values)
     draws = table.to_numpy()[statistics.resample(len(table), 500)].mean(axis=1)
-    return statistics.interval([statistic(pd.Series(draw, table.columns)) for draw in draws])
+    means = (pd.Series(draw, table.columns) for draw in draws)
+    return statistics.interval([statistic(*(own[value] for value in values)) for own in means])
 
 
 def needs_4000(grid):
     def first(means):
         """The size from which every mean is good; the largest one where there is none."""
-        good = means.iloc[::-1].cummin().iloc[::-1] >= dynamics.GENERALIZED
-        return means.index[good].min()[1] if good.any() else np.inf
+        size = steady(means.droplevel("d_model"), dynamics.GENERALIZED)
+        return largest if np.isnan(size) else size
 
     largest = grid["train_size"].max()
-    size = first(statistics.cell_means(grid)["mean"])
-    text = f"mean ≥ 0.95 from {size:,} points on" if size <= largest else "mean ≥ 0.95 nowhere"
-    ends = _resampled(lambda means: min(first(means), largest), grid)
-    return Finding(text, *ends, bool(size in (3800, 4000)))
+    size = steady(statistics.cell_means(grid)["mean"].droplevel("d_model"), dynamics.GENERALIZED)
+    text = f"mean ≥ 0.95 from {size:,.0f} points on" if np.isfinite(size) else "mean ≥ 0.95 nowhere"
+    return Finding(text, *_resampled(first, grid), bool(size in (3800, 4000)))
 
 
 def semi_interval(grid):
@@ -159,11 +178,8 @@ def semi_interval(grid):
         found = {}
         for d, row in means.groupby(level="d_model"):
             row = row.droplevel("d_model")
-            begin, good = (
-                row.index[row >= dynamics.ZERO],
-                row.iloc[::-1].cummin() >= dynamics.GENERALIZED,
-            )
-            found[d] = good.index[good].min() - begin.min() if good.any() else np.nan
+            begin = row.index[row >= dynamics.ZERO].min()
+            found[d] = steady(row, dynamics.GENERALIZED) - begin
         return pd.Series(found)
 
     ours = spans(statistics.cell_means(grid)["mean"])
@@ -189,6 +205,11 @@ def valley_place(grid):
     return Finding(text, dip.low, dip.high, bool(dip.depth >= 0.2 and 28 <= dip.valley <= 36))
 
 
+def no_ungrokking(grid):
+    dip = descent.mean_dip(_at(grid, 3000))  # without one there is no stage to speak of: all count
+    return cell(least=dynamics.ZERO)(grid[~(grid["d_model"] < dip.peak)])
+
+
 def no_dip(grid):
     dips = {size: descent.mean_dip(_at(grid, size)) for size in (4000, 5000)}
     deepest = max(dips.values(), key=lambda dip: dip.depth)
@@ -196,18 +217,21 @@ def no_dip(grid):
     return Finding(f"{text}; the deeper", deepest.low, deepest.high, bool(deepest.depth < 0.1))
 
 
-def _norm(sign: int):
-    def judge_norm(norms):
-        change = np.array([dynamics.norm_change(c) for c in norms["curve"]])
-        change = change[np.isfinite(change)]
-        text = f"{len(change)} of {len(norms)} runs generalize"
-        if len(change) < 4:
-            return Finding(text, np.nan, np.nan, None)
-        mean, low, high = _mean(change)
-        text += f"; log change of the norm {mean:+.2f}"
-        return Finding(text, low, high, bool(sign * low > 0 and sign * high > 0))
+def grokking_by_width(grid):
+    def wider(train, val, size):
+        """How many times wider a network has to be to generalize than to memorize."""
+        known, good = train.xs(size, level="train_size"), val.xs(size, level="train_size")
+        return steady(good, dynamics.GENERALIZED) / steady(known, dynamics.PERFECT)
 
-    return judge_norm
+    names = ("train_accuracy", "val_accuracy")
+    means = [statistics.cell_means(grid, name)["mean"] for name in names]
+    ours = {size: wider(*means, size) for size in (3000, 4000, 5000)}
+    words = (f"{n:,}: {'not within' if np.isnan(v) else f'{v:.2g} times'}" for n, v in ours.items())
+    text = f"width to generalize over width to memorize: {', '.join(words)}; at 3,000"
+    ends = _resampled(lambda *draw: wider(*draw, 3000), grid, *names)
+    little, *much = ours.values()
+    return Finding(text, *ends, None if np.isnan(sum(much, little)) else
+                   bool(little >= 2 and max(much) <= 1.5))  # fmt: skip
 
 
 def seeds_differ(runs):
@@ -227,7 +251,3 @@ def narrow(grid):
     text = f"widest 95% interval, at d = {table.loc[halves.idxmax(), 'd_model']}: "
     text += f"±{half:.3f} in accuracy"
     return Finding(text, *ends, bool(half <= 0.05))
-
-
-norm_rises, norm_falls = _norm(+1), _norm(-1)
-NEED_CURVES = (zones_agree, norms_differ, norm_rises, norm_falls)
