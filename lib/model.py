@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lib.data import Dataset, stream
+from lib.data import Dataset
+from lib.initial import initial_values
 from lib.spec import RunSpec
 
 
@@ -123,33 +124,15 @@ class Transformer(nn.Module):
         return (first == (tokens[:, 1:2] != self.minus)).to(self.W_U.dtype)[:, None]
 
 
-def initial_parameters(spec: RunSpec, data: Dataset) -> dict[str, Tensor]:
-    """The starting values by parameter name, float32, from the stream "init" of the seed.
-
-    Every matrix is N(0, 1/d_model), the unembedding N(0, 1/n_classes), biases are 0.  Drawn
-    by NumPy in float64 in the order of the names, so that they do not depend on PyTorch.
-    With `residual="scaled"` what is added to the residual stream, W_O and W_out, is divided
-    by √(2 n_layers), as in GPT-2.
-    """
-    rng, d_model = stream(spec, "init"), spec.d_model
-    values = {}
-    for name, parameter in _empty(spec, data).named_parameters():
-        short = name.rsplit(".", 1)[-1]
-        if short.startswith("b_"):
-            values[name] = torch.zeros(parameter.shape)
-        else:
-            variance = 1 / data.n_classes if short == "W_U" else 1 / d_model
-            if spec.residual == "scaled" and short in ("W_O", "W_out"):
-                variance /= 2 * spec.n_layers
-            draw = rng.standard_normal(tuple(parameter.shape)) * math.sqrt(variance)
-            values[name] = torch.from_numpy(draw).float()
-    return values
-
-
 def build_model(spec: RunSpec, data: Dataset) -> Transformer:
-    """The initialized model of a run."""
+    """The initialized model of a run.
+
+    Every parameter W_… is drawn (`lib.initial.initial_values`); any other stays as it was made.
+    """
     model = _empty(spec, data)
-    model.load_state_dict(initial_parameters(spec, data))
+    drawn = {n: p.shape for n, p in model.named_parameters() if n.split(".")[-1].startswith("W_")}
+    values = initial_values(spec, data, drawn)
+    model.load_state_dict({n: torch.from_numpy(v) for n, v in values.items()}, strict=False)
     return model
 
 

@@ -12,6 +12,7 @@ from lib.data import build
 from lib.engines.kernel import amx_products
 from lib.engines.kernel.engine import Engine
 from lib.engines.kernel.layout import TILE, aligned
+from lib.engines.kernel.products import AS_IS, BIAS_AND_ROWS, ROWS, Ends, Matrix, Rows
 from lib.engines.simd import amx, processor
 from lib.engines.simd.processor import AMX, UNIT
 from lib.engines.simd.vectors import JIT
@@ -36,13 +37,15 @@ PRECISION = pytest.mark.parametrize("precision", ["bf16x6", "bf16x3"])
 def both(parts, rows, columns, n_tiles, P, packs, X, Y, Z, D, R, bias, K, G):
     """Y = W X + bias + R and D += Wᵀ Z for the first tile, G = Z Xᵀ over all."""
     amx.configure()
-    turned = packs.shape[0] // 2
+    turned, a, b = packs.shape[0] // 2, rows * TILE, columns * TILE
+    W = Matrix(P, 0, rows, columns, rows, columns, 0, turned)
     amx_products.pack_weights(parts, P, 0, rows, columns, packs, 0, turned)
-    m, n = rows, columns
-    amx_products.linear(parts, packs, 0, n, m, n, TILE, X, 0, Y, 0, bias, 0, R, 0, 2, 0, K)
-    amx_products.linear(parts, packs, turned, m, n, m, TILE, Z, 0, D, 0, bias, 0, D, 0, 3, 0, K)
-    a, b = rows * TILE, columns * TILE
-    amx_products.outer(parts, Z, 0, a, X, 0, b, TILE, n_tiles, rows, columns, G, 0, columns, K)
+    x, y, z, d = Rows(X, 0, b), Rows(Y, 0, a), Rows(Z, 0, a), Rows(D, 0, b)
+    tiles = parts, packs, K
+    ends = Ends(BIAS_AND_ROWS, AS_IS, bias, 0, Rows(R, 0, a))
+    amx_products.linear(tiles, W, False, x, y, ends, 1)
+    amx_products.linear(tiles, W, True, z, d, Ends(ROWS, AS_IS, bias, 0, d), 1)
+    amx_products.outer(parts, z, x, n_tiles, W, G, 0, K)
     amx.release()
 
 

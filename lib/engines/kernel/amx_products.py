@@ -17,6 +17,7 @@ One *tile* has 16 rows of 64 bytes.  A *pack* is a matrix as tiles: block of
 
 from numba import njit
 
+from lib.engines.kernel.layout import TILE
 from lib.engines.simd import vectors
 from lib.engines.simd.amx import (
     LINE,
@@ -53,38 +54,39 @@ def pack_weights(parts, P, w, rows, columns, K, k, t):
 
 
 @njit(**JIT)
-def _pack_terms(parts, X, x, tile, n_in, K, k):
+def _pack_terms(parts, X, x, n_in, K, k):
     """Rows of a tile of samples, the terms of a sum, -> a pack with a block for each vector."""
     n, step = steps(n_in), parts * UNIT
     for f in range(0, 32 * n, 2):
         at = k + (f >> 5) * step + ((f & 31) >> 1) * LINE
-        for v in range(0, tile, LANES):
+        for v in range(0, TILE, LANES):
             if f < n_in:
-                here = x + f * tile + v
-                store_pairs(parts, vectors.load(X, here), vectors.load(X, here + tile), K, at)
+                here = x + f * TILE + v
+                store_pairs(parts, vectors.load(X, here), vectors.load(X, here + TILE), K, at)
             else:
                 store_pairs(parts, vectors.broadcast(0.0), vectors.broadcast(0.0), K, at)
             at += n * step
 
 
 @njit(**JIT)
-def _pack_samples(parts, A, a, tile, stride, n_tiles, K, k):
-    """16 rows of all tiles; the samples are the terms of the sum."""
+def _pack_samples(parts, A, row, n_tiles, K, k):
+    """16 rows of all tiles, from `row` on; the samples are the terms of the sum."""
     for t in range(n_tiles):
-        for half in range(0, tile, 32):
-            for row in range(16):
-                here = a + t * stride + row * tile + half
-                x, y = vectors.load(A, here), vectors.load(A, here + LANES)
-                store_pairs(parts, x, y, K, k + row * LINE)
+        for half in range(0, TILE, 32):
+            for i in range(row, row + 16):
+                here = A.at + t * A.step + i * TILE + half
+                x, y = vectors.load(A.values, here), vectors.load(A.values, here + LANES)
+                store_pairs(parts, x, y, K, k + (i - row) * LINE)
             k += parts * UNIT
 
 
 @njit(**JIT)
-def _pack_columns(parts, B, b, tile, stride, n_tiles, K, k):
+def _pack_columns(parts, B, row, n_tiles, K, k):
     """The same for the right factor of a product."""
     for t in range(n_tiles):
-        for half in range(0, tile, 32):
-            store_columns(parts, B, b + t * stride + half, tile, K, k)
+        for half in range(0, TILE, 32):
+            here = B.at + t * B.step + row * TILE + half
+            store_columns(parts, B.values, here, TILE, K, k)
             k += parts * UNIT
 
 
@@ -173,57 +175,68 @@ def _product(parts, two, A, a, a_far, B, b, b_far, n, add, C, c, line):
 
 
 @njit(**JIT)
-def _finish(K, c, rows, tile, Y, y, bias, b, R, r, start, finish):
-    """Y from sums of `rows` rows of 32 samples; `start` and `finish` as in `linear`."""
-    for row in range(rows):
+def _finish(K, c, count, Y, y, ends, row, r):
+    """Rows of Y from sums of `count` rows of 32 samples, from `row` on; r: their `ends.rows`."""
+    R = ends.rows.values
+    for i in range(count):
         low, high = vectors.load(K, c), vectors.load(K, c + LANES)
-        if start > 0:
-            shift = vectors.broadcast(bias[b + row])
+        if ends.start > 0:
+            shift = vectors.broadcast(ends.bias[ends.b + row + i])
             low, high = vectors.add(low, shift), vectors.add(high, shift)
-        if start == 2:
+        if ends.start == 2:
             low, high = (
                 vectors.add(low, vectors.load(R, r)),
                 vectors.add(high, vectors.load(R, r + LANES)),
             )
-        if finish == 1:
+        if ends.finish == 1:
             low = vectors.maximum(vectors.broadcast(0.0), low)
             high = vectors.maximum(vectors.broadcast(0.0), high)
-        elif finish == 2:
+        elif ends.finish == 2:
             low = vectors.where_positive(vectors.load(R, r), low)
             high = vectors.where_positive(vectors.load(R, r + LANES), high)
         vectors.store(Y, y, low)
         vectors.store(Y, y + LANES, high)
         c += 2 * LANES
-        y += tile
-        r += tile
+        y += TILE
+        r += TILE
 
 
 @njit(**JIT)
-def linear(
-    parts, W, w, columns, n_out, n_in, tile, X, x, Y, y, bias, b, R, r, start, finish, K
-):  # fmt: skip
-    """Y = W X for one tile of samples; W is a pack, the rest as in `products.linear`.
+def linear(tiles, matrix, turned, X, Y, ends, n_tiles):
+    """Y = W X, where `turned` Wᵀ X, of some tiles of samples, as in `products.linear`.
 
-    n_out, n_in: rows of Y and X, multiples of 16.  columns: of the matrix that W is a part of.
-    K: room for the pack of X and for sums.
+    tiles: parts of a float, the packs of all weights, room for the pack of X and for sums.
     """
-    n, far = steps(n_in), steps(columns) * parts * UNIT
+    if turned:
+        weights, n_out, n_in = matrix.turned, matrix.columns, matrix.rows
+        far = steps(matrix.height) * tiles[0] * UNIT
+    else:
+        weights, n_out, n_in = matrix.pack, matrix.rows, matrix.columns
+        far = steps(matrix.width) * tiles[0] * UNIT
+    for t in range(n_tiles):
+        r = ends.rows.at + t * ends.rows.step
+        x, y = X.at + t * X.step, Y.at + t * Y.step
+        _linear(tiles, weights, far, n_out, n_in, X.values, x, Y.values, y, ends, r)
+
+
+@njit(**JIT)
+def _linear(tiles, weights, far, n_out, n_in, X, x, Y, y, ends, r):
+    """The same for one tile; n_out, n_in: rows of Y and X, multiples of 16."""
+    parts, W, K = tiles
+    n = steps(n_in)
     block = n * parts * UNIT
-    c = tile // LANES * block
-    _pack_terms(parts, X, x, tile, n_in, K, 0)
+    c = TILE // LANES * block
+    _pack_terms(parts, X, x, n_in, K, 0)
     for i in range(0, n_out, 32):
-        two = i + 16 < n_out
-        weights = w + (i >> 4) * far
-        for v in range(0, tile, 32):  # these weights stay near for all samples
-            k, place = (v // LANES) * block, i * tile + v
-            if finish == 0 and start == 0:
-                _product(parts, two, W, weights, far, K, k, block, n, False, Y, y + place, tile)
-            elif finish == 0 and start == 3:  # Y is R
-                _product(parts, two, W, weights, far, K, k, block, n, True, Y, y + place, tile)
+        two, w = i + 16 < n_out, weights + (i >> 4) * far
+        for v in range(0, TILE, 32):  # these weights stay near for all samples
+            k, place = (v // LANES) * block, i * TILE + v
+            if ends.finish == 0 and (ends.start == 0 or ends.start == 3):  # with 3 Y is R
+                add = ends.start == 3
+                _product(parts, two, W, w, far, K, k, block, n, add, Y, y + place, TILE)
             else:
-                _product(parts, two, W, weights, far, K, k, block, n, False, K, c, 2 * LANES)
-                rows = 32 if two else 16
-                _finish(K, c, rows, tile, Y, y + place, bias, b + i, R, r + place, start, finish)
+                _product(parts, two, W, w, far, K, k, block, n, False, K, c, 2 * LANES)
+                _finish(K, c, 32 if two else 16, Y, y + place, ends, i, r + place)
 
 
 @njit(**JIT)
@@ -237,43 +250,37 @@ def _store_sums(two, last, C, c, columns, G, g, i, j):
 
 
 @njit(**JIT)
-def outer(parts, A, a, a_stride, B, b, b_stride, tile, n_tiles, n_a, n_b, G, g, columns, K):
+def outer(parts, A, B, n_tiles, matrix, G, g, K):
     """G = the sum over samples of A Bᵀ, as 4 × 4 blocks, as in `lib.engines.kernel.products.outer`.
 
-    n_a, n_b: rows, multiples of 16.  columns: of the matrix that G is a part of.  K: room for
-    the pack of the smaller factor, of 32 rows of the other, and for sums.
+    K: room for the pack of the smaller factor, of 32 rows of the other, and for sums.
     """
-    n = n_tiles * (tile // 32)
+    n_a, n_b = matrix.rows, matrix.columns
+    n = n_tiles * (TILE // 32)
     block = n * parts * UNIT
     c = 2 * block
     whole = c + 4 * UNIT
     if n_a <= n_b:
         for i in range(0, n_a, 16):
-            _pack_samples(
-                parts, A, a + i * tile, tile, a_stride, n_tiles, K, whole + (i >> 4) * block
-            )
+            _pack_samples(parts, A, i, n_tiles, K, whole + (i >> 4) * block)
         for j in range(0, n_b, 32):
             last = j + 16 >= n_b
             far = 0 if last else block
             for side in range(1 if last else 2):
-                row = b + (j + 16 * side) * tile
-                _pack_columns(parts, B, row, tile, b_stride, n_tiles, K, side * block)
+                _pack_columns(parts, B, j + 16 * side, n_tiles, K, side * block)
             for i in range(0, n_a, 32):
                 two, left = i + 16 < n_a, whole + (i >> 4) * block
                 _product(parts, two, K, left, block, K, 0, far, n, False, K, c, 2 * LANES)
-                _store_sums(two, last, K, c, columns, G, g, i, j)
+                _store_sums(two, last, K, c, matrix.width, G, g, i, j)
     else:
         for j in range(0, n_b, 16):
-            _pack_columns(
-                parts, B, b + j * tile, tile, b_stride, n_tiles, K, whole + (j >> 4) * block
-            )
+            _pack_columns(parts, B, j, n_tiles, K, whole + (j >> 4) * block)
         for i in range(0, n_a, 32):
             two = i + 16 < n_a
             for side in range(2 if two else 1):
-                row = a + (i + 16 * side) * tile
-                _pack_samples(parts, A, row, tile, a_stride, n_tiles, K, side * block)
+                _pack_samples(parts, A, i + 16 * side, n_tiles, K, side * block)
             for j in range(0, n_b, 32):
                 last, right = j + 16 >= n_b, whole + (j >> 4) * block
                 far = 0 if last else block
                 _product(parts, two, K, 0, block, K, right, far, n, False, K, c, 2 * LANES)
-                _store_sums(two, last, K, c, columns, G, g, i, j)
+                _store_sums(two, last, K, c, matrix.width, G, g, i, j)

@@ -1,5 +1,5 @@
 """Whole epochs of the fast trainer: tables, chunks, AdamW, evaluation (see
-`lib.engines.kernel.network`)."""
+`lib.engines.kernel.network`; `lib.engines.kernel.memory` names the arrays)."""
 
 import math
 
@@ -7,8 +7,21 @@ import numpy as np
 from numba import njit, prange
 
 from lib.engines.kernel.layout import TILE
+from lib.engines.kernel.memory import Scratch
 from lib.engines.kernel.network import chunk_gradient, column_at, element_at, forward
-from lib.engines.kernel.products import begin, end, linear, outer, pack_weights
+from lib.engines.kernel.products import (
+    AS_IS,
+    ROWS,
+    ZERO,
+    Ends,
+    Rows,
+    begin,
+    end,
+    linear,
+    outer,
+    pack_weights,
+    whole,
+)
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES
 from lib.engines.simd.vectors import JIT
@@ -17,12 +30,9 @@ CACHED = JIT | {"cache": True}
 
 
 @njit(**JIT)
-def _prepare(sz, P, table, x_eq, q, u, packs):
-    """The per-epoch tables: values and scores of every token and position.
-
-    x_eq (d): the residual stream at "=" before attention; q (d): its query; u: W_K q for
-    each head, as blocks, so that scores are u E.
-    """
+def _prepare(sz, P, work):
+    """The tables of an epoch: values and scores of every token and position."""
+    x_eq, q, u = work.x_eq, work.q, work.u
     d = sz.d_p // 4
     eq = sz.E + column_at(sz, sz.d_p, sz.equals)
     last = sz.E + column_at(sz, sz.d_p, sz.n_tokens + sz.length - 1)
@@ -38,35 +48,53 @@ def _prepare(sz, P, table, x_eq, q, u, packs):
         q[j] = total
         for k in range(sz.d):
             u[element_at(0, d, j // d_head, k)] += P[element_at(sz.W_K, d, j, k)] * q[j] * scale
-    for panel in range(sz.panels):
-        e, t = sz.E + panel * sz.d_p * TILE, panel * sz.rows * TILE
-        linear(P, sz.W_V, d, False, d, d, P, e, table, t, P, 0, P, 0, 0, 0)
-        t += sz.d_p * TILE
-        linear(u, 0, d, False, sz.heads_p // 4, d, P, e, table, t, P, 0, P, 0, 0, 0)
-    pack_weights(sz, P, packs)
+    W_V, scores, E, values = _vocabulary(sz, P, work)
+    as_is = Ends(ZERO, AS_IS, P, 0, E)
+    linear(W_V, False, E, values, as_is, sz.panels)
+    linear(scores, False, E, _below(sz, values), as_is, sz.panels)
+    pack_weights(sz, P, work.packs)
 
 
 @njit(**JIT)
-def _finish(sz, P, T, x_eq, q, u, du, dq, C, G):
+def _vocabulary(sz, P, work):
+    """What makes the table: W_V and u as matrices, E and the table as panels of rows."""
+    W_V, u = whole(P, sz.W_V, sz.d_p, sz.d_p), whole(work.u, 0, sz.heads_p, sz.d_p)
+    return W_V, u, Rows(P, sz.E, sz.d_p * TILE), Rows(work.table, 0, sz.rows * TILE)
+
+
+@njit(**JIT)
+def _below(sz, table):
+    """The scores of the table, which come after its values."""
+    return Rows(table.values, table.at + sz.d_p * TILE, table.step)
+
+
+@njit(**JIT)
+def _finish(sz, state, work, C):
     """From the summed chunk gradient C to the gradient G of all parameters.
 
-    T (panels, rows, TILE) is room for the table's gradient, feature-major.
+    The table is not needed any more: it becomes room for its own gradient, feature-major.
     """
+    P, G = state.P, state.G
     for column in range(sz.panels * TILE):
         for row in range(sz.rows):
-            T[column_at(sz, sz.rows, column) + row * TILE] = C[column * sz.rows_p + row]
-    d = sz.d_p // 4
-    d_head = sz.d // sz.n_heads
-    scale = np.float32(1 / math.sqrt(d_head))
+            place = column_at(sz, sz.rows, column) + row * TILE
+            work.table[place] = C[column * sz.rows_p + row]
     G[sz.W_O :] = C[sz.tail :]
-    for panel in range(sz.panels):
-        e, t = sz.E + panel * sz.d_p * TILE, panel * sz.rows * TILE
-        linear(P, sz.W_V, d, True, d, d, T, t, G, e, P, 0, G, e, 0, 0)
-        t += sz.d_p * TILE
-        linear(u, 0, d, True, d, sz.heads_p // 4, T, t, G, e, P, 0, G, e, 3, 0)
-    e_stride, t_stride = sz.d_p * TILE, sz.rows * TILE
-    outer(T, 0, t_stride, P, sz.E, e_stride, sz.panels, d, d, G, sz.W_V, d)
-    outer(T, sz.d_p * TILE, t_stride, P, sz.E, e_stride, sz.panels, sz.heads_p // 4, d, du, 0, d)
+    W_V, u, E, T = _vocabulary(sz, P, work)
+    dE = Rows(G, sz.E, E.step)
+    linear(W_V, True, T, dE, Ends(ZERO, AS_IS, P, 0, dE), sz.panels)
+    linear(u, True, _below(sz, T), dE, Ends(ROWS, AS_IS, P, 0, dE), sz.panels)
+    outer(T, E, sz.panels, W_V, G, sz.W_V)
+    outer(_below(sz, T), E, sz.panels, u, work.du, 0)
+    _query_gradient(sz, P, G, work, C)
+
+
+@njit(**JIT)
+def _query_gradient(sz, P, G, work, C):
+    """From du to the gradients of W_K and W_Q, and of what stands at "="."""
+    q, dq, du, x_eq = work.q, work.dq, work.du, work.x_eq
+    d, d_head = sz.d_p // 4, sz.d // sz.n_heads
+    scale = np.float32(1 / math.sqrt(d_head))
     for j in range(sz.d):
         h, total = j // d_head, np.float32(0)
         for k in range(sz.d):
@@ -87,8 +115,10 @@ def _finish(sz, P, T, x_eq, q, u, du, dq, C, G):
 
 
 @njit(**JIT)
-def _adamw(P, G, M, V, step, lr, weight_decay, beta1, beta2, eps):
+def _adamw(state, recipe, step):
     """One step as `torch.optim.AdamW` takes it: decay, moments, then the update."""
+    P, G, M, V = state
+    lr, weight_decay, beta1, beta2, eps = recipe
     keep = vectors.broadcast(1 - lr * weight_decay)
     b1, b2 = vectors.broadcast(1 - beta1), vectors.broadcast(beta2)
     c2 = vectors.broadcast(1 - beta2)
@@ -110,78 +140,77 @@ def _adamw(P, G, M, V, step, lr, weight_decay, beta1, beta2, eps):
 
 
 @njit(**JIT)
-def _chunk_start(sz, n_tiles, n_chunks, chunk):
-    """First tile of a chunk: chunks are as equal as they can be."""
-    return chunk * n_tiles // n_chunks
+def _n_tiles(samples):
+    return samples.labels.shape[0] // TILE
 
 
 @njit(**JIT)
-def _one_chunk(sz, chunk, n_tiles, n_chunks, P, table, x_eq, data, S, sums, z, K, C):
-    start = _chunk_start(sz, n_tiles, n_chunks, chunk)
-    count = _chunk_start(sz, n_tiles, n_chunks, chunk + 1) - start
-    chunk_gradient(sz, P, table, x_eq, data, start * TILE, count, S, sums, z, K, C)
+def count_chunks(sz, samples):
+    """Chunks of a training set.  They depend on the sizes alone, and so do the bits."""
+    return -(-_n_tiles(samples) // sz.tiles_per_chunk)
 
 
 @njit(**JIT)
-def _step(sz, state, work, total, step, hyper):
-    """From the sum of the chunks' gradients to new parameters."""
-    P, G, M, V = state
-    table, x_eq, q, u, du, dq, _ = work
-    _finish(sz, P, table, x_eq, q, u, du, dq, total, G)
-    if hyper[0] > 0:
-        _adamw(P, G, M, V, step, hyper[0], hyper[1], hyper[2], hyper[3], hyper[4])
+def _of_thread(scratch, thread):
+    return Scratch(scratch.S[thread], scratch.sums[thread], scratch.z[thread], scratch.room[thread])
+
+
+@njit(**JIT)
+def _one_chunk(sz, chunk, P, work, samples, own, G):
+    """The gradient of one chunk: they are as equal as they can be."""
+    n_tiles, count = _n_tiles(samples), count_chunks(sz, samples)
+    start, stop = chunk * n_tiles // count, (chunk + 1) * n_tiles // count
+    chunk_gradient(sz, P, work, samples, start * TILE, stop - start, own, G)
+
+
+@njit(**JIT)
+def _step(sz, state, work, recipe, step):
+    """From the sum of the chunks' gradients, the first row of C, to new parameters."""
+    _finish(sz, state, work, work.C[0])
+    if recipe.lr > 0:
+        _adamw(state, recipe, step)
 
 
 @njit(**CACHED)
-def train_serial(sz, state, work, data, scratch, C, n_chunks, first_step, n_steps, hyper):
-    """`n_steps` epochs on the calling thread; see `lib.engines.kernel.engine` for the arrays.
+def train_serial(sz, state, work, samples, scratch, recipe, first_step, n_steps):
+    """`n_steps` epochs on the calling thread.
 
-    hyper: lr, weight decay, beta1, beta2, eps (float64).  With lr = 0 only the gradient is
-    computed.  C needs two rows, the sum and a chunk's gradient, which stays in the cache.
+    `work.C` needs two rows, the sum and a chunk's gradient, which stays in the cache.
     """
-    S, sums, z, room = scratch
-    P, packs = state[0], work[6]
-    n_tiles = data[3].shape[0] // TILE
+    own, C = _of_thread(scratch, 0), work.C
     mode = vectors.flush_denormals()
     begin(sz)
     for step in range(first_step, first_step + n_steps):
-        _prepare(sz, P, work[0], work[1], work[2], work[3], packs)
-        for chunk in range(n_chunks):
-            _one_chunk(
-                sz, chunk, n_tiles, n_chunks, P, work[0], work[1], data,
-                S[0], sums[0], z[0], (packs, room[0]), C[min(chunk, 1)],
-            )  # fmt: skip
+        _prepare(sz, state.P, work)
+        for chunk in range(count_chunks(sz, samples)):
+            _one_chunk(sz, chunk, state.P, work, samples, own, C[min(chunk, 1)])
             if chunk:
                 total = C[0]
                 total += C[1]
-        _step(sz, state, work, C[0], step, hyper)
+        _step(sz, state, work, recipe, step)
     end(sz)
     vectors.restore_denormals(mode)
 
 
 @njit(parallel=True, **CACHED)
-def train_parallel(sz, state, work, data, scratch, C, n_chunks, first_step, n_steps, hyper):
+def train_parallel(sz, state, work, samples, scratch, recipe, first_step, n_steps):
     """The same on as many threads as `scratch` has rows, with the same bits; C has all chunks."""
-    S, sums, z, room = scratch
-    P, packs = state[0], work[6]
-    n_tiles, n_threads = data[3].shape[0] // TILE, S.shape[0]
+    C, count, n_threads = work.C, count_chunks(sz, samples), scratch.S.shape[0]
     mode = vectors.flush_denormals()
     for step in range(first_step, first_step + n_steps):
-        _prepare(sz, P, work[0], work[1], work[2], work[3], packs)
+        _prepare(sz, state.P, work)
         for thread in prange(n_threads):
             inner = vectors.flush_denormals()
             begin(sz)
-            for chunk in range(thread, n_chunks, n_threads):
-                _one_chunk(
-                    sz, chunk, n_tiles, n_chunks, P, work[0], work[1], data,
-                    S[thread], sums[thread], z[thread], (packs, room[thread]), C[chunk],
-                )  # fmt: skip
+            own = _of_thread(scratch, thread)
+            for chunk in range(thread, count, n_threads):
+                _one_chunk(sz, chunk, state.P, work, samples, own, C[chunk])
             end(sz)
             vectors.restore_denormals(inner)
         total = C[0]
-        for chunk in range(1, n_chunks):
+        for chunk in range(1, count):
             total += C[chunk]
-        _step(sz, state, work, total, step, hyper)
+        _step(sz, state, work, recipe, step)
     vectors.restore_denormals(mode)
 
 
@@ -213,38 +242,40 @@ def _measure(sz, labels, first, n_tiles, S, loss, right):
         right[first + i] = value > best
 
 
+@njit(**JIT)
+def _evaluate_tiles(sz, P, work, samples, own, tile, loss, right):
+    """As many tiles as a chunk has, from `tile` on."""
+    count = min(sz.tiles_per_chunk, _n_tiles(samples) - tile)
+    forward(sz, P, work, samples.tokens, tile * TILE, count, own)
+    _measure(sz, samples.labels, tile * TILE, count, own.S, loss, right)
+
+
 @njit(**CACHED)
-def evaluate_serial(sz, P, work, data, scratch, loss, right):
-    """Loss (float64) and correctness (uint8) of every sample of `data`."""
+def evaluate_serial(sz, P, work, samples, scratch, loss, right):
+    """Loss (float64) and correctness (uint8) of every sample."""
     mode = vectors.flush_denormals()
     begin(sz)
-    S, K = scratch[0][0], (work[6], scratch[3][0])
-    _prepare(sz, P, work[0], work[1], work[2], work[3], work[6])
-    n_tiles, at_once = data[3].shape[0] // TILE, sz.tiles_per_chunk
-    for tile in range(0, n_tiles, at_once):
-        count = min(at_once, n_tiles - tile)
-        forward(sz, P, work[0], work[1], data[0], tile * TILE, count, S, K)
-        _measure(sz, data[3], tile * TILE, count, S, loss, right)
+    own = _of_thread(scratch, 0)
+    _prepare(sz, P, work)
+    for tile in range(0, _n_tiles(samples), sz.tiles_per_chunk):
+        _evaluate_tiles(sz, P, work, samples, own, tile, loss, right)
     end(sz)
     vectors.restore_denormals(mode)
 
 
 @njit(parallel=True, **CACHED)
-def evaluate_parallel(sz, P, work, data, scratch, loss, right):
+def evaluate_parallel(sz, P, work, samples, scratch, loss, right):
     """The same on as many threads as `scratch` has rows."""
     mode = vectors.flush_denormals()
-    _prepare(sz, P, work[0], work[1], work[2], work[3], work[6])
-    S, room = scratch[0], scratch[3]
-    n_tiles, n_threads = data[3].shape[0] // TILE, S.shape[0]
+    _prepare(sz, P, work)
+    n_tiles, n_threads = _n_tiles(samples), scratch.S.shape[0]
     at_once = sz.tiles_per_chunk
     for thread in prange(n_threads):
         inner = vectors.flush_denormals()
         begin(sz)
-        K = work[6], room[thread]
+        own = _of_thread(scratch, thread)
         for tile in range(thread * at_once, n_tiles, n_threads * at_once):
-            count = min(at_once, n_tiles - tile)
-            forward(sz, P, work[0], work[1], data[0], tile * TILE, count, S[thread], K)
-            _measure(sz, data[3], tile * TILE, count, S[thread], loss, right)
+            _evaluate_tiles(sz, P, work, samples, own, tile, loss, right)
         end(sz)
         vectors.restore_denormals(inner)
     vectors.restore_denormals(mode)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.engines.simd.processor import LANES, UNIT
+from lib.engines.simd.processor import LANES, REGISTERS, UNIT
 
-TILE = 4 * LANES  # samples in a tile: four vectors
+TILE = (4 if REGISTERS == 32 else 6) * LANES  # samples in a tile: whole register blocks
 LINE = 16  # floats in a cache line
 CACHE_FLOATS = 220_000  # aim for a chunk's activations, in floats (0.9 MB)
 

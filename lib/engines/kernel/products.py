@@ -1,174 +1,197 @@
-"""The products of the fast trainer, on vectors or, for wide networks, on tile registers."""
+"""The products of the fast trainer, on vectors or, for wide networks, on tile registers.
 
+A product takes the same rows of some tiles of samples to other rows: Y = W X, or Wᵀ X.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
 from numba import njit
 
 from lib.engines.kernel import amx_products
 from lib.engines.kernel.layout import TILE
 from lib.engines.simd import amx, blocks
-from lib.engines.simd.processor import AMX, LANES
-from lib.engines.simd.vectors import JIT
+from lib.engines.simd.processor import AMX, COLUMNS, LANES, SUM_ROWS
+from lib.engines.simd.vectors import JIT, stay_a_call
+
+ZERO, BIAS, BIAS_AND_ROWS, ROWS = 0, 1, 2, 3  # what a product is added to
+AS_IS, RELU, GATE = 0, 1, 2  # what becomes of it; GATE: 0 where the rows are not positive
+
+
+class Matrix(NamedTuple):
+    """A matrix of weights, or the part that some samples use; rows are outputs."""
+
+    values: np.ndarray  # the array that has it, as 4 × 4 blocks
+    at: int  # its first block there
+    rows: int
+    columns: int
+    height: int  # rows and columns of the matrix that this is all or a part of
+    width: int
+    pack: int  # places of its pack and of its transpose's (`amx_products`)
+    turned: int
+
+
+class Rows(NamedTuple):
+    """The same rows of some tiles."""
+
+    values: np.ndarray
+    at: int  # where those of the first tile start
+    step: int  # from tile to tile
+
+
+class Ends(NamedTuple):
+    """What a product starts from and how it ends."""
+
+    start: int  # ZERO, BIAS, BIAS_AND_ROWS or ROWS
+    finish: int  # AS_IS, RELU or GATE
+    bias: np.ndarray
+    b: int  # where the bias starts in it
+    rows: Rows  # what is added, or what gates
+
+
+class Chunk(NamedTuple):
+    """Tiles in work, and what they are multiplied with."""
+
+    n_tiles: int
+    P: np.ndarray  # parameters
+    packs: np.ndarray  # the same on tile registers
+    S: np.ndarray  # activations
+    room: np.ndarray
 
 
 @njit(**JIT)
-def linear(W, w, n_in, transposed, blocks_out, blocks_in, X, x, Y, y, bias, b, R, r, start, finish):
-    """Y = W X (or Wᵀ X) for one tile; the arguments after an array are places in it.
+def whole(values, at, rows, columns):
+    """A matrix that has no packs."""
+    return Matrix(values, at, rows, columns, rows, columns, 0, 0)
 
-    `n_in`: blocks in a block row of W as stored.  `start`: 0 from zero, 1 from the bias,
-    2 from bias + R, 3 from R.  `finish`: 0 as it is, 1 ReLU, 2 only where R is positive.
+
+@njit(**JIT)
+def _start(ends, row, r):
+    """The block of rows from `row` on before anything is added; r: its place in `ends.rows`."""
+    if ends.start == ZERO:
+        return blocks.zero_block()
+    if ends.start == BIAS:
+        return blocks.bias_block(ends.bias, ends.b + row)
+    rows = blocks.load_block(ends.rows.values, r, TILE)
+    if ends.start == BIAS_AND_ROWS:
+        return blocks.add_blocks(blocks.bias_block(ends.bias, ends.b + row), rows)
+    return rows
+
+
+@njit(**JIT)
+def _finish(ends, acc, r):
+    if ends.finish == RELU:
+        return blocks.relu_block(acc, blocks.zero_block())
+    if ends.finish == GATE:
+        return blocks.gate_block(blocks.load_block(ends.rows.values, r, TILE), acc)
+    return acc
+
+
+@njit(**JIT)
+def _add(acc, W, w, row, column, step, X, x, count):
+    """acc += four rows of W times X; row, column, step: from weight to weight, block to block."""
+    for _ in range(count):
+        acc = blocks.add_scaled(acc, W, w, row, X, x)
+        acc = blocks.add_scaled(acc, W, w + column, row, X, x + TILE)
+        acc = blocks.add_scaled(acc, W, w + 2 * column, row, X, x + 2 * TILE)
+        acc = blocks.add_scaled(acc, W, w + 3 * column, row, X, x + 3 * TILE)
+        w += step
+        x += 4 * TILE
+    return acc
+
+
+@njit(**JIT)
+def linear(matrix, turned, X, Y, ends, n_tiles):
+    """Y = W X of some tiles, where `turned` Wᵀ X; X and Y: `Rows`."""
+    stay_a_call()
+    line = matrix.width // 4 * 16
+    for t in range(n_tiles):
+        x, y, r = X.at + t * X.step, Y.at + t * Y.step, ends.rows.at + t * ends.rows.step
+        for i in range(0, matrix.columns if turned else matrix.rows, 4):
+            for v in range(0, TILE, COLUMNS * LANES):
+                here = i * TILE + v
+                acc = _start(ends, i, r + here)
+                if turned:
+                    w, count = matrix.at + i * 4, matrix.rows // 4
+                    acc = _add(acc, matrix.values, w, 1, 4, line, X.values, x + v, count)
+                else:
+                    w, count = matrix.at + i // 4 * line, matrix.columns // 4
+                    acc = _add(acc, matrix.values, w, 4, 1, 16, X.values, x + v, count)
+                blocks.store_block(Y.values, y + here, TILE, _finish(ends, acc, r + here))
+
+
+@njit(**JIT)
+def outer(A, B, n_tiles, matrix, G, g):
+    """G = the sum over the samples of some tiles of A Bᵀ; A and B: `Rows`.
+
+    matrix: what G, from g on, is the gradient of.
     """
-    out_step, in_step, row, column = n_in * 16, 16, 4, 1
-    if transposed:
-        out_step, in_step, row, column = 16, n_in * 16, 1, 4
-    for i in range(blocks_out):
-        at = i * 4 * TILE
-        if start == 0:
-            acc = blocks.zero_block()
-        elif start == 1:
-            acc = blocks.bias_block(bias, b + 4 * i)
-        elif start == 2:
-            acc = blocks.add_blocks(
-                blocks.bias_block(bias, b + 4 * i), blocks.load_block(R, r + at, TILE)
-            )
-        else:
-            acc = blocks.load_block(R, r + at, TILE)
-        weight, source = w + i * out_step, x
-        for _ in range(blocks_in):
-            acc = blocks.add_scaled(acc, W, weight, row, X, source)
-            acc = blocks.add_scaled(acc, W, weight + column, row, X, source + TILE)
-            acc = blocks.add_scaled(acc, W, weight + 2 * column, row, X, source + 2 * TILE)
-            acc = blocks.add_scaled(acc, W, weight + 3 * column, row, X, source + 3 * TILE)
-            weight += in_step
-            source += 4 * TILE
-        if finish == 1:
-            acc = blocks.relu_block(acc, blocks.zero_block())
-        elif finish == 2:
-            acc = blocks.gate_block(blocks.load_block(R, r + at, TILE), acc)
-        blocks.store_block(Y, y + at, TILE, acc)
+    stay_a_call()
+    for i in range(0, matrix.rows, 4):
+        for j in range(0, matrix.columns, 4):
+            at = g + (i // 4 * (matrix.width // 4) + j // 4) * 16
+            for row in range(0, 4, SUM_ROWS):
+                acc = blocks.zero_sums()
+                left, right = A.at + (i + row) * TILE, B.at + j * TILE
+                for _ in range(n_tiles):
+                    for v in range(0, TILE, LANES):
+                        acc = blocks.add_products(
+                            acc, A.values, left + v, TILE, B.values, right + v, TILE
+                        )
+                    left += A.step
+                    right += B.step
+                blocks.store_sums(G, at + 4 * row, acc)
+
+
+# ---- the choice: `Sizes.amx`.  Where AMX is false Numba leaves those branches out. ----------
 
 
 @njit(**JIT)
-def outer(A, a, a_stride, B, b, b_stride, n_tiles, blocks_a, blocks_b, G, g, n_in):
-    """G = the sum over samples of A Bᵀ, as 4 × 4 blocks; tiles are `stride` floats apart.
-
-    `n_in`: blocks in a block row of the matrix that G is a part of.
-    """
-    for i in range(blocks_a):
-        for j in range(blocks_b):
-            acc = blocks.zero_block()
-            left, right = a + i * 4 * TILE, b + j * 4 * TILE
-            for _ in range(n_tiles):
-                for v in range(0, TILE, LANES):
-                    acc = blocks.add_products(acc, A, left + v, TILE, B, right + v, TILE)
-                left += a_stride
-                right += b_stride
-            blocks.store_sums(G, g + (i * n_in + j) * 16, acc)
-
-
-# ---- the choice: `Sizes.amx`; without tile registers nothing is compiled for them --------
+def product(sz, chunk, matrix, turned, x, y, ends):
+    """`linear` on the tiles of a chunk, from their rows at x to those at y."""
+    X, Y = Rows(chunk.S, x, sz.stride), Rows(chunk.S, y, sz.stride)
+    if AMX:
+        if sz.amx:
+            tiles = sz.amx, chunk.packs, chunk.room
+            amx_products.linear(tiles, matrix, turned, X, Y, ends, chunk.n_tiles)
+            return
+    linear(matrix, turned, X, Y, ends, chunk.n_tiles)
 
 
 @njit(**JIT)
-def _on_vectors(
-    sz, P, w, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r, start, finish
-):  # fmt: skip
-    stored, out, into = shape[1] // 4, n_out // 4, n_in // 4
-    for _ in range(n_tiles):
-        linear(P, w, stored, transposed, out, into, S, x, S, y, bias, b, S, r, start, finish)
-        x += sz.stride
-        y += sz.stride
-        r += sz.stride
-
-
-if AMX:
-
-    @njit(**JIT)
-    def apply(
-        sz, P, w, K, pack, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r,
-        start, finish,
-    ):  # fmt: skip
-        """`linear` on the tiles of S; W is at w of P and, packed, at `pack` of K[0].
-
-        shape: rows and columns of the matrix that W is all or a part of.  n_out, n_in: rows of
-        Y and X.  K: packs of all weights, room for other packs.
-        """
+def gradient(sz, chunk, matrix, y, x, G, g):
+    """`outer` of the chunk's rows at y, those of the outputs, and at x, those of the inputs."""
+    A, B = Rows(chunk.S, y, sz.stride), Rows(chunk.S, x, sz.stride)
+    if AMX:
         if sz.amx:
-            terms = shape[0] if transposed else shape[1]
-            for _ in range(n_tiles):
-                amx_products.linear(
-                    sz.amx, K[0], pack, terms, n_out, n_in, TILE, S, x, S, y, bias, b, S, r,
-                    start, finish, K[1],
-                )  # fmt: skip
-                x += sz.stride
-                y += sz.stride
-                r += sz.stride
-        else:
-            _on_vectors(
-                sz, P, w, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r,
-                start, finish,
-            )  # fmt: skip
+            amx_products.outer(sz.amx, A, B, chunk.n_tiles, matrix, G, g, chunk.room)
+            return
+    outer(A, B, chunk.n_tiles, matrix, G, g)
 
-    @njit(**JIT)
-    def gradient(sz, S, a, n_a, b, n_b, n_tiles, G, g, columns, K):
-        """`outer` of `n_a` and `n_b` rows of the tiles of S.
 
-        columns: of the matrix that G at g is all or a part of.
-        """
-        stride = sz.stride
-        if sz.amx:
-            amx_products.outer(
-                sz.amx, S, a, stride, S, b, stride, TILE, n_tiles, n_a, n_b, G, g, columns, K[1]
-            )
-        else:
-            outer(S, a, stride, S, b, stride, n_tiles, n_a // 4, n_b // 4, G, g, columns // 4)
-
-    @njit(**JIT)
-    def begin(sz):
-        """Set up this thread's tile registers."""
+@njit(**JIT)
+def begin(sz):
+    """Set up this thread's tile registers."""
+    if AMX:
         if sz.amx:
             amx.configure()
 
-    @njit(**JIT)
-    def end(sz):
-        """Give them back."""
+
+@njit(**JIT)
+def end(sz):
+    """Give them back."""
+    if AMX:
         if sz.amx:
             amx.release()
 
-    @njit(**JIT)
-    def pack_weights(sz, P, packs):
-        """The packs of W_O, W_in, W_out and W_U, and of their transposes, once an epoch."""
+
+@njit(**JIT)
+def pack_weights(sz, P, packs):
+    """The packs of W_O, W_in, W_out and W_U, and of their transposes, once an epoch."""
+    if AMX:
         if sz.amx:
             d, m, c = sz.d_p, sz.mlp_p, sz.classes_p
             amx_products.pack_weights(sz.amx, P, sz.W_O, d, d, packs, sz.p_O, sz.t_O)
             amx_products.pack_weights(sz.amx, P, sz.W_in, m, d, packs, sz.p_in, sz.t_in)
             amx_products.pack_weights(sz.amx, P, sz.W_out, d, m, packs, sz.p_out, sz.t_out)
             amx_products.pack_weights(sz.amx, P, sz.W_U, c, d, packs, sz.p_U, sz.t_U)
-
-else:
-
-    @njit(**JIT)
-    def apply(
-        sz, P, w, K, pack, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r,
-        start, finish,
-    ):  # fmt: skip
-        """`linear` on the tiles of S; n_out, n_in: rows of Y and X; shape: of W's matrix."""
-        _on_vectors(
-            sz, P, w, shape, n_out, n_in, transposed, S, n_tiles, x, y, bias, b, r, start, finish
-        )
-
-    @njit(**JIT)
-    def gradient(sz, S, a, n_a, b, n_b, n_tiles, G, g, columns, K):
-        """`outer` of `n_a` and `n_b` rows of the tiles of S; columns: of G's matrix."""
-        stride = sz.stride
-        outer(S, a, stride, S, b, stride, n_tiles, n_a // 4, n_b // 4, G, g, columns // 4)
-
-    @njit(**JIT)
-    def begin(sz):
-        """No tile registers to set up."""
-
-    @njit(**JIT)
-    def end(sz):
-        """None to give back."""
-
-    @njit(**JIT)
-    def pack_weights(sz, P, packs):
-        """Nothing to pack."""

@@ -1,8 +1,10 @@
-"""Register blocks: 16 vectors that stay in registers through an inner loop.
+"""Register blocks: vectors that stay in registers through an inner loop.
 
-Four rows by four vectors reuse each loaded value four times, which keeps both multiply-add
-units of a core busy.  As in `lib.engines.simd.vectors`: only inside compiled code, flat float32
-arrays, indices count elements and are not checked.
+Each loaded value is used several times, which keeps both multiply-add units of a core busy.
+With 32 registers (AVX-512, NEON) a block is four rows by four vectors.  With 16 (AVX2) that
+would spill: a product has four rows by three vectors, a gradient's sum two rows by four.
+As in `lib.engines.simd.vectors`: only inside compiled code, flat float32 arrays, indices count
+elements and are not checked.
 """
 
 from llvmlite import ir
@@ -10,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from lib.engines.simd.processor import LANES
+from lib.engines.simd.processor import COLUMNS, LANES, SUM_ROWS
 from lib.engines.simd.vectors import (
     _at,
     _const,
@@ -25,17 +27,23 @@ from lib.engines.simd.vectors import (
 )
 from lib.engines.simd.vectors import _where_positive as _gate
 
-block = types.UniTuple(vector, 16)
+block = types.UniTuple(vector, 4 * COLUMNS)  # four rows of a product
+sums = types.UniTuple(vector, 4 * SUM_ROWS)  # of four columns of a gradient
 
 
-@intrinsic
-def zero_block(typingctx):
-    """`zero_block()`: a register block of zeros."""
+def _zeros(kind, doc):
+    def typing(typingctx):
+        def codegen(context, builder, signature, args):
+            return context.make_tuple(builder, kind, [_const(0.0)] * kind.count)
 
-    def codegen(context, builder, signature, args):
-        return context.make_tuple(builder, block, [_const(0.0)] * 16)
+        return kind(), codegen
 
-    return block(), codegen
+    typing.__doc__ = doc
+    return intrinsic(typing)
+
+
+zero_block = _zeros(block, "`zero_block()`: a block of a product, all 0")
+zero_sums = _zeros(sums, "`zero_sums()`: a block of a gradient's sums, all 0")
 
 
 @intrinsic
@@ -46,9 +54,9 @@ def bias_block(typingctx, bias, i):
         (i,) = _indices(context, builder, signature, args, (1,))
         one = ir.Constant(i.type, 1)
         rows = [
-            _splat(builder, x) for x in _four(context, builder, signature, args, 0, i, one, _f32)
+            _splat(builder, x) for x in _loads(context, builder, signature, args, 0, i, one, _f32)
         ]
-        return context.make_tuple(builder, block, [rows[n // 4] for n in range(16)])
+        return context.make_tuple(builder, block, [row for row in rows for _ in range(COLUMNS)])
 
     return block(bias, i), codegen
 
@@ -71,7 +79,7 @@ def store_block(typingctx, array, i, step, acc):
 
     def codegen(context, builder, signature, args):
         places = _block_places(context, builder, signature, args, 0, (1, 2))
-        for at, value in zip(places, cgutils.unpack_tuple(builder, args[3], 16)):
+        for at, value in zip(places, cgutils.unpack_tuple(builder, args[3])):
             builder.store(value, at, align=4)
         return context.get_dummy_value()
 
@@ -82,9 +90,7 @@ def _blockwise(emit, doc):
     """An intrinsic of two blocks, vector by vector."""
 
     def codegen(context, builder, signature, args):
-        pairs = zip(
-            cgutils.unpack_tuple(builder, args[0], 16), cgutils.unpack_tuple(builder, args[1], 16)
-        )
+        pairs = zip(*(cgutils.unpack_tuple(builder, arg) for arg in args))
         return context.make_tuple(builder, block, [emit(builder, x, y) for x, y in pairs])
 
     def typing(typingctx, a, b):
@@ -103,20 +109,21 @@ add_blocks = _blockwise(lambda b, x, y: b.fadd(x, y), "x + y")
 gate_block = _blockwise(_gate, "`gate_block(x, y)`: y where x > 0, else 0")
 
 
-def _grow(context, builder, acc, left, right):
-    values = cgutils.unpack_tuple(builder, acc, 16)
-    out = [_fma(builder, left[i // 4], right[i % 4], values[i]) for i in range(16)]
-    return context.make_tuple(builder, block, out)
+def _grow(context, builder, kind, acc, left, right):
+    """acc + left × right, for all pairs."""
+    pairs = [(x, y) for x in left for y in right]
+    out = [_fma(builder, *p, z) for p, z in zip(pairs, cgutils.unpack_tuple(builder, acc))]
+    return context.make_tuple(builder, kind, out)
 
 
 def _indices(context, builder, signature, args, places):
     return [context.cast(builder, args[i], signature.args[i], types.intp) for i in places]
 
 
-def _four(context, builder, signature, args, which, index, step, llvm_type):
-    """Loads from `args[which]` at index, index + step, index + 2 step, index + 3 step."""
+def _loads(context, builder, signature, args, which, index, step, llvm_type, count=4):
+    """`count` loads from `args[which]` at index, index + step, index + 2 step …"""
     values = []
-    for _ in range(4):
+    for _ in range(count):
         at = _at(builder, signature.args[which], context, args[which], index)
         values.append(builder.load(at, align=4, typ=llvm_type))
         index = builder.add(index, step)
@@ -124,11 +131,11 @@ def _four(context, builder, signature, args, which, index, step, llvm_type):
 
 
 def _block_places(context, builder, signature, args, which, numbers):
-    """The 16 addresses of a block whose rows are `step` floats apart."""
+    """The addresses of a block whose rows are `step` floats apart."""
     index, step = _indices(context, builder, signature, args, numbers)
     places = []
     for _ in range(4):
-        for column in range(4):
+        for column in range(COLUMNS):
             shift = builder.add(index, ir.Constant(index.type, column * LANES))
             places.append(_at(builder, signature.args[which], context, args[which], shift))
         index = builder.add(index, step)
@@ -137,23 +144,18 @@ def _block_places(context, builder, signature, args, which, numbers):
 
 @intrinsic
 def add_scaled(typingctx, acc, w, i, step, x, j):
-    """`add_scaled(acc, w, i, step, x, j)`: acc[4r + c] += w[i + r step] * x[j + c LANES ...].
+    """`add_scaled(acc, w, i, step, x, j)`: a row of the block += w[i + row step] * x[j ...].
 
-    One step of a matrix product: four weights times four vectors of samples.
+    One step of a matrix product: four weights times `COLUMNS` vectors of samples.
     """
 
     def codegen(context, builder, signature, args):
         i, step, j = _indices(context, builder, signature, args, (2, 3, 5))
         lanes = ir.Constant(i.type, LANES)
-        scalars = _four(context, builder, signature, args, 1, i, step, _f32)
+        scalars = _loads(context, builder, signature, args, 1, i, step, _f32)
         weights = [_splat(builder, scalar) for scalar in scalars]
-        return _grow(
-            context,
-            builder,
-            args[0],
-            weights,
-            _four(context, builder, signature, args, 4, j, lanes, _vec),
-        )
+        samples = _loads(context, builder, signature, args, 4, j, lanes, _vec, COLUMNS)
+        return _grow(context, builder, block, args[0], weights, samples)
 
     return block(acc, w, i, step, x, j), codegen
 
@@ -167,11 +169,11 @@ def add_products(typingctx, acc, a, i, step_a, b, j, step_b):
 
     def codegen(context, builder, signature, args):
         i, step_a, j, step_b = _indices(context, builder, signature, args, (2, 3, 5, 6))
-        left = _four(context, builder, signature, args, 1, i, step_a, _vec)
-        right = _four(context, builder, signature, args, 4, j, step_b, _vec)
-        return _grow(context, builder, args[0], left, right)
+        left = _loads(context, builder, signature, args, 1, i, step_a, _vec, SUM_ROWS)
+        right = _loads(context, builder, signature, args, 4, j, step_b, _vec)
+        return _grow(context, builder, sums, args[0], left, right)
 
-    return block(acc, a, i, step_a, b, j, step_b), codegen
+    return sums(acc, a, i, step_a, b, j, step_b), codegen
 
 
 @intrinsic
@@ -225,7 +227,7 @@ def store_sums(typingctx, array, i, acc):
 
     def codegen(context, builder, signature, args):
         (i,) = _indices(context, builder, signature, args, (1,))
-        values, width = cgutils.unpack_tuple(builder, args[2], 16), LANES // 2
+        values, width = cgutils.unpack_tuple(builder, args[2]), LANES // 2
         while width:
             values = [_fold(builder, x, y, width) for x, y in zip(values[::2], values[1::2])]
             width //= 2

@@ -27,6 +27,14 @@ LANES = _lanes()
 """Floats in one vector."""
 
 
+REGISTERS = 16 if X86 and LANES < 16 else 32
+"""Vector registers: AVX-512 and NEON have 32, older x86 machines 16."""
+
+
+COLUMNS, SUM_ROWS = (4, 4) if REGISTERS == 32 else (3, 2)
+"""Vectors in a row of a product's register block, and rows in one of a gradient's sums."""
+
+
 def _amx() -> bool:
     """Whether there is a tile unit and the system lets this process use it."""
     if LANES != 16 or sys.platform != "linux" or numba.config.CPU_FEATURES is not None:

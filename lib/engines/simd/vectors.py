@@ -93,6 +93,17 @@ def _splat(builder, scalar):
 
 
 @intrinsic
+def stay_a_call(typingctx):
+    """`stay_a_call()`: the function that says so is compiled once, not at each of its calls."""
+
+    def codegen(context, builder, signature, args):
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
 def load(typingctx, array, index):
     """`load(array, i)`: the `LANES` floats of `array` from element `i` on."""
 

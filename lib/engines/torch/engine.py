@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from lib.data import Dataset
 from lib.engines.torch.gradient import Gather, Gradient, exact_losses, pays
 from lib.engines.torch.inputs import Batch, make_batch
-from lib.model import initial_parameters
+from lib.initial import initial_values
 from lib.spec import RunSpec
 
 PRECISIONS = ("float32", "bf16")
@@ -60,7 +60,7 @@ class StackedEngine:
         specs: what to train; `shape_of` is the same for all.
         datas: their data, from `lib.data.build`.
         threads: threads of a CPU.
-        parameters: starting values by name for each run (default: `initial_parameters`).
+        parameters: starting values by name for each run (default: `lib.initial.initial_values`).
         device: "cpu" or "cuda".
         precision: of the matrix products, one of `PRECISIONS`.
         compile: whether a CPU's training step is compiled (default: where that pays).
@@ -87,7 +87,7 @@ class StackedEngine:
         heads = torch.arange(first.d_model) // self.d_head  # of each feature
         self._heads = F.one_hot(heads, first.n_heads).float().to(self.device)
         self.equals, self.n_tokens = data.n_classes, data.n_tokens
-        values = parameters or [initial_parameters(s, d) for s, d in zip(specs, datas)]
+        values = parameters or [initial_values(s, d) for s, d in zip(specs, datas)]
         values = [{n: np.asarray(v, np.float32) for n, v in own.items()} for own in values]
         self._shapes = {name: value.shape for name, value in values[0].items()}
         flat = np.stack([np.concatenate([v.ravel() for v in own.values()]) for own in values])
