@@ -48,8 +48,10 @@ NO_ADDRESS = "(Not yet: this project has no public address. It is set in `_confi
 
 def substitutions() -> dict[str, str]:
     """Name -> Markdown text, for every field of the recipe and the table of experiments."""
+    from lib.chapters.scoreboard import scoreboard
     from lib.paper.experiments import BASE, EXPERIMENTS, STOP_AFTER
     from lib.paper.mixtures import DEEP
+    from lib.runs.store import Store
     from lib.spec import STOP_ACCURACY
 
     values = {name: number(value) for name, value in BASE.to_dict().items()}
@@ -65,6 +67,7 @@ def substitutions() -> dict[str, str]:
         rows.append(f"| `{name}` | {grid.title} | {cells} | {grid.seeds} | {len(grid):,} |")
     values["experiments"] = "\n".join(rows)
     values["costs"] = costs()
+    values["scoreboard"] = scoreboard(Store(), book=True)
     return values
 
 

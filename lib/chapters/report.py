@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from lib.chapters.scoreboard import scoreboard
 from lib.figures import accuracy, style
 from lib.paper.claims import Verdict
 from lib.paper.experiments import EXPERIMENTS, SIZES_3, WIDTHS_3
-from lib.paper.takeaways import judge_all
 from lib.paths import ROOT
 from lib.runs.store import Store
 from lib.spec import Grid
@@ -41,8 +41,7 @@ def progress_table(grids: dict[str, Grid], keys: set[str]) -> str:
 
 def readme_section(store: Store) -> str:
     """The README's table "what reproduces so far", from the stored runs."""
-    verdicts = [v for v in judge_all(store) if v.claim.name.startswith("takeaway")]
-    return f"{BEGIN}\n{claims_table(verdicts)}\n{END}"
+    return f"{BEGIN}\n{scoreboard(store)}\n{END}"
 
 
 def write_picture(store: Store, path: Path = PICTURE) -> None:
