@@ -3,13 +3,30 @@
 import os
 import signal
 
+import pytest
+
 # PyTorch's and the BLAS's pools spin while they wait, here and in every process started from
 # here, and the small products of the tests gain nothing by them.
 for pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(pool, "1")
+
+from lib.runs.store import Store  # noqa: E402  (loads what has pools)
 
 pytest_plugins = ["browsing"]
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every process
 # that they start inherits it; those that are sent one must hear it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store of the test's own."""
+    return Store(tmp_path / "results", tmp_path / "cache")
+
+
+@pytest.fixture
+def marks(tmp_path):
+    """Where the stand-in trainers leave a mark for each run begun: seed-process."""
+    (tmp_path / "marks").mkdir()
+    return tmp_path / "marks"

@@ -1,17 +1,13 @@
 """Norms, thresholds and plateaus from curves; P1 to P4 on made-up runs."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
-from test_claims import BY_NAME, store_with, verdict
+from worlds import BY_NAME, noise, settled, store_with, verdict
 
 from lib.analysis import dynamics, efficiency
 from lib.paper.claims import judge
 from lib.paper.criteria.circuits import CLAIMS
-from lib.runs.run import CURVE, Run
-from lib.runs.store import Store
 
 NAMES = [claim.name for claim in CLAIMS]
 
@@ -101,28 +97,8 @@ def test_the_mirror_share_is_that_of_real_splits():
 # ---- the predictions, in made-up worlds ------------------------------------------------
 
 
-def run_of(spec, val, norm=10.0, loss=1e-5, level=None):
-    """A run with perfect training; validation goes from `level` (or 0) to `val` half way."""
-    epochs = np.linspace(0, spec.epochs, 41).astype(int)
-    late = epochs > spec.epochs / 2
-    curve = {name: np.full(len(epochs), 1.0) for name in CURVE}
-    curve |= dict(
-        epoch=epochs,
-        train_loss=np.where(epochs > 0, loss, 4.7),
-        val_accuracy=np.where(late, val, level or 0.0),
-        param_norm=np.full(len(epochs), norm),
-    )
-    return Run(spec, "finished", curve, {"w": np.zeros(1, np.float32)}, "numba", 1, 0.0)
-
-
 def world(tmp_path, name, outcome):
-    store = Store(tmp_path / "results")
-    store.add_many(run_of(s, **outcome(s)) for s in BY_NAME[name].specs())
-    return judge(BY_NAME[name], store)
-
-
-def noise(spec):
-    return 1 + 0.01 * ((spec.seed * 7 + spec.train_size // 100) % 5 - 2)
+    return judge(BY_NAME[name], store_with(tmp_path, [name], outcome, settled))
 
 
 def p1(power_mem, power_gen, loss=1e-5, gen=1.0):
@@ -233,14 +209,13 @@ def test_p3_needs_networks_that_had_generalized(tmp_path):
 
 def test_a_diverged_run_is_left_out(tmp_path):
     """It counts as stored and has no value: its seed goes, the others are judged."""
-    store = Store(tmp_path / "results")
-    specs = BY_NAME[NAMES[5]].specs()
-    for s in specs:
+
+    def outcome(s):
         bad = s.init_from is not None and s.train_size == 500 and s.seed == 1
         val = s.train_size >= 2600 if s.init_from is None else s.train_size >= 700
-        run = run_of(s, val=float(val))
-        store.add_many([dataclasses.replace(run, status="diverged") if bad else run])
-    assert judge(BY_NAME[NAMES[5]], store).verdict == "reproduced"
+        return dict(val=float(val), status="diverged" if bad else "finished")
+
+    assert world(tmp_path, NAMES[5], outcome).verdict == "reproduced"
 
 
 @pytest.mark.parametrize(

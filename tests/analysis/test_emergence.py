@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from test_claims import BY_NAME, store_with
+from worlds import BY_NAME, runs, store_with
 
 from lib.analysis.emergence import (
     Size,
@@ -31,20 +31,6 @@ from lib.chapters.stories.mixtures import (
 from lib.paper.claims import judge
 from lib.paper.experiments import EXPERIMENTS
 from lib.spec import RunSpec
-
-
-def runs(values, seeds=3, layers=1, **more):
-    """Runs of some widths; values: width -> validation accuracies, or one for all seeds."""
-    rows = []
-    for d, accuracies in values.items():
-        accuracies = accuracies if isinstance(accuracies, tuple) else (accuracies,) * seeds
-        for seed, value in enumerate(accuracies):
-            rows.append(
-                dict(n_layers=layers, d_model=d, seed=seed, val_accuracy=value, modulus=113,
-                     memorize_accuracy=1.0, memorize_size=0, split_mlp=None, key=f"{d} {seed}")
-                | more
-            )  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def test_progression_is_not_emergence():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_notebooks import made_up, page  # noqa: F401
+from worlds import like_the_paper
 
 from lib.circuits.measures import SCHEMA, folder_of
 from lib.paper.experiments import EXPERIMENTS
@@ -43,14 +43,14 @@ def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stored")
     store = Store(folder)
     specs = {s.key: s for name in NAMES for s in EXPERIMENTS[name]}
-    store.add_many(made_up(spec) for spec in specs.values())
+    store.add_many(like_the_paper(spec) for spec in specs.values())
     looked = [s for n in ("circuits_dynamics", "circuits_ungrok") for s in EXPERIMENTS[n]]
     rows = [row for spec in looked for row in course(spec)]
     shard.write(folder_of(store), pa.Table.from_pylist(rows, schema=SCHEMA))
     return folder
 
 
-def test_it_tells_what_was_measured(page):  # noqa: F811
+def test_it_tells_what_was_measured(page):
     made = page("circuit_efficiency")
     words = made.words
     assert "Measured runs: 15 of 15, at 5 epochs each" in words
@@ -66,7 +66,7 @@ def test_it_tells_what_was_measured(page):  # noqa: F811
     assert {"trig_share", "epoch", "d_model", "seed"} <= set(columns)
 
 
-def test_without_norms_it_claims_nothing(page):  # noqa: F811
+def test_without_norms_it_claims_nothing(page):
     """No made-up run reaches the loss at which norms are compared."""
     made = page("circuit_efficiency", seeds=[0, 1, 2])
     assert "Too few runs are stored to say where the two norms cross" in made.words

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from test_emergence import runs
+from worlds import runs
 
 from lib.analysis.emergence import n_parameters
 from lib.chapters.mixture_sentences import NOTHING, emerges_later, split_is_smaller, stays_low
@@ -18,7 +18,7 @@ FINE = (28, 32, 36, 40, 44, 48, 56, *WIDTHS[1:])
 
 
 def curve(values, amount=0, split=False, widths=WIDTHS, seeds=3):
-    """A curve whose study asks for `widths`; values: as in `test_emergence.runs`."""
+    """A curve whose study asks for `widths`; values: as in `worlds.runs`."""
     label = f"+ {amount}" if amount else "alone"
     asked = tuple(RunSpec(d_model=d) for d in widths)
     own = runs(values, seeds, memorize_size=amount)

@@ -4,17 +4,12 @@ The cells are executed in this process, without a kernel, with a results folder 
 runs; warnings are errors, as everywhere in the tests.
 """
 
-import ast
 import re
-import zlib
 
 import jupytext
-import matplotlib
-import numpy as np
 import pytest
-from IPython.display import Markdown
+from worlds import like_the_paper, outcome
 
-import lib.train
 from lib.analysis.dynamics import GENERALIZED, ZERO
 from lib.chapters.build import table_of_contents
 from lib.chapters.execute import NOTEBOOKS
@@ -22,39 +17,10 @@ from lib.chapters.execute import chapters as known_chapters
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import DEEP
 from lib.paper.recipe import RECIPE
-from lib.runs.run import CURVE, Run
 from lib.runs.store import Store
 
 CHAPTERS = known_chapters()
 GLUE = re.compile(r"\{glue:text\}`(\w+)(:[^`]*)?`")
-
-
-def outcome(spec):
-    """A world much like the paper's: final training and validation accuracy, norms."""
-    d, size = spec.d_model, spec.train_size
-    luck = zlib.crc32(f"{d} {size} {spec.seed}".encode()) % 100 / 100  # 0 to 0.99
-    later = 400 if spec.task == "square" else 0
-    if spec.task.startswith("random"):
-        return min(1.0, 0.018 * d + 0.002 * luck), np.nan, (5, 9)
-    if d < 24:
-        return 0.04 * d, 0.035 * d - 0.05 * luck, (5, 6)
-    critical = 3900 - (d - 32) * 25 + 300 * (luck - 0.5) + later
-    return 1.0, float(size >= critical) if abs(size - critical) > 100 else 0.5, (9, 6)
-
-
-def made_up(spec):
-    """A run whose accuracies reach their outcome in steps: training early, validation late."""
-    train, val, norms = outcome(spec)
-    epochs = spec.eval_epochs()[::30]
-    epochs = np.unique([*epochs, spec.epochs])
-    early = np.clip(epochs / spec.epochs * 10, 0, 1)
-    late = (epochs > spec.epochs / 2).astype(float) if spec.d_model >= 24 else early**2
-    curve = {name: np.full(len(epochs), 0.1) for name in CURVE}
-    curve["epoch"] = epochs
-    curve["train_accuracy"] = train * early
-    curve["val_accuracy"] = val * late
-    curve["param_norm"] = norms[0] + (norms[1] - norms[0]) * late
-    return Run(spec, "finished", curve, {"w": np.zeros(1, np.float32)}, "numba", 1, 60.0)
 
 
 def specs(seeds, *names):
@@ -70,59 +36,8 @@ def results(request, tmp_path_factory):
     seeds = {"nothing": 0, "one seed": 1, "five seeds": 5}[request.param]
     names = [n for n in EXPERIMENTS if n not in ("figure4", "figure9")] if seeds == 1 else []
     if seeds:
-        Store(folder).add_many(made_up(spec) for spec in specs(seeds, *names))
+        Store(folder).add_many(like_the_paper(spec) for spec in specs(seeds, *names))
     return folder
-
-
-class Page:
-    """What executing a chapter left: its variables, what it showed, its Markdown, its glue."""
-
-    def __init__(self, name, **given):
-        matplotlib.use("agg")
-        notebook = jupytext.read(NOTEBOOKS / f"{name}.py", fmt="py:percent")
-        self.variables, self.shown, self.text = {"__name__": "chapter"}, [], []
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown":
-                self.text.append(cell.source)
-                continue
-            self.execute(re.sub(r"(?m)^%.*$", "", cell.source), f"{name}.py")
-            if "parameters" in cell.metadata.get("tags", []):
-                self.variables |= given
-
-    def execute(self, source, name):
-        tree = ast.parse(source)
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, name, "exec"), self.variables)
-        if last is not None:
-            value = eval(compile(ast.Expression(last.value), name, "eval"), self.variables)
-            if value is not None:
-                self.shown.append(value)
-
-    @property
-    def words(self):
-        """All Markdown that the reader sees, written and computed."""
-        return "\n".join(self.text + [v.data for v in self.shown if isinstance(v, Markdown)])
-
-    def figures(self):
-        return [value for value in self.shown if isinstance(value, matplotlib.figure.Figure)]
-
-
-@pytest.fixture
-def page(results, tmp_path, monkeypatch):
-    """Executes a chapter from the results folder; `glue` is written down, not shown."""
-    monkeypatch.setenv("GROKKING_RESULTS", str(results))
-    monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("GROKKING_DATA", str(tmp_path / "data"))
-    glued = {}
-    monkeypatch.setattr("myst_nb.glue", lambda name, value, **_: glued.update({name: value}))
-    monkeypatch.setattr(lib.train, "train", lambda spec, **_: made_up(spec))
-
-    def run(name, **given):
-        made = Page(name, **given)
-        made.glued, made.data = glued, tmp_path / "data"
-        return made
-
-    return run
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_widgets import check_competition, moves
+from sliders import check_competition, moves
 
 from lib.circuits.simulation import Setting, equilibrium, first_weights, simulate, slope, times_of
 from lib.widgets.explorers import COSTS, DECAYS, JS, RACE, STARTS, competition, source

@@ -5,7 +5,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from numba import njit
-from test_kernel import CASES, STEPS, TINY, autograd, error, torch_steps
+from oracles import CASES, STEPS, TINY, autograd, error, torch_steps
 
 from lib.cli.main import main
 from lib.data import build

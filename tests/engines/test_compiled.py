@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from test_kernel import error
+from oracles import error
 
 from lib.data import build
 from lib.engines.torch import gradient as operations

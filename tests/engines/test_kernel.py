@@ -1,54 +1,19 @@
 """The Numba kernel against the definition: float64 autograd of `lib.model`."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from oracles import CASES, STEPS, TINY, autograd, error, torch_steps
+from processes import launch
 
 from lib.data import Dataset, Split, build
 from lib.engines.kernel.engine import Engine
-from lib.model import build_model, exact_cross_entropy
+from lib.model import build_model
 from lib.spec import RunSpec
 from lib.train import train
-
-ROOT = Path(__file__).resolve().parents[2]
-TINY = dict(modulus=31, train_size=500)
-CASES = [
-    RunSpec(d_model=32),
-    RunSpec(d_model=8, train_size=2600),
-    RunSpec(d_model=4, modulus=7, train_size=49),  # D = P²
-    RunSpec(d_model=6, n_heads=3, modulus=97, train_size=1000),  # nothing a multiple of 4
-    RunSpec(d_model=100, modulus=23, train_size=400),
-    RunSpec(d_model=128, n_heads=1, train_size=1),
-    RunSpec(d_model=256, modulus=11, train_size=64),
-    RunSpec(task="square", d_model=64, modulus=59, train_size=1200),
-    RunSpec(task="random", d_model=12, train_size=113**2),
-    RunSpec(task="multitask", memorize_size=700, d_model=36, train_size=1000),
-    RunSpec(task="multitask", memorize_size=30, d_model=16, modulus=13, train_size=65),
-    RunSpec(task="multitask", memorize_size=70, d_model=36, train_size=100, split_mlp=True),
-    # … and enough points for chunks of one task, which leave out half of it
-    RunSpec(task="multitask", memorize_size=900, d_model=32, train_size=900, split_mlp=True),
-]
-
-
-def autograd(spec, data, parameters=None, dtype=torch.float64):
-    """Loss and gradients, by name, of `lib.model` with the exact loss."""
-    model = build_model(spec, data).to(dtype)
-    if parameters is not None:
-        model.load_state_dict({n: torch.from_numpy(p).to(dtype) for n, p in parameters.items()})
-    tokens = torch.from_numpy(data.train.tokens).long()
-    loss = exact_cross_entropy(model(tokens)[:, -1], torch.from_numpy(data.train.labels).long())
-    loss.backward()
-    return loss.item(), {n: p.grad.double().numpy() for n, p in model.named_parameters()}
-
-
-def error(value, truth):
-    """Norm-wise relative error."""
-    return np.linalg.norm(value - truth) / np.linalg.norm(truth)
 
 
 @pytest.mark.parametrize("spec", CASES, ids=lambda s: f"{s.label()} P={s.modulus}")
@@ -78,28 +43,6 @@ def test_gradients_at_trained_points(spec):
     _, float32 = autograd(spec, data, run.parameters, torch.float32)
     for name, gradient in Engine(spec, data, parameters=run.parameters).gradients().items():
         assert error(gradient, truth[name]) <= 3 * error(float32[name], truth[name]), name
-
-
-def torch_steps(spec, data, count, dtype):
-    """`lib.model` after `count` steps of `torch.optim.AdamW` on the exact loss."""
-    model = build_model(spec, data).to(dtype)
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=spec.lr,
-        betas=(spec.beta1, spec.beta2),
-        eps=spec.eps,
-        weight_decay=spec.weight_decay,
-    )
-    tokens = torch.from_numpy(data.train.tokens).long()
-    labels = torch.from_numpy(data.train.labels).long()
-    for _ in range(count):
-        optimizer.zero_grad()
-        exact_cross_entropy(model(tokens)[:, -1], labels).backward()
-        optimizer.step()
-    return {name: p.detach().double().numpy() for name, p in model.named_parameters()}
-
-
-STEPS = [CASES[0], CASES[3], CASES[7], CASES[10], CASES[1].replace(task="random")]
 
 
 @pytest.mark.parametrize("spec", STEPS, ids=RunSpec.label)
@@ -197,23 +140,22 @@ def test_parameters_survive_packing():
 
 
 @pytest.mark.parametrize("lanes", [4, 8, 16])
-def test_every_register_width_gives_the_same_gradients(lanes, tmp_path):
+def test_every_register_width_gives_the_same_gradients(lanes):
     """Machines without AVX-512 use shorter vectors: the same code, compiled for them here."""
     script = """
 from lib.engines.kernel.layout import TILE
-from test_kernel import Engine, CASES, autograd, build, error
+from lib.data import build
+from lib.engines.kernel.engine import Engine
+from oracles import CASES, autograd, error
 for spec in (CASES[3], CASES[9], CASES[11]):
     data = build(spec)
     truth = autograd(spec, data)[1]
     worst = max(error(g, truth[name]) for name, g in Engine(spec, data).gradients().items())
     print(TILE, worst)
 """
-    environment = os.environ | {"GROKKING_LANES": str(lanes), "XDG_CACHE_HOME": str(tmp_path)}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr
-    for line in done.stdout.splitlines():
+    process = launch(sys.executable, "-c", script, log=subprocess.PIPE, GROKKING_LANES=str(lanes))
+    out, err = process.communicate()
+    assert process.returncode == 0 and len(out.splitlines()) == 3, err
+    for line in out.splitlines():
         tile, worst = line.split()
         assert int(tile) == 4 * lanes and float(worst) <= 1e-5

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_kernel import autograd, error, torch_steps
+from oracles import autograd, error, torch_steps
 
 import lib.train
 from lib.data import build

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
-from test_emergence import runs
+from worlds import runs
 
 from lib.figures.mixtures import SHARED, accuracy_by_size
 

@@ -2,41 +2,14 @@
 
 import numpy as np
 import pytest
+from worlds import BY_NAME, jump, store_with, verdict
 
 from lib.analysis.dynamics import ZERO
 from lib.chapters.report import BEGIN, END, README, claims_table, readme_section, with_section
 from lib.paper.claims import judge
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import CLAIMS
-from lib.runs.run import CURVE, Run
 from lib.runs.store import Store
-
-BY_NAME = {claim.name: claim for claim in CLAIMS}
-
-
-def fake_run(spec, val=0.0, train=1.0, norms=(10.0, 10.0)):
-    """A run whose validation accuracy jumps from 0 to `val` half way."""
-    epochs = np.array([0, spec.epochs // 2, spec.epochs])
-    curve = {name: np.full(3, 0.1) for name in CURVE}
-    curve |= dict(
-        epoch=epochs,
-        val_accuracy=np.array([0, 0, val]),
-        train_accuracy=np.array([0, train, train]),
-        param_norm=np.array([5, *norms], float),
-    )
-    return Run(spec, "finished", curve, {"w": np.zeros(1, np.float32)}, "numba", 1, 0.0)
-
-
-def store_with(tmp_path, claims, outcome):
-    """A store with every run that some claims need; outcome(spec) gives a fake run's values."""
-    store = Store(tmp_path / "results")
-    specs = {s.key: s for name in claims for s in BY_NAME[name].specs()}
-    store.add_many(fake_run(s, **outcome(s)) for s in specs.values())
-    return store
-
-
-def verdict(store, name):
-    return judge(BY_NAME[name], store).verdict
 
 
 def test_nothing_stored_nothing_claimed(tmp_path):
@@ -50,7 +23,7 @@ def test_nothing_stored_nothing_claimed(tmp_path):
 def test_one_missing_run_is_not_enough(tmp_path):
     store = Store(tmp_path / "results")
     specs = BY_NAME["(64, 3000)"].specs()
-    store.add_many(fake_run(s, val=1.0) for s in specs[:-1])
+    store.add_many(jump(s, val=1.0) for s in specs[:-1])
     result = judge(BY_NAME["(64, 3000)"], store)
     assert result.verdict == "not enough runs" and result.missing == specs[-1:]
 

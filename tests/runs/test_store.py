@@ -2,18 +2,17 @@
 
 import multiprocessing
 import os
-import subprocess
+import signal
 import sys
 import zipfile
-from pathlib import Path
 
-import fake_train
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fake_train import fake_run
+from made_up import fake_run
+from processes import again, launch, write_some
 
 from lib.runs import shard
 from lib.runs.shard import BrokenFile
@@ -21,16 +20,6 @@ from lib.runs.store import Store, StoreError
 from lib.spec import RunSpec
 
 SPECS = [RunSpec(epochs=500, n_evals=20, seed=seed) for seed in range(6)]
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results", tmp_path / "cache")
-
-
-def again(store):
-    """The same folder as another process would see it."""
-    return Store(store.folder, store.cache)
 
 
 def fill(store, specs=SPECS):
@@ -398,14 +387,6 @@ def test_what_killed_writers_left_is_swept_up(store):
 # Several processes
 
 
-def write_some(folder, first, count):
-    store = Store(folder)
-    for seed in range(first, first + count):
-        store.add(fake_run(RunSpec(epochs=50, n_evals=5, seed=seed)))
-        if seed % 5 == 4:
-            store.compact()
-
-
 def test_writers_compacters_and_readers_at_once(store):
     context = multiprocessing.get_context("spawn")
     writers = [
@@ -433,20 +414,19 @@ def test_writers_compacters_and_readers_at_once(store):
 
 KILLED = """
 import os, signal, sys, threading, time
-sys.path[:0] = {path!r}
-from test_store import write_some
-threading.Thread(target=lambda: (time.sleep({after}), os.kill(os.getpid(), signal.SIGKILL))).start()
+from processes import write_some
+after, folder = sys.argv[1:]
+kill = lambda: (time.sleep(float(after)), os.kill(os.getpid(), signal.SIGKILL))
+threading.Thread(target=kill).start()
 while True:
-    write_some({folder!r}, 0, 400)
+    write_some(folder, 0, 400)
 """
 
 
 @pytest.mark.parametrize("after", [0.05, 0.13, 0.31])
 def test_kill_9_while_writing_and_compacting(store, after):
-    here = Path(__file__).parent
-    path = [str(here), str(here.parent / "support"), str(here.parents[1])]
-    code = KILLED.format(path=path, after=after, folder=str(store.folder))
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    process = launch(sys.executable, "-c", KILLED, after, store.folder)
+    assert process.wait() == -signal.SIGKILL
     seeds = sorted(store.runs()["seed"])
     assert seeds == list(range(len(seeds))) and not store.broken
 
@@ -479,12 +459,3 @@ def test_nothing_is_unpickled(store, tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(tmp_path / "evil.npy", "W_E.npy")
     assert store.load_weights(SPECS[0]) is None
-
-
-def test_the_fake_looks_like_a_run():
-    """These tests stand on it."""
-    from dataclasses import fields
-
-    from lib.runs.run import Run
-
-    assert {f.name for f in fields(Run)} <= {f.name for f in fields(fake_train.Run)}

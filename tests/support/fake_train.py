@@ -6,49 +6,11 @@ They live in a module of their own because worker processes import them by name.
 import itertools
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-
-
-@dataclass(frozen=True)
-class Run:
-    """What `lib.runs.run.Run` promises to the store."""
-
-    spec: object
-    curve: dict
-    parameters: dict
-    status: str = "finished"
-    engine: str = "numba"
-    threads: int = 1
-    wall_seconds: float = 0.25
-    device: str = "cpu"
-    digest: str = "d" * 64
-
-
-def fake_run(spec, last=None, **changes) -> Run:
-    """A run with a plausible curve that depends on the spec alone."""
-    rng = np.random.default_rng(int(spec.key, 16))
-    epochs = spec.eval_epochs()
-    epochs = epochs[epochs <= (last or spec.epochs)]
-    rise = np.linspace(0, 1, len(epochs))
-    curve = {
-        "epoch": epochs,
-        "train_loss": np.exp(-9 * rise) * rng.uniform(0.9, 1.1, len(epochs)),
-        "val_loss": 5 + rng.standard_normal(len(epochs)),
-        "train_accuracy": np.round(rise * 3000) / 3000,
-        "val_accuracy": np.round(rise * rng.uniform(0, 9769, len(epochs))) / 9769,
-        "memorize_accuracy": np.full(len(epochs), np.nan),
-        "param_norm": 30 + rng.standard_normal(len(epochs)),
-    }
-    parameters = {
-        "W_E": rng.standard_normal((3, 4)).astype(np.float32),
-        "blocks.0.mlp.b_in": np.zeros(4, np.float32),
-    }
-    changes.setdefault("digest", f"{spec.key:0<64}")
-    return Run(spec, curve, parameters, **changes)
+from made_up import Run, fake_run
 
 
 def train(spec, *, threads=1, on_progress=None, checkpoints=None) -> Run:

@@ -21,6 +21,8 @@ ROOT = HERE.parents[1]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
+from made_up import fake_run  # noqa: E402
+
 from lib.runs.store import Store  # noqa: E402
 from lib.spec import Grid, RunSpec  # noqa: E402
 
@@ -29,6 +31,26 @@ def specs(count, epochs):
     """Real runs, of about 3 ms per 60 epochs."""
     base = RunSpec(modulus=7, train_size=30, d_model=8, epochs=epochs, n_evals=12)
     return Grid("tiny", "", base, {"train_size": (20, 30)}).specs(range(count // 2))
+
+
+def tiny(*seeds, **fields):
+    """Specs of the smallest run, for the stand-in trainers."""
+    base = dict(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5) | fields
+    return [RunSpec(**base, seed=seed) for seed in seeds]
+
+
+def rate(width):
+    """A speed that nobody measured, in operations a second."""
+    return 1e9
+
+
+def write_some(folder, first, count):
+    """Store made-up runs of some seeds one by one, and merge the files now and then."""
+    store = Store(folder)
+    for seed in range(first, first + count):
+        store.add(fake_run(RunSpec(epochs=50, n_evals=5, seed=seed)))
+        if seed % 5 == 4:
+            store.compact()
 
 
 def launch(*words, log=subprocess.DEVNULL, before=None, **environment):
@@ -119,14 +141,14 @@ def main(count, epochs, trainer, *words):
             return specs(int(count), int(epochs))
 
     lib.cli.sweep.EXPERIMENTS = {"tiny": Tiny("tiny", "", RunSpec())}
-    lib.cli.options.machine_rate = lambda *args, **kwargs: lambda width: 1e9
+    lib.cli.options.machine_rate = lambda *args, **kwargs: rate
     if trainer:
         train = getattr(fake_train, trainer)
         if train is fake_train.in_the_past:
             fake_train.set_clock_back()
         lib.cli.sweep.train_missing = functools.partial(lib.cli.sweep.train_missing, train=train)
         cluster.Crew = functools.partial(cluster.Crew, train=train)
-        cluster.machine_rate = lambda client, widths: lambda width: 1e9
+        cluster.machine_rate = lambda client, widths: rate
     lib.cli.main.main(words)
 
 

@@ -11,22 +11,10 @@ from lib.runs.store import Store
 
 
 @pytest.fixture
-def marks(tmp_path):
-    """Where the stand-in trainers leave a mark for each run begun: seed-process."""
-    (tmp_path / "marks").mkdir()
-    return tmp_path / "marks"
-
-
-@pytest.fixture
 def cluster(tmp_path, marks):
     cluster = Cluster(tmp_path / "dask", FAKE_MARKS=str(marks))
     yield cluster
     cluster.stop()
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results", tmp_path / "cache")
 
 
 def bits(store):

@@ -87,11 +87,6 @@ def test_weights_on_the_way_are_those_of_a_shorter_run():
     assert train(PARENT).digest == run.digest
 
 
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results", tmp_path / "cache")
-
-
 def test_it_comes_back_from_the_store(store):
     store.add_many([fake_train.fake_run(PARENT), fake_train.fake_run(CHILD)])
     runs = Store(store.folder).runs().set_index("key")

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import fake_train
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_train import fake_run
+from processes import again, launch, rate, tiny, wait_for
 
 from benchmarks import cost_table
 from lib.cli import options
@@ -28,25 +28,24 @@ from lib.sweeps.speed import Speed, machine_rate
 from lib.sweeps.sweep import sweep
 from lib.sweeps.weights import load_model
 
-HERE = Path(__file__).parent
+SCRIPT = """
+import sys
+import fake_train
+from processes import rate, tiny
+from lib.runs.store import Store
+from lib.sweeps.sweep import sweep
+folder, cache, train, count = sys.argv[1:]
+train = getattr(fake_train, train)
+specs = tiny(*range(int(count)))
+report = sweep(specs, Store(folder, cache), jobs=2, rate=rate, train=train, nice=False)
+print(report.done, report.left, report.interrupted, flush=True)
+"""
 
 
-def tiny(*seeds, **fields):
-    base = dict(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5) | fields
-    return [RunSpec(**base, seed=seed) for seed in seeds]
-
-
-def rate(width):
-    return 1e9
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results", tmp_path / "cache")
-
-
-def again(store):
-    return Store(store.folder, store.cache)
+def start(store, train, count, marks=""):
+    """A sweep in a process of its own."""
+    words = [sys.executable, "-c", SCRIPT, store.folder, store.cache, train, count]
+    return launch(*words, log=subprocess.PIPE, FAKE_MARKS=str(marks))
 
 
 def check(store, specs):
@@ -256,46 +255,6 @@ def test_a_thread_may_sweep_too(store):
 
 # Real processes that are interrupted and killed
 
-SCRIPT = """
-import sys
-sys.path[:0] = {path!r}
-import fake_train
-from lib.runs.store import Store
-from lib.sweeps.sweep import sweep
-from test_sweep import rate, tiny
-specs = tiny(*range({count}))
-store = Store({folder!r}, {cache!r})
-report = sweep(specs, store, jobs=2, rate=rate, train=fake_train.{train}, nice=False)
-print(report.done, report.left, report.interrupted, flush=True)
-"""
-
-
-def start(store, train, count, marks):
-    code = SCRIPT.format(
-        path=[str(HERE), str(HERE.parent / "support"), str(HERE.parents[1])],
-        folder=str(store.folder),
-        cache=str(store.cache),
-        train=train,
-        count=count,
-    )
-    marks.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=os.environ | {"FAKE_MARKS": str(marks)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # so that Ctrl-C can be sent to the whole group, as a shell does
-    )
-
-
-def wait_for(condition, process=None):
-    """Poll until it holds; a test that hangs is the runner's to end."""
-    while not condition():
-        assert process is None or process.poll() is None, process.stderr.read()
-        time.sleep(0.01)
-
-
 def gone(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -309,8 +268,8 @@ def workers(marks):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize("finished", [0, 1, 4])
-def test_kill_9_loses_the_runs_in_flight_and_nothing_else(store, tmp_path, finished):
-    specs, marks = tiny(*range(8)), tmp_path / "marks"
+def test_kill_9_loses_the_runs_in_flight_and_nothing_else(store, marks, finished):
+    specs = tiny(*range(8))
     process = start(store, "slow", 8, marks)
     wait_for(lambda: len(list(marks.iterdir())) > finished, process)
     wait_for(lambda: len(again(store).keys()) >= finished, process)
@@ -325,8 +284,7 @@ def test_kill_9_loses_the_runs_in_flight_and_nothing_else(store, tmp_path, finis
     assert len(begun) - len(stored) <= 2
 
 
-def test_the_first_ctrl_c_keeps_the_runs_in_flight(store, tmp_path):
-    marks = tmp_path / "marks"
+def test_the_first_ctrl_c_keeps_the_runs_in_flight(store, marks):
     process = start(store, "slow", 50, marks)
     wait_for(lambda: len(list(marks.iterdir())) >= 3, process)
     os.killpg(process.pid, signal.SIGINT)
@@ -338,8 +296,7 @@ def test_the_first_ctrl_c_keeps_the_runs_in_flight(store, tmp_path):
     assert "Ctrl-C again" in err and "Traceback" not in err
 
 
-def test_the_second_ctrl_c_drops_them(store, tmp_path):
-    marks = tmp_path / "marks"
+def test_the_second_ctrl_c_drops_them(store, marks):
     process = start(store, "endless", 50, marks)
     wait_for(lambda: len(list(marks.iterdir())) == 2, process)
     os.killpg(process.pid, signal.SIGINT)
@@ -353,45 +310,33 @@ def test_the_second_ctrl_c_drops_them(store, tmp_path):
     check(store, tiny(0))
 
 
-def test_two_sweeps_at_once(store, tmp_path):
-    processes = [start(store, "slow", 12, tmp_path / name) for name in ("one", "two")]
-    for process in processes:
+def test_two_sweeps_at_once(store, marks):
+    for process in [start(store, "slow", 12, marks) for _ in range(2)]:
         _, err = process.communicate()
         assert process.returncode == 0, err
     check(store, tiny(*range(12)))
-    begun = [mark for name in ("one", "two") for mark in (tmp_path / name).iterdir()]
-    assert len(begun) == 12  # together they train each run once
+    assert len(list(marks.iterdir())) == 12  # together they train each run once
     store.compact()
     check(store, tiny(*range(12)))
 
 
 def test_a_script_without_a_main_guard(store, tmp_path):
-    code = SCRIPT.format(
-        path=[str(HERE), str(HERE.parent / "support"), str(HERE.parents[1])],
-        folder=str(store.folder),
-        cache=str(store.cache),
-        train="train",
-        count=2,
-    )
-    (tmp_path / "script.py").write_text(code)
-    out = subprocess.run(
-        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True
-    ).stdout
-    assert out.split() == ["2", "0", "False"]
+    (tmp_path / "script.py").write_text(SCRIPT)
+    words = [tmp_path / "script.py", store.folder, store.cache, "train", 2]
+    out, err = launch(sys.executable, *words, log=subprocess.PIPE).communicate()
+    assert out.split() == ["2", "0", "False"], err
 
 
 def test_a_run_is_locked_until_its_sweep_ends(store):
     other = Locks(store)
     code = (
-        "import sys; from lib.runs.locks import Locks; from lib.runs.store import Store\n"
+        "import sys, time; from lib.runs.locks import Locks; from lib.runs.store import Store\n"
         "locks = Locks(Store(*sys.argv[1:]))\n"
         "print(locks.take(f'{1:020x}'), locks.take(f'{2:020x}' + 'f'), flush=True)\n"
-        "sys.stdin.read()"
+        "time.sleep(60)"
     )
     words = [sys.executable, "-c", code, store.folder, store.cache]
-    with subprocess.Popen(
-        words, cwd=HERE.parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with launch(*words, log=subprocess.PIPE) as process:
         assert process.stdout.readline().split() == ["True", "True"]
         key, free = "0" * 20, "f" * 20
         assert not other.take(key) and other.take(free)

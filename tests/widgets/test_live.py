@@ -27,11 +27,6 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICK = dict(task="add", d_model=8, train_size=3000, lr=3e-3, weight_decay=1.5, epochs=500, seed=0)
 
 
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results", tmp_path / "cache")
-
-
 def test_it_trains_draws_and_keeps(store):
     trainer = Trainer(store=store)
     assert trainer.run["phase"] == "idle" and trainer.meta["recorded"] is None

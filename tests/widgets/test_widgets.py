@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browsing import HTML, missing, new_context, visit
+from sliders import check_competition, moves, on_the_picture, setting, whole
 
 from lib.analysis.gather import gather
 from lib.analysis.zones.boundaries import Critical, fit_capacity
@@ -20,7 +21,6 @@ from lib.analysis.zones.capacity import distinct_pairs
 from lib.analysis.zones.prediction import Prediction, fit
 from lib.chapters import execute
 from lib.chapters.build import made
-from lib.circuits.simulation import Setting, simulate
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import CALIBRATION_SEED, DYNAMICS, RECIPE
 from lib.runs.store import Store
@@ -171,37 +171,12 @@ def stored(explored):
     return found
 
 
-def setting(root):
-    """What the sliders say, by their labels."""
-    return {
-        root.locator(f"label[for={s.get_attribute('id')}]").inner_text(): s.get_attribute(
-            "aria-valuetext"
-        )
-        for s in root.locator("input[type=range]").all()
-    }
-
-
 def of_grids(stored, **fields):
     """The stored runs (with curves) that the large grids have at some place."""
     for (task, d, size, _), runs in stored.items():
         if fields.items() <= dict(task=task, d_model=d, train_size=size).items():
             # figure 2's runs have no early stop; the grids' have one
             yield from [(run, c) for run, c in runs if not pd.isna(run.stop_after)]
-
-
-def whole(text):
-    return int(text.replace(",", ""))
-
-
-def on_the_picture(root, chart, name, values):
-    """The line drawn is that of the values: its heights are a straight function of them."""
-    line = root.locator(".gc-chart").nth(chart).locator(f"polyline[data-name='{name}']").first
-    heights = [float(p.split(",")[1]) for p in line.get_attribute("points").split()]
-    values = np.array([v for v in values if v is not None and np.isfinite(v)])
-    assert len(heights) == len(values)
-    if np.ptp(values) > 0.01:
-        slope, offset = np.polyfit(values, heights, 1)
-        assert slope < 0 and abs(slope * values + offset - heights).max() < 0.2
 
 
 def check_runs(root, stored):
@@ -273,25 +248,6 @@ def check_framework(root, stored):
     return True
 
 
-def check_competition(root, stored):
-    """The browser's race is scipy's, at the setting that its controls name."""
-    drawn, said = root.evaluate("e => e.drawn"), setting(root)
-    race = Setting(**drawn["setting"])
-    assert said["norm cost of memorizing"] == f"{race.cost:.2f}"
-    assert float(said["weight decay"]) == race.decay
-    assert float(said["start of generalizing"]) == race.start
-    grokked = root.get_by_label("start from a network that has generalized").is_checked()
-    assert grokked == race.grokked
-    for name, values in simulate(race, np.array(drawn["time"])).items():
-        assert np.abs(np.array(drawn[name]) - values).max() < 1e-3, name
-    on_the_picture(root, 0, "generalizing", drawn["generalizing"])
-    on_the_picture(root, 1, "validation", drawn["val_loss"])
-    wins = drawn["generalizing"][-1] > drawn["memorizing"][-1]
-    words = root.get_by_role("status").inner_text()
-    assert ("Memorization leads" in words) != wins
-    return True
-
-
 @functools.cache
 def _fitted():
     def grid(*names):
@@ -308,28 +264,6 @@ CHECKS = {
     "framework": check_framework,
     "competition": check_competition,
 }
-
-
-def moves(slider):
-    """Moves a slider through its values with the keyboard, then the mouse; yields each time."""
-    low, high, step = (float(slider.get_attribute(a)) for a in ("min", "max", "step"))
-    places = round((high - low) / step)
-    slider.scroll_into_view_if_needed()
-    slider.focus()
-    slider.press("Home")
-    yield
-    for _ in range(min(places, 12)):
-        before = slider.input_value()
-        slider.press("ArrowRight")
-        assert slider.input_value() != before, "the keyboard does not move it"
-        yield
-    box = slider.bounding_box()
-    seen = set()
-    for part in (0.1, 0.5, 0.9):
-        slider.page.mouse.click(box["x"] + part * box["width"], box["y"] + box["height"] / 2)
-        seen.add(slider.input_value())
-        yield
-    assert len(seen) > 1 or not places, "the mouse does not move it"
 
 
 @pytest.fixture(scope="module")

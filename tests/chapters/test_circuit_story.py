@@ -1,8 +1,7 @@
 """The chapter on circuit efficiency in a made-up world in which the theory holds."""
 
 import pytest
-from test_efficiency import noise, run_of
-from test_notebooks import page  # noqa: F401
+from worlds import noise, settled
 
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.store import Store
@@ -29,11 +28,11 @@ def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("theory")
     specs = {s.key: s for name in NAMES for s in EXPERIMENTS[name]}
     specs |= {s.key: s for s in EXPERIMENTS["figure3"].specs(range(5)) if s.d_model == 48}
-    Store(folder).add_many(run_of(s, **theory(s)) for s in specs.values())
+    Store(folder).add_many(settled(s, **theory(s)) for s in specs.values())
     return folder
 
 
-def test_it_tells_the_story_that_the_runs_tell(page):  # noqa: F811
+def test_it_tells_the_story_that_the_runs_tell(page):
     made = page("circuit_efficiency")
     words = made.words
     at = float(words.split("generalizing at D = ")[1].split(" ")[0].replace(",", ""))
