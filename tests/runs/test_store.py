@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
