@@ -5,16 +5,20 @@ from pathlib import Path
 
 import click
 
+from lib.analysis import dynamics
+from lib.analysis.gather import gather
+from lib.analysis.zones import boundaries
 from lib.chapters.scoreboard import scoreboard
-from lib.figures import accuracy, style
+from lib.figures import style, zones
 from lib.paper.claims import Verdict
-from lib.paper.experiments import EXPERIMENTS, SIZES_3, WIDTHS_3
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.recipe import DYNAMICS
 from lib.paths import ROOT
 from lib.runs.store import Store
 from lib.spec import Grid
 
 README = ROOT / "README.md"
-PICTURE = ROOT / "book" / "assets" / "figure3.svg"
+PICTURE = ROOT / "book" / "assets" / "figure1.svg"
 BEGIN, END = "<!-- claims: written by `python -m lib claims --write` -->", "<!-- claims end -->"
 
 
@@ -45,12 +49,15 @@ def readme_section(store: Store) -> str:
 
 
 def write_picture(store: Store, path: Path = PICTURE) -> None:
-    """The README's and the landing page's picture: figure 3 from the stored runs, as SVG."""
-    grid = EXPERIMENTS["figure3"]
-    keys = {spec.key for spec in grid}
-    runs = store.runs()
+    """The README's and the landing page's picture: figure 1 from the stored runs, as SVG."""
+    grids, random = (
+        gather([spec for name in names for spec in EXPERIMENTS[name]], store=store)
+        for names in (("figure3", "figure6"), ("figure4",))
+    )
+    seen = {key: dynamics.zone(curve) for key, curve in grids.curves.groupby("key")}
+    dots = grids.runs.assign(zone=grids.runs["key"].map(seen))
     style.use_style()
-    figure = accuracy.accuracy_grid(runs[runs["key"].isin(keys)], WIDTHS_3, SIZES_3)
+    figure = zones.zone_map(boundaries.measure(grids.runs, random.runs), dots, DYNAMICS)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
 

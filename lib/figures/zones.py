@@ -27,45 +27,83 @@ POINT = dict(fmt="none", ecolor="black", elinewidth=1, capsize=2.5, zorder=6)
 
 
 def zone_map(found: Map, dots: pd.DataFrame, named: dict[str, tuple[int, int]]) -> Figure:
-    """Figure 1, computed: boundaries, their crossing, zones, and every run as a dot.
+    """Figure 1, computed: the two curves, their crossing, the zones, and what runs did.
 
     Args:
-        found: from `zones.measure`.
-        dots: one row a run: d_model, train_size, seed, zone.
-        named: cells to point out: name -> (d_model, train_size).
+        found: from `boundaries.measure`.
+        dots: one row a run: d_model, train_size, seed, zone.  Each cell is a pie: the share of
+            its seeds in each zone.
+        named: cells to point out by a letter: name -> (d_model, train_size).
     """
-    figure, ax = plt.subplots(figsize=(8.4, 5.6), layout="constrained")
+    figure, ax = plt.subplots(figsize=(8.4, 5.4), layout="constrained")
     widths = sorted({*dots["d_model"], *found.capacity_points["d_model"]}) or [4, 100]
     sizes = [*dots["train_size"], *(size for _, size in named.values())]
-    _width_axis(ax, widths)
-    _shade(ax, found, widths)
-    _dots(ax, dots, widths)
     points = found.capacity_points
-    if len(points):
-        ends = _ends(points["estimate"], points["low"], points["high"])
-        ax.errorbar(points["d_model"], points["estimate"], yerr=ends, **POINT)
-        ax.plot(points["d_model"], points["estimate"], "^", color="black", ms=5, zorder=7,
-                label="D_mem")  # fmt: skip
+    _width_axis(ax, widths)
+    top = 1.05 * max([*distinct_pairs(np.array(sizes, float)), *points["estimate"], 1.0])
+    _shade(ax, found, widths)
+    _capacity_points(ax, points)
     _critical_points(ax, found.critical_points)
+    _pies(ax, dots)
     if found.star:
         place = found.star[0], float(distinct_pairs(found.star[1]))
-        ax.plot(*place, "*", ms=19, mfc="#F0E442", mec="black", zorder=9, label="intersection")
-    for name, (d, size) in named.items():
-        ax.annotate(
-            name, (d, distinct_pairs(size)), xytext=(9, 9), textcoords="offset points",
-            fontsize=8, zorder=10, bbox=dict(fc="white", ec="#999999", lw=0.6, pad=1.5),
-            arrowprops=dict(arrowstyle="-", lw=0.6),
-        )  # fmt: skip
-    top = max([*distinct_pairs(np.array(sizes, float)), *points["estimate"], 1.0])
-    ax.set(ylabel="unordered pairs", ylim=(0, top * 1.05))
+        ax.plot(*place, "*", ms=17, mfc="#F0E442", mec="black", zorder=9, label="intersection")
+    for letter, (d, size) in zip("abcdefgh", named.values()):
+        ax.annotate(letter, (d, distinct_pairs(size)), xytext=(-6, 0), ha="right", va="center",
+                    fontsize=9, textcoords="offset points", fontweight="bold")  # fmt: skip
+    ax.set(ylabel="unordered pairs", ylim=(0, top), yticks=np.arange(0, top, 1000))
     other = ax.secondary_yaxis("right", functions=(ordered_pairs, distinct_pairs))
     other.set_ylabel("training points D that hold so many (ordered pairs)")
-    other.set_yticks([size for size in SIZE_TICKS if distinct_pairs(size) <= top * 1.05])
+    other.set_yticks([size for size in SIZE_TICKS if distinct_pairs(size) <= top])
     if len(dots) + len(points):
-        ax.legend(loc="upper left", fontsize=8, framealpha=0.9)
+        _zone_legend(figure, ax, dots, named)
     else:
         ax.text(0.5, 0.5, "no runs stored", ha="center", transform=ax.transAxes)
     return figure
+
+
+def _zone_legend(figure: Figure, ax, dots: pd.DataFrame, named: dict) -> None:
+    """Above the picture: zones, curves, and what the letters stand for; nothing over data."""
+    handles, labels = ax.get_legend_handles_labels()
+    for name, style in ZONE_STYLES.items():
+        if (dots["zone"] == name).any():
+            handles.append(plt.Line2D([], [], marker="o", ls="", ms=8, color=style["color"]))
+            labels.append(f"{name} (share of a cell's seeds)" if not labels else name)
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=8.5)
+    cells = (f"{letter} {name} ({d}, {size:,})"
+             for letter, (name, (d, size)) in zip("abcdefgh", named.items()))  # fmt: skip
+    ax.set_title("Figure 2's cells: " + ", ".join(cells) if named else "", fontsize=8.5)
+
+
+def _name(ax, text: str, x: float, y: float, **place) -> None:
+    """A curve's name beside its end."""
+    ax.annotate(text, (x, y), xytext=(0, 5), textcoords="offset points", fontsize=9, **place)
+
+
+def _capacity_points(ax, points: pd.DataFrame) -> None:
+    """D_mem with intervals, named at the end of its curve."""
+    if points.empty:
+        return
+    ends = _ends(points["estimate"], points["low"], points["high"])
+    ax.errorbar(points["d_model"], points["estimate"], yerr=ends, **POINT)
+    ax.plot(points["d_model"], points["estimate"], "^", color="black", ms=4.5, zorder=7,
+            label="capacity, 95%")  # fmt: skip
+
+
+def _pies(ax, dots: pd.DataFrame, size: float = 62) -> None:
+    """One pie a cell: the share of its seeds in each zone (`size` in points²)."""
+    names = list(ZONE_STYLES)
+    for (d, train_size), cell in dots.groupby(["d_model", "train_size"]):
+        shares = cell["zone"].value_counts(normalize=True).reindex(names, fill_value=0.0)
+        start, place = 0.25, (d, distinct_pairs(train_size))
+        for name, share in shares[shares > 0].items():
+            turn = 2 * np.pi * np.linspace(start, start + share, max(3, int(40 * share) + 2))
+            rim = np.column_stack([np.cos(turn), np.sin(turn)])
+            wedge = rim if share == 1 else np.concatenate([[[0, 0]], rim])
+            style = dict(color=ZONE_STYLES[name]["color"], lw=0, zorder=4)
+            ax.scatter(*place, marker=wedge, s=size * np.abs(wedge).max() ** 2, **style)
+            start += share
+        ax.scatter(*place, s=size, fc="none", ec="white", lw=0.7, zorder=4.5)
 
 
 def _shade(ax, found: Map, widths: Sequence[int]) -> None:
@@ -81,6 +119,7 @@ def _shade(ax, found: Map, widths: Sequence[int]) -> None:
 
     if found.capacity:
         ax.plot(d, facts, color="black", lw=1.4, zorder=5)
+        _name(ax, "capacity D_mem", d[-1], facts[-1], ha="right")
         area(facts, np.full(len(d), ceiling), "progression")
     if found.critical:
         size, margin = found.critical(d), found.critical.margin
@@ -88,26 +127,12 @@ def _shade(ax, found: Map, widths: Sequence[int]) -> None:
         line = distinct_pairs(np.clip(size, 0, 113**2))
         ax.plot(d[fitted], line[fitted], "--", color="black", lw=1.4, zorder=5)
         ax.plot(d, line, ":", color="black", lw=0.9, zorder=5)
+        _name(ax, "critical size D_crit, beyond its fit dotted", d[0], line[0], ha="left")
         low = distinct_pairs(np.clip(size - margin, 0, None))
         high = distinct_pairs(np.clip(size + margin, 0, 113**2))
         area(np.zeros(len(d)), np.minimum(low, facts), "ungrokking")
         area(np.minimum(low, facts), np.minimum(high, facts), "semi-grokking")
         area(np.minimum(high, facts), facts, "grokking")
-
-
-def _dots(ax, dots: pd.DataFrame, widths: Sequence[int]) -> None:
-    """Every run, the seeds of a cell side by side."""
-    if dots.empty:
-        return
-    order = {seed: i for i, seed in enumerate(sorted(dots["seed"].unique()))}
-    place = dots["seed"].map(order) - (len(order) - 1) / 2
-    beside = np.exp(place * min(0.012, 0.06 / len(order)))
-    for name, style in ZONE_STYLES.items():
-        own = dots["zone"] == name
-        if own.any():
-            x, y = dots["d_model"][own] * beside[own], distinct_pairs(dots["train_size"][own])
-            kind = dict(style, s=11, lw=0.8, zorder=4, label=f"run: {name}")
-            ax.scatter(x, y, **kind)
 
 
 def _critical_points(ax, points: pd.DataFrame) -> None:
@@ -120,11 +145,11 @@ def _critical_points(ax, points: pd.DataFrame) -> None:
             ax.errorbar([row.d_model], [place], yerr=ends, **POINT)
         marker = {"≥": "$\\uparrow$", "≤": "$\\downarrow$"}.get(row.bound, "o")
         face = "black" if row.used or row.bound else "white"
-        ax.plot(row.d_model, place, marker=marker, color="black", mfc=face, ms=6, zorder=7, ls="")
+        ax.plot(row.d_model, place, marker=marker, color="black", mfc=face, ms=5, zorder=7, ls="")
     if len(points):
-        ax.plot([], [], "o", color="black", ms=6, label="D_crit (hollow: not fitted)")
+        ax.plot([], [], "o", color="black", ms=6, label="critical size, 95% (hollow: not fitted)")
         if (points["bound"] != "").any():
-            ax.plot([], [], marker="$\\uparrow$", color="black", ls="", label="D_crit, a bound")
+            ax.plot([], [], marker="$\\uparrow$", color="black", ls="", label="a bound of it")
 
 
 def _ends(middle, low, high) -> np.ndarray:
