@@ -1,13 +1,16 @@
 """Specs: what is refused, what names a run, when a run is looked at."""
 
 import dataclasses
+import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import lib.spec
+from lib.paths import ROOT
 from lib.spec import Grid, RunSpec, SpecError
 
 BAD = [
@@ -64,15 +67,42 @@ def test_all_pairs_may_be_training_points():
     assert RunSpec(train_size=113**2).n_pairs == 12_769
 
 
-def test_the_key_is_what_it_always_was():
+PARENT = dict(train_size=5000, d_model=48, epochs=6000, seed=2)
+STORED = {
+    "366979136313fd03df61": dict(d_model=64),  # figure 2
+    "54b8110c08aaaa4be84d": dict(d_model=44, seed=2, stop_after=1000),  # figure 3
+    "21b7e52dab0f02776351": dict(task="random", train_size=12_769, seed=1),  # figure 4
+    "f05d17654a52f830d550": dict(d_model=8, epochs=40_000, seed=2),  # figure 5
+    "d585528412f182a6eed4": dict(task="random_square", train_size=12_769, d_model=24, seed=1),
+    "9ddc89cf19c50c3c744c": dict(
+        task="square", train_size=3600, d_model=48, seed=2, stop_after=1000
+    ),
+    "20f1d0a650c205b8f4c5": dict(task="multitask", memorize_size=3000, seed=1, stop_after=1000),
+    "c09772afbd9c0eeecc07": dict(
+        task="multitask", modulus=59, train_size=1200, memorize_size=1200, d_model=64, n_layers=2,
+        lr=0.001, epochs=6000, seed=1, stop_after=1000, norm="pre", residual="scaled",
+    ),
+    "3bc57dc65824a37b7929": dict(d_model=28, weight_decay=1.0, seed=1001, stop_after=1000),
+    "ff5cab968c08cf769118": PARENT,
+    "04f654f69998209c0003": dict(train_size=700, d_model=48, seed=2, init_from=PARENT),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", STORED)
+def test_the_key_is_what_it_always_was(key):
     """A changed key orphans every stored run: raise NUMERICS_VERSION instead, if you must."""
-    spec = RunSpec(
-        task="add", modulus=113, train_size=3000, memorize_size=0, d_model=32, n_heads=4,
-        n_layers=1, lr=3e-3, weight_decay=1.5, beta1=0.9, beta2=0.98, eps=1e-8,
-        epochs=20_000, seed=0, n_evals=300, stop_after=None,
-    )  # fmt: skip
-    if lib.spec.NUMERICS_VERSION == 1:
-        assert spec.key == "42ec739abf30f33ff2b2"
+    fields = dict(STORED[key])
+    if "init_from" in fields:
+        fields["init_from"] = RunSpec(**fields["init_from"])
+    assert RunSpec(**fields).key == key
+
+
+def test_every_stored_run_is_found_by_its_spec():
+    files = list((ROOT / "results" / "runs").glob("*.parquet"))
+    assert files
+    for file in files:
+        for row in pq.read_table(file, columns=["key", "spec"]).to_pylist():
+            assert RunSpec(**json.loads(row["spec"])).key == row["key"]
 
 
 def test_every_field_and_the_numerics_version_are_in_the_key(monkeypatch):

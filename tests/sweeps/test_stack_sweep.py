@@ -142,15 +142,6 @@ def test_a_device_is_measured():
     assert "products of 64³" in found.words and "copies of 1 MiB" in found.words
 
 
-def test_calls_are_timed_together(monkeypatch):
-    """So that a GPU is launched and waited for once for all of them."""
-    clock, called = iter(range(1000)), []
-    monkeypatch.setattr(roofline, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    assert roofline._best(lambda: called.append(1), "cpu", calls=20) == 1 / 20
-    assert len(called) == 6 * 20
-    assert roofline.WORK["cuda"].copied >= 1 << 30 and roofline.WORK["cuda"].calls > 1
-
-
 def test_the_speed_table_has_a_row_for_each_setting(monkeypatch):
     monkeypatch.setitem(roofline.WORK, "cpu", roofline.Work(64, 1 << 20, 1))
     settings = BASE, BASE.replace(n_layers=2, norm="pre")
