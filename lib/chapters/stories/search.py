@@ -1,0 +1,75 @@
+"""The search for the paper's recipe, told: tables and sentences of the recipe chapter."""
+
+import pandas as pd
+
+from lib.analysis.gather import Gathered, gather
+from lib.chapters.tables import table
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences
+from lib.paper.search import SENTENCES
+from lib.runs.store import Store
+
+STAGES = ("search", "search_wide")
+
+
+def runs_of_the_search(train_missing: bool = False, store: Store | None = None) -> Gathered:
+    """All stored runs of the search; what is missing is trained if so asked."""
+    specs = [spec for name in STAGES for spec in EXPERIMENTS[name]]
+    return gather(specs, train_missing, store)
+
+
+def in_words(recipe: tuple) -> str:
+    """A recipe (its learning rate, weight decay and beta2) as a label."""
+    lr, decay, beta2 = recipe
+    return f"lr {lr:g}, wd {decay:g}" + (f", β₂ {beta2:g}" if beta2 != 0.98 else "")
+
+
+def scored(found: Gathered) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows by recipe, T and sentence, and rows by recipe and T, each with the recipe in words."""
+    sentences = of_sentences(found.runs, found.curves)
+    return tuple(
+        frame.assign(recipe=[in_words(row) for row in frame[RECIPE_FIELDS].itertuples(index=False)])
+        for frame in (sentences, of_recipes(sentences))
+    )
+
+
+def map_of(recipes: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """What `lib.figures.recipes.search_map` draws: sentences met by recipe and T, and seen."""
+    seen = recipes.groupby("recipe", sort=False)["seen"].max()
+    met = recipes.pivot(index="recipe", columns="T", values="met").loc[seen.index]
+    return met, seen
+
+
+def best_of_each(recipes: pd.DataFrame) -> str:
+    """Each recipe at the training length that suits it best, in Markdown, the best first."""
+    best = recipes.loc[recipes.groupby("recipe")["score"].idxmax()]
+    rows = [
+        (row.recipe, f"{row.T:,}", f"{row.met:.0f} of {len(SENTENCES)}",
+         f"{row.seen:.0f} of {len(SENTENCES)}", f"{row.score:.1e}")
+        for row in best.sort_values("score", ascending=False).itertuples()
+    ]  # fmt: skip
+    head = ["recipe", "best T", "likelier met than not", "with a run behind it", "product"]
+    return table(head, rows, left=(0,))
+
+
+def of_the_best(sentences: pd.DataFrame, recipes: pd.DataFrame) -> str:
+    """Sentence by sentence, how the leading recipe fares at its T, in Markdown."""
+    best = recipes.loc[recipes["score"].idxmax()]
+    own = sentences[(sentences["recipe"] == best["recipe"]) & (sentences["T"] == best["T"])]
+    rows = [
+        (SENTENCES[row.sentence].says, f"{row.k} of {row.n}", f"{row.probability:.2f}")
+        for row in own.itertuples()
+    ]
+    return table(
+        ["the paper", "runs that show it", "probability for eleven seeds"], rows, left=(0,)
+    )
+
+
+def standing(found: Gathered, recipes: pd.DataFrame) -> str:
+    """Where the search stands, in words."""
+    best = recipes.loc[recipes["score"].idxmax()]
+    whole = recipes[recipes["runs"] > 0]["recipe"].nunique()
+    text = f"{len(found.runs):,} of the search's {found.wanted:,} runs are stored; "
+    text += f"{whole} of {recipes['recipe'].nunique()} recipes have a run behind every sentence. "
+    text += f"So far {best['recipe']} at T = {best['T']:,} leads, with {best['met']:.0f} of "
+    return text + f"{len(SENTENCES)} sentences likelier met than not."

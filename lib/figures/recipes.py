@@ -1,0 +1,37 @@
+"""The search for the recipe as a picture: recipes against training length."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.figures.style import MISSING
+
+
+def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
+    """How many of the paper's sentences each recipe is likelier than not to meet, by epoch T.
+
+    Args:
+        met: recipes (down, in words) by T (across), the number of sentences.
+        seen: recipe -> sentences with a run behind them; the others are open, and a recipe
+            that lacks some is hatched.
+        asked: how many sentences there are.
+    """
+    figure, ax = plt.subplots(figsize=(8.4, 0.3 * len(met) + 1.5), layout="constrained")
+    colours = mpl.colormaps["cividis"].resampled(asked + 1)
+    drawn = ax.imshow(met, cmap=colours, vmin=-0.5, vmax=asked + 0.5, aspect="auto")
+    for y, recipe in enumerate(met.index):
+        if seen[recipe] < asked:
+            box = dict(fc="none", ec=MISSING, hatch="//", lw=0)
+            ax.add_patch(plt.Rectangle((-0.5, y - 0.5), met.shape[1], 1, **box))
+        for x, value in enumerate(met.loc[recipe]):
+            ink = "white" if value < 0.55 * asked else "black"
+            ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=7.5, color=ink)
+    ax.set_xticks(range(met.shape[1]), [f"{T // 1000}" for T in met.columns], fontsize=8)
+    ax.set_yticks(range(len(met)), met.index, fontsize=8)
+    ax.set_xlabel("training length T, thousands of epochs")
+    ax.grid(False)
+    bar = figure.colorbar(drawn, ax=ax, ticks=np.arange(0, asked + 1, 3), pad=0.01)
+    bar.set_label(f"sentences met, of {asked}")
+    return figure

@@ -1,0 +1,39 @@
+"""The search's tables from the stored runs, and from a store with none."""
+
+import pytest
+
+from lib.chapters.stories import search as story
+from lib.figures.recipes import search_map
+from lib.paper.search import RECIPES, SENTENCES
+from lib.runs.store import Store
+
+
+@pytest.fixture(scope="module")
+def told():
+    found = story.runs_of_the_search()
+    return found, *story.scored(found)
+
+
+def test_the_map_has_a_row_for_each_recipe_with_runs(told):
+    found, _, recipes = told
+    met, seen = story.map_of(recipes)
+    tried = len(found.runs.groupby(["lr", "weight_decay", "beta2"]))
+    assert len(met) == len(seen) == tried <= len(RECIPES) + 1
+    figure = search_map(met, seen, len(SENTENCES))
+    assert len(figure.axes[0].get_yticklabels()) == tried
+
+
+def test_tables_say_what_stands_behind_them(told):
+    found, sentences, recipes = told
+    assert len(story.best_of_each(recipes).splitlines()) == 2 + recipes["recipe"].nunique()
+    assert len(story.of_the_best(sentences, recipes).splitlines()) == 2 + len(SENTENCES)
+    assert f"{len(found.runs):,} of the search's {found.wanted:,}" in story.standing(found, recipes)
+
+
+def test_recipes_in_words():
+    assert story.in_words((1e-3, 2.0, 0.98)) == "lr 0.001, wd 2"
+    assert story.in_words((1e-3, 2.0, 0.999)).endswith("β₂ 0.999")
+
+
+def test_an_empty_store_has_no_recipe(tmp_path):
+    assert story.runs_of_the_search(store=Store(tmp_path)).runs.empty
