@@ -13,8 +13,7 @@ from click.testing import CliRunner
 
 import lib.chapters.build
 from lib.chapters import execute
-from lib.cli.build import command as build_command
-from lib.cli.run import command as run_command
+from lib.cli.main import main
 
 TINY = """\
 # %% [markdown]
@@ -50,7 +49,7 @@ def book(tmp_path, monkeypatch):
 
 
 def run(*arguments):
-    return CliRunner().invoke(run_command, [str(a) for a in arguments])
+    return CliRunner().invoke(main, ["run", *map(str, arguments)])
 
 
 def printed(path):
@@ -202,7 +201,7 @@ def test_build_executes_what_has_changed(book, monkeypatch):
 
     def build(*arguments):
         executed.clear()
-        result = CliRunner().invoke(build_command, arguments)
+        result = CliRunner().invoke(main, ["build", *arguments])
         assert result.exit_code == 0, result.output
         return result.output
 
@@ -225,7 +224,7 @@ def test_build_executes_what_has_changed(book, monkeypatch):
 
 def test_build_names_a_chapter_without_source(book, monkeypatch):
     monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: ["gone"])
-    result = CliRunner().invoke(build_command)
+    result = CliRunner().invoke(main, ["build"])
     assert result.exit_code == 2
     assert result.stderr == "error: unknown chapter 'gone'; known: tiny\n"
 
@@ -234,11 +233,3 @@ def test_every_chapter_is_in_the_book_and_has_parameters():
     assert execute.chapters() == sorted(lib.chapters.build.table_of_contents())
     for name in execute.chapters():
         assert "train_missing" in execute.parameters(name)
-
-
-def test_the_command_line_knows_both():
-    for arguments in (["run", "nochapter"], ["build", "--help"]):
-        command = [sys.executable, "-m", "lib", *arguments]
-        result = subprocess.run(command, cwd=execute.ROOT, capture_output=True, text=True)
-        assert "Traceback" not in result.stderr
-        assert result.returncode == (2 if "run" in arguments else 0)

@@ -8,8 +8,9 @@ from lib.analysis import words
 from lib.analysis.statistics import cell_means
 from lib.chapters import tables
 from lib.figures.accuracy import within
+from lib.paper import search
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.recipe import CALIBRATION_SEED, RECIPE, RECIPES, STATED
+from lib.paper.recipe import BASE, CALIBRATION_SEED, RECIPE, RECIPES, STATED
 
 
 def cells(**values):
@@ -81,9 +82,10 @@ def test_recipes_are_tried_on_seeds_that_no_figure_uses():
     keys = {s.key for name in RECIPES for s in EXPERIMENTS[name]}
     assert len(STATED) == 12 and len(RECIPES) >= 4
     assert len(keys) == len(RECIPES) * len(STATED) * 3
+    tried = {*RECIPES, "deep_recipe"} | {grid.name for grid in search.grids(BASE)}
     for name, grid in EXPERIMENTS.items():
         first = min(s.seed for s in grid)
-        assert (first >= CALIBRATION_SEED) == (name in (*RECIPES, "deep_recipe"))
+        assert (first >= CALIBRATION_SEED) == (name in tried)
     assert any(
         (v["lr"], v["weight_decay"]) == (RECIPE["lr"], RECIPE["weight_decay"])
         for v in RECIPES.values()
