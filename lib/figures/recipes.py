@@ -10,12 +10,11 @@ from lib.figures.style import MISSING
 
 
 def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
-    """How many of the paper's sentences each recipe is likelier than not to meet, by epoch T.
+    """How many of the paper's sentences the runs of each recipe meet, by epoch T.
 
     Args:
         met: recipes (down, in words) by T (across), the number of sentences.
-        seen: recipe -> sentences with a run behind them; the others are open, and a recipe
-            that lacks some is hatched.
+        seen: recipe -> sentences with a run behind them; a recipe that lacks some is hatched.
         asked: how many sentences there are.
     """
     figure, ax = plt.subplots(figsize=(8.4, 0.3 * len(met) + 1.5), layout="constrained")

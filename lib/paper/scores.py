@@ -68,15 +68,22 @@ def of_recipes(sentences: pd.DataFrame) -> pd.DataFrame:
     """One row for each recipe and T: the product over sentences, and what stands behind it.
 
     Columns: the recipe's fields, T, `score` (the product), `seen` (sentences with a run),
-    `met` (those with a probability above one half), `runs` (the fewest runs behind one).
+    `met` (those that the runs so far meet in the share that the sentence asks), `runs` (the
+    fewest runs behind one).
     """
+    part = sentences["k"] / sentences["n"].where(sentences["n"] > 0)
+    least, most = (
+        sentences["sentence"].map(lambda i: getattr(SENTENCES[i], end) / SEEDS_OF_PAPER)
+        for end in ("least", "most")
+    )
+    sentences = sentences.assign(agrees=(least <= part) & (part <= most))
     grouped = sentences.groupby([*RECIPE_FIELDS, "T"])
     return grouped.apply(
         lambda own: pd.Series(
             {
                 "score": own["probability"].prod(),
                 "seen": int((own["n"] > 0).sum()),
-                "met": int((own["probability"] > 0.5).sum()),
+                "met": int(own["agrees"].sum()),
                 "runs": int(own["n"].min()),
             }
         ),

@@ -60,3 +60,4 @@ def test_a_recipe_is_the_product_of_its_sentences_and_says_what_is_missing():
     spoken = sum(sentence.cell == CELL for sentence in SENTENCES)
     assert recipes.loc[2.0, "seen"] == spoken and recipes.loc[1.0, "seen"] == spoken - 1
     assert recipes["runs"].max() == 0
+    assert 0 < recipes.loc[2.0, "met"] <= spoken and recipes.loc[1.0, "met"] == 0

@@ -48,7 +48,7 @@ def best_of_each(recipes: pd.DataFrame) -> str:
          f"{row.seen:.0f} of {len(SENTENCES)}", f"{row.score:.1e}")
         for row in best.sort_values("score", ascending=False).itertuples()
     ]  # fmt: skip
-    head = ["recipe", "best T", "likelier met than not", "with a run behind it", "product"]
+    head = ["recipe", "best T", "met so far", "with a run behind it", "product"]
     return table(head, rows, left=(0,))
 
 
@@ -72,4 +72,4 @@ def standing(found: Gathered, recipes: pd.DataFrame) -> str:
     text = f"{len(found.runs):,} of the search's {found.wanted:,} runs are stored; "
     text += f"{whole} of {recipes['recipe'].nunique()} recipes have a run behind every sentence. "
     text += f"So far {best['recipe']} at T = {best['T']:,} leads, with {best['met']:.0f} of "
-    return text + f"{len(SENTENCES)} sentences likelier met than not."
+    return text + f"{len(SENTENCES)} sentences met by its runs."
