@@ -55,7 +55,7 @@ class Engine:
         splits = {"train": data.train, "val": data.val, "memorize": data.memorize}
         self._counts = {name: len(split) for name, split in splits.items()}
         self._splits = {name: memory.samples(sz, split) for name, split in splits.items()}
-        chunks = epochs.count_chunks(sz, self._splits["train"])
+        chunks = epochs.count_chunks.py_func(sz, self._splits["train"])
         n = max(1, min(threads, chunks))
         self._parallel = n > 1
         self._work = memory.work(sz, chunks if self._parallel else 2)

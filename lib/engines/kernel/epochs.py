@@ -24,9 +24,9 @@ from lib.engines.kernel.products import (
 )
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES
-from lib.engines.simd.vectors import JIT
+from lib.engines.simd.vectors import ENTRY, JIT
 
-CACHED = JIT | {"cache": True}
+CACHED = ENTRY | {"cache": True}
 
 
 @njit(**JIT)
@@ -40,7 +40,7 @@ def _prepare(sz, P, work):
         x_eq[k] = P[eq + k * TILE] + P[last + k * TILE]
     d_head = sz.d // sz.n_heads
     scale = np.float32(1 / math.sqrt(d_head))
-    u[:] = 0
+    vectors.fill(u, 0, len(u), 0)
     for j in range(sz.d):
         total = np.float32(0)
         for k in range(sz.d):
@@ -79,7 +79,8 @@ def _finish(sz, state, work, C):
         for row in range(sz.rows):
             place = column_at(sz, sz.rows, column) + row * TILE
             work.table[place] = C[column * sz.rows_p + row]
-    G[sz.W_O :] = C[sz.tail :]
+    for i in range(sz.W_O, sz.n_flat):
+        G[i] = C[sz.tail - sz.W_O + i]
     W_V, u, E, T = _vocabulary(sz, P, work)
     dE = Rows(G, sz.E, E.step)
     linear(W_V, True, T, dE, Ends(ZERO, AS_IS, P, 0, dE), sz.panels)
@@ -147,7 +148,7 @@ def _n_tiles(samples):
 @njit(**JIT)
 def count_chunks(sz, samples):
     """Chunks of a training set.  They depend on the sizes alone, and so do the bits."""
-    return -(-_n_tiles(samples) // sz.tiles_per_chunk)
+    return -(-(samples.labels.shape[0] // TILE) // sz.tiles_per_chunk)
 
 
 @njit(**JIT)
@@ -185,8 +186,7 @@ def train_serial(sz, state, work, samples, scratch, recipe, first_step, n_steps)
         for chunk in range(count_chunks(sz, samples)):
             _one_chunk(sz, chunk, state.P, work, samples, own, C[min(chunk, 1)])
             if chunk:
-                total = C[0]
-                total += C[1]
+                vectors.add_to(C[0], C[1])
         _step(sz, state, work, recipe, step)
     end(sz)
     vectors.restore_denormals(mode)
@@ -207,9 +207,8 @@ def train_parallel(sz, state, work, samples, scratch, recipe, first_step, n_step
                 _one_chunk(sz, chunk, state.P, work, samples, own, C[chunk])
             end(sz)
             vectors.restore_denormals(inner)
-        total = C[0]
         for chunk in range(1, count):
-            total += C[chunk]
+            vectors.add_to(C[0], C[chunk])
         _step(sz, state, work, recipe, step)
     vectors.restore_denormals(mode)
 

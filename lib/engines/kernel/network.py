@@ -42,7 +42,7 @@ from lib.engines.kernel.products import (
 )
 from lib.engines.simd import blocks, vectors
 from lib.engines.simd.processor import LANES, UNIT
-from lib.engines.simd.vectors import JIT
+from lib.engines.simd.vectors import INNER, JIT
 
 # ---- building blocks -------------------------------------------------------------------
 
@@ -59,13 +59,13 @@ def _row_sums(sz, chunk, row, n_rows, G, g):
         G[g + i] = vectors.total(acc)
 
 
-@njit(**JIT)
+@njit(**INNER)
 def element_at(w, n_in, j, k):
     """Where row j, column k of a matrix stored as 4 × 4 blocks lies."""
     return w + ((j >> 2) * n_in + (k >> 2)) * 16 + (j & 3) * 4 + (k & 3)
 
 
-@njit(**JIT)
+@njit(**INNER)
 def column_at(sz, n_rows, token):
     """Where a vocabulary column starts in panels of `n_rows` rows; its rows are TILE apart."""
     return (token // TILE) * n_rows * TILE + token % TILE
@@ -149,7 +149,7 @@ def _attend(sz, table, tokens, first, S, s):
             _mix(sz, table, tokens, first + v, h, S, s + v)
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _weigh(sz, table, tokens, first, h, S, s):
     """A head's weights of the positions, for one vector of samples."""
     n_var, n_samples = sz.length - 1, tokens.shape[0] // (sz.length - 1)
@@ -174,7 +174,7 @@ def _weigh(sz, table, tokens, first, h, S, s):
         vectors.store(S, a + p * step, vectors.mul(vectors.load(S, a + p * step), norm))
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _mix(sz, table, tokens, first, h, S, s):
     """A head's mixture of values, for one vector of samples."""
     n_var, n_samples = sz.length - 1, tokens.shape[0] // (sz.length - 1)
@@ -234,7 +234,7 @@ def _loss_gradient(sz, samples, first, S, s):
             vectors.store(S, at + c * TILE + v, vectors.broadcast(0.0))
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _wrong_classes(sz, samples, first, S, at, kept, v):
     """The gradient of all classes as if wrong, for the tile's vectors at v and behind it.
 
@@ -284,7 +284,7 @@ def _attend_backward(sz, table, slots, first, own, s, T):
                 blocks.scatter_columns(own.z, source, TILE, T, group, slots, samples)
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _head_backward(sz, table, h, v, S, s, sums, z):
     """One head's rows of z, the table's gradient sample by sample, and their sums."""
     n_var, d_head = sz.length - 1, sz.d // sz.n_heads
@@ -326,7 +326,7 @@ def chunk_gradient(sz, P, work, samples, first, n_tiles, own, G):
     none, here = Rows(S, 0, 0), Rows(S, dX, sz.stride)
     as_is = Ends(ZERO, AS_IS, P, 0, none)
     if not W.all_units:
-        G[g + sz.W_in : g + sz.W_U] = 0  # the other half's
+        vectors.fill(G, g + sz.W_in, g + sz.W_U, 0)  # the other half's
     for t in range(n_tiles):
         _loss_gradient(sz, samples, first + t * TILE, S, t * sz.stride)
     product(sz, chunk, W.U, True, sz.L, dX, as_is)
@@ -346,8 +346,8 @@ def chunk_gradient(sz, P, work, samples, first, n_tiles, own, G):
 @njit(**JIT)
 def _table_gradient(sz, table, slots, first, n_tiles, own, G):
     """The gradient of the table, and of what positions add to it, at the start of G."""
-    G[: sz.x_eq] = 0
-    own.sums[:] = 0
+    vectors.fill(G, 0, sz.x_eq, 0)
+    vectors.fill(own.sums, 0, len(own.sums), 0)
     for t in range(n_tiles):
         _attend_backward(sz, table, slots, first + t * TILE, own, t * sz.stride, G)
     for p in range(sz.length):

@@ -12,7 +12,7 @@ from lib.engines.kernel import amx_products
 from lib.engines.kernel.layout import TILE
 from lib.engines.simd import amx, blocks
 from lib.engines.simd.processor import AMX, COLUMNS, LANES, SUM_ROWS
-from lib.engines.simd.vectors import JIT, stay_a_call
+from lib.engines.simd.vectors import INNER, JIT, stay_a_call
 
 ZERO, BIAS, BIAS_AND_ROWS, ROWS = 0, 1, 2, 3  # what a product is added to
 AS_IS, RELU, GATE = 0, 1, 2  # what becomes of it; GATE: 0 where the rows are not positive
@@ -65,7 +65,7 @@ def whole(values, at, rows, columns):
     return Matrix(values, at, rows, columns, rows, columns, 0, 0)
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _start(ends, row, r):
     """The block of rows from `row` on before anything is added; r: its place in `ends.rows`."""
     if ends.start == ZERO:
@@ -78,7 +78,7 @@ def _start(ends, row, r):
     return rows
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _finish(ends, acc, r):
     if ends.finish == RELU:
         return blocks.relu_block(acc, blocks.zero_block())
@@ -87,7 +87,7 @@ def _finish(ends, acc, r):
     return acc
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _add(acc, W, w, row, column, step, X, x, count):
     """acc += four rows of W times X; row, column, step: from weight to weight, block to block."""
     for _ in range(count):

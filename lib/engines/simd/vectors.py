@@ -26,7 +26,9 @@ from lib.engines.simd.processor import AMX, LANES, X86
 # Contraction and reassociation are safe here; `nnan` and `ninf` are left out on purpose:
 # with them LLVM may assume that NaN never happens and a diverged run would go unseen.
 FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
-JIT = dict(fastmath=FAST, error_model="numpy", boundscheck=False, nogil=True)
+ENTRY = dict(fastmath=FAST, error_model="numpy", boundscheck=False, nogil=True)
+JIT = ENTRY | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # no calls from Python
+INNER = JIT | {"forceinline": True}  # of functions in inner loops, where a call would cost
 
 
 def _cache_directory() -> str:
@@ -202,6 +204,20 @@ fma = _elementwise(_fma, "x * y + z, rounded once")
 maximum = _elementwise(_maximum, "the larger of x and y; y where either is NaN")
 sqrt = _elementwise(_sqrt, "square root")
 where_positive = _elementwise(_where_positive, "y where x > 0, else 0")
+
+
+@njit(**JIT)
+def fill(array, start, stop, value):
+    """array[start:stop] = value.  (Numba's own slices take seconds to compile.)"""
+    for i in range(start, stop):
+        array[i] = value
+
+
+@njit(**JIT)
+def add_to(total, x):
+    """total += x, both of one length."""
+    for i in range(len(total)):
+        total[i] += x[i]
 
 
 @intrinsic
