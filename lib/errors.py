@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """A request that cannot be carried out; the message is one line, fit for a user."""
+
+
+class StoreError(UserError):
+    """A results folder that cannot be used."""

@@ -5,13 +5,15 @@ name under which the run is stored.
 """
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from operator import ge, gt, le, lt
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +28,17 @@ class SpecError(UserError, ValueError):
     """A spec that describes no possible run."""
 
 
+def knob(default: Any, help: str, low=None, high=None, above=None, below=None, words=()) -> Any:
+    """A field with all that is said of it: what it is, and which values it may have.
+
+    Validation, the command line and the book's table of fields read it here.
+
+    `low` and `high` belong to its range, `above` and `below` do not; `words`: what text may say.
+    """
+    limits = dict(low=low, high=high, above=above, below=below, words=words)
+    return field(default=default, metadata=dict(help=help) | limits)
+
+
 @dataclass(frozen=True, slots=True)
 class RunSpec:
     """One training run, complete and hashable.
@@ -37,28 +50,38 @@ class RunSpec:
         SpecError: if a value is out of range or two values do not fit together.
     """
 
-    task: str = "add"  # a name registered in lib.tasks.TASKS
-    modulus: int = 113  # P: tokens 0 … P-1, and as many classes
-    train_size: int = 3000  # D: training points of the algorithmic task, of P² in all
-    memorize_size: int = 0  # random-label points beside them (task "multitask" only, §5)
-    d_model: int = 32  # d_h, the paper's model size
-    n_heads: int = 4
-    n_layers: int = 1
-    lr: float = 3e-3
-    weight_decay: float = 1.5
-    beta1: float = 0.9
-    beta2: float = 0.98
-    eps: float = 1e-8
-    epochs: int = 20_000  # T; one epoch is one full-batch step
-    seed: int = 0
-    n_evals: int = 300  # points of the stored curve, at most (see `eval_epochs`)
-    stop_after: int | None = None  # epochs of val_accuracy >= STOP_ACCURACY before stopping
+    task: str = knob("add", "What to learn: add, square, random, multitask, or a task of your own.")
+    modulus: int = knob(113, "P: tokens 0 to P-1, and as many classes.", low=2, high=1000)
+    train_size: int = knob(3000, "D: training points of the task, of the P² pairs.", low=1)
+    memorize_size: int = knob(0, "Random-label points beside them (multitask, §5).", low=0)
+    d_model: int = knob(32, "Model size d_h, a multiple of the heads.", low=1, high=4096)
+    n_heads: int = knob(4, "Attention heads.", low=1)
+    n_layers: int = knob(1, "Layers.", low=1, high=64)
+    lr: float = knob(3e-3, "Learning rate.", above=0)
+    weight_decay: float = knob(1.5, "Weight decay of AdamW.", low=0)
+    beta1: float = knob(0.9, "Decay of AdamW's first moment.", low=0, below=1)
+    beta2: float = knob(0.98, "Decay of AdamW's second moment.", low=0, below=1)
+    eps: float = knob(1e-8, "AdamW's epsilon.", above=0)
+    epochs: int = knob(20_000, "T: full-batch steps.", low=1, high=100_000_000)
+    seed: int = knob(0, "Of the split, the labels and the initial weights.", low=0, high=2**32 - 1)
+    n_evals: int = knob(300, "Points of the stored curve, at most.", low=2, high=10_000)
+    stop_after: int | None = knob(
+        None, "Stop when validation accuracy has stayed at 0.999 for so many epochs.", low=1
+    )
     # None is the plain model: what stands below came later, and None keeps the older keys
-    init_from: "RunSpec | None" = None  # start from this run's final weights, moments at 0
-    split_mlp: bool | None = None  # half of d_mlp for each task of a mixture (appendix B)
-    norm: str | None = None  # "pre": LayerNorm before each sublayer and the unembedding
-    residual: str | None = None  # "scaled": W_O and W_out start (2 n_layers)^-½ as large
-    warmup: int | None = None  # epochs over which the learning rate rises to lr, linearly
+    init_from: "RunSpec | None" = knob(None, "The run whose final weights this one starts from.")
+    split_mlp: bool | None = knob(
+        None, "Half of the MLP for each task of a mixture (appendix B): true or false."
+    )
+    norm: str | None = knob(
+        None, "pre: LayerNorm before each sublayer and the unembedding.", words=("pre",)
+    )
+    residual: str | None = knob(
+        None, "scaled: W_O and W_out start (2 n_layers)^-½ as large.", words=("scaled",)
+    )
+    warmup: int | None = knob(
+        None, "Epochs over which the learning rate rises to its value, linearly.", low=1
+    )
 
     def __post_init__(self):
         if isinstance(self.init_from, dict):  # as `to_dict` writes it
@@ -89,12 +112,7 @@ class RunSpec:
         Fields that are None are left out, so that a field added later with None as its
         default does not orphan the runs stored before.
         """
-        values = {name: value for name, value in self.to_dict().items() if value is not None}
-        if self.init_from:
-            values["init_from"] = self.init_from.key
-        values["numerics_version"] = NUMERICS_VERSION
-        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:20]
+        return _key(self, NUMERICS_VERSION)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, as plain JSON values; `init_from` as a dict of its own."""
@@ -135,80 +153,103 @@ STOP_ACCURACY = 0.999
 """Validation accuracy that has to hold for `stop_after` epochs before a run stops early."""
 
 
-CHOICES = {"norm": ("pre",), "residual": ("scaled",)}
-"""What the fields that are words may say, beside None."""
+@functools.cache
+def _key(spec: RunSpec, numerics_version: int) -> str:
+    values = {name: getattr(spec, name) for name in _FIELDS}
+    values = {name: value for name, value in values.items() if value is not None}
+    if spec.init_from:
+        values["init_from"] = spec.init_from.key
+    values["numerics_version"] = numerics_version
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+_WITHIN = {"low": ge, "high": le, "above": gt, "below": lt, "words": lambda v, known: v in known}
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+class Knob(NamedTuple):
+    """A field of `RunSpec` as a user meets it."""
+
+    name: str
+    kind: type  # int, float, str, bool or RunSpec
+    optional: bool
+    default: Any
+    help: str
+    allowed: str  # its values, in words
+    limits: dict[str, Any]
+
+
+def _knob_of(f: dataclasses.Field) -> Knob:
+    kinds = [k for k in getattr(f.type, "__args__", (f.type,)) if k is not type(None)]
+    kind = kinds[0] if isinstance(kinds[0], type) else RunSpec
+    limits = {k: v for k, v in f.metadata.items() if k != "help" and v not in (None, ())}
+    if {"low", "high"} <= limits.keys():
+        words = f"from {limits['low']:,} to {limits['high']:,}"
+    elif limits.get("above") == 0:
+        words = "positive"
+    elif "words" in limits:
+        words = " or ".join(map(repr, limits["words"]))
+    else:
+        ends = {"low": "at least", "below": "below"}
+        words = " and ".join(f"{ends[end]} {limit:,}" for end, limit in limits.items())
+    return Knob(f.name, kind, f.default is None, f.default, f.metadata["help"], words, limits)
+
+
+KNOBS = {f.name: _knob_of(f) for f in dataclasses.fields(RunSpec)}
+_FIELDS = tuple(KNOBS)
+
+
+def problem_of(name: str, value: Any) -> str | None:
+    """What is wrong with the value of one field alone, in one line, or None."""
+    knob = KNOBS[name]
+    if value is None and knob.optional:
+        return None
+    numbers = (int, float) if knob.kind is float else knob.kind
+    if not isinstance(value, numbers) or (isinstance(value, bool) and knob.kind is not bool):
+        return f"{name} must be {_KINDS.get(knob.kind, 'a RunSpec')}, got {value!r}"
+    if knob.kind is float and not math.isfinite(value):
+        return f"{name} must be finite, got {value!r}"
+    for end, limit in knob.limits.items():
+        if not _WITHIN[end](value, limit):
+            return f"{name} must be {knob.allowed}, got {value!r}"
+    return None
 
 
 def _problem(s: RunSpec) -> str | None:
     """The first thing that is wrong with a spec, in one line, or None."""
-    for name in (f.name for f in dataclasses.fields(RunSpec)):
-        value, want = getattr(s, name), RunSpec.__annotations__[name]
-        if want is int and (isinstance(value, bool) or not isinstance(value, int)):
-            return f"{name} must be a whole number, got {value!r}"
-        if want is float:
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                return f"{name} must be a number, got {value!r}"
-            if not math.isfinite(value):
-                return f"{name} must be finite, got {value!r}"
+    for name, knob in KNOBS.items():
+        value = getattr(s, name)
+        if problem := problem_of(name, value):
+            return problem
+        if knob.kind is float:
             object.__setattr__(s, name, float(value))  # 1 and 1.0 are one spec
+    object.__setattr__(s, "split_mlp", s.split_mlp or None)  # False and None are one spec
+    return _task_problem(s) or _parent_problem(s)
+
+
+def _task_problem(s: RunSpec) -> str | None:
+    """Why task, data and model do not fit together, or None."""
     if s.task not in TASKS:
         return f"unknown task {s.task!r}; known: {', '.join(sorted(TASKS))}"
-    if not 2 <= s.modulus <= 1000:
-        return f"modulus must be from 2 to 1000, got {s.modulus}"
-    mixed = TASKS[s.task].memorize is not None
-    if not 1 <= s.train_size <= s.n_pairs:
+    if s.train_size > s.n_pairs:
         return f"train_size must be from 1 to modulus² = {s.n_pairs}, got {s.train_size}"
+    mixed = TASKS[s.task].memorize is not None
     if mixed and not 1 <= s.memorize_size <= s.n_pairs:
         return f"task {s.task!r} needs a memorize_size from 1 to {s.n_pairs}, got {s.memorize_size}"
     if not mixed and s.memorize_size != 0:
         return f"memorize_size is for tasks with a memorization part, not for {s.task!r}"
-    if s.n_heads < 1:
-        return f"n_heads must be at least 1, got {s.n_heads}"
-    if s.d_model < 1 or s.d_model % s.n_heads:
-        return f"d_model must be a positive multiple of n_heads = {s.n_heads}, got {s.d_model}"
-    if s.d_model > 4096:
-        return f"d_model must be at most 4096, got {s.d_model}"
-    if not 1 <= s.n_layers <= 64:
-        return f"n_layers must be from 1 to 64, got {s.n_layers}"
-    if s.lr <= 0:
-        return f"lr must be positive, got {s.lr:g}"
-    if s.weight_decay < 0:
-        return f"weight_decay must not be negative, got {s.weight_decay:g}"
-    for name in ("beta1", "beta2"):
-        if not 0 <= getattr(s, name) < 1:
-            return f"{name} must be at least 0 and below 1, got {getattr(s, name):g}"
-    if s.eps <= 0:
-        return f"eps must be positive, got {s.eps:g}"
-    if not 1 <= s.epochs <= 100_000_000:
-        return f"epochs must be from 1 to 100,000,000, got {s.epochs}"
-    if not 0 <= s.seed < 2**32:
-        return f"seed must be from 0 to 2^32 - 1, got {s.seed}"
-    if not 2 <= s.n_evals <= 10_000:
-        return f"n_evals must be from 2 to 10,000, got {s.n_evals}"
-    for name in ("stop_after", "warmup"):
-        value = getattr(s, name)
-        if value is not None:
-            if isinstance(value, bool) or not isinstance(value, int):
-                return f"{name} must be a whole number of epochs, got {value!r}"
-            if value < 1:
-                return f"{name} must be at least 1 epoch, got {value}"
-    for name, known in CHOICES.items():
-        if getattr(s, name) not in (None, *known):
-            return f"{name} must be {' or '.join(map(repr, known))}, got {getattr(s, name)!r}"
-    if not isinstance(s.split_mlp, (bool, type(None))):
-        return f"split_mlp must be true or false, got {s.split_mlp!r}"
     if s.split_mlp and not mixed:
         return f"split_mlp is for tasks with a memorization part, not for {s.task!r}"
-    object.__setattr__(s, "split_mlp", s.split_mlp or None)  # False and None are one spec
-    return _parent_problem(s)
+    if s.d_model % s.n_heads:
+        return f"d_model must be a multiple of n_heads = {s.n_heads}, got {s.d_model}"
+    return None
 
 
 def _parent_problem(s: RunSpec) -> str | None:
     """Why a run cannot start from its parent's weights, or None."""
     if s.init_from is None:
         return None
-    if not isinstance(s.init_from, RunSpec):
-        return f"init_from must be a RunSpec, got {s.init_from!r}"
     for name in ("modulus", "d_model", "n_heads", "n_layers", "norm", "split_mlp"):
         own, parent = getattr(s, name), getattr(s.init_from, name)
         if own != parent:
@@ -218,7 +259,7 @@ def _parent_problem(s: RunSpec) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """A named experiment: every combination of some values, times seeds.
 
@@ -249,17 +290,20 @@ class Grid:
         """The cells of the grid: one dict of fields each, without seeds."""
         if self.cells:
             return [dict(cell) for cell in self.cells]
-        names = list(self.axes)
-        return [dict(zip(names, values)) for values in itertools.product(*self.axes.values())]
+        return [dict(zip(self.axes, values)) for values in itertools.product(*self.axes.values())]
 
     def specs(self, seeds: "range | list[int] | None" = None) -> list[RunSpec]:
         """One spec for each cell and seed, seed by seed (so that early seeds finish first)."""
         seeds = self.seed_range if seeds is None else seeds
-        cells = [self.base.replace(**point) for point in self.points()]
-        return [cell.with_seed(seed) for seed in seeds for cell in cells]
+        return [spec for seed in seeds for spec in _of_seed(self, seed)]
 
     def __iter__(self) -> Iterator[RunSpec]:
         return iter(self.specs())
 
     def __len__(self) -> int:
         return len(self.points()) * self.seeds
+
+
+@functools.cache  # a command asks for the specs of an experiment a hundred times
+def _of_seed(grid: Grid, seed: int) -> tuple[RunSpec, ...]:
+    return tuple(grid.base.replace(**point).with_seed(seed) for point in grid.points())

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.paths import ROOT
-
-DATA = ROOT / "book" / "chapters" / "data"
-"""Where chapters leave their tables for download (generated, not committed)."""
-
 
 def export(frame: pd.DataFrame, name: str) -> Path:
-    """Leave a table as CSV for the reader to download, as <name>.csv in the chapter's `data`."""
-    folder = Path(os.environ.get("GROKKING_DATA") or DATA)
+    """Leave a table as CSV for the reader to download, as <name>.csv in the chapter's `data`.
+
+    Where the book's build or `run` does not say which folder that is (`GROKKING_DATA`), it is
+    `data` where the notebook runs: a trial in JupyterLab touches nothing of the book.
+    """
+    folder = Path(os.environ.get("GROKKING_DATA") or "data")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.csv"
     frame.to_csv(path, index=False, float_format="%.6g")

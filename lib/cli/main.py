@@ -48,7 +48,7 @@ class _Main(click.Group):
         try:
             code = super().main(args, prog_name, **extra | {"standalone_mode": False})
         except (KeyboardInterrupt, click.Abort):
-            _fail("interrupted; finished runs are kept", 130)
+            _fail("interrupted; what was finished is kept", 130)
         except BrokenPipeError:  # the reader of our output has gone, as in `… | head -1`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)

@@ -1,14 +1,13 @@
 """Options of the command line: a run's, one for each field, and callbacks from text to value."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import click
 
 from lib.paper.recipe import BASE
 from lib.runs.store import Store
-from lib.spec import RunSpec
+from lib.spec import KNOBS
 from lib.sweeps.speed import machine_rate
 
 
@@ -40,38 +39,17 @@ def parse_duration(text: str) -> float:
     return 3600.0 * hours + 60 * minutes + seconds
 
 
-HELP = {
-    "task": "What to learn: add, square, random, multitask, or another registered task.",
-    "modulus": "P: tokens 0 to P-1.",
-    "train_size": "D: training points, of the P² pairs.",
-    "memorize_size": "Random-label points beside them (multitask).",
-    "d_model": "Hidden size, a multiple of the heads.",
-    "epochs": "T: full-batch steps.",
-    "n_evals": "Points of the stored curve, at most.",
-    "stop_after": "Stop when validation accuracy has stayed at 0.999 for so many epochs.",
-    "split_mlp": "Half of the MLP for each task of a mixture: true or false.",
-    "norm": "pre: LayerNorm before each sublayer and the unembedding.  [default: none]",
-    "residual": "scaled: W_O and W_out start smaller, by depth.  [default: not]",
-    "warmup": "Epochs over which the learning rate rises to its value.",
-}
-
-
-def _plain(kind):
-    """The type of a field, of `int | None` the int."""
-    return next((part for part in getattr(kind, "__args__", ()) if part is not type(None)), kind)
-
-
 def of_a_run(command):
     """The command with an option for each field of RunSpec; defaults: the paper's setting."""
-    for field in reversed(fields(RunSpec)):
-        if field.name == "init_from":  # a whole spec: for experiments, not for the command line
+    for knob in reversed(KNOBS.values()):
+        if knob.name == "init_from":  # a whole spec: for experiments, not for the command line
             continue
         command = click.option(
-            f"--{field.name.replace('_', '-')}",
-            type=_plain(field.type),
-            default=getattr(BASE, field.name),
+            f"--{knob.name.replace('_', '-')}",
+            type=knob.kind,
+            default=getattr(BASE, knob.name),
             show_default=True,
-            help=HELP.get(field.name),
+            help=knob.help,
         )(command)
     return command
 

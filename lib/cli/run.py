@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from lib.chapters.execute import ChapterError, check, execute, parameters, shown
+from lib.chapters import execute
+from lib.chapters.parameters import ChapterError, check, parameters
 
 
 @click.command()
@@ -21,10 +22,19 @@ def command(chapter, given, output, results, listing) -> None:
             click.echo(f"{name} = {parameter.text}{remark}")
         return
     values = check(chapter, given)
-    if output is not None and (output.suffix != ".ipynb" or output.is_dir()):
-        raise ChapterError(f"-o must name an .ipynb file, got {str(output)!r}")
-    if output is not None and not output.resolve().parent.is_dir():
-        raise ChapterError(f"the folder {str(output.parent)!r} does not exist")
+    if output is not None:
+        _check_output(output)
     if results is not None and not results.is_dir():
         raise ChapterError(f"the results folder {str(results)!r} does not exist")
-    click.echo(f"wrote {shown(execute(chapter, values, output, results))}")
+    for path in execute.execute(chapter, values, output, results):
+        click.echo(f"wrote {execute.shown(path)}")
+
+
+def _check_output(output: Path) -> None:
+    if output.suffix != ".ipynb" or output.is_dir():
+        raise ChapterError(f"-o must name an .ipynb file, got {str(output)!r}")
+    folder = output.resolve().parent
+    if not folder.is_dir():
+        raise ChapterError(f"the folder {str(output.parent)!r} does not exist")
+    if folder == execute.CHAPTERS.resolve():
+        raise ChapterError("the book's chapters are written without -o")

@@ -8,18 +8,19 @@ import contextlib
 import io
 import os
 import sys
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from lib.errors import UserError
+from lib.errors import StoreError
 from lib.paths import default_cache, default_results
 from lib.runs import shard
+from lib.runs.compaction import compact
 from lib.runs.files import keep, publish
 from lib.runs.run import Run
 from lib.runs.shard import (
@@ -29,20 +30,12 @@ from lib.runs.shard import (
     RUN_COLUMNS,
     SCHEMA,
     BrokenFile,
-    identities,
 )
 from lib.spec import NUMERICS_VERSION, RunSpec
 
 _ORDER = ["task", "d_model", "train_size", "memorize_size", "seed", "key"]
 PREFERRED = ("numba", "stacked", "numba-bf16x6", "numba-bf16x3", "stacked-bf16")
 """Engines by what is read where a run exists several times: float32 first, then by rounding."""
-
-SHARD = 500
-"""Runs in a file from which on `compact` leaves it alone."""
-
-
-class StoreError(UserError):
-    """A results folder that cannot be used."""
 
 
 class Store:
@@ -67,7 +60,7 @@ class Store:
         self.cache = Path(cache) if cache else default_cache()
         self.broken: dict[str, str] = {}
         self._known: dict[str, pa.Table] = {}  # file name -> its rows without curves
-        self._frames: dict[bool, tuple[set, pd.DataFrame]] = {}  # what `_index` made of which files
+        self._made: dict = {}  # what was made of which files: keys and frames
         self._told: set[str] = set()  # files whose keys `news` has told
         if self.folder.exists() and not self.folder.is_dir():
             raise StoreError(f"the results folder {self.folder} is not a folder")
@@ -93,86 +86,36 @@ class Store:
         probe.unlink(missing_ok=True)
 
     def compact(self, names: Iterable[str] | None = None) -> list[str]:
-        """Merge small files (of less than `SHARD` runs) into few; no run is ever lost.
-
-        A new file is written and read back before those it replaces are removed, so a crash
-        in between leaves runs twice at worst, which readers do not mind and the next
-        `compact` mends.  Broken files are left alone, and so are stale runs.
-
-        Args:
-            names: merge these files only; all by default.
-
-        Returns:
-            The names of the files that now hold the runs of the small files.
-        """
-        for path in self.runs_folder.glob(".*.tmp"):  # left by killed writers
-            if time.time() - path.stat().st_mtime > 86400:
-                path.unlink(missing_ok=True)
-        tables = self._tables()
-        # Runs in a large file are safe there: no one ever removes a large file.
-        large = {name for name, table in tables.items() if table.num_rows >= SHARD}
-        safe = {row for name in large for row in identities(tables[name])}
-        small = [n for n in sorted(tables) if n not in large and (names is None or n in set(names))]
-        groups, rows = [[]], 0
-        for name in small:
-            if rows >= SHARD:
-                groups, rows = [*groups, []], 0
-            groups[-1].append(name)
-            rows += tables[name].num_rows
-        return [name for group in groups for name in self._merge(group, safe)]
-
-    def _merge(self, names: list[str], safe: set[tuple]) -> list[str]:
-        sources = {name: table for name in names if (table := self._try_read(name)) is not None}
-        if not sources:
-            return []
-        table = pa.concat_tables(sources.values(), promote_options="default")
-        rows, seen, keep = identities(table), set(safe), []
-        for row in rows:
-            keep.append(row not in seen)
-            seen.add(row)
-        if len(sources) == 1 and all(keep):
-            return list(sources)
-        merged = []
-        if any(keep):
-            # Sorted, so that the same runs give the same file whoever merges them.
-            order = [(name, "ascending") for name in IDENTITY]
-            path = shard.write(self.runs_folder, table.filter(pa.array(keep)).sort_by(order))
-            found = identities(shard.read(path))
-            if not set(rows) <= safe | set(found):
-                raise StoreError(f"{path} does not hold what was written; nothing was removed")
-            merged = [path.name]
-        for name in sources:
-            if name not in merged:
-                self._path(name).unlink(missing_ok=True)
-        return merged
+        """Merge small files into few; see `lib.runs.compaction.compact`."""
+        return compact(self, names)
 
     # Reading
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
         """Where a file is; its name tells its content, wherever it lies."""
         path = self.runs_folder / name
         return path if path.exists() else self.folder / name
 
-    def _try_read(self, name: str, columns: list[str] | None = None) -> pa.Table | None:
+    def try_read(self, name: str, columns: list[str] | None = None) -> pa.Table | None:
         """One file, or None where it is broken (said on stderr, once) or gone."""
         try:
-            return shard.read(self._path(name), columns)
+            return shard.read(self.path(name), columns)
         except FileNotFoundError:
             return None
         except BrokenFile as error:
             if name not in self.broken:
-                message = f"warning: {self._path(name)} is broken and left out: {error}"
+                message = f"warning: {self.path(name)} is broken and left out: {error}"
                 print(message, file=sys.stderr)
             self.broken[name] = str(error)
             return None
 
     def _read_all(self, names: list[str]) -> list[pa.Table | None]:
         if len(names) < 4:
-            return [self._try_read(name, RUN_COLUMNS) for name in names]
+            return [self.try_read(name, RUN_COLUMNS) for name in names]
         with ThreadPoolExecutor() as pool:  # reading and hashing leave Python free
-            return list(pool.map(lambda name: self._try_read(name, RUN_COLUMNS), names))
+            return list(pool.map(lambda name: self.try_read(name, RUN_COLUMNS), names))
 
-    def _tables(self) -> dict[str, pa.Table]:
+    def tables(self) -> dict[str, pa.Table]:
         """File name -> its rows without curves, for all good files.
 
         Files never change, so each is read once.  Another process may compact meanwhile; the
@@ -199,12 +142,14 @@ class Store:
 
     def _index(self, every: bool = False) -> pd.DataFrame:
         """`runs()` with the file and the row where each run is."""
-        tables = self._tables()
-        names, frame = self._frames.get(every, (None, None))
-        if names != tables.keys():
-            frame = self._frame(tables, every)
-            self._frames[every] = set(tables), frame
-        return frame
+        return self._of_files(every, lambda tables: self._frame(tables, every))
+
+    def _of_files(self, name: object, make: Callable) -> Any:
+        """Something that is made of the tables, and made again only when the files change."""
+        tables = self.tables()
+        if self._made.get(name, [None])[0] != tables.keys():
+            self._made[name] = [set(tables), make(tables)]
+        return self._made[name][1]
 
     @staticmethod
     def _frame(tables: dict[str, pa.Table], every: bool) -> pd.DataFrame:
@@ -232,7 +177,7 @@ class Store:
 
     def keys(self) -> set[str]:
         """The keys of all runs that are stored and not stale."""
-        return self._keys(self._tables().values())
+        return set(self._of_files("keys", lambda tables: self._keys(tables.values())))
 
     @staticmethod
     def _keys(tables: Iterable[pa.Table]) -> set[str]:
@@ -247,14 +192,14 @@ class Store:
 
     def news(self) -> set[str]:
         """The keys of runs in files that have come since the last call (at first: in all)."""
-        tables = self._tables()
+        tables = self.tables()
         new, self._told = tables.keys() - self._told, set(tables)
         return self._keys(tables[name] for name in new)
 
     @property
     def stale(self) -> int:
         """How many stored runs are left out because a change of the numerics outdated them."""
-        versions = [version for t in self._tables().values() for version in t["numerics_version"]]
+        versions = [version for t in self.tables().values() for version in t["numerics_version"]]
         return sum(version.as_py() != NUMERICS_VERSION for version in versions)
 
     def runs(self, every: bool = False) -> pd.DataFrame:
@@ -282,7 +227,7 @@ class Store:
             index = index[index["key"].isin(list(keys))]
         parts = []
         for name, group in index.groupby("file"):
-            table = self._try_read(name, ["key", *CURVE_COLUMNS])
+            table = self.try_read(name, ["key", *CURVE_COLUMNS])
             if table is None:  # compacted away since it was listed, or gone bad: look again
                 self._known.pop(name, None)
                 return self.curves(index["key"])

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
+from lib.runs.compaction import SHARD
 from lib.runs.locks import Locks
 from lib.runs.machine import cores
-from lib.runs.store import SHARD, Store
+from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps.plan import estimate, format_duration, in_order, makespan, missing
 from lib.sweeps.speed import Rate, machine_rate

@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import psutil
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 import lib.chapters.build
-from lib.chapters import execute
+from lib.chapters import execute, parameters
 from lib.cli.main import main
 
 TINY = """\
@@ -21,6 +24,7 @@ TINY = """\
 
 # %% tags=["parameters"]
 widths = [4, 8]  # model sizes
+d_models = [8]
 lr = 0.003
 epochs = 10
 name = "add"
@@ -43,13 +47,27 @@ def book(tmp_path, monkeypatch):
     """A book of its own with one tiny chapter."""
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "tiny.py").write_text(TINY)
-    monkeypatch.setattr("lib.chapters.execute.NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr("lib.chapters.parameters.NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr("lib.chapters.execute.CHAPTERS", tmp_path / "chapters")
     return tmp_path
 
 
+def contents(folder):
+    """Jupyter's view of a folder, as the project's own JupyterLab has it, with Jupytext."""
+    from jupyter_server.services.contents.largefilemanager import LargeFileManager
+    from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
+
+    manager = build_sync_jupytext_contents_manager_class(LargeFileManager)()
+    manager.root_dir = str(folder)
+    return manager
+
+
 def run(*arguments):
-    return CliRunner().invoke(main, ["run", *map(str, arguments)])
+    return call("run", *arguments)
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
 def printed(path):
@@ -66,17 +84,27 @@ def printed(path):
         (["../tiny"], "unknown chapter '../tiny'; known: tiny"),
         (
             ["tiny", "-p", "nosuch", "1"],
-            "unknown parameter 'nosuch' of tiny; known: widths = [4, 8], lr = 0.003, "
-            'epochs = 10, name = "add", quick = False',
+            "unknown parameter 'nosuch' of tiny; known: widths = [4, 8], d_models = [8], "
+            'lr = 0.003, epochs = 10, name = "add", quick = False',
         ),
         (["tiny", "-p", "epochs", "many"], "epochs must be a whole number like 10, got 'many'"),
         (["tiny", "-p", "epochs", "1.5"], "epochs must be a whole number like 10, got '1.5'"),
         (["tiny", "-p", "epochs", "true"], "epochs must be a whole number like 10, got 'true'"),
         (["tiny", "-p", "epochs", "1:30"], "epochs must be a whole number like 10, got '1:30'"),
-        (["tiny", "-p", "lr", "[1]"], "lr must be a number like 0.003, got '[1]'"),
-        (["tiny", "-p", "lr", "[1"], "lr must be a number like 0.003, got '[1'"),
+        (["tiny", "-p", "lr", "[1]"], "lr must be a finite number like 0.003, got '[1]'"),
+        (["tiny", "-p", "lr", "[1"], "lr must be a finite number like 0.003, got '[1'"),
         (["tiny", "-p", "widths", "8"], "widths must be a list like [4, 8], got '8'"),
         (["tiny", "-p", "widths", "[8, a]"], "widths must be a list like [4, 8], got '[8, a]'"),
+        (["tiny", "-p", "epochs", "0x_"], "epochs must be a whole number like 10, got '0x_'"),
+        (
+            ["tiny", "-p", "epochs", "2024-13-45"],
+            "epochs must be a whole number like 10, got '2024-13-45'",
+        ),
+        (["tiny", "-p", "lr", "1e999"], "lr must be a finite number like 0.003, got '1e999'"),
+        (["tiny", "-p", "lr", ".inf"], "lr must be a finite number like 0.003, got '.inf'"),
+        (["tiny", "-p", "epochs", "0"], "epochs cannot be 0: epochs must be"),
+        (["tiny", "-p", "lr", "-1"], "lr cannot be -1: lr must be positive, got -1"),
+        (["tiny", "-p", "d_models", "[8, 3]"], "d_models cannot be [8, 3]: d_model must be"),
         (["tiny", "-p", "quick", "1"], "quick must be true or false like False, got '1'"),
         (["tiny", "-o", "out.txt"], "-o must name an .ipynb file, got 'out.txt'"),
         (["tiny", "-o", "no/x.ipynb"], "the folder 'no' does not exist"),
@@ -87,7 +115,8 @@ def test_a_mistake_is_one_line_and_writes_nothing(book, monkeypatch, arguments, 
     monkeypatch.chdir(book)
     before = sorted(book.rglob("*"))
     result = run(*arguments)
-    assert (result.exit_code, result.stderr, result.stdout) == (2, f"error: {message}\n", "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: {message}") and result.stderr.count("\n") == 1
     assert sorted(book.rglob("*")) == before
 
 
@@ -106,7 +135,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(book, monkeypatch, arguments, 
     ],
 )
 def test_values_are_literals_or_yaml(text, value):
-    assert execute._parse(text) == value
+    assert parameters._parse(text) == value
 
 
 def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
@@ -122,12 +151,13 @@ def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     assert f"at {execute.ROOT}\n" in text
     assert f"python {sys.executable}\n" in text
     assert "got [12] 1 10 1 True\n" in text
-    assert f"results {book / 'runs'} {book / 'data'}\n" in text
+    assert f"results {book / 'runs'} {book}/.mine-" in text
     notebook = nbformat.read(output, as_version=4)
     nbformat.validate(notebook)
     made = notebook.metadata.grokking_companion
     assert made.parameters == {"widths": [12], "lr": 1, "quick": True, "name": "1"}
-    assert "papermill" not in notebook.metadata
+    assert "papermill" not in notebook.metadata and "jupytext" not in notebook.metadata
+    contents(book).get("mine.ipynb")  # it opens in Jupyter
     assert os.environ["JUPYTER_PATH"] == str(book)
     assert not (book / "chapters").exists()
 
@@ -145,11 +175,11 @@ def test_a_failing_chapter_is_one_message_and_keeps_the_old_output(book):
 
 SLOW = """\
 import pathlib, sys
-from lib.chapters import execute
-from lib.cli.run import command
+from lib.chapters import execute, parameters
+from lib.cli.main import main
 folder = pathlib.Path(sys.argv[1])
-execute.NOTEBOOKS, execute.CHAPTERS = folder / "notebooks", folder / "chapters"
-command(["tiny"])
+parameters.NOTEBOOKS, execute.CHAPTERS = folder / "notebooks", folder / "chapters"
+main(["run", "tiny"])
 """
 
 
@@ -186,13 +216,14 @@ def wait_for(condition):
 
 def test_list_shows_the_parameters(book):
     result = run("tiny", "--list")
-    assert result.stdout.splitlines()[:2] == ["widths = [4, 8]  # model sizes", "lr = 0.003"]
+    assert result.stdout.splitlines()[:2] == ["widths = [4, 8]  # model sizes", "d_models = [8]"]
 
 
 def test_build_executes_what_has_changed(book, monkeypatch):
     executed = []
     monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: ["tiny"])
     monkeypatch.setattr("lib.chapters.build._html", lambda: book / "index.html")
+    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
     real = execute.execute
     monkeypatch.setattr(
         "lib.chapters.execute.execute",
@@ -201,7 +232,7 @@ def test_build_executes_what_has_changed(book, monkeypatch):
 
     def build(*arguments):
         executed.clear()
-        result = CliRunner().invoke(main, ["build", *arguments])
+        result = call("build", *arguments)
         assert result.exit_code == 0, result.output
         return result.output
 
@@ -215,6 +246,8 @@ def test_build_executes_what_has_changed(book, monkeypatch):
     assert "executing (changed: the stored runs)" in build()
     assert run("tiny", "-p", "epochs", "11").exit_code == 0
     assert "up to date, with {'epochs': 11}" in build() and executed == []
+    (book / "notebooks" / "tiny.py").write_text(HEADER + TINY)
+    assert "up to date" in build() and executed == []  # what is executed is the same
     (book / "notebooks" / "tiny.py").write_text(TINY + "\n# changed\n")
     assert "changed: its source" in build() and executed == [{"epochs": 11}]
     (book / "notebooks" / "tiny.py").write_text(TINY.replace("epochs", "steps"))
@@ -222,14 +255,112 @@ def test_build_executes_what_has_changed(book, monkeypatch):
     assert "forced" in build("--force") and executed == [{}]
 
 
+HEADER = """\
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+# ---
+
+"""
+
+TABLE = """
+# %% [markdown]
+# Download {download}`it <data/table.csv>`.
+
+# %%
+import pandas as pd
+from lib.chapters.export import export
+_ = export(pd.DataFrame({"lr": [lr]}), "table")
+"""
+
+
+def test_tables_lie_beside_their_notebook(book, monkeypatch):
+    """Trials touch neither the book's tables nor each other's."""
+    monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: ["tiny"])
+    monkeypatch.setattr("lib.chapters.build._html", lambda: book / "index.html")
+    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
+    (book / "notebooks" / "tiny.py").write_text(TINY + TABLE)
+    table = book / "chapters" / "data" / "table.csv"
+    assert f"wrote {table.relative_to(book)}" in run_in(book, monkeypatch, "tiny").output
+    assert table.read_text() == "lr\n0.003\n"
+    for name, lr in (("one", 0.5), ("two", 0.25)):
+        told = run("tiny", "-o", f"{name}.ipynb", "-p", "lr", lr).output
+        assert told == f"wrote {name}.ipynb\nwrote {name}-data/table.csv\n"
+    for name, lr in (("one", 0.5), ("two", 0.25)):
+        assert (book / f"{name}-data" / "table.csv").read_text() == f"lr\n{lr}\n"
+        assert f"<{name}-data/table.csv>" in (book / f"{name}.ipynb").read_text()
+    assert table.read_text() == "lr\n0.003\n"
+    assert "<data/table.csv>" in (book / "chapters" / "tiny.ipynb").read_text()
+    result = run("tiny", "-o", "chapters/mine.ipynb")
+    assert result.exit_code == 2 and "without -o" in result.stderr
+
+    assert "up to date" in call("build").output
+    table.write_text("lr\n9\n")  # by whatever ran there
+    assert "executing (changed: its tables)" in call("build").output
+    assert table.read_text() == "lr\n0.003\n"
+
+
+def run_in(folder, monkeypatch, *arguments):
+    monkeypatch.chdir(folder)
+    return run(*arguments)
+
+
+def test_one_build_at_a_time(book, monkeypatch):
+    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
+    (book / "_build").mkdir()
+    with FileLock(book / "_build" / ".lock"):
+        result = call("build")
+    assert result.exit_code == 2 and result.stderr.startswith("error: another build")
+
+
+@pytest.mark.parametrize("end", ["fails", "is interrupted"])
+def test_a_book_that_is_not_whole_replaces_nothing(book, monkeypatch, end):
+    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
+    monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: [])
+    page = book / "_build" / "html" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("the old book")
+
+    def jupyter_book(command, **options):
+        beside = Path(command[command.index("--path-output") + 1])
+        (beside / "_build" / "html").mkdir(parents=True)
+        (beside / "_build" / "html" / "index.html").write_text("half a")
+        if end == "is interrupted":
+            raise KeyboardInterrupt
+        return SimpleNamespace(returncode=1)
+
+    monkeypatch.setattr("lib.chapters.build.subprocess.run", jupyter_book)
+    result = call("build")
+    assert result.exit_code == (1 if end == "fails" else 130)
+    assert "the book" in result.stderr and page.read_text() == "the old book"
+    assert [path.name for path in (book / "_build").iterdir() if path.is_dir()] == ["html"]
+
+
+def test_saving_a_chapter_from_jupyterlab_changes_nothing(tmp_path):
+    for path in [*parameters.NOTEBOOKS.glob("*.py"), parameters.NOTEBOOKS / "jupytext.toml"]:
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        (tmp_path / "notebooks" / path.name).write_text(path.read_text())
+    for root in (tmp_path, tmp_path / "notebooks"):
+        manager = contents(root)
+        for path in sorted((tmp_path / "notebooks").glob("*.py")):
+            before, name = path.read_text(), str(path.relative_to(root))
+            model = manager.get(name)
+            model["content"]["metadata"]["language_info"] = {"name": "python", "version": "3"}
+            manager.save(model, name)
+            assert path.read_text() == before, name
+
+
 def test_build_names_a_chapter_without_source(book, monkeypatch):
+    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
     monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: ["gone"])
-    result = CliRunner().invoke(main, ["build"])
+    result = call("build")
     assert result.exit_code == 2
     assert result.stderr == "error: unknown chapter 'gone'; known: tiny\n"
 
 
 def test_every_chapter_is_in_the_book_and_has_parameters():
-    assert execute.chapters() == sorted(lib.chapters.build.table_of_contents())
-    for name in execute.chapters():
-        assert "train_missing" in execute.parameters(name)
+    assert parameters.chapters() == sorted(lib.chapters.build.table_of_contents())
+    for name in parameters.chapters():
+        assert "train_missing" in parameters.parameters(name)

@@ -12,8 +12,8 @@ from worlds import like_the_paper, outcome
 
 from lib.analysis.dynamics import GENERALIZED, ZERO
 from lib.chapters.build import table_of_contents
-from lib.chapters.execute import NOTEBOOKS
-from lib.chapters.execute import chapters as known_chapters
+from lib.chapters.parameters import NOTEBOOKS
+from lib.chapters.parameters import chapters as known_chapters
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import DEEP
 from lib.paper.recipe import RECIPE

@@ -351,11 +351,11 @@ def test_compact_that_was_cut_off_is_mended(store):
 
 
 def test_compact_leaves_large_files_alone(store, monkeypatch):
-    monkeypatch.setattr("lib.runs.store.SHARD", 4)
+    monkeypatch.setattr("lib.runs.compaction.SHARD", 4)
     fill(store)
     store.compact()
     assert len(store.files()) == 2  # four runs, which is large, and two
-    large = {name for name, table in store._tables().items() if table.num_rows >= 4}
+    large = {name for name, table in store.tables().items() if table.num_rows >= 4}
     old = {name: (store.runs_folder / name).read_bytes() for name in store.files()}
     fill(store, [spec.replace(seed=spec.seed + 100) for spec in SPECS])
     store.compact()

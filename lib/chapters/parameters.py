@@ -1,0 +1,158 @@
+"""The parameters of a chapter: its cell tagged `parameters`, and what may be put in their place."""
+
+import ast
+import io
+import math
+import re
+import tokenize
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from lib.errors import UserError
+from lib.paths import ROOT
+from lib.spec import KNOBS, RunSpec, SpecError
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+class ChapterError(UserError):
+    """A request that cannot be carried out: nothing is written."""
+
+
+class Parameter(NamedTuple):
+    """A parameter of a chapter: its default as a value (or `...` if that is an expression)."""
+
+    default: Any
+    text: str
+    help: str
+
+
+def chapters() -> list[str]:
+    """The names of all chapters that have a source."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("*.py") if path.name[0] != ".")
+
+
+def source(chapter: str) -> Path:
+    """The file of a chapter.  Raises ChapterError if there is none."""
+    if chapter not in (known := chapters()):
+        raise ChapterError(f"unknown chapter {chapter!r}; known: {', '.join(known) or 'none'}")
+    return NOTEBOOKS / f"{chapter}.py"
+
+
+def parameters(chapter: str) -> dict[str, Parameter]:
+    """The parameters of a chapter by name, in the order of its cell tagged `parameters`.
+
+    Raises:
+        ChapterError: if there is no such chapter, or its cell is no Python.
+    """
+    path = source(chapter)
+    cells = re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    marked = [cell.partition("\n") for cell in cells if '"parameters"' in cell.partition("\n")[0]]
+    code = marked[0][2] if marked else ""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError as error:
+        raise ChapterError(f"notebooks/{path.name} cannot be read: {error.msg}") from error
+    comments = {
+        token.start[0]: token.string.strip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(code).readline)
+        if token.type == tokenize.COMMENT
+    }
+    return {
+        node.targets[0].id: Parameter(
+            _literal(node.value),
+            " ".join(ast.get_source_segment(code, node.value).split()),
+            comments.get(node.end_lineno, ""),
+        )
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:  # an expression: any value will do
+        return ...
+
+
+def check(chapter: str, given: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Turns (name, text) pairs into values of the types that a chapter's defaults have.
+
+    Raises:
+        ChapterError: if a name is unknown, a value has the wrong type, or no run can have it.
+    """
+    known, values = parameters(chapter), {}
+    for name, text in given:
+        if name not in known:
+            listed = ", ".join(f"{n} = {p.text}" for n, p in known.items()) or "none"
+            raise ChapterError(f"unknown parameter {name!r} of {chapter}; known: {listed}")
+        default = known[name].default
+        value = text if isinstance(default, str) else _parse(text)
+        if not _fits(value, default):
+            raise ChapterError(f"{name} must be {_wanted(default)}, got {text!r}")
+        if problem := _refused(name, value):
+            raise ChapterError(f"{name} cannot be {text}: {problem}")
+        values[name] = value
+    return values
+
+
+def _parse(text: str) -> Any:
+    """A value from the command line: a Python literal, or else YAML (`true`, `[a, b]`)."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    try:
+        return text if ":" in text else yaml.safe_load(text)  # YAML reads 1:30 as 90
+    except Exception:  # YAMLError, and what its constructors raise: 0x_, a date that is none
+        return text
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a value has the type of a default; lists are compared by their first element."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    if isinstance(value, (list, tuple)) and not isinstance(default, (list, tuple)):
+        return default in (None, ...) and all(_fits(item, default) for item in value)
+    if default is None or default is ...:
+        return True
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, (list, tuple)):
+        first = default[0] if default else ...
+        return isinstance(value, (list, tuple)) and all(_fits(item, first) for item in value)
+    if isinstance(default, float):
+        return isinstance(value, (int, float))
+    return isinstance(value, type(default))
+
+
+def _wanted(default: Any) -> str:
+    """What a value must be, in words, from the default."""
+    if isinstance(default, (list, tuple)):
+        return f"a list like {list(default)}"
+    words = {bool: "true or false", int: "a whole number", float: "a finite number"}
+    return f"{words.get(type(default), type(default).__name__)} like {default}"
+
+
+_SHORT = {"sizes": "train_size", "decays": "weight_decay"}
+
+
+def _refused(name: str, value: Any) -> str | None:
+    """Why no run can have a value, where a parameter is named after a field of `RunSpec`.
+
+    `lr`, `deep_lr`, `d_models` and `critical_d_models` are; found out here, in a moment, and
+    not in the chapter's eleventh cell.
+    """
+    for field in (*KNOBS, *_SHORT):
+        if not re.fullmatch(rf"(.*_)?{field}s?", name):
+            continue
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            try:
+                RunSpec(**{_SHORT.get(field, field): item})
+            except (SpecError, TypeError) as error:
+                return str(error)
+    return None

@@ -1,0 +1,69 @@
+"""Merging small files of runs into few, while other processes read and write."""
+
+import time
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from lib.errors import StoreError
+from lib.runs import shard
+from lib.runs.shard import IDENTITY, identities
+
+SHARD = 500
+"""Runs in a file from which on `compact` leaves it alone."""
+
+
+def compact(store, names: Iterable[str] | None = None) -> list[str]:
+    """Merge small files (of less than `SHARD` runs) into few; no run is ever lost.
+
+    A new file is written and read back before those it replaces are removed, so a crash
+    in between leaves runs twice at worst, which readers do not mind and the next
+    `compact` mends.  Broken files are left alone, and so are stale runs.
+
+    Args:
+        names: merge these files only; all by default.
+
+    Returns:
+        The names of the files that now hold the runs of the small files.
+    """
+    for path in store.runs_folder.glob(".*.tmp"):  # left by killed writers
+        if time.time() - path.stat().st_mtime > 86400:
+            path.unlink(missing_ok=True)
+    tables = store.tables()
+    # Runs in a large file are safe there: no one ever removes a large file.
+    large = {name for name, table in tables.items() if table.num_rows >= SHARD}
+    safe = {row for name in large for row in identities(tables[name])}
+    small = [n for n in sorted(tables) if n not in large and (names is None or n in set(names))]
+    groups, rows = [[]], 0
+    for name in small:
+        if rows >= SHARD:
+            groups, rows = [*groups, []], 0
+        groups[-1].append(name)
+        rows += tables[name].num_rows
+    return [name for group in groups for name in _merge(store, group, safe)]
+
+
+def _merge(store, names: list[str], safe: set[tuple]) -> list[str]:
+    sources = {name: table for name in names if (table := store.try_read(name)) is not None}
+    if not sources:
+        return []
+    table = pa.concat_tables(sources.values(), promote_options="default")
+    rows, seen, keep = identities(table), set(safe), []
+    for row in rows:
+        keep.append(row not in seen)
+        seen.add(row)
+    if len(sources) == 1 and all(keep):
+        return list(sources)
+    merged = []
+    if any(keep):
+        # Sorted, so that the same runs give the same file whoever merges them.
+        order = [(name, "ascending") for name in IDENTITY]
+        path = shard.write(store.runs_folder, table.filter(pa.array(keep)).sort_by(order))
+        found = identities(shard.read(path))
+        if not set(rows) <= safe | set(found):
+            raise StoreError(f"{path} does not hold what was written; nothing was removed")
+        merged = [path.name]
+    for name in sources:
+        if name not in merged:
+            store.path(name).unlink(missing_ok=True)
+    return merged
