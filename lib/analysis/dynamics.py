@@ -32,6 +32,7 @@ TOGETHER = 0.50
 
 
 ZONES = ("progression", "ungrokking", "grokking", "semi-grokking", "unlearned", "diverged")
+NO_ZONE = "none: it has no validation set"
 
 
 def first_epoch(epochs: np.ndarray, values: np.ndarray, level: float) -> float:
@@ -51,6 +52,8 @@ def zone(curve: Mapping[str, np.ndarray], spec: RunSpec | None = None) -> str:
       was at `TOGETHER`: the two accuracies grow together.
     * *unlearned*: neither perfect training nor validation above `ZERO`.
 
+    A run without a validation set has none of these: `NO_ZONE`.
+
     Args:
         curve: columns "epoch", "train_accuracy", "val_accuracy" and "train_loss" of a run.
         spec: unused; accepted so that rules may come to depend on it.
@@ -58,8 +61,9 @@ def zone(curve: Mapping[str, np.ndarray], spec: RunSpec | None = None) -> str:
     train, val = np.asarray(curve["train_accuracy"]), np.asarray(curve["val_accuracy"])
     if not np.isfinite(np.asarray(curve["train_loss"])[-1]):
         return "diverged"
-    perfect = np.flatnonzero(train >= PERFECT)
-    end = val[-1] if np.isfinite(val[-1]) else 0.0  # no validation set: nothing generalizes
+    if np.isnan(val).all():
+        return NO_ZONE
+    perfect, end = np.flatnonzero(train >= PERFECT), val[-1]
     if not len(perfect):
         return "progression" if end >= ZERO else "unlearned"
     if end >= ZERO and val[perfect[0]] >= TOGETHER:

@@ -1,34 +1,28 @@
 """`claims`: judge the paper's takeaways and sentences."""
 
-from pathlib import Path
-
 import click
 
-from lib.chapters.report import PICTURE, README, readme_section, with_section, write_picture
 from lib.cli import options
 from lib.paper.takeaways import judge_all
 from lib.paths import ROOT
 from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.sweeps.plan import estimate, format_duration, makespan
-from lib.sweeps.speed import machine_rate
 
 
 @click.command()
 @click.option("--write", is_flag=True, help="Bring the README's table and picture up to date.")
 @click.option("--cost/--no-cost", default=True, help="Say what the missing runs cost here.")
-@click.option("--results", type=click.Path(path_type=Path), help="Folder of finished runs.")
-def command(write: bool, cost: bool, results: Path | None) -> None:
+@options.MEASURE
+@options.RESULTS
+def command(write, cost, measure, results) -> None:
     """Judge the paper's takeaways and sentences from the stored runs."""
     store = Store(results)
     verdicts = judge_all(store)
     lacking = {spec for v in verdicts for spec in v.missing}
-    rate = None
+    rate, known = (None, "")
     if cost and lacking:
-        widths = {spec.d_model for spec in lacking}
-        rate = machine_rate(
-            widths, store.cache, jobs=cores(), say=lambda s: click.echo(s, err=True)
-        )
+        rate, known = options.rate_of(lacking, store, cores(), measure=measure)
     for v in verdicts:
         click.echo(f"{v.claim.name}: {v.verdict}")
         click.echo(f"    the paper   {v.claim.says}")
@@ -39,9 +33,17 @@ def command(write: bool, cost: bool, results: Path | None) -> None:
             line = f"    missing     {len(v.missing):,} runs ({v.runs:,} stored)"
             if rate:
                 time = makespan(estimate(v.missing, rate, store.runs()), cores())
-                line += f", about {format_duration(time)} on {cores()} cores"
+                line += f", about {format_duration(time)} on {cores()} cores ({known})"
             click.echo(line)
     if write:
+        from lib.chapters.report import (  # Matplotlib takes a second
+            PICTURE,
+            README,
+            readme_section,
+            with_section,
+            write_picture,
+        )
+
         README.write_text(with_section(README.read_text(), readme_section(store)))
         write_picture(store)
         click.echo(f"wrote {README.name} and {PICTURE.relative_to(ROOT)}")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
+from lib.engines.flops import bytes_of
 from lib.paper.recipe import BASE
+from lib.runs.machine import memory
 from lib.runs.store import Store
 from lib.spec import KNOBS
-from lib.sweeps.speed import machine_rate
+from lib.sweeps.speed import known_rate, machine_rate
 
 
 def close(store: Store) -> None:
@@ -24,10 +26,33 @@ RESULTS = click.option(
 )
 
 
-def rate_of(specs, store, jobs, precision="float32"):
-    """This machine's speed for the widths of some specs; says what it waits for."""
+MEASURE = click.option(
+    "--measure", is_flag=True, help="Measure this machine's speed first (a minute; kept)."
+)
+
+
+def rate_of(specs, store, jobs, precision="float32", measure=True):
+    """This machine's speed for the widths of some specs, and where it is known from.
+
+    Without `measure` nothing is waited for; then None where nothing tells.
+    """
+    widths = {spec.d_model for spec in specs}
+    if not measure:
+        return known_rate(widths, store.cache, store.runs(), jobs, precision) or (None, "")
     how = dict(jobs=jobs, precision=precision, say=lambda line: click.echo(line, err=True))
-    return machine_rate({spec.d_model for spec in specs}, store.cache, **how)
+    return machine_rate(widths, store.cache, **how), "as measured on this machine"
+
+
+def check_memory(specs, at_once=1, threads=1):
+    """Refuse what this machine cannot hold, before hours are spent on the way to it."""
+    needs, spec = max((bytes_of(spec, threads), spec.label()) for spec in specs)
+    there = memory()
+    if needs * at_once > there:
+        each = f" for each of {at_once} runs at once" if at_once > 1 else ""
+        raise click.UsageError(
+            f"{spec} takes about {needs / 1e9:,.0f} GB of memory{each}, "
+            f"this machine has {there / 1e9:,.0f}"
+        )
 
 
 def parse_duration(text: str) -> float:

@@ -14,15 +14,20 @@ from lib.sweeps.plan import estimate, format_duration, makespan, missing
 @click.option(
     "--estimate/--no-estimate", "timed", default=True, help="Say how long the rest takes."
 )
+@options.MEASURE
 @options.RESULTS
-def command(timed, results):
+def command(timed, measure, results):
     """Show what is done of each experiment of the paper."""
     store, jobs = Store(results), cores()
     todo = lacking(EXPERIMENTS, store)
     widths = [spec for specs in todo.values() for spec in specs]
-    rate = options.rate_of(widths, store, jobs) if timed and widths else None
+    rate, known = (None, "")
+    if timed and widths:
+        rate, known = options.rate_of(widths, store, jobs, measure=measure)
     for line in table(EXPERIMENTS, store, todo, jobs, rate):
         click.echo(line)
+    if rate:
+        click.echo(f"times: {known}")
     options.close(store)
 
 

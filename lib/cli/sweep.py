@@ -3,10 +3,8 @@
 import contextlib
 
 import click
-import psutil
 
 from lib.cli import options
-from lib.engines.flops import floats_of
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import AMOUNTS_8, FOR_A_GPU
 from lib.runs.machine import cores
@@ -44,24 +42,20 @@ def _experiments(context, argument, names):
               "or bf16x3 on the kernel, bf16 with --device.  [default: float32]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
 @click.option("--nice/--no-nice", default=True, help="Let other programs go first.  [default: on]")
+@options.MEASURE
 @options.RESULTS
-def command(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, results):
+def command(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, measure, results):
     """Train what is missing of named experiments.  Can be interrupted and resumed at will.
 
     What takeaways still need comes first, then other claims, then the cells with the fewest seeds.
     """
-    if dask and jobs:
-        raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
-    if device and dask:
-        raise click.UsageError("--device is for this machine; a cluster's workers use the kernel")
-    if precision not in ("float32", *(["bf16"] if device else [] if dask else TILES)):
-        raise click.UsageError(
-            "--precision bf16x6 and bf16x3 are for this machine's kernel, bf16 is for --device"
-        )
+    _check_options(jobs, dask, device, precision)
     store, jobs = Store(results), jobs or cores()
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(specs):,} runs are missing")
+    if todo and not dry_run:
+        store.probe()  # before minutes go by
     if todo and device:
         from lib.sweeps.device import sweep_on_device
 
@@ -71,16 +65,19 @@ def command(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, 
         if precision != "float32":
             _check_precision(todo, precision)
         if not (dask or dry_run):
-            _check_memory(todo, jobs)
-        with _machine(dask, todo, store, jobs, precision) as (rate, jobs, where):
-            time = format_duration(makespan(estimate(todo, rate, store.runs()), jobs))
-            click.echo(f"expected time for all of them, {jobs} at once: {time}")
+            options.check_memory(todo, min(jobs, len(todo)))
+        with _machine(dask, todo, store, jobs, precision, measure or not dry_run) as found:
+            rate, known, jobs, where = found
+            if rate:
+                time = format_duration(makespan(estimate(todo, rate, store.runs()), jobs))
+                click.echo(f"expected time for all of them, {jobs} at once: {time} ({known})")
             how = dict(first=_needed(), budget_s=budget, nice=nice, rate=rate, **where)
             report = None if dry_run else train_missing(specs, store, **how)
     if todo and not dry_run:
         click.echo(
             f"{report.done:,} runs trained and stored in {format_duration(report.seconds)} "
-            f"(predicted {format_duration(report.predicted)}), {report.left:,} still missing"
+            f"(predicted {format_duration(report.predicted)}), {report.left:,} still missing; "
+            f"they are in {store.runs_folder}"
         )
         if report.fatal:
             raise _ended(report.fatal)
@@ -89,6 +86,18 @@ def command(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, 
         if report.interrupted:
             raise _ended("interrupted; the same command goes on where this one ended", 130)
     options.close(store)
+
+
+def _check_options(jobs, dask, device, precision):
+    """Refuse options that do not go together."""
+    if dask and jobs:
+        raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
+    if device and dask:
+        raise click.UsageError("--device is for this machine; a cluster's workers use the kernel")
+    if precision not in ("float32", *(["bf16"] if device else [] if dask else TILES)):
+        raise click.UsageError(
+            "--precision bf16x6 and bf16x3 are for this machine's kernel, bf16 is for --device"
+        )
 
 
 def _check_precision(todo, precision):
@@ -101,30 +110,20 @@ def _check_precision(todo, precision):
         engine_for(spec, precision)
 
 
-def _check_memory(todo, jobs):
-    """Refuse what this machine cannot hold, before hours are spent on the way to it."""
-    needs, spec = max((4 * floats_of(spec) * (not spec.plain), spec.label()) for spec in todo)
-    there = psutil.virtual_memory().total
-    if needs * min(jobs, len(todo)) > there:
-        raise click.UsageError(
-            f"{spec} takes about {needs / 1e9:.0f} GB of memory for each of {jobs} runs at once, "
-            f"this machine has {there / 1e9:.0f}; such runs are for a GPU: --device cuda"
-        )
-
-
 @contextlib.contextmanager
-def _machine(dask, todo, store, jobs, precision):
-    """Where to train: its speed, its runs at once, and what `sweep` is told of it."""
+def _machine(dask, todo, store, jobs, precision, measure):
+    """Where to train: speed and where that is known from, runs at once, what `sweep` is told."""
     if not dask:
-        rate = options.rate_of(todo, store, jobs, precision)
-        yield rate, jobs, dict(jobs=jobs, precision=precision)
+        found = options.rate_of(todo, store, jobs, precision, measure)
+        yield *found, jobs, dict(jobs=jobs, precision=precision)
         return
     from lib.sweeps import cluster
 
     with cluster.connect(dask) as client:
         click.echo("measuring the cluster's speed", err=True)
-        rate = cluster.machineoptions.rate_of(client, {spec.d_model for spec in todo})
-        yield rate, cluster.threads(client), dict(crew=lambda: cluster.Crew(client, store))
+        rate = cluster.machine_rate(client, {spec.d_model for spec in todo})
+        known = "as measured on the cluster"
+        yield rate, known, cluster.threads(client), dict(crew=lambda: cluster.Crew(client, store))
 
 
 def _needed():

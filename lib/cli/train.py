@@ -26,6 +26,7 @@ def command(threads, force, results, **values):
         status, digest = row["status"], row["digest"]
         how = "stored already; --force trains it again"
     else:
+        options.check_memory([spec], threads=threads or cores())
         store.probe()
         states = Checkpoints(store.cache)
         run = _train_with_bar(spec, threads or cores(), states)

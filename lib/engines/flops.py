@@ -32,6 +32,19 @@ def _forward_flops(spec: RunSpec) -> float:
     return 2 * (last * spec.d_model**2 + spec.modulus * spec.d_model + below)
 
 
+def bytes_of(spec: RunSpec, threads: int = 1) -> int:
+    """About how much memory a run takes on a processor.
+
+    The kernel's: parameters, gradient, moments and packs, a gradient for each chunk of some
+    256 points (two in turn on one thread), and for all pairs their tokens, places and weights.
+    """
+    if not spec.plain:
+        return 4 * floats_of(spec)
+    parameters = 12 * spec.d_model**2 + 2 * spec.modulus * spec.d_model
+    chunks = -(-(spec.train_size + spec.memorize_size) // 256) if threads > 1 else 2
+    return 4 * ((5 + chunks) * parameters + 12 * (spec.n_pairs + spec.memorize_size))
+
+
 def floats_of(spec: RunSpec) -> int:
     """About how many floats a run on the PyTorch engine holds: activations, for the most part.
 

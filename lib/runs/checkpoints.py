@@ -16,10 +16,28 @@ from pathlib import Path
 import numpy as np
 
 from lib.runs.files import keep
+from lib.runs.run import CURVE
 from lib.spec import RunSpec
 
 EVERY = 60.0
 """Seconds of training after which a run saves its state, at its next evaluation."""
+
+
+def _check(spec: RunSpec, state: dict[str, np.ndarray]) -> None:
+    """Raise ValueError for a state that no training of the spec can have come to."""
+    rows, epoch, seconds = state["rows"], int(state["epoch"]), float(state["seconds"])
+    if rows.ndim != 2 or rows.shape[1] != 1 + len(CURVE):
+        raise ValueError("its curve has other columns")
+    if not np.array_equal(rows[:, 0], spec.eval_epochs()[: len(rows)]) or epoch != rows[-1, 0]:
+        raise ValueError("its curve is of other epochs")
+    if epoch >= spec.epochs or not 0 <= seconds < np.inf:
+        raise ValueError("its epoch or its time is impossible")
+    accuracies = rows[:, [i for i, name in enumerate(CURVE, 1) if "accuracy" in name]]
+    if (rows < 0).any() or (accuracies > 1).any():
+        raise ValueError("its curve has impossible values")
+    for name, values in state.items():
+        if name != "rows" and not np.isfinite(values).all():  # a curve may have no validation
+            raise ValueError(f"{name} has values that are no numbers")
 
 
 class Checkpoints:
@@ -61,16 +79,20 @@ class Checkpoints:
             if hashlib.sha256(data).digest() != digest:
                 raise ValueError("its content is damaged")
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                return dict(file)
+                state = dict(file)
+            _check(spec, state)
+            return state
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except Exception as error:  # damaged in one of a dozen ways: the run can begin again
             self.reject(spec, engine, error)
             return None
 
     def reject(self, spec: RunSpec, engine: str, why: object) -> None:
-        """Say that a run's checkpoint is of no use."""
+        """Say that a run's checkpoint is of no use, and throw it away."""
         path = self._path(spec, engine)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
         print(f"warning: {path} is not used, the run begins again: {why}", file=sys.stderr)
 
     def remove(self, spec: RunSpec) -> None:

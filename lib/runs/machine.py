@@ -1,10 +1,14 @@
 """The machine and the code that a run was trained with: its provenance."""
 
+import contextlib
 import functools
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 import lib
 from lib.paths import ROOT
@@ -47,6 +51,38 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+def cores(root: Path = Path("/")) -> int:
+    """How many processors this process may use, by its affinity and its share of their time.
+
+    Args:
+        root: where /proc and /sys are.
+    """
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quotas = [text.split() for text in _of_groups("cpu.max", root)]
+    quotas += zip(_of_groups("cpu.cfs_quota_us", root), _of_groups("cpu.cfs_period_us", root))
+    shares = [int(q) / int(period) for q, period in quotas if q.strip().isdecimal()]
+    return max(1, int(min([found, *shares])))
+
+
+def memory(root: Path = Path("/")) -> int:
+    """Bytes of memory that this process may use."""
+    limits = [*_of_groups("memory.max", root), *_of_groups("memory.limit_in_bytes", root)]
+    limits = [int(limit) for limit in limits if limit.strip().isdecimal()]
+    return min([psutil.virtual_memory().total, *limits])
+
+
+def _of_groups(name: str, root: Path) -> Iterator[str]:
+    """What the control groups of this process (its own, then those around it) say: Linux only."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:  # version 2: one line, 0::/path; version 1: one for each kind of limit
+        _, kinds, path = line.split(":", 2)
+        top = root / "sys/fs/cgroup" / kinds
+        inside = top / path.lstrip("/")
+        for folder in (inside, *inside.parents):
+            with contextlib.suppress(OSError):
+                yield (folder / name).read_text()
+            if folder == top:
+                break

@@ -1,4 +1,4 @@
-"""This machine's speed, measured once and kept."""
+"""This machine's speed: measured once and kept, or, unasked, what stored runs tell of it."""
 
 import functools
 import hashlib
@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from lib.engines.flops import epoch_flops, evaluated_logits, flops
 from lib.paths import ROOT
-from lib.runs.files import publish
+from lib.runs.files import keep
 from lib.runs.machine import cores, cpu_model
-from lib.spec import NUMERICS_VERSION, RunSpec
+from lib.spec import KNOBS, NUMERICS_VERSION, RunSpec
 from lib.sweeps.workers import on_their_own
 
 Rate = Callable[[int], float]
@@ -68,23 +69,67 @@ def machine_rate(
         precision: of its products (`lib.engines.precision.PRECISIONS`).
         say: told in one line what is being waited for, where anything is.
     """
-    jobs = jobs or cores()
-    code = _trainer_code(train) + (f", {precision}" if precision != "float32" else "")
-    path, name = cache / "speed.json", f"{cpu_model()}, {jobs} at once, {code}"
-    known = _load(path)
-    kept = known.get(name, {})
-    rates = {int(width): rate for width, rate in kept.get("rates", {}).items()}
-    speed = Speed(rates, kept.get("per_logit", 0.0))
-    if missing := sorted({min(width, WIDEST) for width in widths} - rates.keys()):
+    jobs, path = jobs or cores(), cache / "speed.json"
+    name, known, speed = _kept(path, jobs, train, precision)
+    if missing := _lacking(widths, speed):
         say(f"measuring this machine's speed (d_model {', '.join(map(str, missing))}; kept)")
         with on_their_own():
             pool = multiprocessing.get_context("spawn").Pool(jobs)
         with pool:
             work = [(missing, train, precision)] * jobs
             new = together(missing, pool.starmap(measure, work, chunksize=1))
-        speed = Speed(rates | new.rates, new.per_logit)
-        publish(path, json.dumps(known | {name: asdict(speed)}, indent=1).encode())
+        speed = Speed(speed.rates | new.rates, new.per_logit)
+        keep(path, json.dumps(known | {name: asdict(speed)}, indent=1).encode(), cache)
     return speed
+
+
+def known_rate(
+    widths: Iterable[int], cache: Path, runs: pd.DataFrame, jobs: int, precision: str = "float32"
+) -> tuple[Speed, str] | None:
+    """What is known of this machine's speed without measuring it, and in words from where.
+
+    A kept measurement where there is one; else what stored runs took, those of this processor
+    if there are any.  None where nothing is stored.
+    """
+    _, _, speed = _kept(cache / "speed.json", jobs, None, precision)
+    if not _lacking(widths, speed):
+        return speed, "as measured on this machine"
+    own = runs[(runs["engine"] == "numba") & (runs["n_layers"] == 1) & runs["norm"].isna()]
+    here = own[own["cpu"] == cpu_model()]
+    own, where = (here, "this processor") if len(here) else (own, "other processors")
+    if own.empty:
+        return None
+    per_logit = 4e-9  # seconds, as on most machines: `--measure` measures it
+    rates = own.groupby("d_model").apply(_median_rate, per_logit, include_groups=False)
+    known = rates.to_dict()
+    nearest = {w: min(known, key=lambda d: abs(math.log(d / w))) for w in {*widths, WIDEST}}
+    rates = {min(w, WIDEST): known[d] for w, d in nearest.items()}
+    return Speed(rates, per_logit), f"from stored runs on {where}; --measure measures it here"
+
+
+def _median_rate(runs: pd.DataFrame, per_logit: float) -> float:
+    """Operations a second and core in some runs of one width; a few tell as much as all."""
+    found = []
+    for row in runs.sort_values("key").head(30).to_dict("records"):
+        values = {name: row[name] for name in KNOBS if name in row and name != "init_from"}
+        spec = RunSpec(**{name: value for name, value in values.items() if not pd.isna(value)})
+        part = row["epoch"] / spec.epochs
+        seconds = row["wall_seconds"] * row["threads"] - part * evaluated_logits(spec) * per_logit
+        found.append(flops(spec, part) / max(seconds, 1e-9))
+    return float(np.median(found))
+
+
+def _lacking(widths: Iterable[int], speed: Speed) -> list[int]:
+    return sorted({min(width, WIDEST) for width in widths} - speed.rates.keys())
+
+
+def _kept(path: Path, jobs: int, train: Callable | None, precision: str) -> tuple[str, dict, Speed]:
+    """The name of a measurement, all that is kept, and what is kept under that name."""
+    code = _trainer_code(train) + (f", {precision}" if precision != "float32" else "")
+    name, known = f"{cpu_model()}, {jobs} at once, {code}", _load(path)
+    kept = known.get(name, {})
+    rates = {int(width): rate for width, rate in kept.get("rates", {}).items()}
+    return name, known, Speed(rates, kept.get("per_logit", 0.0))
 
 
 def together(widths: list[int], measured: list[list[float]]) -> Speed:

@@ -15,6 +15,9 @@ from fake_train import fake_run
 
 import lib.cli.main
 import lib.paper.recipe
+import lib.runs.files
+import lib.runs.shard
+import lib.runs.store
 from lib.runs.store import Store
 from lib.spec import Grid, RunSpec
 from lib.sweeps.sweep import Report
@@ -68,6 +71,7 @@ MISTAKES = {
     "train --split-mlp true": "split_mlp",
     "train --threads 0": "--threads",
     "train --nosuch 1": "--nosuch",
+    "train --d-model 4096 --modulus 1000 --train-size 999999 --threads 64": "GB of memory",
     "train extra": "extra",
     "nosuch": "nosuch",
     "sweep": "NAME",
@@ -141,7 +145,8 @@ def test_train_stores_its_run_and_says_so(call, store):
 def test_train_without_a_validation_set(call):
     result = call("train", *SMALL, "--train-size", "25")
     assert result.exit_code == 0, result.output
-    assert "validation" not in result.output and "training accuracy" in result.output
+    assert "validation accuracy" not in result.output and "training accuracy" in result.output
+    assert "no validation set" in result.output and "ungrokking" not in result.output
 
 
 def test_an_interrupted_train_stores_nothing(call, store, monkeypatch):
@@ -154,15 +159,66 @@ def test_an_interrupted_train_stores_nothing(call, store, monkeypatch):
     assert "Traceback" not in result.stderr and not store.files()
 
 
-def test_a_full_disk_is_one_line(call, monkeypatch):
-    def publish(path, data):
-        raise OSError(28, "No space left on device", str(path))
+def refuse(monkeypatch, *folders):
+    """The disk of some folders is full: nothing can be written there."""
+    real = lib.runs.files.publish
 
+    def publish(path, data):
+        if any(folder in path.parts for folder in folders):
+            raise OSError(28, "No space left on device", str(path))
+        return real(path, data)
+
+    for module in (lib.runs.files, lib.runs.shard, lib.runs.store):
+        monkeypatch.setattr(module, "publish", publish)
+
+
+def test_a_full_disk_is_one_line(call, monkeypatch):
     monkeypatch.setattr("lib.train.train", fake_train.train)
-    monkeypatch.setattr("lib.runs.files.publish", publish)
+    refuse(monkeypatch, "results")
     result = call("train", *SMALL)
     assert result.exit_code == 1 and "error: No space left on device" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["train", *SMALL], ["status", "--measure"]])
+def test_a_cache_that_cannot_be_written_loses_no_outcome(call, store, monkeypatch, command):
+    """One warning, and all that was asked for."""
+    monkeypatch.undo()
+    monkeypatch.setenv("GROKKING_RESULTS", str(store.folder))
+    monkeypatch.setenv("GROKKING_CACHE", str(store.cache))
+    monkeypatch.setattr("lib.runs.files._warned", set())
+    monkeypatch.setattr("lib.cli.status.EXPERIMENTS", {"tiny": TINY})
+    refuse(monkeypatch, "cache")
+    result = call(*command)
+    assert result.exit_code == 0, result.output
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("warning")]
+    assert len(warnings) == 1 and "GROKKING_CACHE" in warnings[0] and "No space" in warnings[0]
+    if command[0] == "train":
+        assert store.keys() == {BASE.key} and "SHA-256" in result.output
+    else:
+        assert "as measured on this machine" in result.output
+
+
+def test_nothing_is_measured_before_the_store_can_be_written(call, store, monkeypatch):
+    measured = []
+    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *a, **k: measured.append(a))
+    refuse(monkeypatch, "results")
+    assert call("sweep", "tiny").exit_code == 1 and not measured
+
+
+def test_nothing_is_measured_unasked(call, store, monkeypatch):
+    """A first estimate comes from what is stored."""
+    asked = []
+    monkeypatch.setattr(
+        "lib.cli.options.machine_rate", lambda *a, **k: asked.append(a) or (lambda width: 1e9)
+    )
+    for command in ("status", "claims", "sweep tiny --dry-run"):
+        assert "about" not in call(*command.split()).output or command == "claims"
+    store.add(fake_run(BASE))
+    for command in ("status", "sweep tiny --dry-run"):
+        assert "from stored runs" in call(*command.split()).output
+    assert not asked
+    assert "as measured on this machine" in call("status", "--measure").output and asked
 
 
 def test_sweep_says_first_what_it_costs(call, store):
@@ -171,6 +227,7 @@ def test_sweep_says_first_what_it_costs(call, store):
     assert result.exit_code == 0
     assert "tiny: 5 of 6 runs are missing" in result.output
     assert "expected time" in result.output and len(store.keys()) == 1
+    assert "from stored runs" in result.output
 
 
 def test_sweep_and_sweep_again(call, store):

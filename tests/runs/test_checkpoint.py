@@ -79,6 +79,32 @@ def test_a_damaged_checkpoint_is_one_line_and_not_used(spec, tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+IMPOSSIBLE = {
+    "later than the end": lambda state: state.update(epoch=np.array(10**6)),
+    "another epoch than its curve": lambda state: state.update(epoch=state["epoch"] + 1),
+    "accuracies above 1": lambda state: state["rows"][:, 3:5].fill(7.0),
+    "negative losses": lambda state: state["rows"][:, 1].fill(-1.0),
+    "a curve of other columns": lambda state: state.update(rows=state["rows"][:, :4]),
+    "no time": lambda state: state.update(seconds=np.array(np.nan)),
+    "weights that are no numbers": lambda state: state["flat"].fill(np.nan),
+}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_an_impossible_checkpoint_is_thrown_away(tmp_path, capsys, what):
+    """Its own checksum is right: whoever wrote it, it is not followed."""
+    spec = KERNEL.replace(epochs=200, n_evals=20)
+    states = Checkpoints(tmp_path, every=0)
+    interrupted(spec, states, 12)
+    state = states.load(spec, "numba")
+    IMPOSSIBLE[what](state)
+    rows, seconds = state.pop("rows"), state.pop("seconds")
+    states.save(spec, "numba", state, rows, seconds)
+    assert train(spec, checkpoints=Checkpoints(tmp_path)).digest == train(spec).digest
+    assert "begins again" in capsys.readouterr().err
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
 def test_a_state_of_another_network_is_not_used(tmp_path, capsys):
     spec = KERNEL.replace(epochs=100, n_evals=10)
     states = Checkpoints(tmp_path, every=0)

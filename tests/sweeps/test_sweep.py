@@ -255,6 +255,7 @@ def test_a_thread_may_sweep_too(store):
 
 # Real processes that are interrupted and killed
 
+
 def gone(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
