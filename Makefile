@@ -5,6 +5,8 @@
 #   make PYTHON=python3.12 book    choose the interpreter that .venv is made with
 #   make VENV=/some/env book       use another environment; an active conda environment
 #                                  named grokking-companion is used without asking
+#   make TORCH_INDEX=URL book      take PyTorch from this index: the one that pytorch.org names
+#                                  for "CPU" makes the environment 5 GB smaller on Linux
 
 ifeq ($(CONDA_DEFAULT_ENV),grokking-companion)
 VENV ?= $(CONDA_PREFIX)
@@ -77,6 +79,9 @@ $(PY):
 $(INSTALLED): requirements.txt | $(PY)
 	@if cmp -s requirements.txt $@; then touch $@; else \
 	    echo "== installing the packages of requirements.txt into $(VENV) (some minutes the first time)" && \
-	    $(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt && \
+	    if [ "$$(uname)" = Linux ] && [ ! -e /dev/nvidiactl ] && [ -z "$(TORCH_INDEX)" ]; then \
+	        echo "   (no NVIDIA GPU here: make TORCH_INDEX=URL, with the CPU index that pytorch.org names, spares 5 GB)"; fi && \
+	    $(PY) -m pip install --quiet --disable-pip-version-check \
+	        $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.txt && \
 	    $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
 	    cp requirements.txt $@; fi

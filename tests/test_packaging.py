@@ -114,3 +114,19 @@ def test_every_chapter_has_its_cost(monkeypatch):
     rows = companion.costs().splitlines()[2:]
     assert len(rows) == len(chapters)
     assert all(float(row.split("|")[-2]) > 0 for row in rows)
+
+
+def test_every_pin_installs_on_the_oldest_python(requirements, project):
+    """Debian 12 has 3.11.2: a pin that asks for a later 3.11 leaves its users outside."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    from packaging.specifiers import SpecifierSet
+
+    assert project["requires-python"] == ">=3.11"
+    for name, version in requirements.items():
+        try:
+            about = metadata(name)
+        except PackageNotFoundError:
+            continue  # a package of another platform
+        if about["Version"].partition("+")[0] == version:
+            assert SpecifierSet(about["Requires-Python"] or "").contains("3.11.2"), name

@@ -78,6 +78,13 @@ def _fail(message: object, code: int) -> None:
     sys.exit(code)
 
 
-@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
+EPILOG = """\b
+Environment:
+  GROKKING_RESULTS  folder of finished runs [results/]
+  GROKKING_CACHE    what can be made again: weights, checkpoints, speed [cache/]
+"""
+
+
+@click.group(cls=_Main, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 def main():
     """Unified View of Grokking (arXiv 2402.15175), reproduced: train, sweep, read the book."""

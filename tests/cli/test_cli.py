@@ -120,7 +120,7 @@ def test_help(call, args):
 
 def test_the_defaults_of_train_are_the_recipe(call):
     text = " ".join(call("train", "--help").output.split())
-    assert f"--lr FLOAT [default: {lib.paper.recipe.BASE.lr}]" in text
+    assert f"--lr FLOAT Learning rate. [default: {lib.paper.recipe.BASE.lr}]" in text
     assert f"[default: {lib.paper.recipe.BASE.epochs}]" in text
 
 

@@ -94,29 +94,41 @@ def wait_for(condition, process=None):
         time.sleep(0.01)
 
 
+def free_port():
+    """A port of this machine that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# Even without a dashboard Dask serves HTTP, on every interface unless told otherwise.
+QUIET = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+
+
 class Cluster:
     """A Dask scheduler and some workers of one thread each, on this machine."""
 
-    def __init__(self, folder, workers=2, **environment):
-        with socket.socket() as probe:  # a port that is free now
-            probe.bind(("127.0.0.1", 0))
-            self.address = "tcp://{}:{}".format(*probe.getsockname())
+    def __init__(self, folder, workers=2, scheme="tcp", **environment):
+        self.address = f"{scheme}://127.0.0.1:{free_port()}"
         self.folder, self.environment, self.workers = folder, environment, []
         self.begin(workers)
 
     def begin(self, workers):
-        words = ["--no-dashboard", "--host", self.address]
-        self.scheduler = self._dask("scheduler", *words)
+        self.scheduler = self._dask("scheduler", "--host", self.address, *QUIET)
         self.add_workers(workers)
 
     def add_workers(self, count):
-        from distributed import Client
-
-        words = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit", "0"]
+        words = ["--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", *QUIET]
+        words += ["--memory-limit", "0"]
         words += ["--local-directory", self.folder, "--death-timeout", "60"]
         self.workers += [self._dask("worker", self.address, *words) for _ in range(count)]
-        with Client(self.address, timeout=60, set_as_default=False) as client:
-            client.wait_for_workers(count, timeout=60)
+        code = (
+            "from distributed import Client; import sys\n"
+            "with Client(sys.argv[1], timeout=60) as client:\n"
+            "    client.wait_for_workers(int(sys.argv[2]), timeout=60)"
+        )  # another process, because it may have certificates
+        words = (sys.executable, "-c", code, self.address, count)
+        assert launch(*words, **self.environment).wait() == 0
 
     def _dask(self, *words):
         code = "from dask.__main__ import main; main()"
