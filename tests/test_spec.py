@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -173,19 +172,6 @@ def test_a_grid_can_start_at_another_seed():
     assert [s.seed for s in grid] == [0, 0, 1, 1, 2, 2]
     assert [s.seed for s in late] == [1000, 1000, 1001, 1001, 1002, 1002]
     assert len(late) == 6 and [s.seed for s in late.specs([5])] == [5, 5]
-
-
-def test_no_stored_run_has_lost_its_key():
-    """Every spec in the project's store still has the key under which it was stored."""
-    folder = Path(__file__).resolve().parents[1] / "results" / "runs"
-    rows = [
-        row
-        for path in folder.glob("*.parquet")
-        for row in pq.read_table(path, columns=["key", "spec"]).to_pylist()
-    ]
-    assert len(rows) > 1000
-    for row in rows:
-        assert RunSpec(**json.loads(row["spec"])).key == row["key"]
 
 
 def test_every_field_says_what_it_is_and_what_it_may_be():
