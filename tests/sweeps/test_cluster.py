@@ -151,7 +151,7 @@ def test_tls_as_the_page_has_it(tmp_path, monkeypatch):
     try:
         for known, code in ((environment, 0), ({}, 2)):
             process = processes.sweep(
-                Store(tmp_path / "results", tmp_path / "cache"),
+                Store(tmp_path / f"results{code}", tmp_path / "cache"),
                 *(2, 60, "--dask", begun.address),
                 **known,
             )

@@ -1,10 +1,12 @@
 """One network in training, on the Numba kernel: arrays, epochs, evaluations."""
 
+import numba
 import numpy as np
 
 from lib.data import Dataset
 from lib.engines.kernel import epochs, memory
 from lib.engines.kernel.layout import aligned, pack, sizes, unpack
+from lib.engines.kernel.pace import Pace
 from lib.engines.precision import PRECISIONS, check_precision
 from lib.engines.simd.processor import LANES
 from lib.initial import initial_values
@@ -60,15 +62,25 @@ class Engine:
         self._parallel = n > 1
         self._work = memory.work(sz, chunks if self._parallel else 2)
         self._scratch = memory.scratch(sz, n)
+        self._pace = Pace(n)
 
     def _train(self, n_steps: int, lr: float) -> None:
-        s = self.spec
+        s, step = self.spec, self.epoch + 1
         recipe = memory.Recipe(lr, s.weight_decay, s.beta1, s.beta2, s.eps)
         run = epochs.train_parallel if self._parallel else epochs.train_serial
-        run(
-            self.sizes, self._state, self._work, self._splits["train"], self._scratch,
-            recipe, self.epoch + 1, n_steps,
-        )  # fmt: skip
+        for threads, count in self._pace.blocks(n_steps) if self._parallel else [(1, n_steps)]:
+            scratch = self._room(threads)
+            run(
+                self.sizes, self._state, self._work, self._splits["train"], scratch, recipe, step,
+                count,
+            )  # fmt: skip
+            step += count
+
+    def _room(self, threads: int) -> memory.Scratch:
+        """Room for so many threads, and they alone are woken."""
+        if self._parallel:
+            numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        return memory.Scratch(*(rows[:threads] for rows in self._scratch))
 
     def advance(self, count: int) -> None:
         """Train for some epochs: one full-batch step each."""
@@ -87,7 +99,8 @@ class Engine:
             return np.nan, np.nan
         loss, right = np.empty(len(samples.labels)), np.empty(len(samples.labels), np.uint8)
         run = epochs.evaluate_parallel if self._parallel else epochs.evaluate_serial
-        run(self.sizes, self._state.P, self._work, samples, self._scratch, loss, right)
+        scratch = self._room(self._pace.threads)
+        run(self.sizes, self._state.P, self._work, samples, scratch, loss, right)
         return float(loss[:count].sum() / count), float(right[:count].mean())
 
     def gradients(self) -> dict[str, np.ndarray]:

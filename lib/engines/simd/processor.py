@@ -5,8 +5,12 @@ import os
 import platform
 import sys
 
-import numba
-from llvmlite import binding
+# Threads that wait for each other sleep: where a core is busy with something else, spinning ones
+# make a run on two cores twenty times slower.  Read when OpenMP is loaded, so before Numba.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numba  # noqa: E402
+from llvmlite import binding  # noqa: E402
 
 X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 

@@ -10,8 +10,12 @@ Every function here may be called only from code compiled with `numba.njit`.  Ar
 one-dimensional, C-contiguous float32; indices count elements and are not checked.
 """
 
+import atexit
+import contextlib
 import hashlib
 import os
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -45,11 +49,15 @@ def _cache_directory() -> str:
     root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     root = root or Path.home() / ".cache"
     folder = Path(root) / "grokking-companion" / digest.hexdigest()[:16]
-    try:
+    with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a home that cannot be written to
-        folder = Path(tempfile.mkdtemp(prefix="grokking-companion-"))
-    return str(folder)
+    if os.access(folder, os.W_OK):
+        return str(folder)
+    # A home that cannot be written to: compiled for this process and those that it starts.
+    print(f"warning: compiled code is not kept: {folder} cannot be written", file=sys.stderr)
+    os.environ["NUMBA_CACHE_DIR"] = own = tempfile.mkdtemp(prefix="grokking-companion-")
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return _cache_directory()
 
 
 numba.config.CACHE_DIR = _cache_directory()

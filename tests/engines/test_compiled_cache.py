@@ -1,0 +1,39 @@
+"""Where compiled code is kept: under a name of its sources, whoever chose the folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def cache_of(**environment):
+    """The folder that a new process uses, whether it was there then, and what it said."""
+    code = (
+        "from lib.engines.simd import vectors; import numba, os\n"
+        "print(numba.config.CACHE_DIR, os.path.isdir(numba.config.CACHE_DIR))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": ""} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    folder, there = result.stdout.split()
+    return Path(folder), there == "True", result.stderr
+
+
+def test_a_users_folder_gets_the_name_of_the_sources_inside(tmp_path):
+    folders = [
+        cache_of(NUMBA_CACHE_DIR=str(tmp_path), GROKKING_LANES=lanes)[0] for lanes in ("4", "8")
+    ]
+    assert len(set(folders)) == 2  # code for 8 lanes is never loaded for 4
+    assert {folder.parent.parent for folder in folders} == {tmp_path}
+
+
+def test_a_home_that_cannot_be_written_is_one_warning_and_no_litter(tmp_path):
+    folder, there, told = cache_of(HOME="/dev/null", XDG_CACHE_HOME="", TMPDIR=str(tmp_path))
+    assert there and folder.is_relative_to(tmp_path) and not list(tmp_path.iterdir())
+    assert told.count("\n") == 1 and told.startswith("warning: compiled code is not kept")
