@@ -40,7 +40,7 @@ book: $(INSTALLED)
 
 test: $(INSTALLED)
 	@echo "== running the tests"
-	$(PY) -m pytest -n auto
+	$(PY) -m pytest -n auto --dist loadgroup
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

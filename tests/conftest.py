@@ -19,6 +19,15 @@ pytest_plugins = ["browsing"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Tests that share a browser, its pages or a server run in one worker (`--dist loadgroup`)."""
+    for item in items:
+        if {"browser", "jupyter"} & set(item.fixturenames):
+            base = item.callspec.params.get("base", "") if hasattr(item, "callspec") else ""
+            item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__} {base}".strip()))
+
+
 @pytest.fixture
 def store(tmp_path):
     """An empty store of the test's own."""
