@@ -22,7 +22,7 @@
 # embeddings and the unembedding stay shared. A split model has as many parameters as a shared one,
 # $12 d^2 + 5 d$ a layer beside the embeddings, but an input uses only half of the hidden units.
 # What the data to memorize ask of the MLP can therefore not reach addition's half: changing their
-# labels changes none of its gradients, to the bit (`tests/test_stacked.py`).
+# labels changes none of its gradients, to the bit (`tests/engines/test_stacked.py`).
 
 # %% tags=["remove-cell"]
 import sys

@@ -105,7 +105,7 @@ def test_gradients_of_bf16x3_at_initialisation(spec):
 @PRECISION
 @pytest.mark.parametrize("spec", [STEPS[0], STEPS[1]], ids=RunSpec.label)
 def test_a_hundred_steps_follow_torch_adamw(spec, precision):
-    """As in tests/test_kernel.py."""
+    """As in test_kernel.py."""
     spec = spec.replace(eps=0.1)
     data = build(spec)
     engine = Engine(spec, data, precision=precision)

@@ -55,7 +55,7 @@ def test_gradients_are_the_definition_s(spec):
 
 @pytest.mark.parametrize("spec", CASES, ids=name)
 def test_a_hundred_steps_follow_torch_adamw(spec):
-    """With a large eps, which makes AdamW smooth (see tests/test_kernel.py); depth is less
+    """With a large eps, which makes AdamW smooth (see test_kernel.py); depth is less
     smooth, in PyTorch's own float32 too, and gets fewer steps."""
     spec, count = spec.replace(eps=0.1), 100 if spec.n_layers < 3 else 20
     data = build(spec)

@@ -1,4 +1,4 @@
-// Two circuits that compete: the equations of lib/simulation.py, by Runge and Kutta's method.
+// Two circuits that compete: the equations of lib/circuits/simulation.py, by Runge and Kutta's method.
 
 function slope(w, s) {
   const gen = Math.max(w[0] * w[1], 0);

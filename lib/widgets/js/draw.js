@@ -97,7 +97,7 @@ function choice(label, options, change) {
 
 // ---- packed numbers -------------------------------------------------------------------------
 
-// 16-bit little-endian integers, as lib.widgets.pack writes them.
+// 16-bit little-endian integers, as lib.widgets.packing.pack writes them.
 function words(view) {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   return new Uint16Array(bytes.slice().buffer);

@@ -1,4 +1,4 @@
-// What the two curves of figure 1 predict; the formula is that of lib/prediction.py.
+// What the two curves of figure 1 predict; the formula is that of lib/analysis/zones/prediction.py.
 
 function render({ model, el }) {
   const meta = model.get("meta");
@@ -24,7 +24,7 @@ function render({ model, el }) {
   );
 
   const sigma = (x) => 1 / (1 + Math.exp(-x));
-  // Unordered pairs among D random ordered ones (lib.analysis.distinct_pairs).
+  // Unordered pairs among D random ordered ones (lib.analysis.zones.capacity.distinct_pairs).
   const facts = (D, P = 113) => {
     const share = D / P ** 2;
     return P * share + ((P * (P - 1)) / 2) * (1 - (1 - share) ** 2);
