@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -130,3 +131,13 @@ def test_every_pin_installs_on_the_oldest_python(requirements, project):
             continue  # a package of another platform
         if about["Version"].partition("+")[0] == version:
             assert SpecifierSet(about["Requires-Python"] or "").contains("3.11.2"), name
+
+
+def test_files_that_texts_name_are_there():
+    named = re.compile(r"\b(?:lib|tests|benchmarks)/[\w/]+\.(?:py|js|css)\b")
+    texts = [*ROOT.glob("*.md"), ROOT / "Makefile", *(ROOT / "book").glob("*.md")]
+    for folder in ("lib", "tests", "benchmarks", "notebooks"):
+        texts += [p for end in ("py", "js") for p in (ROOT / folder).rglob(f"*.{end}")]
+    found = [(path, name) for path in texts for name in named.findall(path.read_text("utf-8"))]
+    assert found
+    assert [pair for pair in found if not (ROOT / pair[1]).is_file()] == []
