@@ -73,7 +73,7 @@ def of_recipes(sentences: pd.DataFrame) -> pd.DataFrame:
     """
     part = sentences["k"] / sentences["n"].where(sentences["n"] > 0)
     least, most = (
-        sentences["sentence"].map(lambda i: getattr(SENTENCES[i], end) / SEEDS_OF_PAPER)
+        sentences["sentence"].map(lambda i, end=end: getattr(SENTENCES[i], end) / SEEDS_OF_PAPER)
         for end in ("least", "most")
     )
     sentences = sentences.assign(agrees=(least <= part) & (part <= most))
