@@ -67,7 +67,13 @@ def by_width(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
     return runs.pivot_table(index="seed", columns="d_model", values=value)
 
 
-def steady(values: pd.Series, level: float) -> float:
-    """The first index from which on every value is at `level`; NaN where there is none."""
-    good = values.iloc[::-1].cummin().iloc[::-1] >= level
-    return float(good.index[good].min()) if good.any() else np.nan
+def steady(values: pd.Series | pd.DataFrame, level: float) -> float | np.ndarray:
+    """The first index from which on every value is at `level`; NaN where there is none.
+
+    Of a frame the first column, for each row.
+    """
+    index = (values.columns if values.ndim == 2 else values.index).to_numpy(float)
+    array = values.to_numpy(float)
+    good = (np.fmin.accumulate(array[..., ::-1], axis=-1)[..., ::-1] >= level) & ~np.isnan(array)
+    found = np.where(good.any(axis=-1), index[good.argmax(axis=-1)], np.nan)
+    return found if values.ndim == 2 else float(found)

@@ -151,43 +151,45 @@ def cell(least: float = 0.0, below: float = np.inf):
     return judge_cells
 
 
-def _resampled(statistic, grid: pd.DataFrame, *values: str) -> tuple[float, float]:
-    """The 95% bootstrap interval over whole seeds of a statistic of the means by cell."""
-    values = list(values or ["val_accuracy"])
-    table = grid.pivot_table(index="seed", columns=["d_model", "train_size"], values=values)
+def _draws(grid: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
+    """Means by cell (across) in 500 bootstrap draws of whole seeds (down)."""
+    table = grid.pivot_table(index="seed", columns=["d_model", "train_size"], values=value)
     draws = table.to_numpy()[statistics.resample(len(table), 500)].mean(axis=1)
-    means = (pd.Series(draw, table.columns) for draw in draws)
-    return statistics.interval([statistic(*(own[value] for value in values)) for own in means])
+    return pd.DataFrame(draws, columns=table.columns)
+
+
+def _means(grid: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
+    """Means by cell as one row of such draws."""
+    return statistics.cell_means(grid, value)["mean"].to_frame().T
 
 
 def needs_4000(grid):
     def first(means):
-        """The size from which every mean is good; the largest one where there is none."""
-        size = steady(means.droplevel("d_model"), dynamics.GENERALIZED)
-        return largest if np.isnan(size) else size
+        return steady(means.droplevel("d_model", axis=1), dynamics.GENERALIZED)
 
-    largest = grid["train_size"].max()
-    size = steady(statistics.cell_means(grid)["mean"].droplevel("d_model"), dynamics.GENERALIZED)
+    (size,), sizes = first(_means(grid)), first(_draws(grid))
+    sizes[np.isnan(sizes)] = grid["train_size"].max()
     text = f"mean ≥ 0.95 from {size:,.0f} points on" if np.isfinite(size) else "mean ≥ 0.95 nowhere"
-    return Finding(text, *_resampled(first, grid), bool(size in (3800, 4000)))
+    return Finding(text, *statistics.interval(sizes), bool(size in (3800, 4000)))
 
 
 def semi_interval(grid):
     def spans(means):
         """Points between the first mean off zero and the first from which all are good."""
         found = {}
-        for d, row in means.groupby(level="d_model"):
-            row = row.droplevel("d_model")
-            begin = row.index[row >= dynamics.ZERO].min()
-            found[d] = steady(row, dynamics.GENERALIZED) - begin
-        return pd.Series(found)
+        for d in means.columns.unique("d_model"):
+            own = means[d]
+            off_zero = own >= dynamics.ZERO
+            begin = off_zero.idxmax(axis=1).where(off_zero.any(axis=1))
+            found[d] = steady(own, dynamics.GENERALIZED) - begin
+        return pd.DataFrame(found)
 
-    ours = spans(statistics.cell_means(grid)["mean"])
+    ours = spans(_means(grid)).iloc[0]
     words = (f"{d}: {'no end' if np.isnan(v) else f'{v:.0f}'}" for d, v in ours.items())
     text = "spans of moderate accuracy: " + ", ".join(words)
     if ours.notna().any():
         text += f"; their mean {ours.mean():.0f}"
-    ends = _resampled(lambda means: spans(means).mean(), grid)
+    ends = statistics.interval(spans(_draws(grid)).mean(axis=1))
     return Finding(text, *ends, bool(ours.between(600, 1400).all()))
 
 
@@ -220,15 +222,15 @@ def no_dip(grid):
 def grokking_by_width(grid):
     def wider(train, val, size):
         """How many times wider a network has to be to generalize than to memorize."""
-        known, good = train.xs(size, level="train_size"), val.xs(size, level="train_size")
+        known, good = (means.xs(size, level="train_size", axis=1) for means in (train, val))
         return steady(good, dynamics.GENERALIZED) / steady(known, dynamics.PERFECT)
 
     names = ("train_accuracy", "val_accuracy")
-    means = [statistics.cell_means(grid, name)["mean"] for name in names]
-    ours = {size: wider(*means, size) for size in (3000, 4000, 5000)}
+    means, draws = ([of(grid, name) for name in names] for of in (_means, _draws))
+    ours = {size: wider(*means, size)[0] for size in (3000, 4000, 5000)}
     words = (f"{n:,}: {'not within' if np.isnan(v) else f'{v:.2g} times'}" for n, v in ours.items())
     text = f"width to generalize over width to memorize: {', '.join(words)}; at 3,000"
-    ends = _resampled(lambda *draw: wider(*draw, 3000), grid, *names)
+    ends = statistics.interval(wider(*draws, 3000))
     little, *much = ours.values()
     return Finding(text, *ends, None if np.isnan(sum(much, little)) else
                    bool(little >= 2 and max(much) <= 1.5))  # fmt: skip
