@@ -11,15 +11,15 @@ from collections.abc import Iterator
 
 import click
 
-from lib.chapters.stories.precision import NAMES, alike, two_precisions
+from lib.chapters.stories.precision import alike, two_precisions
 from lib.cli import options
-from lib.engines.precision import check_precision
+from lib.engines.precision import precision_of
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.run import Run
 from lib.runs.store import Store
 from lib.spec import RunSpec, SpecError
+from lib.sweeps.device import train_many
 from lib.train import train
-from lib.train_many import check_device, train_many
 
 
 def _numbers(context, argument, text):
@@ -29,21 +29,20 @@ def _numbers(context, argument, text):
         raise click.BadParameter(str(error)) from error
 
 
-def _trained(specs: list[RunSpec], precision: str, device: str | None) -> Iterator[Run]:
-    """The runs as they end; a SpecError, before any, where this machine cannot train them."""
-    if precision == "bf16":
-        check_device(device or "cpu", precision)
-        return train_many(specs, device=device or "cpu", precision=precision)
-    if device:
-        raise SpecError(f"--device is for bf16, not for {precision}")
-    check_precision(precision)
-    return (train(spec, precision=precision) for spec in specs)
+def _trained(specs: list[RunSpec], precision: str, device: str) -> Iterator[Run]:
+    """The runs as they end."""
+    if device == "cuda":
+        return train_many(specs, precision=precision)
+    engine = "stacked" if precision == "bf16" else None
+    return (train(spec, engine=engine, precision=precision) for spec in specs)
 
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(EXPERIMENTS)))
 @click.option("--precision", type=click.Choice(["bf16x6", "bf16x3", "bf16"]), default="bf16x3")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="For bf16.  [default: cpu]")
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="cuda: bf16 only."
+)
 @click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.  [default: all]")
 @click.option("--widths", callback=_numbers, help="d_model values, with commas.  [default: all]")
 @click.option("--sizes", callback=_numbers, help="train_size values.  [default: all]")
@@ -51,7 +50,7 @@ def main(name, precision, device, seeds, widths, sizes):
     """Train again what is stored of an experiment in float32, in another precision."""
     store = Store()
     runs = store.runs(every=True)
-    stored = runs.groupby(runs["engine"].map(NAMES))["key"].agg(set)
+    stored = runs.groupby(runs["engine"].map(precision_of))["key"].agg(set)
     todo = stored.get("float32", set()) - stored.get(precision, set())
     specs = [
         spec

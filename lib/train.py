@@ -1,6 +1,7 @@
 """Train a spec and say what happened: `train(spec) -> Run`.
 
-Nothing here knows where runs are kept or how progress is shown.
+Nothing here knows where runs are kept or how progress is shown; `lib.engines` has how an
+epoch is computed, in the plainest way in `lib.engines.reference`.
 """
 
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lib.data import build
-from lib.engines.choose import engine_for
+from lib.engines.choose import Engine, choose
 from lib.runs.run import Progress, Record, Run
 from lib.spec import RunSpec, SpecError
 
@@ -22,66 +23,106 @@ if TYPE_CHECKING:
 def train(
     spec: RunSpec,
     *,
+    engine: str | None = None,
+    device: str = "cpu",
+    precision: str = "float32",
     threads: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
     on_evaluation: Callable[[int, dict[str, np.ndarray]], None] | None = None,
     start: dict[str, np.ndarray] | None = None,
     checkpoints: "Checkpoints | None" = None,
-    precision: str = "float32",
 ) -> Run:
     """Train one run from its seed to epoch T, to its early stop, or until it diverges.
 
     Args:
         spec: what to train.
+        engine, device, precision: how (`lib.engines.choose.choose`); by default the fastest.
         threads: cores to use; with the Numba engine the bits do not depend on it.
         on_progress: called at each evaluation; what it raises ends the training.
         on_evaluation: called at each evaluation with the epoch and the weights by name.
         start: the final weights of `spec.init_from`, where somebody has kept them; by default
             that run is trained first, to the same bits.
         checkpoints: where a long run keeps its state, and finds it when it begins again.
-        precision: of matrix products, one of `lib.engines.precision.PRECISIONS`.
 
     Raises:
-        SpecError: if `start` is given to a run without a parent, or the precision does not fit.
+        SpecError: if `start` is given to a run without a parent, or the engine does not fit.
     """
-    began = time.perf_counter()
+    make = choose(spec, engine, precision, device)
     if spec.init_from is None and start is not None:
         raise SpecError("start is for a spec with init_from")
     if spec.init_from is not None and start is None:
         told = on_progress and (lambda p: on_progress(replace(p, epoch=0, epochs=spec.epochs)))
-        start = train(spec.init_from, threads=threads, on_progress=told).parameters
-    make = engine_for(spec, precision)
-    network = make(spec, build(spec), threads, start)
-    record = Record(spec)
+        how = dict(engine=engine, device=device, precision=precision, threads=threads)
+        start = train(spec.init_from, **how, on_progress=told).parameters
+    before, data = time.perf_counter(), build(spec)
+    network, training = make(spec, data, threads, start), Training(spec, on_progress)
     if checkpoints and (saved := checkpoints.load(spec, network.name)):
         try:
             network.restore(saved)
-            began -= float(saved["seconds"])
-            for row in saved["rows"].tolist():
-                record.add(tuple(row))
+            training.resume(saved)
         except (KeyError, ValueError) as error:
             checkpoints.reject(spec, network.name, error)
-            network, record = make(spec, build(spec), threads, start), Record(spec)
-    with np.errstate(over="ignore", invalid="ignore"):  # a diverging run is no surprise
-        for epoch in spec.eval_epochs()[len(record.rows) :].tolist():
-            network.advance(epoch - network.epoch)
-            ended = record.add((epoch, *_measure(network)))
-            seconds = time.perf_counter() - began
-            if on_evaluation and record.status != "diverged":
-                on_evaluation(epoch, network.parameters)
-            if on_progress and record.status != "diverged":
-                on_progress(record.progress(seconds))
-            if ended:
-                break
-            if checkpoints and checkpoints.due():
-                checkpoints.save(spec, network.name, network.state(), record.rows, seconds)
-    seconds = time.perf_counter() - began
-    return record.run(network.parameters, network.name, threads, seconds)
+            network, training = make(spec, data, threads, start), Training(spec, on_progress)
+    while not training.ended:
+        network.advance(training.next_epoch - network.epoch)
+        training.evaluate(network)
+        training.seconds += time.perf_counter() - before
+        before = time.perf_counter()
+        training.tell(network, on_evaluation)
+        if checkpoints and checkpoints.due() and not training.ended:
+            training.save(network, checkpoints)
+    return training.run(network, threads)
 
 
-def _measure(network) -> tuple[float, ...]:
-    """One row of the curve, in the order of `CURVE`."""
-    train_loss, train_accuracy = network.evaluate("train")
-    val_loss, val_accuracy = network.evaluate("val")
-    _, memorize_accuracy = network.evaluate("memorize")
-    return train_loss, val_loss, train_accuracy, val_accuracy, memorize_accuracy, network.param_norm
+class Training:
+    """What is kept of a run in training beside its network: the curve, the time, who watches.
+
+    Attributes:
+        seconds: how long it was trained.
+        ended: whether it is over.
+    """
+
+    def __init__(self, spec: RunSpec, on_progress: Callable[[Progress], None] | None = None):
+        self.spec, self.seconds, self.ended = spec, 0.0, False
+        self._record, self._epochs = Record(spec), spec.eval_epochs().tolist()
+        self._on_progress = on_progress
+
+    def resume(self, saved: dict[str, np.ndarray]) -> None:
+        """Take up what a checkpoint has of the curve and the time.  Raises KeyError."""
+        rows, self.seconds = saved["rows"].tolist(), float(saved["seconds"])
+        for row in rows:
+            self._record.add(tuple(row))
+
+    @property
+    def next_epoch(self) -> int:
+        """When the network is evaluated next."""
+        return self._epochs[len(self._record.rows)]
+
+    def evaluate(self, network: Engine) -> None:
+        """Add the network's present values to the curve."""
+        with np.errstate(over="ignore", invalid="ignore"):  # a diverging run is no surprise
+            train_loss, train_accuracy = network.evaluate("train")
+            val_loss, val_accuracy = network.evaluate("val")
+            _, memorize_accuracy = network.evaluate("memorize")
+            accuracies = train_accuracy, val_accuracy, memorize_accuracy
+            row = network.epoch, train_loss, val_loss, *accuracies, network.param_norm
+        self.ended = self._record.add(row)
+
+    def tell(self, network: Engine, on_evaluation: Callable | None = None) -> None:
+        """Show the latest values to who watches."""
+        if self._record.status == "diverged":
+            return
+        if on_evaluation:
+            on_evaluation(network.epoch, network.parameters)
+        if self._on_progress:
+            self._on_progress(self._record.progress(self.seconds))
+
+    def save(self, network: Engine, checkpoints: "Checkpoints") -> None:
+        """Keep the state of the run."""
+        state, rows = network.state(), self._record.rows
+        checkpoints.save(self.spec, network.name, state, rows, self.seconds)
+
+    def run(self, network: Engine, threads: int) -> Run:
+        """The finished run."""
+        made = network.parameters, network.name, threads, self.seconds, network.device
+        return self._record.run(*made)

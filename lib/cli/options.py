@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lib.engines.flops import bytes_of
+from lib.engines.precision import PRECISIONS
 from lib.paper.recipe import BASE
 from lib.runs.machine import memory
 from lib.runs.store import Store
@@ -31,16 +32,16 @@ MEASURE = click.option(
 )
 
 
-def rate_of(specs, store, jobs, precision="float32", measure=True):
+def rate_of(specs, store, jobs, how=None, measure=True):
     """This machine's speed for the widths of some specs, and where it is known from.
 
     Without `measure` nothing is waited for; then None where nothing tells.
     """
     widths = {spec.d_model for spec in specs}
     if not measure:
-        return known_rate(widths, store.cache, store.runs(), jobs, precision) or (None, "")
-    how = dict(jobs=jobs, precision=precision, say=lambda line: click.echo(line, err=True))
-    return machine_rate(widths, store.cache, **how), "as measured on this machine"
+        return known_rate(widths, store.cache, store.runs(), jobs, how) or (None, "")
+    more = dict(jobs=jobs, how=how, say=lambda line: click.echo(line, err=True))
+    return machine_rate(widths, store.cache, **more), "as measured on this machine"
 
 
 def check_memory(specs, at_once=1, threads=1):
@@ -53,6 +54,24 @@ def check_memory(specs, at_once=1, threads=1):
             f"{spec} takes about {needs / 1e9:,.0f} GB of memory{each}, "
             f"this machine has {there / 1e9:,.0f}"
         )
+
+
+def how_to_train(command):
+    """The command with options for the engine, the device and the precision."""
+    precisions = dict.fromkeys(name for names in PRECISIONS.values() for name in names)
+    for name, choices, default, told in (
+        ("--precision", precisions, "float32", "Of matrix products: bf16x6 (as exact as float32) "
+         "or bf16x3 on the kernel, with AMX; bf16 on a GPU."),
+        ("--device", ("cpu", "cuda"), "cpu", "What to train on; a GPU takes many runs at once."),
+        ("--engine", PRECISIONS, None, "How an epoch is computed; reference is the textbook, and "
+         "trains any change of lib/model.py.  [default: the fastest]"),
+    ):  # fmt: skip
+        kind = click.Choice(list(choices))
+        shown = default is not None
+        command = click.option(name, type=kind, default=default, show_default=shown, help=told)(
+            command
+        )
+    return command
 
 
 def parse_duration(text: str) -> float:

@@ -20,9 +20,6 @@ def _ended(message: str, code: int = 1) -> click.ClickException:
     return error
 
 
-TILES = ("bf16x6", "bf16x3")  # of `lib.engines.precision.PRECISIONS`, whose import takes a second
-
-
 def _experiments(context, argument, names):
     for name in names:
         if name not in EXPERIMENTS:
@@ -36,43 +33,45 @@ def _experiments(context, argument, names):
 @click.option("--budget", callback=options.duration, help="Start no run that ends later: 45m, 2h.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")
 @click.option("--dask", callback=options.address, help="Train on a Dask cluster: tcp://host:port.")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Stack the runs on PyTorch.")
-@click.option("--precision", type=click.Choice(["float32", "bf16x6", "bf16x3", "bf16"]),
-              default="float32", help="Of matrix products: bf16x6 (with AMX; as exact as float32) "
-              "or bf16x3 on the kernel, bf16 with --device.  [default: float32]")  # fmt: skip
+@options.how_to_train
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
 @click.option("--nice/--no-nice", default=True, help="Let other programs go first.  [default: on]")
 @options.MEASURE
 @options.RESULTS
-def command(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, measure, results):
+def command(
+    names, seeds, budget, jobs, dask, engine, device, precision, dry_run, nice, measure, results
+):
     """Train what is missing of named experiments.  Can be interrupted and resumed at will.
 
     What takeaways still need comes first, then other claims, then the cells with the fewest seeds.
     """
-    _check_options(jobs, dask, device, precision)
+    _check_options(jobs, dask, (engine, device, precision))
     store, jobs = Store(results), jobs or cores()
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(specs):,} runs are missing")
     if todo and not dry_run:
         store.probe()  # before minutes go by
-    if todo and device:
+    how = dict(engine=engine, precision=precision)
+    if todo and device == "cuda" and engine in (None, "stacked"):
         from lib.sweeps.device import sweep_on_device
 
-        how = dict(first=_needed(), precision=precision, threads=jobs, budget_s=budget)
-        report = sweep_on_device(todo, store, device, dry_run, **how)
+        more = dict(first=_needed(), precision=precision, threads=jobs, budget_s=budget)
+        report = sweep_on_device(todo, store, device, dry_run, **more)
     elif todo:
-        if precision != "float32":
-            _check_precision(todo, precision)
+        if device == "cuda":
+            how, jobs = how | dict(device=device), 1  # one process has the GPU
+        if precision != "float32" or engine or device != "cpu":
+            _check_engine(todo, how)
         if not (dask or dry_run):
             options.check_memory(todo, min(jobs, len(todo)))
-        with _machine(dask, todo, store, jobs, precision, measure or not dry_run) as found:
+        with _machine(dask, todo, store, jobs, how, measure or not dry_run) as found:
             rate, known, jobs, where = found
             if rate:
                 time = format_duration(makespan(estimate(todo, rate, store.runs()), jobs))
                 click.echo(f"expected time for all of them, {jobs} at once: {time} ({known})")
-            how = dict(first=_needed(), budget_s=budget, nice=nice, rate=rate, **where)
-            report = None if dry_run else train_missing(specs, store, **how)
+            more = dict(first=_needed(), budget_s=budget, nice=nice, rate=rate, **where)
+            report = None if dry_run else train_missing(specs, store, **more)
     if todo and not dry_run:
         click.echo(
             f"{report.done:,} runs trained and stored in {format_duration(report.seconds)} "
@@ -88,34 +87,28 @@ def command(names, seeds, budget, jobs, dask, device, precision, dry_run, nice, 
     options.close(store)
 
 
-def _check_options(jobs, dask, device, precision):
+def _check_options(jobs, dask, how):
     """Refuse options that do not go together."""
     if dask and jobs:
         raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
-    if device and dask:
-        raise click.UsageError("--device is for this machine; a cluster's workers use the kernel")
-    if precision not in ("float32", *(["bf16"] if device else [] if dask else TILES)):
-        raise click.UsageError(
-            "--precision bf16x6 and bf16x3 are for this machine's kernel, bf16 is for --device"
-        )
+    if dask and how != (None, "cpu", "float32"):
+        raise click.UsageError("--engine, --device and --precision are for this machine")
 
 
-def _check_precision(todo, precision):
-    """Refuse what this processor or the engine of some run does not have."""
-    from lib.engines.choose import engine_for
-    from lib.engines.precision import check_precision
+def _check_engine(todo, how):
+    """Refuse what this machine or the engine of some run does not have."""
+    from lib.engines.choose import choose  # may load PyTorch
 
-    check_precision(precision)
     for spec in todo:
-        engine_for(spec, precision)
+        choose(spec, **how)
 
 
 @contextlib.contextmanager
-def _machine(dask, todo, store, jobs, precision, measure):
+def _machine(dask, todo, store, jobs, how, measure):
     """Where to train: speed and where that is known from, runs at once, what `sweep` is told."""
     if not dask:
-        found = options.rate_of(todo, store, jobs, precision, measure)
-        yield *found, jobs, dict(jobs=jobs, precision=precision)
+        found = options.rate_of(todo, store, jobs, how, measure)
+        yield *found, jobs, dict(jobs=jobs, how=how)
         return
     from lib.sweeps import cluster
 

@@ -14,34 +14,36 @@ from lib.sweeps.plan import format_duration
 
 @click.command()
 @options.of_a_run
+@options.how_to_train
 @click.option("--threads", type=click.IntRange(1), help="Cores to use.  [default: all]")
 @click.option("--force", is_flag=True, help="Train even if the run is stored.")
 @options.RESULTS
-def command(threads, force, results, **values):
+def command(engine, device, precision, threads, force, results, **values):
     """Train one run, and keep it."""
     spec, store = RunSpec(**values), Store(results)
     click.echo(f"{spec.label()}, {spec.epochs:,} epochs")
     if spec.key in store.keys() and not force:
         curve, row = store.curve(spec), store.runs().set_index("key").loc[spec.key]
         status, digest = row["status"], row["digest"]
-        how = "stored already; --force trains it again"
+        told = "stored already; --force trains it again"
     else:
         options.check_memory([spec], threads=threads or cores())
         store.probe()
         states = Checkpoints(store.cache)
-        run = _train_with_bar(spec, threads or cores(), states)
+        how = dict(engine=engine, device=device, precision=precision, threads=threads or cores())
+        run = _train_with_bar(spec, states, how)
         curve, status, digest = run.curve, run.status, run.digest
         path = store.add(run)
         store.save_weights(run)
         states.remove(spec)
-        how = f"{format_duration(run.wall_seconds)}, threads: {run.threads}; stored in {path}"
+        told = f"{format_duration(run.wall_seconds)}, threads: {run.threads}; stored in {path}"
     _show(spec, curve, status)
     click.echo(f"SHA-256 of curve and weights: {digest}")
-    click.echo(how)
+    click.echo(told)
     options.close(store)
 
 
-def _train_with_bar(spec, threads, states):
+def _train_with_bar(spec, states, how):
     from lib.train import train as train_run  # Numba takes a second to import
 
     with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:
@@ -50,7 +52,7 @@ def _train_with_bar(spec, threads, states):
             bar.set_postfix_str(f"validation {progress.val_accuracy:.3f}", refresh=False)
             bar.update(progress.epoch - bar.n)
 
-        return train_run(spec, threads=threads, on_progress=draw, checkpoints=states)
+        return train_run(spec, on_progress=draw, checkpoints=states, **how)
 
 
 def _show(spec, curve, status):

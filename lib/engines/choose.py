@@ -1,23 +1,84 @@
-"""Which engine trains a spec."""
+"""What an engine is, and which one a spec gets."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
+import numpy as np
+
+from lib.engines.precision import check_precision
 from lib.spec import RunSpec, SpecError
 
 
-def engine_for(spec: RunSpec, precision: str = "float32") -> Callable:
-    """The fastest engine of a processor that covers a spec, in a precision.
+class Engine(Protocol):
+    """One network in training.
+
+    Attributes:
+        name: what the provenance says: the kind of engine, and its precision if not float32.
+        epoch: epochs trained so far.
+        device: "cpu", or the name of a GPU.
+        parameters: the present parameters by their names in `lib.model`, float32 copies.
+        param_norm: the Euclidean norm of all parameters together.
+    """
+
+    name: str
+    epoch: int
+    device: str
+    parameters: dict[str, np.ndarray]
+    param_norm: float
+
+    def advance(self, count: int) -> None:
+        """Train for some epochs: one full-batch step each."""
+
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """Mean loss and accuracy on "train", "val" or "memorize"; NaN where it is empty."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the run needs to go on from here."""
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a state.  Raises KeyError or ValueError if it does not fit."""
+
+
+def choose(
+    spec: RunSpec, engine: str | None = None, precision: str = "float32", device: str = "cpu"
+) -> Callable[..., Engine]:
+    """What makes an engine of (spec, data, threads, parameters).
+
+    Args:
+        engine: "numba", the kernel; "stacked", which shares what inputs share; "reference", the
+            textbook.  By default the fastest that covers the spec.
+        precision: of matrix products (`lib.engines.precision.PRECISIONS`).
+        device: "cpu" or "cuda".
 
     Raises:
-        SpecError: if what covers it has no such precision.
+        SpecError: if they do not fit together, or this machine does not have them.
     """
-    from lib.engines.kernel import engine  # compiles on first use: not before it is needed
+    engine = engine or ("numba" if spec.plain and device == "cpu" else "stacked")
+    check_precision(engine, precision)
+    check_device(device)
+    if engine == "numba":
+        if not spec.plain or device != "cpu":
+            raise SpecError("the engine numba is for the plain model of one layer, on a CPU")
+        from lib.engines.kernel.engine import Engine, check_tiles  # Numba takes a second to import
 
-    if engine.covers(spec):
-        return partial(engine.Engine, precision=precision)
-    if precision != "float32":
-        raise SpecError(f"{precision} is for the plain model of one layer, not for {spec.label()}")
-    from lib.engines.torch import single
+        check_tiles(precision)
+        return partial(Engine, precision=precision)
+    if engine == "reference":
+        from lib.engines.reference import Engine  # PyTorch, which the kernel does not need
 
-    return single.Engine
+        return partial(Engine, device=device)
+    from lib.engines.torch.single import Engine  # the same
+
+    return partial(Engine, device=device, precision=precision)
+
+
+def check_device(device: str) -> None:
+    """Raise SpecError if a device is not there."""
+    if device not in ("cpu", "cuda"):
+        raise SpecError(f"unknown device {device!r}; known: cpu, cuda")
+    if device == "cuda":
+        import torch  # seconds, which a CPU's kernel does not need
+
+        if not torch.cuda.is_available():
+            raise SpecError("PyTorch finds no CUDA device here")

@@ -1,23 +1,41 @@
 """`sweep NAME --device cuda`: what is missing, trained in stacks on one device.
 
-Each run is stored as it ends.  Ctrl-C drops what is in flight; long runs go on from their
-checkpoints when the same command is given again.
+Runs of equal shape go into one stack.  A run that ends leaves it; the others go on.  Each is
+stored as it ends.  Ctrl-C drops what is in flight; long runs go on from their checkpoints when
+the same command is given again.
 """
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import click
+import torch
 
+from lib.data import build
+from lib.engines.choose import check_device
+from lib.engines.flops import epoch_flops, floats_of
+from lib.engines.precision import check_precision, name_of
+from lib.engines.torch.engine import StackedEngine, shape_of
+from lib.engines.torch.single import Member
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.locks import Locks
+from lib.runs.run import Progress, Run
 from lib.runs.store import Store
-from lib.spec import RunSpec
+from lib.spec import RunSpec, SpecError
 from lib.sweeps import roofline
 from lib.sweeps.plan import expected_parts, format_duration, missing
 from lib.sweeps.sweep import Report, say
-from lib.train_many import check_device, train_many
+from lib.train import Training
+
+GPU_MEMORY = 0.5
+"""Part of a GPU's memory that a stack's activations may fill, as estimated."""
+
+
+SHRINK = 0.75
+"""A stack is packed anew once no more than this part of it is still in training: before that
+the runs that have ended are trained on unseen, which is cheaper than packing."""
 
 
 class _Late(Exception):
@@ -41,7 +59,7 @@ def sweep_stacked(
     Args:
         first: groups of runs that matter more than the others, the most important one first.
         expected: seconds that each run is expected to take, for the report.
-        device, precision, at_once, threads: as in `lib.train_many.train_many`.
+        device, precision, at_once, threads: as in `train_many`.
         budget_s: training ends after so many seconds; checkpoints keep what long runs did.
 
     Raises:
@@ -106,7 +124,8 @@ def sweep_on_device(
         how: as in `sweep_stacked`.
     """
     precision = how.get("precision", "float32")
-    check_device(device, precision)
+    check_device(device)
+    check_precision("stacked", precision)
     found = roofline.measure_device(device, precision)
     parts = expected_parts(list(todo), store.runs())
     expected = {s: roofline.seconds(s, found, part) for s, part in zip(todo, parts, strict=True)}
@@ -118,3 +137,110 @@ def sweep_on_device(
     if dry_run:
         return None
     return sweep_stacked(todo, store, device=device, expected=expected, **how)
+
+
+def train_many(
+    specs: Iterable[RunSpec],
+    *,
+    device: str = "cuda",
+    precision: str = "float32",
+    at_once: int | None = None,
+    threads: int = 1,
+    on_progress: Callable[[RunSpec, Progress], None] | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Iterator[Run]:
+    """Train runs in stacks on the PyTorch engine; each is handed out as it ends.
+
+    Args:
+        specs: what to train; any mixture of shapes.
+        device: "cuda"; "cpu", where stacks are slower than single runs, is for tests.
+        precision: of the matrix products, "float32" or "bf16".
+        at_once: runs in a stack; by default as many as the device has room for.
+        threads: threads of a CPU.
+        on_progress: called for each run at its evaluations; what it raises ends it all.
+        checkpoints: where long runs keep their states, and find them when they begin again.
+
+    Raises:
+        SpecError: if the device is not there, or a run starts from another's weights.
+    """
+    specs = list(dict.fromkeys(specs))
+    if any(spec.init_from for spec in specs):
+        raise SpecError("runs that start from another run's weights are trained one by one")
+    check_device(device)
+    check_precision("stacked", precision)
+    name = name_of("stacked", precision)
+    for group in stacks_of(specs, device, at_once):
+        by_epoch = defaultdict(list)  # runs that were interrupted go on where they were
+        for spec in group:
+            saved = checkpoints.load(spec, name) if checkpoints else None
+            by_epoch[int(saved["epoch"]) if saved else 0].append((spec, saved))
+        for members in by_epoch.values():
+            own, saved = zip(*members)
+            stack = StackedEngine(
+                own, [build(s) for s in own], threads, device=device, precision=precision
+            )
+            told = [on_progress and (lambda p, s=s: on_progress(s, p)) for s in own]
+            runs = [Training(spec, tell) for spec, tell in zip(own, told)]
+            if saved[0] is not None:
+                stack.restore(saved)
+                for run, state in zip(runs, saved):
+                    run.resume(state)
+            yield from _train_stack(stack, runs, threads, checkpoints)
+
+
+def _train_stack(stack, runs: list[Training], threads, checkpoints) -> Iterator[Run]:
+    """The loop of `lib.train.train`, for a run at each place of a stack."""
+    before = time.perf_counter()
+    while live := [place for place, run in enumerate(runs) if not run.ended]:
+        if len(live) <= SHRINK * len(runs):
+            stack.keep(live)
+            runs, live = [runs[place] for place in live], range(len(live))
+        epoch = min(runs[place].next_epoch for place in live)
+        stack.advance(epoch - stack.epoch)
+        due = [place for place in live if runs[place].next_epoch == epoch]
+        for place in due:
+            runs[place].evaluate(Member(stack, place))
+        spent, before = (time.perf_counter() - before) / len(live), time.perf_counter()
+        for place in live:
+            runs[place].seconds += spent
+        for place in due:
+            runs[place].tell(Member(stack, place))
+            if runs[place].ended:
+                yield runs[place].run(Member(stack, place), threads)
+        if checkpoints and checkpoints.due():
+            for place in live:
+                if not runs[place].ended:
+                    runs[place].save(Member(stack, place), checkpoints)
+
+
+def room_for(spec: RunSpec, device: str) -> int:
+    """How many runs like this one a stack may have."""
+    if device == "cpu":
+        return 8
+    free = GPU_MEMORY * torch.cuda.get_device_properties(0).total_memory / 4
+    return max(1, int(free // floats_of(spec)))
+
+
+def stacks_of(
+    specs: Iterable[RunSpec], device: str = "cuda", at_once: int | None = None
+) -> list[list[RunSpec]]:
+    """Runs in stacks: of equal shape, those with equally much data together; the cheapest first.
+
+    A stack costs what its longest run does, so a sweep that ends early has many small models.
+    """
+    groups: dict[tuple, list[RunSpec]] = defaultdict(list)
+    shapes: dict[tuple, tuple] = {}  # data are built once for each shape
+    for spec in specs:
+        cell = spec.task, spec.modulus, spec.d_model, spec.n_heads, spec.n_layers, spec.norm
+        cell += (spec.split_mlp,)
+        if cell not in shapes:
+            shapes[cell] = shape_of(spec, build(spec))
+        groups[shapes[cell]].append(spec)
+    found = []
+    for group in groups.values():
+        group.sort(key=lambda s: s.train_size + s.memorize_size)
+        while group:
+            n = at_once or room_for(group[-1], device)
+            found.append(group[-n:])
+            group = group[:-n]
+    return sorted(found, key=lambda stack: max(epoch_flops(s) * s.epochs for s in stack))

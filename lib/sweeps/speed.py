@@ -56,7 +56,7 @@ def machine_rate(
     *,
     jobs: int | None = None,
     train: Callable | None = None,
-    precision: str = "float32",
+    how: dict | None = None,
     say: Callable[[str], None] = lambda message: None,
 ) -> Speed:
     """This machine's speed for some widths, measured in about a second each and then kept.
@@ -66,17 +66,17 @@ def machine_rate(
 
     Args:
         train: the trainer to time, `lib.train.train` by default.
-        precision: of its products (`lib.engines.precision.PRECISIONS`).
+        how: engine, precision and device, as `lib.train.train` takes them.
         say: told in one line what is being waited for, where anything is.
     """
     jobs, path = jobs or cores(), cache / "speed.json"
-    name, known, speed = _kept(path, jobs, train, precision)
+    name, known, speed = _kept(path, jobs, train, how)
     if missing := _lacking(widths, speed):
         say(f"measuring this machine's speed (d_model {', '.join(map(str, missing))}; kept)")
         with on_their_own():
             pool = multiprocessing.get_context("spawn").Pool(jobs)
         with pool:
-            work = [(missing, train, precision)] * jobs
+            work = [(missing, train, how)] * jobs
             new = together(missing, pool.starmap(measure, work, chunksize=1))
         speed = Speed(speed.rates | new.rates, new.per_logit)
         keep(path, json.dumps(known | {name: asdict(speed)}, indent=1).encode(), cache)
@@ -84,14 +84,14 @@ def machine_rate(
 
 
 def known_rate(
-    widths: Iterable[int], cache: Path, runs: pd.DataFrame, jobs: int, precision: str = "float32"
+    widths: Iterable[int], cache: Path, runs: pd.DataFrame, jobs: int, how: dict | None = None
 ) -> tuple[Speed, str] | None:
     """What is known of this machine's speed without measuring it, and in words from where.
 
     A kept measurement where there is one; else what stored runs took, those of this processor
     if there are any.  None where nothing is stored.
     """
-    _, _, speed = _kept(cache / "speed.json", jobs, None, precision)
+    _, _, speed = _kept(cache / "speed.json", jobs, None, how)
     if not _lacking(widths, speed):
         return speed, "as measured on this machine"
     own = runs[(runs["engine"] == "numba") & (runs["n_layers"] == 1) & runs["norm"].isna()]
@@ -123,9 +123,12 @@ def _lacking(widths: Iterable[int], speed: Speed) -> list[int]:
     return sorted({min(width, WIDEST) for width in widths} - speed.rates.keys())
 
 
-def _kept(path: Path, jobs: int, train: Callable | None, precision: str) -> tuple[str, dict, Speed]:
+def _kept(
+    path: Path, jobs: int, train: Callable | None, how: dict | None
+) -> tuple[str, dict, Speed]:
     """The name of a measurement, all that is kept, and what is kept under that name."""
-    code = _trainer_code(train) + (f", {precision}" if precision != "float32" else "")
+    told = [word for word in (how or {}).values() if word not in (None, "float32")]
+    code = ", ".join([_trainer_code(train), *told])
     name, known = f"{cpu_model()}, {jobs} at once, {code}", _load(path)
     kept = known.get(name, {})
     rates = {int(width): rate for width, rate in kept.get("rates", {}).items()}
@@ -138,7 +141,7 @@ def together(widths: list[int], measured: list[list[float]]) -> Speed:
     return Speed(dict(zip(widths, rates, strict=True)), per_logit)
 
 
-def measure(widths: list[int], train: Callable | None, precision: str = "float32") -> list[float]:
+def measure(widths: list[int], train: Callable | None, how: dict | None = None) -> list[float]:
     """Operations a second for each width, and seconds for one logit (see `Speed`).
 
     Each is the slope between a short and a longer run, without what every run costs.
@@ -146,7 +149,7 @@ def measure(widths: list[int], train: Callable | None, precision: str = "float32
     if train is None:
         from lib.train import train
 
-        train = functools.partial(train, precision=precision)
+        train = functools.partial(train, **how or {})
 
     def seconds(spec: RunSpec) -> float:
         start = time.perf_counter()

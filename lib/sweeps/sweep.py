@@ -66,7 +66,7 @@ def sweep(
     nice: bool = True,
     rate: Rate | None = None,
     train: Callable | None = None,
-    precision: str = "float32",
+    how: dict | None = None,
     progress: bool | None = None,
     crew: Callable | None = None,
 ) -> Report:
@@ -83,7 +83,7 @@ def sweep(
         nice: let other programs of this machine go first.
         rate: the machine's speed; measured by default (`lib.sweeps.speed.machine_rate`).
         train: the trainer, `lib.train.train` by default.
-        precision: of its matrix products (`lib.engines.precision.PRECISIONS`), on this machine.
+        how: engine, precision and device, as `lib.train.train` takes them; on this machine.
         progress: a bar on stderr; by default on a terminal, and elsewhere a line for each run.
         crew: makes the workers, instead of processes on this machine (`lib.sweeps.cluster.Crew`).
 
@@ -97,12 +97,11 @@ def sweep(
         return Report()
     store.probe()
     widths = {spec.d_model for spec in todo}
-    how = dict(train=train, precision=precision)
-    rate = rate or machine_rate(widths, store.cache, jobs=jobs, say=say, **how)
+    rate = rate or machine_rate(widths, store.cache, jobs=jobs, say=say, train=train, how=how)
     alone = len(todo) == 1 and not crew
     threads, jobs = (jobs, 1) if alone else (1, min(jobs, len(todo)))
     costs = dict(zip(todo, (estimate(todo, rate, store.runs()) / threads).tolist(), strict=True))
-    settings = (store.folder, store.cache, threads, nice, train, precision)
+    settings = (store.folder, store.cache, threads, nice, train, how)
     make = crew or (lambda: Crew(jobs, settings))
     return _Sweep(store, costs, in_order(costs, specs, first), deadline, progress).run(make)
 

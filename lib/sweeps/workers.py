@@ -143,7 +143,7 @@ class Crew:
 
 def _work(
     connection, folder: Path, cache: Path, threads: int, nice: bool, train: Callable | None,
-    precision: str,
+    how: dict | None,
 ) -> None:  # fmt: skip
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -152,7 +152,7 @@ def _work(
     store = Store(folder, cache)
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
         while (spec := connection.recv()) is not None:
-            connection.send(_train(spec, store, threads, train, connection.send, precision))
+            connection.send(_train(spec, store, threads, train, connection.send, how))
 
 
 def _end_with_parent() -> None:
@@ -163,14 +163,14 @@ def _end_with_parent() -> None:
 
 def _train(
     spec: RunSpec, store: Store, threads: int, train: Callable | None, send: Callable,
-    precision: str = "float32",
+    how: dict | None = None,
 ) -> tuple[str, Any]:  # fmt: skip
     start, states, more = time.monotonic(), Checkpoints(store.cache), {}
     try:
         if train is None:
             from lib.train import train
 
-            more = dict(checkpoints=states, precision=precision)
+            more = dict(checkpoints=states, **how or {})
 
         def tell(progress):
             send(("progress", progress.epoch / progress.epochs))

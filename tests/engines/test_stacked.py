@@ -5,7 +5,7 @@ import pytest
 import torch
 from oracles import autograd, error, torch_steps
 
-import lib.train
+import lib.runs.run
 from lib.data import build
 from lib.engines.kernel import engine
 from lib.engines.torch import single
@@ -13,8 +13,9 @@ from lib.engines.torch.engine import StackedEngine
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.run import CURVE
 from lib.spec import RunSpec, SpecError
+from lib.sweeps import device as on_device
+from lib.sweeps.device import stacks_of
 from lib.train import train
-from lib.train_many import stacks_of, train_many
 
 MIXED = dict(task="multitask", memorize_size=40, modulus=13, train_size=65, d_model=16)
 CASES = [
@@ -37,6 +38,10 @@ DEVICES = [
     ),
 ]
 """What holds on a CPU holds on CUDA, within float32."""
+
+
+def train_many(specs, device="cpu", **how):
+    return on_device.train_many(specs, device=device, **how)
 
 
 def name(spec):
@@ -152,7 +157,7 @@ def test_a_stack_is_its_runs_one_by_one():
 
 
 def test_a_run_that_stops_leaves_its_neighbours_alone(monkeypatch):
-    monkeypatch.setattr(lib.train, "STOP_ACCURACY", 0.0)  # every run that may stop stops
+    monkeypatch.setattr(lib.runs.run, "STOP_ACCURACY", 0.0)  # every run that may stop stops
     base = RunSpec(modulus=11, train_size=100, d_model=8, epochs=60, n_evals=30, norm="pre")
     specs = [base.replace(seed=s, stop_after=5 if s % 2 else None) for s in range(4)]
     runs = {run.spec.seed: run for run in train_many(specs)}

@@ -10,10 +10,10 @@ from processes import kill, launch, specs, wait_for
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.store import Store
 from lib.spec import RunSpec
+from lib.sweeps.device import train_many
 from lib.sweeps.sweep import sweep
 from lib.sweeps.workers import _train
 from lib.train import train
-from lib.train_many import train_many
 
 KERNEL = RunSpec(modulus=7, train_size=30, d_model=8, epochs=60_000, n_evals=200)
 STACK = KERNEL.replace(epochs=600, norm="pre", n_layers=2)
@@ -135,16 +135,16 @@ def test_a_stack_goes_on_where_it_was(tmp_path):
             raise Dropped
 
     with pytest.raises(Dropped):
-        list(train_many(wanted, on_progress=leave, checkpoints=states))
+        list(train_many(wanted, device="cpu", on_progress=leave, checkpoints=states))
     again = []
     runs = {
         run.spec: run
         for run in train_many(
-            wanted, checkpoints=states, on_progress=lambda s, p: again.append(p.epoch)
+            wanted, device="cpu", checkpoints=states, on_progress=lambda s, p: again.append(p.epoch)
         )
     }
     assert min(again) > 0
-    for run in train_many(wanted):
+    for run in train_many(wanted, device="cpu"):
         assert runs[run.spec].digest == run.digest
 
 

@@ -99,7 +99,8 @@ def test_of_two_trainings_numba_is_preferred_then_the_earliest(store):
 
 def test_an_earlier_rounded_run_does_not_hide_a_float32_one(store):
     """Figures show float32 where there is one, whatever was trained first."""
-    coming = ["unknown", "stacked-bf16", "numba-bf16x3", "numba-bf16x6", "stacked", "numba"]
+    float32 = ["numba", "stacked", "reference"]
+    coming = ["unknown", "stacked-bf16", "numba-bf16x3", "numba-bf16x6", *reversed(float32)]
     for engine in coming:
         store.add(fake_run(SPECS[0], engine=engine))
         assert list(store.runs()["engine"]) == [engine]

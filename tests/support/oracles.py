@@ -1,9 +1,9 @@
-"""What the engines are held against: `lib.model` in float64, autograd and torch.optim.AdamW."""
+"""What the engines are held against: `lib.engines.reference` in float64."""
 
 import numpy as np
 import torch
 
-from lib.model import build_model, exact_cross_entropy
+from lib.engines import reference
 from lib.spec import RunSpec
 
 TINY = dict(modulus=31, train_size=500)
@@ -26,14 +26,9 @@ CASES = [
 
 
 def autograd(spec, data, parameters=None, dtype=torch.float64):
-    """Loss and gradients, by name, of `lib.model` with the exact loss."""
-    model = build_model(spec, data).to(dtype)
-    if parameters is not None:
-        model.load_state_dict({n: torch.from_numpy(p).to(dtype) for n, p in parameters.items()})
-    tokens = torch.from_numpy(data.train.tokens).long()
-    loss = exact_cross_entropy(model(tokens)[:, -1], torch.from_numpy(data.train.labels).long())
-    loss.backward()
-    return loss.item(), {n: p.grad.double().numpy() for n, p in model.named_parameters()}
+    """Loss and gradients, by name."""
+    oracle = reference.Engine(spec, data, parameters=parameters, dtype=dtype)
+    return oracle.evaluate("train")[0], oracle.gradients()
 
 
 def error(value, truth):
@@ -41,23 +36,11 @@ def error(value, truth):
     return np.linalg.norm(value - truth) / np.linalg.norm(truth)
 
 
-def torch_steps(spec, data, count, dtype):
-    """`lib.model` after `count` steps of `torch.optim.AdamW` on the exact loss."""
-    model = build_model(spec, data).to(dtype)
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=spec.lr,
-        betas=(spec.beta1, spec.beta2),
-        eps=spec.eps,
-        weight_decay=spec.weight_decay,
-    )
-    tokens = torch.from_numpy(data.train.tokens).long()
-    labels = torch.from_numpy(data.train.labels).long()
-    for _ in range(count):
-        optimizer.zero_grad()
-        exact_cross_entropy(model(tokens)[:, -1], labels).backward()
-        optimizer.step()
-    return {name: p.detach().double().numpy() for name, p in model.named_parameters()}
+def torch_steps(spec, data, count, dtype=torch.float64):
+    """The parameters after `count` epochs."""
+    oracle = reference.Engine(spec, data, dtype=dtype)
+    oracle.advance(count)
+    return oracle.parameters
 
 
 STEPS = [CASES[0], CASES[3], CASES[7], CASES[10], CASES[1].replace(task="random")]

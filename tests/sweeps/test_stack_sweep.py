@@ -9,6 +9,7 @@ from fake_train import fake_run
 
 import lib.cli.main
 import lib.cli.sweep
+import lib.sweeps.device
 from benchmarks.stacked import lines
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.store import Store
@@ -22,35 +23,48 @@ TINY = Grid("tiny", "A tiny experiment", BASE, axes={"train_size": (10, 12)}, se
 
 @pytest.fixture
 def call(tmp_path, monkeypatch):
-    """Run a command in this process, on folders of its own, on a device that is not measured."""
+    """Run a command in this process, on folders of its own; a CPU stands in for the GPU."""
     monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": TINY})
     monkeypatch.setattr("lib.cli.status.EXPERIMENTS", {"tiny": TINY})
     device = roofline.Device("a device", 1e9, 1e9)
     monkeypatch.setattr(roofline, "measure_device", lambda *args: device)
+    sweep = lib.sweeps.device.sweep_on_device
+
+    def on_a_cpu(todo, store, device, dry_run, **how):
+        assert device == "cuda"
+        return sweep(todo, store, "cpu", dry_run, **how)
+
+    monkeypatch.setattr("lib.sweeps.device.sweep_on_device", on_a_cpu)
     return lambda *args: CliRunner().invoke(lib.cli.main.main, args, prog_name="python -m lib")
 
 
 def test_what_is_missing_is_trained_in_stacks(call):
-    result = call("sweep", "tiny", "--device", "cpu", "--dry-run")
+    result = call("sweep", "tiny", "--device", "cuda", "--dry-run")
     assert result.exit_code == 0 and "6 of 6 runs are missing" in result.output
     assert "a device: 0.001 Tflop/s" in result.output and not Store().keys()
-    result = call("sweep", "tiny", "--device", "cpu")
+    result = call("sweep", "tiny", "--device", "cuda")
     assert result.exit_code == 0 and "6 runs trained and stored" in result.output, result.output
     frame = Store().runs()
     assert set(frame["key"]) == {spec.key for spec in TINY}
     assert set(frame["engine"]) == {"stacked"} and set(frame["device"]) == {"cpu"}
     assert len(Store().files()) == 1 and Store().load_weights(TINY.specs()[0])
-    assert "0 of 6 runs are missing" in call("sweep", "tiny", "--device", "cpu").output
+    assert "0 of 6 runs are missing" in call("sweep", "tiny", "--device", "cuda").output
 
 
 def test_mistakes_are_one_line(call):
     for words, told in (
         (["--device", "tpu"], "tpu"),
-        (["--device", "cpu", "--dask", "tcp://host:8786"], "--device"),
-        (["--device", "cpu", "--precision", "int8"], "int8"),
-        *([] if torch.cuda.is_available() else [(["--device", "cuda"], "no CUDA device")]),
+        (["--device", "cuda", "--dask", "tcp://host:8786"], "--device"),
+        (["--engine", "magic"], "magic"),
+        (["--precision", "int8"], "int8"),
+        (["--engine", "reference", "--precision", "bf16x3"], "bf16x3"),
+        *(
+            []
+            if torch.cuda.is_available()
+            else [(["--device", "cuda", "--engine", "reference"], "no CUDA device")]
+        ),
     ):
         result = call("sweep", "tiny", *words)
         assert result.exit_code == 2 and told in result.stderr
@@ -102,12 +116,12 @@ def test_the_model_expects_the_early_stops_of_neighbours(call, monkeypatch):
     monkeypatch.setattr(
         roofline, "seconds", lambda spec, device, part=1.0: seen.update({spec: part}) or 60.0
     )
-    result = call("sweep", "tiny", "--device", "cpu", "--dry-run")
+    result = call("sweep", "tiny", "--device", "cuda", "--dry-run")
     assert "about 6 min by the model" in result.output and set(seen.values()) == {1.0}
     half = [spec for spec in stops if spec.train_size == 10]
     Store().add_many(fake_run(spec, last=10, status="stopped") for spec in half)
     seen.clear()
-    result = call("sweep", "tiny", "--device", "cpu", "--dry-run")
+    result = call("sweep", "tiny", "--device", "cuda", "--dry-run")
     assert len(seen) == 3 and all(part < 0.6 for part in seen.values())
 
 

@@ -14,7 +14,6 @@ import pytest
 from fake_train import fake_run
 from processes import again, launch, rate, tiny, wait_for
 
-from benchmarks import cost_table
 from lib.cli import options
 from lib.data import build
 from lib.engines import flops
@@ -69,13 +68,6 @@ def test_flops_follow_the_model():
     assert flops.flops(spec, 0.5) == flops.flops(spec) / 2
     split = RunSpec(task="multitask", d_model=32, memorize_size=1000, split_mlp=True)
     assert flops.epoch_flops(split) == 6 * (5 * 32**2 + 113 * 32) * 4000  # half of the MLP's 8 d²
-
-
-def test_the_page_on_clusters_has_every_experiment_as_it_is():
-    page = Path(__file__).resolve().parents[2] / "book" / "cluster.md"
-    there = [line for line in page.read_text().splitlines() if line.endswith(" |")]
-    for row in cost_table.rows():  # the core-hours after them are a machine's
-        assert any(line.startswith(row) for line in there), row
 
 
 def test_evaluations_cost_what_no_count_of_operations_tells():

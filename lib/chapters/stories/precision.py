@@ -5,17 +5,8 @@ import pandas as pd
 
 from lib.analysis.dynamics import GENERALIZED
 from lib.analysis.statistics import student
+from lib.engines.precision import precision_of
 from lib.runs.store import Store
-
-NAMES = {
-    "numba": "float32",
-    "stacked": "float32",
-    "numba-bf16x6": "bf16x6",
-    "numba-bf16x3": "bf16x3",
-    "stacked-bf16": "bf16",
-}
-"""Engine -> precision, as the engines name it."""
-
 
 COLUMNS = ["precision", "d_model", "train_size", "seed", "val_float32", "val", "epoch_float32",
            "epoch", "key"]  # fmt: skip
@@ -29,8 +20,8 @@ def two_precisions(store: Store) -> pd.DataFrame:
     validation accuracy; epoch and epoch_float32, the last (runs that generalize stop early).
     """
     runs = store.runs(every=True)  # of one key, those that are read first come first
-    runs = runs.assign(precision=runs["engine"].map(NAMES), val=runs["val_accuracy"])
-    runs = runs.dropna(subset="precision").drop_duplicates(["key", "precision"])
+    runs = runs.assign(precision=runs["engine"].map(precision_of), val=runs["val_accuracy"])
+    runs = runs.drop_duplicates(["key", "precision"])
     plain = runs[runs["precision"] == "float32"][["key", "val", "epoch"]]
     others = runs[runs["precision"] != "float32"]
     both = others.merge(plain, on="key", suffixes=("", "_float32"))

@@ -7,37 +7,41 @@ from lib.data import Dataset
 from lib.engines.kernel import epochs, memory
 from lib.engines.kernel.layout import aligned, pack, sizes, unpack
 from lib.engines.kernel.pace import Pace
-from lib.engines.precision import PRECISIONS, check_precision
+from lib.engines.precision import PARTS, name_of
+from lib.engines.simd import processor
 from lib.engines.simd.processor import LANES
 from lib.initial import initial_values
-from lib.spec import RunSpec
+from lib.spec import RunSpec, SpecError
 
 
-def covers(spec: RunSpec) -> bool:
-    """Whether the kernel can train this spec: one layer without LayerNorm."""
-    return spec.plain
+def check_tiles(precision: str) -> None:
+    """Raise SpecError for a precision that needs tile registers, where there are none."""
+    if PARTS[precision] and not processor.AMX:
+        raise SpecError(f"{precision} needs a processor with tile registers (AMX); use float32")
 
 
 class Engine:
-    """A one-layer network with its data and its AdamW state.
+    """A one-layer network with its data and its AdamW state (`lib.engines.choose.Engine`).
 
     Args:
         spec: what to train.
         data: its data, from `lib.data.build`.
         threads: threads used by `advance` and `evaluate`; the bits do not depend on it.
         parameters: starting values by name (default: `lib.initial.initial_values`).
-        precision: of the products, one of `lib.engines.precision.PRECISIONS`.
+        precision: of the products, one of `lib.engines.precision.PARTS`.
 
     Raises:
         SpecError: if this processor does not have the precision.
     """
 
+    device = "cpu"
+
     def __init__(
         self, spec: RunSpec, data: Dataset, threads: int = 1, parameters=None,
         precision: str = "float32",
     ):  # fmt: skip
-        check_precision(precision)
-        self.name = "numba" if precision == "float32" else f"numba-{precision}"
+        check_tiles(precision)
+        self.name = name_of("numba", precision)
         self.spec, self.threads, self.epoch = spec, threads, 0
         sz = self.sizes = sizes(
             spec.d_model,
@@ -48,7 +52,7 @@ class Engine:
             data.length,
             equals=data.n_classes,
             split=bool(spec.split_mlp),
-            amx=PRECISIONS[precision],
+            amx=PARTS[precision],
         )
         values = parameters or initial_values(spec, data)
         values = {name: np.asarray(value, np.float32) for name, value in values.items()}

@@ -27,24 +27,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lib.data import Dataset
+from lib.engines.precision import name_of
 from lib.engines.torch.gradient import Gather, Gradient, exact_losses, pays
 from lib.engines.torch.inputs import Batch, make_batch
 from lib.initial import initial_values
 from lib.spec import RunSpec
 
-PRECISIONS = ("float32", "bf16")
-"""Of the matrix products.  In "bf16" the operands and the result of each, in the gradient, too,
-are rounded to bfloat16 (8 significant bits); what a product adds up inside, parameters, moments,
-all other sums, softmax and loss are float32 in both."""
-
-
 EVALUATED = 1 << 26
 """Floats of the widest activation that an evaluation may hold at once."""
-
-
-def engine_name(precision: str) -> str:
-    """What the provenance says."""
-    return "stacked" if precision == "float32" else f"stacked-{precision}"
 
 
 def shape_of(spec: RunSpec, data: Dataset) -> tuple:
@@ -62,7 +52,9 @@ class StackedEngine:
         threads: threads of a CPU.
         parameters: starting values by name for each run (default: `lib.initial.initial_values`).
         device: "cpu" or "cuda".
-        precision: of the matrix products, one of `PRECISIONS`.
+        precision: of the matrix products.  In "bf16" operands and result of each, in the
+            gradient, too, are rounded to bfloat16 (8 significant bits); what a product adds up
+            inside, parameters, moments, all other sums, softmax and loss are float32 in both.
         compile: whether a CPU's training step is compiled (default: where that pays).
     """
 
@@ -77,7 +69,9 @@ class StackedEngine:
         compile: bool | None = None,
     ):
         self.specs, self.epoch, self.precision = list(specs), 0, precision
+        self.name = name_of("stacked", precision)
         self.device, self._graph = torch.device(device), None
+        self.device_name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
         if self.device.type == "cpu":
             torch.set_num_threads(threads)
         elif precision == "bf16":  # PyTorch would let cuBLAS round parts of a sum, too
@@ -106,6 +100,7 @@ class StackedEngine:
             torch.tensor(x, dtype=torch.float32, device=self.device) for x in (flat, m, v)
         )
         self._g = torch.zeros_like(self._flat)
+        self._measured: dict[str, tuple] = {}  # split -> epoch and values
         views = self._views(self._flat)
         self._p = {name: view.detach().requires_grad_() for name, view in views.items()}
 
@@ -292,8 +287,10 @@ class StackedEngine:
     def evaluate(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Mean loss and accuracy of each run on "train", "val" or "memorize" (float64).
 
-        NaN where a run's split is empty.
+        NaN where a run's split is empty.  Kept until the parameters change: each run asks.
         """
+        if self._measured.get(split, (None,))[0] == self.epoch:
+            return self._measured[split][1]
         loss, accuracy = np.full((2, len(self.specs)), np.nan)
         for runs in self._slices(split):
             batch = self._batch(split, runs)
@@ -303,6 +300,7 @@ class StackedEngine:
                 if count := batch.counts[i]:
                     loss[r] = losses[i, :count].mean().item()
                     accuracy[r] = right[i, :count].double().mean().item()
+        self._measured[split] = self.epoch, (loss, accuracy)
         return loss, accuracy
 
     def _slices(self, split: str) -> list[tuple[int, ...]]:

@@ -1,0 +1,123 @@
+"""The textbook trainer: `lib.model`, the exact loss, autograd and `torch.optim.AdamW`.
+
+Whatever is changed in `lib/model.py` is trained by it at once, on a CPU or a GPU.  It is slow,
+and plain enough to be right: the tests hold the other engines against it.
+"""
+
+import io
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lib.data import Dataset, Split
+from lib.model import build_model, exact_cross_entropy
+from lib.spec import RunSpec
+
+
+class Engine:
+    """A network in training (`lib.engines.choose.Engine`).
+
+    Args:
+        spec: what to train.
+        data: its data, from `lib.data.build`.
+        threads: threads of a CPU.
+        parameters: starting values by name (default: those of `lib.model.build_model`).
+        device: "cpu" or "cuda".
+        dtype: of parameters and sums; float64 makes an oracle of it.
+    """
+
+    name = "reference"
+
+    def __init__(
+        self, spec: RunSpec, data: Dataset, threads: int = 1, parameters=None,
+        device: str = "cpu", dtype: torch.dtype = torch.float32,
+    ):  # fmt: skip
+        torch.set_num_threads(threads)
+        self.spec, self.epoch, self._to = spec, 0, device
+        self.device = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+        self.model = build_model(spec, data).to(device, dtype)
+        if parameters is not None:
+            self.model.load_state_dict({n: torch.from_numpy(v) for n, v in parameters.items()})
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=spec.lr,
+            betas=(spec.beta1, spec.beta2),
+            eps=spec.eps,
+            weight_decay=spec.weight_decay,
+        )
+        splits = {"train": data.train, "val": data.val, "memorize": data.memorize}
+        self._splits = {name: self._tensors(split) for name, split in splits.items()}
+
+    def _tensors(self, split: Split) -> tuple[Tensor, Tensor]:
+        return tuple(torch.from_numpy(x).long().to(self._to) for x in (split.tokens, split.labels))
+
+    def _backward(self) -> None:
+        """The gradient of the loss on all training points."""
+        tokens, labels = self._splits["train"]
+        self.optimizer.zero_grad()
+        exact_cross_entropy(self.model(tokens)[:, -1], labels).backward()
+
+    def _step(self) -> None:
+        """One epoch: one step of AdamW on the whole training set."""
+        self.epoch += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.spec.lr * min(1.0, self.epoch / (self.spec.warmup or 1))
+        self._backward()
+        self.optimizer.step()
+
+    def advance(self, count: int) -> None:
+        """Train for some epochs."""
+        torch.set_flush_denormal(True)  # moments decay into numbers that x86 is slow with
+        for _ in range(count):
+            self._step()
+        torch.set_flush_denormal(False)
+
+    @torch.no_grad()
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """Mean loss and accuracy on "train", "val" or "memorize"; NaN where it is empty.
+
+        A tie is not right.
+        """
+        tokens, labels = self._splits[split]
+        if not len(labels):
+            return np.nan, np.nan
+        logits = self.model(tokens)[:, -1].double()
+        own = logits.gather(1, labels[:, None])[:, 0]
+        others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
+        loss = exact_cross_entropy(logits, labels).item()
+        return loss if logits.isfinite().all() else np.nan, (own > others).double().mean().item()
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """The gradient of the training loss at the present parameters, by name."""
+        self._backward()
+        return {name: p.grad.cpu().numpy() for name, p in self.model.named_parameters()}
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The present parameters by their names in `lib.model`, copies."""
+        return {n: p.detach().cpu().numpy().copy() for n, p in self.model.named_parameters()}
+
+    @property
+    def param_norm(self) -> float:
+        """The Euclidean norm of all parameters together."""
+        return float(
+            np.sqrt(sum(np.square(p, dtype=float).sum() for p in self.parameters.values()))
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the run needs to go on from here."""
+        buffer = io.BytesIO()
+        torch.save((self.model.state_dict(), self.optimizer.state_dict()), buffer)
+        return dict(epoch=np.array(self.epoch), saved=np.frombuffer(buffer.getvalue(), np.uint8))
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a state.  Raises KeyError or ValueError if it does not fit."""
+        file = io.BytesIO(state["saved"].tobytes())
+        model, optimizer = torch.load(file, weights_only=True, map_location=self._to)
+        try:
+            self.model.load_state_dict(model)
+        except RuntimeError as error:  # PyTorch's word for other names or shapes
+            raise ValueError("it is of another network") from error
+        self.optimizer.load_state_dict(optimizer)
+        self.epoch = int(state["epoch"])

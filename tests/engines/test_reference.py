@@ -1,0 +1,88 @@
+"""The textbook engine: it is what every other one is held against, so it is held against little."""
+
+import numpy as np
+import pytest
+import torch
+
+from lib.data import build
+from lib.engines import reference
+from lib.model import build_model, exact_cross_entropy
+from lib.runs.checkpoints import Checkpoints
+from lib.spec import RunSpec, SpecError
+from lib.train import train
+
+SMALL = RunSpec(modulus=11, train_size=90, d_model=16, epochs=40, n_evals=8, warmup=5)
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+    ),
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_it_steps_as_one_writes_it_down(device):
+    """Three steps by hand, the first ones of a warm-up."""
+    data = build(SMALL)
+    engine = reference.Engine(SMALL, data, device=device)
+    engine.advance(3)
+    model = build_model(SMALL, data).to(device)
+    tokens, labels = (
+        torch.from_numpy(x).long().to(device) for x in (data.train.tokens, data.train.labels)
+    )
+    moments = {n: [torch.zeros_like(p)] * 2 for n, p in model.named_parameters()}
+    for step in (1, 2, 3):
+        loss = exact_cross_entropy(model(tokens)[:, -1], labels)
+        grads = torch.autograd.grad(loss, list(model.parameters()))
+        lr, b1, b2 = SMALL.lr * step / 5, SMALL.beta1, SMALL.beta2
+        for (name, p), g in zip(model.named_parameters(), grads):
+            m, v = moments[name]
+            m, v = moments[name] = [b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2]
+            with torch.no_grad():
+                p *= 1 - lr * SMALL.weight_decay
+                p -= lr * m / (1 - b1**step) / ((v / (1 - b2**step)).sqrt() + SMALL.eps)
+    for name, value in model.named_parameters():
+        np.testing.assert_allclose(engine.parameters[name], value.detach().cpu(), rtol=1e-4,
+                                   atol=1e-6)  # fmt: skip
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_it_trains_what_the_fast_engines_train(device):
+    plain = train(SMALL.replace(eps=0.1), engine="reference", device=device)
+    quick = train(SMALL.replace(eps=0.1))
+    assert plain.engine == "reference" and quick.engine == "numba"
+    for column in plain.curve:
+        np.testing.assert_allclose(plain.curve[column], quick.curve[column], rtol=1e-3, atol=1e-6)
+    assert list(plain.parameters) == list(quick.parameters)
+
+
+def test_it_goes_on_from_its_checkpoint(tmp_path):
+    spec, states, seen = SMALL.replace(norm="pre", n_layers=2), Checkpoints(tmp_path, every=0), []
+
+    def leave(progress):
+        seen.append(progress.epoch)
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(spec, engine="reference", checkpoints=states, on_progress=leave)
+    again = []
+    run = train(
+        spec, engine="reference", checkpoints=states, on_progress=lambda p: again.append(p.epoch)
+    )
+    assert min(again) > 0 and run.digest == train(spec, engine="reference").digest
+
+
+def test_a_state_of_another_network_is_refused():
+    engine = reference.Engine(SMALL, build(SMALL))
+    wider = SMALL.replace(d_model=20)
+    with pytest.raises(ValueError, match="another network"):
+        reference.Engine(wider, build(wider)).restore(engine.state())
+
+
+@pytest.mark.parametrize(
+    "how", [dict(engine="numba"), dict(engine="magic"), dict(device="tpu")], ids=str
+)
+def test_what_does_not_fit_is_one_line(how):
+    with pytest.raises(SpecError, match=next(iter(how.values()))):
+        train(SMALL.replace(n_layers=2), **how)
