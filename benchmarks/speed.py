@@ -1,7 +1,7 @@
 """The speed table: our trainer against a textbook PyTorch loop, and against the hardware.
 
-Ours: one independent run a core, all cores busy.  The opponent: `lib.model` run eagerly on
-all three positions, `F.cross_entropy`, `torch.optim.AdamW` with its defaults, all threads.
+Ours: one independent run a core, all cores busy.  The opponent: `lib.engines.reference`, the
+model run eagerly on all three positions, autograd, `torch.optim.AdamW`, all threads.
 The hardware: `torch.mm` of 2048³ in float32, all threads.
 """
 
@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 import click
 import torch
-from torch.nn import functional as F
 
 from benchmarks.stacked import lines
 from lib.data import build
+from lib.engines import reference
+from lib.engines.choose import check_device
 from lib.engines.kernel.engine import Engine
-from lib.model import build_model
 from lib.runs.machine import cores as all_cores
 from lib.spec import RunSpec
-from lib.train_many import check_device
 
 WIDTHS = (8, 16, 32, 64, 100)
 TRAIN_SIZE = 3000
@@ -70,21 +69,14 @@ def seconds_per_epoch(d_model: int, cores: int, aim: float = 1.0) -> float:
     return best / cores
 
 
-def textbook_seconds(d_model: int, count: int = 20) -> float:
+def textbook_seconds(d_model: int, cores: int, count: int = 20) -> float:
     """Seconds per epoch of the textbook loop with all threads: best of three."""
     spec = RunSpec(d_model=d_model, train_size=TRAIN_SIZE)
-    data = build(spec)
-    model = build_model(spec, data)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=spec.lr, weight_decay=spec.weight_decay)
-    tokens = torch.from_numpy(data.train.tokens).long()
-    labels = torch.from_numpy(data.train.labels).long()
+    engine = reference.Engine(spec, build(spec), cores)
     best = float("inf")
     for _ in range(4):  # the first warms up
         began = time.perf_counter()
-        for _ in range(count):
-            optimizer.zero_grad()
-            F.cross_entropy(model(tokens)[:, -1], labels).backward()
-            optimizer.step()
+        engine.advance(count)
         best = min(best, (time.perf_counter() - began) / count)
     return best
 
@@ -109,7 +101,7 @@ def measure(widths=WIDTHS, cores: int | None = None):
         ours = seconds_per_epoch(d_model, cores)
         peak = max(peak, matmul_rate())
         rate = flops(d_model, 113, TRAIN_SIZE) / ours
-        yield Row(d_model, ours, textbook_seconds(d_model), rate, rate / peak)
+        yield Row(d_model, ours, textbook_seconds(d_model, cores), rate, rate / peak)
 
 
 @click.command()
@@ -133,8 +125,8 @@ def bench_command(widths: str, stacked: bool, device: str, precision: str) -> No
             f"| {row.ratio:.1f}× | {row.rate / 1e9:.0f} | {row.share:.0%} |"
         )
     if stacked:
-        check_device(device, precision)
-        runs = 8 if device == "cpu" else 64
+        check_device(device)
+        runs = 1 if device == "cpu" else 64
         click.echo(f"\nthe PyTorch engine on {device}, {precision}; ms per epoch and run", err=True)
         click.echo("")
         for line in lines(device, runs=runs, precision=precision, threads=1):

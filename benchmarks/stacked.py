@@ -1,9 +1,10 @@
-"""The speed table of the PyTorch engine: runs stacked against the same runs one by one.
+"""The speed table of the PyTorch engine, against the textbook (`lib.engines.reference`).
 
 The hardware: matrix products and copies of the same device and precision, in the same
 sitting (`lib.sweeps.roofline`); beside what is measured stands what the model of operations and
 bytes expects.  Where the Numba kernel covers a setting, its time on one core is there, too,
-and where a sweep compiles the training step (`lib.engines.torch.gradient`), one run's with it.
+where a sweep compiles the training step (`lib.engines.torch.gradient`), one run's with it, and
+on a GPU that of many runs in one stack.
 """
 
 import time
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 import torch
 
 from lib.data import build
+from lib.engines import reference
 from lib.engines.flops import epoch_flops
-from lib.engines.kernel import engine
+from lib.engines.kernel.engine import Engine
 from lib.engines.torch.engine import StackedEngine
 from lib.engines.torch.gradient import pays
 from lib.spec import RunSpec
@@ -37,10 +39,11 @@ class Row:
 
     spec: RunSpec
     runs: int
-    stacked: float
+    reference: float
     alone: float
     compiled: float | None
     kernel: float | None
+    stacked: float | None
     model: float
     rate_share: float
     bandwidth_share: float
@@ -66,38 +69,44 @@ def _time(work, device: str, aim: float) -> float:
 
 
 def measure(
-    device: str = "cpu", runs: int = 8, precision: str = "float32", threads: int = 1,
+    device: str = "cpu", runs: int = 1, precision: str = "float32", threads: int = 1,
     aim: float = 0.5, settings=SETTINGS,
 ) -> Iterator[tuple[Device, Row]]:  # fmt: skip
     """Yield a row for each setting, with the device's limits measured beside it."""
     for spec in settings:
         torch.set_num_threads(threads)
         limits = measure_device(device, precision)
-        specs = [spec.replace(seed=seed) for seed in range(runs)]
-        datas = [build(s) for s in specs]
-        how = dict(device=device, precision=precision)
-        stack = StackedEngine(specs, datas, threads, **how, compile=False)
-        stacked = _time(stack.advance, device, aim) / runs
-        del stack
-        one = StackedEngine(specs[:1], datas[:1], threads, **how, compile=False)
-        alone = _time(one.advance, device, aim)
-        compiled = kernel = None
-        if pays([spec], device):
-            one = StackedEngine(specs[:1], datas[:1], threads, **how)
-            compiled = _time(one.advance, device, aim)
-        if engine.covers(spec) and device == "cpu":
-            kernel = _time(engine.Engine(spec, datas[0]).advance, device, aim)
-        yield limits, Row(
-            spec, runs, stacked, alone, compiled, kernel, epoch_seconds(spec, limits),
-            epoch_flops(spec) / stacked / limits.rate,
-            epoch_bytes(spec) / stacked / limits.bandwidth,
-        )  # fmt: skip
+        how = dict(threads=threads, device=device, precision=precision)
+        yield limits, _row(spec, runs, limits, aim, how)
+
+
+def _row(spec: RunSpec, runs: int, limits: Device, aim: float, how: dict) -> Row:
+    device, threads = how["device"], how["threads"]
+    specs = [spec.replace(seed=seed) for seed in range(runs)]
+    datas = [build(s) for s in specs]
+
+    def timed(engine):
+        return _time(engine.advance, device, aim)
+
+    def stack(count, **more):
+        return timed(StackedEngine(specs[:count], datas[:count], **how, **more))
+
+    textbook = timed(reference.Engine(spec, datas[0], threads, device=device))
+    alone = stack(1, compile=False)
+    compiled = stack(1) if pays([spec], device) else None
+    kernel = timed(Engine(spec, datas[0])) if spec.plain and device == "cpu" else None
+    stacked = stack(runs) / runs if runs > 1 else None
+    best = stacked or compiled or alone
+    return Row(
+        spec, runs, textbook, alone, compiled, kernel, stacked, epoch_seconds(spec, limits),
+        epoch_flops(spec) / best / limits.rate, epoch_bytes(spec) / best / limits.bandwidth,
+    )  # fmt: skip
 
 
 def lines(device: str = "cpu", **options) -> Iterator[str]:
     """The table in Markdown, a line at a time; the device's limits come last."""
     yield (
-        "| setting | runs | stacked, ms | one by one, ms | ratio | compiled, ms | kernel, ms "
+        "| setting | textbook, ms | ours, ms | ratio | compiled, ms | kernel, ms | stacked, ms "
         "| model, ms | share of matmul rate | share of bandwidth |"
     )
     yield "|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
@@ -106,12 +115,11 @@ def lines(device: str = "cpu", **options) -> Iterator[str]:
         found = limits
         s = row.spec
         size = f"{s.n_layers} × {s.d_model}, {s.train_size + s.memorize_size:,} points"
-        compiled, kernel = (
-            "–" if t is None else f"{t * 1e3:.2f}" for t in (row.compiled, row.kernel)
-        )
+        times = row.compiled, row.kernel, row.stacked
+        compiled, kernel, stacked = ("–" if t is None else f"{t * 1e3:.2f}" for t in times)
         yield (
-            f"| {size}, P = {s.modulus} | {row.runs} | {row.stacked * 1e3:.2f} "
-            f"| {row.alone * 1e3:.2f} | {row.alone / row.stacked:.1f}× | {compiled} | {kernel} "
+            f"| {size}, P = {s.modulus} | {row.reference * 1e3:.2f} | {row.alone * 1e3:.2f} "
+            f"| {row.reference / row.alone:.1f}× | {compiled} | {kernel} | {stacked} "
             f"| {row.model * 1e3:.2f} | {row.rate_share:.0%} | {row.bandwidth_share:.0%} |"
         )
     if found:

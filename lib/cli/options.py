@@ -52,7 +52,7 @@ def check_memory(specs, at_once=1, threads=1):
         each = f" for each of {at_once} runs at once" if at_once > 1 else ""
         raise click.UsageError(
             f"{spec} takes about {needs / 1e9:,.0f} GB of memory{each}, "
-            f"this machine has {there / 1e9:,.0f}"
+            f"this machine has {there / 1e9:,.0f}; such runs are for a GPU: sweep --device cuda"
         )
 
 

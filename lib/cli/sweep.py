@@ -50,19 +50,18 @@ def command(
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(specs):,} runs are missing")
+    how = dict(engine=engine, precision=precision, device=device)
+    if (engine, precision, device) != (None, "float32", "cpu"):
+        _check_engine(todo, how)
     if todo and not dry_run:
         store.probe()  # before minutes go by
-    how = dict(engine=engine, precision=precision)
     if todo and device == "cuda" and engine in (None, "stacked"):
         from lib.sweeps.device import sweep_on_device
 
         more = dict(first=_needed(), precision=precision, threads=jobs, budget_s=budget)
         report = sweep_on_device(todo, store, device, dry_run, **more)
     elif todo:
-        if device == "cuda":
-            how, jobs = how | dict(device=device), 1  # one process has the GPU
-        if precision != "float32" or engine or device != "cpu":
-            _check_engine(todo, how)
+        jobs = jobs if device == "cpu" else 1  # one process has the GPU
         if not (dask or dry_run):
             options.check_memory(todo, min(jobs, len(todo)))
         with _machine(dask, todo, store, jobs, how, measure or not dry_run) as found:

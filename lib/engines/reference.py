@@ -4,8 +4,6 @@ Whatever is changed in `lib/model.py` is trained by it at once, on a CPU or a GP
 and plain enough to be right: the tests hold the other engines against it.
 """
 
-import io
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -107,17 +105,22 @@ class Engine:
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the run needs to go on from here."""
-        buffer = io.BytesIO()
-        torch.save((self.model.state_dict(), self.optimizer.state_dict()), buffer)
-        return dict(epoch=np.array(self.epoch), saved=np.frombuffer(buffer.getvalue(), np.uint8))
+        found = {}
+        for name, p in self.model.named_parameters():
+            found[name] = p.detach()
+            found |= {f"{name} {kind}": value for kind, value in self.optimizer.state[p].items()}
+        found = {name: value.cpu().numpy().copy() for name, value in found.items()}
+        return found | {"epoch": np.array(self.epoch)}
 
+    @torch.no_grad()
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Go on from a state.  Raises KeyError or ValueError if it does not fit."""
-        file = io.BytesIO(state["saved"].tobytes())
-        model, optimizer = torch.load(file, weights_only=True, map_location=self._to)
-        try:
-            self.model.load_state_dict(model)
-        except RuntimeError as error:  # PyTorch's word for other names or shapes
-            raise ValueError("it is of another network") from error
-        self.optimizer.load_state_dict(optimizer)
+        moments = {}
+        for i, (name, p) in enumerate(self.model.named_parameters()):
+            if state[name].shape != p.shape:
+                raise ValueError("it is of another network")
+            p.copy_(torch.from_numpy(state[name]))
+            own = {key: value for key, value in state.items() if key.startswith(name + " ")}
+            moments[i] = {key.split()[1]: torch.from_numpy(value) for key, value in own.items()}
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
         self.epoch = int(state["epoch"])

@@ -127,7 +127,7 @@ def _kept(
     path: Path, jobs: int, train: Callable | None, how: dict | None
 ) -> tuple[str, dict, Speed]:
     """The name of a measurement, all that is kept, and what is kept under that name."""
-    told = [word for word in (how or {}).values() if word not in (None, "float32")]
+    told = [word for word in (how or {}).values() if word not in (None, "float32", "cpu")]
     code = ", ".join([_trainer_code(train), *told])
     name, known = f"{cpu_model()}, {jobs} at once, {code}", _load(path)
     kept = known.get(name, {})
