@@ -53,7 +53,7 @@ def command(
     how = dict(engine=engine, precision=precision, device=device)
     if (engine, precision, device) != (None, "float32", "cpu"):
         _check_engine(todo, how)
-    if todo and not dry_run:
+    if todo and not (dry_run or dask):  # a cluster is asked first, and that takes seconds
         store.probe()  # before minutes go by
     if todo and device == "cuda" and engine in (None, "stacked"):
         from lib.sweeps.device import sweep_on_device
