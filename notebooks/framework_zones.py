@@ -22,11 +22,12 @@
 # training curve shows. Region and run need not agree; how often they do is the test.
 
 # %% tags=["remove-cell"]
-import sys
-from pathlib import Path
-
-# A notebook opened in Jupyter starts in its own folder; the library is a level up.
-sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
+try:
+    from lib.chapters.page import Page, show, told
+except ImportError as error:  # not installed; on Linux `lib` may even be the folder /lib
+    error._render_traceback_ = lambda: ["This chapter runs in the project that it comes from: "
+        "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
+    raise
 
 # %% tags=["parameters"]
 seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]  # of the grids of figures 3 and 6
@@ -38,62 +39,52 @@ weight_decay = 1.5  # of AdamW
 train_missing = False  # true: train the runs that the store lacks
 
 # %% tags=["hide-input"]
+# %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.analysis.dynamics import first_epoch, zone
-from lib.analysis.gather import gather
-from lib.analysis.words import bracket
+from lib.analysis.dynamics import zone
 from lib.analysis.zones import boundaries
-from lib.analysis.zones.capacity import distinct_pairs
 from lib.analysis.zones.prediction import fit
-from lib.chapters.export import export
-from lib.chapters.tables import check_table, cost, table, zone_rules
-from lib.figures import accuracy, curves, style, zones
-from lib.paper.criteria import addition as criteria
+from lib.chapters.stories import framework as story
+from lib.chapters.tables import zone_rules
+from lib.figures import accuracy, curves, zones
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
 from lib.widgets.explorers import framework, phase_diagram
 
-style.use_style()
-recipe = dict(epochs=epochs, lr=lr, weight_decay=weight_decay)
+page = Page("framework_zones", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
 
 
 def specs(name, chosen):
     """The runs of an experiment under this chapter's recipe."""
-    return [spec.replace(**recipe) for spec in EXPERIMENTS[name].specs(chosen)]
+    return [spec.replace(**page.recipe) for spec in EXPERIMENTS[name].specs(chosen)]
 
 
 # %% [markdown]
 # ## Figure 1, computed
 
 # %% tags=["hide-input"]
-grids = gather(specs("figure3", seeds) + specs("figure6", seeds), train_missing)
-random = gather(specs("figure4", capacity_seeds), train_missing)
+grids = page.gather(specs("figure3", seeds) + specs("figure6", seeds))
+random = page.gather(specs("figure4", capacity_seeds))
 found = boundaries.measure(grids.runs, random.runs)
 shown = {key: zone(curve) for key, curve in grids.curves.groupby("key")}
 dots = grids.runs[["d_model", "train_size", "seed", "train_accuracy", "val_accuracy", "key"]]
+regions = [found.zone(d, size) for d, size in zip(dots["d_model"], dots["train_size"])]
 dots = dots.assign(
-    zone=[shown[key] for key in dots["key"]],
-    region=pd.Series(
-        [found.zone(d, size) for d, size in zip(dots["d_model"], dots["train_size"])], dtype=object
-    ),
+    zone=[shown[key] for key in dots["key"]], region=pd.Series(regions, dtype=object)
 )
-export(dots, "figure1_runs")
-export(found.critical_points, "figure1_critical")
-export(found.capacity_points, "figure1_capacity")
+page.export(dots, "figure1_runs", "the runs with region and zone")
+page.export(found.critical_points, "figure1_critical", "critical sizes")
+page.export(found.capacity_points, "figure1_capacity", "capacities")
 Markdown(
     f"The grids of figures 3 and 6: {grids.provenance(paper_seeds=11)}\n\n"
     f"Random labels, figure 4: {random.provenance(paper_seeds=3)}"
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A map over model size and data. A rising curve of memorization capacity and a falling curve of the critical data size, with points and intervals; shaded zones between them; a star where they cross, if they do; every run a small marker coloured by the zone its own curve shows."}, "figure": {"caption": "Figure 1 from our runs, by epoch T. Solid: memorization capacity; dashed: critical size, dotted where it is drawn beyond the widths it was fitted to; arrows: bounds. Shaded: the zones between the curves. Small markers: single runs. Left axis: unordered pairs; right axis: training points that hold so many. Data: [runs](data/figure1_runs.csv), [critical sizes](data/figure1_critical.csv), [capacities](data/figure1_capacity.csv).", "name": "fig-zones"}}
-figure = zones.zone_map(found, dots, DYNAMICS)
-plt.close(figure)
-figure
+zones.zone_map(found, dots, DYNAMICS)
 
 # %% [markdown]
 # How it is made, so that it can be judged:
@@ -119,94 +110,14 @@ figure
 # Width by width, with 95% intervals:
 
 # %% tags=["hide-input"]
-capacity = found.capacity_points.set_index("d_model")
-critical = found.critical_points.set_index("d_model")
-
-
-def interval(row):
-    return bracket(row["low"], row["high"], "{:,.0f}")
-
-
-def line(d):
-    """One width: critical size in both units, capacity."""
-    row = [f"{d}"]
-    if d in critical.index:
-        c = critical.loc[d]
-        fit = "yes" if c["used"] else "no (bound)" if c["bound"] else "no (progression)"
-        sign = f"{c['bound']} " if c["bound"] else ""
-        row += [f"{sign}{c['estimate']:,.0f}{'' if c['bound'] else interval(c)}",
-                f"{sign}{distinct_pairs(c['estimate']):,.0f}", c["seeds"], fit]  # fmt: skip
-    else:
-        row += ["no run", "–", 0, "no"]
-    if d in capacity.index:
-        m = capacity.loc[d]
-        row += [f"{m['estimate']:,.0f}{interval(m)}"]
-    else:
-        row += ["no run"]
-    return row
-
-
-Markdown(
-    table(
-        ["d_model", "D_crit, ordered", "D_crit, unordered", "seeds", "fitted", "D_mem, unordered"],
-        [line(d) for d in sorted({*critical.index, *capacity.index})],
-    )  # fmt: skip
-)
+header = ["d_model", "D_crit, ordered", "D_crit, unordered", "seeds", "fitted", "D_mem, unordered"]
+show(header, story.width_rows(found))
 
 # %% [markdown]
 # ### The intersection
 
 # %% tags=["hide-input"]
-share = len(found.star_samples) / found.resamples if len(found.star_samples) else 0.0
-
-
-def crossing():
-    """The crossing in words: width and training size, each with its interval."""
-    if found.star is None:
-        return "none within the widths of our data"
-    place, ends = found.star, found.star_intervals()
-    return (
-        f"d_model {place[0]:.1f}{bracket(*ends[0], '{:.1f}')}, "
-        f"{place[1]:,.0f} training points{bracket(*ends[1], '{:,.0f}')}"
-    )
-
-
-lines = []
-if found.critical:
-    lines.append(
-        f"Fitted: $D_{{\\mathrm{{crit}}}}$ = {found.critical.scale:,.0f} · "
-        f"`d_model`$^{{{found.critical.power:.2f}}}$ ordered pairs, from "
-        f"{found.critical.low:.0f} to {found.critical.high:.0f}; half the semi-grokking band is "
-        f"{found.critical.margin:,.0f} points."
-    )
-else:
-    lines.append("Not enough runs to fit $D_{\\mathrm{crit}}$: fewer than two widths have one.")
-if not found.capacity:
-    lines.append("Not enough runs for $D_{\\mathrm{mem}}$: fewer than two widths are stored.")
-if found.critical and found.capacity:
-    lines.append(f"The curves cross at: {crossing()}.")
-    if found.star:
-        lines.append(
-            f"They cross in {share:.0%} of the bootstrap resamples; the intervals are over those."
-            if share else "An interval needs three seeds of every width."
-        )  # fmt: skip
-        # The paper's own reading: both numbers in ordered pairs, mirrored ones counted twice.
-        ratio = 113**2 / distinct_pairs(113**2)
-        d = np.geomspace(found.capacity.widths[0], found.capacity.widths[-1], 20_000)
-        above = found.capacity(d) * ratio >= found.critical(d)
-        if above.any() and not above[np.isfinite(above)].all():
-            naive = d[above][0]
-            lines.append(
-                "Read in ordered pairs on both axes, as the paper does (capacity counted on all "
-                "pairs with their mirror images, training sets as they are), they would cross at "
-                f"d_model {naive:.1f}, {float(found.critical(naive)):,.0f} points"
-                + (
-                    ", beyond the widths that $D_{\\mathrm{crit}}$ was fitted to."
-                    if naive < found.critical.low
-                    else "."
-                )
-            )
-Markdown("\n\n".join(lines))
+Markdown("\n\n".join(story.intersection(found)))
 
 # %% [markdown]
 # ### How often do region and run agree?
@@ -221,28 +132,7 @@ Markdown(zone_rules())
 # Regions down, runs across:
 
 # %% tags=["hide-input"]
-placed = dots.dropna(subset="region")
-counts = boundaries.agreement(dots)
-hits = int((placed["region"] == placed["zone"]).sum())
-if len(placed):
-    text = (
-        f"**{hits:,} of {len(placed):,} runs ({hits / len(placed):.0%}) show the zone of their "
-        f"region**, by epoch {epochs:,}.\n\n"
-        + table(["region", *counts.columns],
-                [(region, *(f"**{n}**" if region == name else n for name, n in row.items()))
-                 for region, row in counts.iterrows()])
-    )  # fmt: skip
-    wrong = placed[placed["region"] != placed["zone"]].groupby(["region", "zone"]).size()
-    if len(wrong):
-        (region, name), count = wrong.idxmax(), wrong.max()
-        widths = placed[(placed["region"] == region) & (placed["zone"] == name)]["d_model"]
-        text += (
-            f"\n\nThe most frequent disagreement: {count} runs in the region of {region} show "
-            f"{name} (widths {widths.min()} to {widths.max()})."
-        )
-else:
-    text = "Not enough runs: no run lies in a region that both curves delimit."
-Markdown(text)
+Markdown(story.agreement(dots, epochs))
 
 # %% [markdown]
 # These curves were fitted to the very runs that they are compared with. [](verdicts.ipynb) has
@@ -256,111 +146,43 @@ Markdown(text)
 # between seeds, and training accuracy has bumps.
 
 # %% tags=["hide-input"]
-base = EXPERIMENTS["figure5"].base.replace(
-    d_model=8, train_size=3000, lr=lr, weight_decay=weight_decay, epochs=2 * epochs
-)
-slow = gather([base.replace(seed=seed) for seed in progression_seeds], train_missing)
-export(slow.curves, "figure5")
-Markdown(slow.provenance(paper_seeds=EXPERIMENTS["figure5"].seeds))
+slow = page.runs("figure5", d_model=8, train_size=3000, epochs=2 * epochs, seed=progression_seeds)
+page.export(slow.curves, "figure5", "the curves of figure 5")
+told(slow, paper_seeds=EXPERIMENTS["figure5"].seeds)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Training accuracy above and validation accuracy below, against epoch, for d_model 8 with 3,000 points; one colour and dash for each seed."}, "figure": {"caption": "Figure 5 from our runs: d_model 8, 3,000 training points, one line a seed. [Data](data/figure5.csv).", "name": "fig-progression-seeds"}}
-figure = curves.seed_curves(
+curves.seed_curves(
     {"d_model 8, D = 3,000": slow.curves},
     {"train_accuracy": "training accuracy", "val_accuracy": "validation accuracy"},
 )
-plt.close(figure)
-figure
 
 # %% [markdown]
 # A bump is a fall of training accuracy by 0.05 or more of which at least half is made good
 # later. Runs are looked at some 300 times, so a shorter one is not seen.
 
 # %% tags=["hide-input"]
-rows = []
-for seed, curve in slow.curves.groupby("seed"):
-    epoch = first_epoch(curve["epoch"], curve["val_accuracy"], 0.3)
-    rows.append(
-        dict(seed=seed, zone=zone(curve), train=curve["train_accuracy"].iloc[-1],
-             val=curve["val_accuracy"].iloc[-1], epoch=epoch,
-             bumps=boundaries.bumps(curve["train_accuracy"]))
-    )  # fmt: skip
-Markdown(
-    table(
-        [
-            "seed",
-            "zone",
-            "training by epoch T",
-            "validation by epoch T",
-            "validation 0.3 at epoch",
-            "bumps in training accuracy",
-        ],
-        [
-            (
-                r["seed"],
-                r["zone"],
-                f"{r['train']:.3f}",
-                f"{r['val']:.3f}",
-                f"{r['epoch']:,.0f}" if np.isfinite(r["epoch"]) else "never",
-                r["bumps"],
-            )
-            for r in rows
-        ],
-        left=(0, 1),
-    )  # fmt: skip
+rows = [story.progression_row(seed, curve) for seed, curve in slow.curves.groupby("seed")]
+header = ["seed", "zone", "training by epoch T", "validation by epoch T", "validation 0.3 at epoch",
+          "bumps in training accuracy"]  # fmt: skip
+show(
+    header, rows, left=(0, 1), after=f"Bumps in {sum(r[-1] > 0 for r in rows)} of {len(rows)} runs."
 )
 
 # %% [markdown]
 # ## Against the paper's sentences
+#
+# The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
+# whatever this page was run with. Takeaway 3 is the stricter count of region and run: each seed is
+# held against boundaries from the other seeds.
 
 # %% tags=["hide-input"]
-enough = len(rows) >= 5
-used = found.critical_points[found.critical_points["used"]]
-firm = len(used) >= 3 and bool((used["seeds"] >= 3).all())
-values = [r["val"] for r in rows]
-seen = {
-    z: int((dots["zone"] == z).sum())
-    for z in ("progression", "ungrokking", "semi-grokking", "grokking")
-}
-grid_3 = grids.runs[grids.runs["key"].isin({spec.key for spec in specs("figure3", seeds)})]
-whole = [
-    seed for seed, own in grid_3.groupby("seed") if len(own) == len(EXPERIMENTS["figure3"].points())
-]
-falls = criteria.critical_falls(grid_3[grid_3["seed"].isin(whole)]) if len(whole) >= 5 else None
-crossing_known = firm and found.capacity is not None
+page.verdicts("takeaway 1", "takeaway 3", "progression varies")
+
+# %% tags=["hide-input"]
+counts = dots["zone"].value_counts()
+kinds = ("progression", "ungrokking", "semi-grokking", "grokking")
 Markdown(
-    check_table(
-        [
-            (
-                "critical size falls with model size",
-                falls.text + bracket(falls.low, falls.high, "{:,.0f}")
-                if falls
-                else "not enough runs",
-                falls and falls.holds,
-            ),
-            (
-                "the two curves cross",
-                crossing() if crossing_known else "not enough runs",
-                bool(found.star) if crossing_known else None,
-            ),
-            (
-                "four kinds of dynamics",
-                ", ".join(f"{z}: {n}" for z, n in seen.items()) + " runs",
-                all(seen.values()) if firm else None,
-            ),
-            (
-                "progression is not consistent across runs",
-                f"final validation accuracy from {min(values):.2f} to {max(values):.2f}, {len(rows)} seeds"
-                if rows
-                else "no run",
-                bool(max(values) - min(values) >= 0.2) if enough else None,
-            ),
-            (
-                "bumps in training accuracy",
-                f"in {sum(r['bumps'] > 0 for r in rows)} of {len(rows)} runs" if rows else "no run",
-                any(r["bumps"] for r in rows) if enough else None,
-            ),
-        ]
-    )  # fmt: skip
+    "Runs by the zone of their own curve: " + ", ".join(f"{z}: {counts.get(z, 0)}" for z in kinds)
 )
 
 # %% [markdown]
@@ -393,18 +215,7 @@ phase_diagram(grids, random, fallback=cells)
 
 # %% tags=["hide-input"]
 fitted = fit(grids.runs, random.runs)
-if fitted is None:
-    text = "*Not enough runs are stored for a fit.*"
-else:
-    law, errors = fitted
-    text = (
-        f"Fitted to {errors.n_fitted} cells: r = {law.rule:.0f} pairs, f = {law.force:.2f}, "
-        f"w = {law.step:.0f} training points. Root mean square error of the mean validation "
-        f"accuracy: {errors.fitted:.3f} on these cells, **{errors.left_out:.3f} on the "
-        f"{errors.n_left_out} cells that were left out**; always saying the fitted cells' mean "
-        f"would give {errors.constant:.3f} there."
-    )
-Markdown(text)
+Markdown(story.fit_words(fitted))
 
 # %% tags=["hide-input"]
 framework(fitted and fitted[0], grids.runs, fallback=cells)
@@ -416,9 +227,6 @@ framework(fitted and fitted[0], grids.runs, fallback=cells)
 #
 # ## Rerun it
 
-# %% tags=["hide-input"]
-Markdown(cost(grids.runs, random.runs, slow.runs))
-
 # %% [markdown]
 # ```bash
 # python -m lib run framework_zones -p seeds "[0, 1, 2]" -o out.ipynb
@@ -427,10 +235,6 @@ Markdown(cost(grids.runs, random.runs, slow.runs))
 #
 # The first shows what is stored of three seeds. The second says what is missing of figures 4
 # and 5 and what that costs; `figure3` and `figure6` are the large grids.
-#
-# Download {download}`this notebook, executed <framework_zones.ipynb>`,
-# {download}`its source <../../notebooks/framework_zones.py>`, or its data:
-# {download}`the runs with region and zone <data/figure1_runs.csv>`,
-# {download}`critical sizes <data/figure1_critical.csv>`,
-# {download}`capacities <data/figure1_capacity.csv>`,
-# {download}`the curves of figure 5 <data/figure5.csv>`.
+
+# %% tags=["hide-input"]
+page.end()

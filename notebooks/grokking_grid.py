@@ -20,14 +20,12 @@
 # All results are "by epoch T": a plateau may end later.
 
 # %% tags=["remove-cell"]
-import sys
-from pathlib import Path
-
-from lib.analysis.zones.critical import critical_sizes
-from lib.figures.curves import dynamics
-
-# A notebook opened in Jupyter starts in its own folder; the library is a level up.
-sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
+try:
+    from lib.chapters.page import Page, show, told
+except ImportError as error:  # not installed; on Linux `lib` may even be the folder /lib
+    error._render_traceback_ = lambda: ["This chapter runs in the project that it comes from: "
+        "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
+    raise
 
 # %% tags=["parameters"]
 d_models = [32, 36, 40, 44, 48, 56, 64]  # model sizes
@@ -39,21 +37,19 @@ weight_decay = 1.5  # of AdamW
 train_missing = False  # true: train the runs that the store lacks
 
 # %% tags=["hide-input"]
+# %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
 import time
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown
 from myst_nb import glue
 
 from lib.analysis import statistics
-from lib.analysis.dynamics import GENERALIZED, ZERO, zone
-from lib.analysis.gather import gather
-from lib.analysis.words import bracket, span
-from lib.chapters.export import export, export_runs
-from lib.chapters.tables import ENOUGH, check_table, cost, enough, holds, say, zone_rules
-from lib.figures import accuracy, style
+from lib.analysis.dynamics import GENERALIZED, zone
+from lib.analysis.words import span
+from lib.chapters.tables import zone_rules
+from lib.figures import accuracy, curves
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
 from lib.spec import RunSpec
@@ -61,8 +57,7 @@ from lib.train import train
 from lib.widgets.explorers import flipbook, run_explorer
 from lib.widgets.trainer import trainer
 
-style.use_style()
-recipe = dict(epochs=epochs, lr=lr, weight_decay=weight_decay)
+page = Page("grokking_grid", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
 
 # %% [markdown]
 # ## The trainer at work
@@ -75,22 +70,16 @@ small = RunSpec(modulus=31, train_size=500, d_model=24, epochs=2500)
 train(small.replace(epochs=2))  # compile, so that the time below is the training's
 began = time.perf_counter()
 run = train(small)
-seconds = time.perf_counter() - began
-export(pd.DataFrame(run.curve), "live")
-memorized = int(run.curve["epoch"][(run.curve["train_accuracy"] >= 0.99).argmax()])
-glue("live_seconds", seconds, display=False)
-glue("live_memorized", memorized, display=False)
-glue("live_val", float(run.curve["val_accuracy"][-1]), display=False)
+glue("live_seconds", time.perf_counter() - began, display=False)
+live = pd.DataFrame(run.curve)
+page.export(live, "live", "the run trained here")
+memorized = live["epoch"][(live["train_accuracy"] >= 0.99).idxmax()]
+glue("live_memorized", int(memorized), display=False)
+glue("live_val", float(live["val_accuracy"].iloc[-1]), display=False)
 glue("live_zone", zone(run.curve), display=False)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Training and validation accuracy of a small network against epoch, logarithmic. Training accuracy is perfect early; validation accuracy follows much later."}, "figure": {"caption": "A run trained while the page was built (modulus 31, d_model 24, 500 training points, seed 0, 2,500 epochs, otherwise the [recipe](../method.md) of the book). [Data](data/live.csv).", "name": "fig-live"}}
-figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
-axes.plot(run.curve["epoch"], run.curve["train_accuracy"], color=style.TRAIN, label="training")
-axes.plot(run.curve["epoch"], run.curve["val_accuracy"], color=style.VAL, label="validation")
-axes.set(xscale="symlog", xlabel="epoch", ylabel="accuracy", ylim=(-0.03, 1.03))
-axes.legend(frameon=False)
-plt.close(figure)
-figure
+curves.one_run(live)
 
 # %% [markdown]
 # It took {glue:text}`live_seconds:.1f` seconds. Training accuracy reaches 0.99 at epoch
@@ -111,29 +100,16 @@ figure
 #   accuracy.
 
 # %% tags=["hide-input"]
-base = EXPERIMENTS["figure2"].base.replace(**recipe)
-asked = [
-    base.replace(d_model=d, train_size=size, seed=seed)
-    for d, size in DYNAMICS.values()
-    for seed in (0, 1, 2)
-]
-four = gather(asked, train_missing)
-panels, shown = {}, []
-for name, (d, size) in DYNAMICS.items():
-    cell = (four.curves["d_model"] == d) & (four.curves["train_size"] == size)
-    panels[f"{name}: d_model {d}, D = {size:,}"] = four.curves[cell]
-    for seed, curve in four.curves[cell].groupby("seed"):
-        last = curve.iloc[-1]
-        shown.append(
-            (name, d, size, seed, zone(curve), last["train_accuracy"], last["val_accuracy"])
-        )
-figures_data = export(four.curves, "figure2")
-Markdown(four.provenance(paper_seeds=1))
+cells = [dict(d_model=d, train_size=size) for d, size in DYNAMICS.values()]
+four = page.gather([s for cell in cells for s in page.specs("figure2", seed=[0, 1, 2], **cell)])
+page.export(four.curves, "figure2", "the curves of figure 2")
+by_cell = dict(list(four.curves.groupby(["d_model", "train_size"])))
+own = {name: by_cell.get(cell, four.curves.iloc[:0]) for name, cell in DYNAMICS.items()}
+panels = {f"{n}: d_model {d}, D = {size:,}": own[n] for n, (d, size) in DYNAMICS.items()}
+told(four, paper_seeds=1)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of training and validation accuracy against epoch, logarithmic: d_model 8 with 3,000 points, 32 with 2,600, 64 with 3,000 and 32 with 3,000; seed 0 thick, other seeds thin."}, "figure": {"caption": "Figure 2 from our runs: the paper's four cells. Thick: the lowest seed; thin: the others. [Data](data/figure2.csv).", "name": "fig-dynamics"}}
-figure = dynamics(panels)
-plt.close(figure)
-figure
+curves.dynamics(panels)
 
 # %% [markdown]
 # What each run did, named by its own curve, next to the paper's name for the cell. The rule
@@ -143,19 +119,16 @@ figure
 Markdown(zone_rules())
 
 # %% tags=["hide-input"]
-lines = [
-    "| the paper's name | d_model | D | seed | our run | training | validation |",
-    "|:--|--:|--:|--:|:--|--:|--:|",
-]
-for name, d, size, seed, ours, training, validation in shown:
-    named = ours if ours == name else f"**{ours}**"
-    lines.append(
-        f"| {name} | {d} | {size:,} | {seed} | {named} | {training:.3f} | {validation:.3f} |"
-    )
-same = sum(row[0] == row[4] for row in shown)
-glue("dynamics_same", same, display=False)
-glue("dynamics_runs", len(shown), display=False)
-Markdown("\n".join(lines))
+rows = []
+for name, (d, size) in DYNAMICS.items():
+    for seed, curve in own[name].groupby("seed"):
+        last, ours = curve.iloc[-1], zone(curve)
+        rows.append((name, d, f"{size:,}", seed, ours if ours == name else f"**{ours}**",
+                     f"{last['train_accuracy']:.3f}", f"{last['val_accuracy']:.3f}"))  # fmt: skip
+glue("dynamics_same", sum(row[0] == row[4] for row in rows), display=False)
+glue("dynamics_runs", len(rows), display=False)
+header = ["the paper's name", "d_model", "D", "seed", "our run", "training", "validation"]
+show(header, rows, left=(0, 4))
 
 # %% [markdown]
 # {glue:text}`dynamics_same` of {glue:text}`dynamics_runs` runs carry the paper's name.
@@ -168,29 +141,18 @@ Markdown("\n".join(lines))
 # Seven widths, eleven training sizes. Below: the final validation accuracy of every cell.
 
 # %% tags=["hide-input"]
-base = EXPERIMENTS["figure3"].base.replace(**recipe)
-asked = [
-    base.replace(d_model=d, train_size=size, seed=seed)
-    for seed in seeds
-    for d in d_models
-    for size in train_sizes
-]
-grid = gather(asked, train_missing)
+grid = page.runs("figure3", d_model=d_models, train_size=train_sizes, seed=seeds)
 runs = grid.runs
-export_runs(runs, "figure3")
+page.export_runs(runs, "figure3", "the runs of figure 3")
 glue("grid_stopped", int((runs["status"] == "stopped").sum()), display=False)
 glue("grid_runs", len(runs), display=False)
-Markdown(grid.provenance(paper_seeds=EXPERIMENTS["figure3"].seeds))
+told(grid, paper_seeds=EXPERIMENTS["figure3"].seeds)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, one line for each width from 32 to 64, with a dot for each run."}, "figure": {"caption": "Figure 3 from our runs: final validation accuracy against training size, by epoch T. Lines: mean over the seeds that are stored; dots: single runs. [Data](data/figure3.csv).", "name": "fig-grid-lines"}}
-figure = accuracy.accuracy_by_train_size(runs, d_models)
-plt.close(figure)
-figure
+accuracy.accuracy_by_train_size(runs, d_models)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A table of cells, widths up and training sizes across, coloured and labelled by mean final validation accuracy and by the number of runs. Hatched cells have no run."}, "figure": {"caption": "The same runs by cell: mean final validation accuracy, and below it the number of runs. Hatched: no run stored. [Data](data/figure3.csv).", "name": "fig-grid-cells"}}
-figure = accuracy.accuracy_grid(runs, d_models, train_sizes)
-plt.close(figure)
-figure
+accuracy.accuracy_grid(runs, d_models, train_sizes)
 
 # %% [markdown]
 # {glue:text}`grid_stopped` of the {glue:text}`grid_runs` runs ended before epoch T because
@@ -198,7 +160,7 @@ figure
 # final.
 
 # %% tags=["hide-input"]
-checked = gather(EXPERIMENTS["stop_rule"], train_missing).runs
+checked = page.gather(EXPERIMENTS["stop_rule"]).runs
 left = int((checked["val_accuracy"] < 0.99).sum())
 Markdown(
     f"Is that safe? {len(checked)} of the stopped runs of seed 0 were trained on to epoch "
@@ -213,64 +175,26 @@ Markdown(
 # ### Against the paper's sentences
 
 # %% tags=["hide-input"]
-
-
-cells = statistics.cell_means(runs)
-
-
-def smallest(d):
-    """The smallest D of the grid from which on every mean of this width is at 0.95 or above."""
-    good = None
-    for size in sorted(train_sizes, reverse=True):
-        if not enough(cells, [(d, size)]) or cells.loc[(d, size), "mean"] < GENERALIZED:
-            break
-        good = size
-    return good
-
-
-def begins(d):
-    """The smallest D of the grid at which the mean of this width is off zero."""
-    own = cells.xs(d, level="d_model")["mean"]
-    return own.index[own >= ZERO].min()
-
-
-every = [(d, size) for d in d_models for size in train_sizes]
-full = enough(cells, every)
-reach = {d: smallest(d) for d in d_models}
-reached = [reach[d] or float("inf") for d in sorted(d_models)]
-spans = {d: reach[d] - begins(d) for d in d_models if reach[d]} if full else {}
-moderate = [(64, size) for size in train_sizes if 2000 <= size < 3000]
-critical = critical_sizes(runs[runs["d_model"] == 64])
-critical = critical.iloc[0] if len(critical) and critical["seeds"].iloc[0] >= ENOUGH else None
-rows = [
-    ("d = 64 is near-perfect with just 3,000 points", say(cells, [(64, 3000)]),
-     holds(cells, [(64, 3000)], lambda v: v >= GENERALIZED)),
-    ("d = 32 needs 4,000", "the mean is at least 0.95 from "
-     + (f"{reach[32]:,} on" if reach.get(32) else "no size on") if 32 in reach else "no run",
-     reach[32] in (3800, 4000) if 32 in reach and full else None),
-    ("d = 64 is semi-grokking from 2,000 to 3,000", say(cells, moderate),
-     holds(cells, moderate, lambda v: ZERO <= v < GENERALIZED)),
-    ("D_crit of d = 64 is about 3,000",
-     "not enough runs" if critical is None
-     else f"{critical.bound}{critical.estimate:,.0f}{bracket(critical.low, critical.high, '{:,.0f}')}",
-     None if critical is None else bool(abs(critical.estimate - 3000) <= 300)),
-    ("the semi-grokking interval spans about 1,000 points for all models",
-     "from a mean of 0.1 to means of 0.95: "
-     + (", ".join(f"{d}: {span:,}" for d, span in spans.items()) or "not enough runs"),
-     len(spans) == len(d_models) and all(600 <= span <= 1400 for span in spans.values())
-     if full else None),
-    ("wider networks need less data", "smallest D from which on the mean is at least 0.95: "
-     + ", ".join(f"{d}: {reach[d]:,}" if reach[d] else f"{d}: not reached" for d in d_models),
-     bool(reached[-1] < reached[0] and all(a >= b for a, b in zip(reached, reached[1:])))
-     if full else None),
-]  # fmt: skip
-Markdown(check_table(rows))
+page.verdicts("takeaway 1", "(64, 3000)", "d = 32", "(64, 2000–2800)", "D_crit(64)",
+              "semi-grokking interval")  # fmt: skip
 
 # %% [markdown]
-# A row needs three seeds in every cell that it speaks of; [](verdicts.ipynb) asks for more.
-# The last row is strict: it asks that no wider network needs more than a narrower one. Next
-# to a boundary a mean over a few seeds jumps by a whole run, so with few seeds a single run
-# can break the order.
+# These are the verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's
+# recipe, whatever this page was run with. Numbers in square brackets are 95% intervals. Takeaway 1
+# is tested across all widths and seeds. Read off the table of cells above, width by width, the
+# smallest number of points from which on every mean is at 0.95 or above is:
+
+# %% tags=["hide-input"]
+means = statistics.cell_means(runs)["mean"]
+reached = {d: statistics.steady(own.droplevel("d_model"), GENERALIZED)
+           for d, own in means.groupby(level="d_model")}  # fmt: skip
+Markdown(
+    ", ".join(f"{d}: {size:,.0f}" for d, size in reached.items() if size == size) or "none yet"
+)
+
+# %% [markdown]
+# This is stricter than a trend: it asks that no wider network needs more than a narrower one. Next
+# to a boundary a mean over a few seeds jumps by a whole run, so a single run can break the order.
 #
 # ## Why data, and why less for a wider network
 #
@@ -289,8 +213,8 @@ Markdown(check_table(rows))
 # evaluation; it needs neither a kernel nor a network. A run that is not stored says so.
 
 # %% tags=["hide-input"]
-fallback = dynamics({title: curves[curves["seed"] == 0] for title, curves in panels.items()})
-run_explorer(grid, four, fallback=fallback)
+first = {title: own[own["seed"] == 0] for title, own in panels.items()}
+run_explorer(grid, four, fallback=curves.dynamics(first))
 
 # %% [markdown]
 # ## One width after the other
@@ -298,20 +222,18 @@ run_explorer(grid, four, fallback=fallback)
 # Move the slider, or use the arrow keys on it: the training curves with 3,000 points, width
 # by width. It works in this page without a kernel; the pictures are in the page.
 
+
 # %% tags=["hide-input"]
-
-
-def page(d):
+def at_width(d):
     """The training curves of one width at D = 3,000, and what they are in words."""
-    curves = grid.curves[(grid.curves["d_model"] == d) & (grid.curves["train_size"] == 3000)]
-    figure = dynamics({f"d_model {d}, D = 3,000": curves})
-    figure.set_size_inches(7, 3.2)
-    ends = curves.sort_values("epoch").groupby("seed")["val_accuracy"].last()
+    own = grid.curves[(grid.curves["d_model"] == d) & (grid.curves["train_size"] == 3000)]
+    ends = own.sort_values("epoch").groupby("seed")["val_accuracy"].last()
     seen = f"validation ends at {span(ends)}" if len(ends) else "no run"
-    return figure, f"Accuracies against epoch at d_model {d} with 3,000 points; {seen}."
+    words = f"Accuracies against epoch at d_model {d} with 3,000 points; {seen}."
+    return curves.dynamics({f"d_model {d}, D = 3,000": own}, (7, 3.2)), words
 
 
-flipbook({str(d): page(d) for d in d_models}, "d_model")
+flipbook({str(d): at_width(d) for d in d_models}, "d_model")
 
 # %% [markdown]
 # ## Train it yourself
@@ -321,15 +243,11 @@ flipbook({str(d): page(d) for d in d_models}, "d_model")
 # the cell shows a run that was recorded.
 
 # %% tags=["hide-input"]
-trainer(base.replace(d_model=64, train_size=3000, stop_after=None))
+trainer(EXPERIMENTS["figure2"].base.replace(**page.recipe, d_model=64, train_size=3000))
 
 # %% [markdown]
 # ## Rerun it
-
-# %% tags=["hide-input"]
-Markdown(cost(runs, four.runs, checked))
-
-# %% [markdown]
+#
 # ```bash
 # python -m lib run grokking_grid -p d_models "[32, 64]" -p seeds "[0]"
 # python -m lib run grokking_grid -p weight_decay 2.0 -p seeds "[0]" -p train_missing true
@@ -337,8 +255,6 @@ Markdown(cost(runs, four.runs, checked))
 #
 # The first takes seconds: everything is stored. The second trains 89 runs; it prints an
 # estimate for your machine before it starts and can be interrupted without loss.
-#
-# Download {download}`this notebook, executed <grokking_grid.ipynb>`,
-# {download}`its source <../../notebooks/grokking_grid.py>`, or its data:
-# {download}`the curves of figure 2 <data/figure2.csv>`,
-# {download}`the runs of figure 3 <data/figure3.csv>`.
+
+# %% tags=["hide-input"]
+page.end()

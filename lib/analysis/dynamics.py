@@ -1,19 +1,9 @@
 """What a run's curves show: its zone, and when it memorizes and generalizes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-
-from lib.analysis import dynamics
-from lib.spec import RunSpec
-
-
-def with_best(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """The runs with a column `best`: their highest validation accuracy at any evaluation."""
-    best = runs["key"].map(dynamics.best_on_the_way(curves))
-    return runs.assign(best=best.astype(float))  # of no runs, too
-
 
 PERFECT = 0.99
 """Training accuracy from which a network has learned its training set."""
@@ -41,7 +31,7 @@ def first_epoch(epochs: np.ndarray, values: np.ndarray, level: float) -> float:
     return float(np.asarray(epochs)[reached[0]]) if len(reached) else np.inf
 
 
-def zone(curve: Mapping[str, np.ndarray], spec: RunSpec | None = None) -> str:
+def zone(curve: Mapping[str, np.ndarray]) -> str:
     """The training dynamics that one run's own curve shows, by its last epoch (§2.2, §3).
 
     * *ungrokking*: training is perfect, validation stays below `ZERO`.
@@ -56,7 +46,6 @@ def zone(curve: Mapping[str, np.ndarray], spec: RunSpec | None = None) -> str:
 
     Args:
         curve: columns "epoch", "train_accuracy", "val_accuracy" and "train_loss" of a run.
-        spec: unused; accepted so that rules may come to depend on it.
     """
     train, val = np.asarray(curve["train_accuracy"]), np.asarray(curve["val_accuracy"])
     if not np.isfinite(np.asarray(curve["train_loss"])[-1]):
@@ -78,15 +67,45 @@ def best_on_the_way(curves: pd.DataFrame) -> pd.Series:
     return curves.groupby("key")["val_accuracy"].max()
 
 
+def with_best(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The runs with a column `best`: their highest validation accuracy at any evaluation."""
+    best = runs["key"].map(best_on_the_way(curves))
+    return runs.assign(best=best.astype(float))  # of no runs, too
+
+
+def norm_ends(curve: Mapping[str, np.ndarray]) -> tuple[int, ...]:
+    """The evaluations between which a run generalizes, as positions: before, after; or none.
+
+    Before: the last with validation accuracy below `ZERO`; after: the first at nine tenths of
+    its final value.  None if it does not generalize, or was never below `ZERO`.
+    """
+    val = np.asarray(curve["val_accuracy"])
+    if not val[-1] >= ZERO:
+        return ()
+    after = int(np.argmax(val >= 0.9 * val[-1]))
+    low = np.flatnonzero(val[: after + 1] < ZERO)
+    return (int(low[-1]), after) if len(low) else ()
+
+
 def norm_change(curve: Mapping[str, np.ndarray]) -> float:
     """log(norm after / norm before) over the epochs in which a run generalizes (figure 9).
 
-    Before: the last evaluation with validation accuracy below `ZERO`; after: the first at
-    nine tenths of its final value.  NaN if it does not generalize.
+    NaN for a run that `norm_ends` knows no such epochs of.
     """
-    val, norm = np.asarray(curve["val_accuracy"]), np.asarray(curve["param_norm"])
-    if not val[-1] >= ZERO:
-        return np.nan
-    after = int(np.argmax(val >= 0.9 * val[-1]))
-    low = np.flatnonzero(val[: after + 1] < ZERO)
-    return float(np.log(norm[after] / norm[low[-1]])) if len(low) else np.nan
+    norm, ends = np.asarray(curve["param_norm"]), norm_ends(curve)
+    return float(np.log(norm[ends[1]] / norm[ends[0]])) if ends else np.nan
+
+
+def bumps(values: Sequence[float], drop: float = 0.05) -> int:
+    """How often a curve falls by `drop` or more and comes back (figure 5).
+
+    Coming back is to regain half of the fall.
+    """
+    count, top, bottom = 0, -np.inf, np.inf
+    for value in np.asarray(values, float):
+        bottom = min(bottom, value)
+        if top - bottom >= drop and value >= (top + bottom) / 2:
+            count, top, bottom = count + 1, value, value
+        elif value > top:
+            top = bottom = value
+    return count

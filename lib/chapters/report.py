@@ -1,4 +1,4 @@
-"""The claims as tables: on the terminal, in the book, in the README."""
+"""What the README shows of the claims: the scoreboard and the picture."""
 
 import re
 from pathlib import Path
@@ -10,37 +10,14 @@ from lib.analysis.gather import gather
 from lib.analysis.zones import boundaries
 from lib.chapters.scoreboard import scoreboard
 from lib.figures import style, zones
-from lib.paper.claims import Verdict
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
 from lib.paths import ROOT
 from lib.runs.store import Store
-from lib.spec import Grid
 
 README = ROOT / "README.md"
 PICTURE = ROOT / "book" / "assets" / "figure1.svg"
 BEGIN, END = "<!-- claims: written by `python -m lib claims --write` -->", "<!-- claims end -->"
-
-
-def claims_table(verdicts: list[Verdict]) -> str:
-    """All claims in Markdown: what the paper says, what we found, on how many runs."""
-    lines = ["| | The paper says | Our runs | Runs | Verdict |", "|:--|:--|:--|--:|:--|"]
-    for v in verdicts:
-        found = str(v.finding) if v.finding else f"{len(v.missing):,} runs missing"
-        lines.append(f"| {v.claim.name} | {v.claim.says} | {found} | {v.runs:,} | {v.verdict} |")
-    return "\n".join(lines)
-
-
-def progress_table(grids: dict[str, Grid], keys: set[str]) -> str:
-    """Runs stored of each experiment, in Markdown."""
-    lines = ["| Experiment | Runs stored | Complete seeds |", "|:--|--:|--:|"]
-    for grid in grids.values():
-        by_seed = [sum(s.key in keys for s in grid.specs([n])) for n in grid.seed_range]
-        whole = sum(n == len(grid.points()) for n in by_seed)
-        lines.append(
-            f"| {grid.title} | {sum(by_seed):,} of {len(grid):,} | {whole} of {grid.seeds} |"
-        )
-    return "\n".join(lines)
 
 
 def readme_section(store: Store) -> str:

@@ -3,6 +3,7 @@
 What a row says depends on the verdict alone; the numbers behind it are on the verdict page.
 """
 
+from lib.chapters.tables import table
 from lib.paper.claims import NONE, OPEN, Verdict
 from lib.paper.takeaways import judge_named
 from lib.runs.store import Store
@@ -77,11 +78,11 @@ def scoreboard(store: Store, book: bool = False) -> str:
     Args:
         book: with coloured badges and links to chapters, for a page in `book/`; otherwise plain.
     """
-    lines = ["| | The paper says | Our runs | Verdict |", "|--:|:--|:--|:--|"]
+    rows = []
     for v in judge_named(store, *PLAIN):
         number, why, words = v.claim.name.split()[-1], reason(v), f"{ICONS[v.verdict]} {v.verdict}"
         if book:
             why += f" [Why](chapters/{PLAIN[v.claim.name][0]}.ipynb)"
             words = f"{{bdg-{COLOURS[v.verdict]}}}`{words}`"
-        lines.append(f"| {number} | {v.claim.says} | {why} | {words} |")
-    return "\n".join(lines)
+        rows.append((number, v.claim.says, why, words))
+    return table(["", "The paper says", "Our runs", "Verdict"], rows, left=(1, 2, 3))

@@ -1,51 +1,17 @@
-"""Cells and sentences of a chapter as words: what a Markdown table says of the runs."""
+"""What several chapters say of runs: the one place for each form of table and sentence."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
+from tabulate import tabulate
 
 from lib.analysis import dynamics
-from lib.analysis.words import span
+from lib.analysis.descent import Dip
+from lib.analysis.words import bracket, number
+from lib.analysis.zones.boundaries import Map
+from lib.paper.claims import Verdict
+from lib.spec import Grid
 from lib.sweeps.plan import format_duration
-
-ENOUGH = 3
-"""Seeds that a cell needs before a chapter says that it agrees with a sentence or does not."""
-
-
-def holds(
-    cells: pd.DataFrame, keys: Iterable[tuple[int, int]], test: Callable[[float], bool]
-) -> bool | None:
-    """Whether the mean of every named cell passes a test; None where a cell has too few seeds.
-
-    Args:
-        cells: from `lib.analysis.statistics.cell_means`.
-        keys: (d_model, train_size) of the cells.
-        test: of a mean.
-    """
-    keys = list(keys)
-    if not keys or not enough(cells, keys):
-        return None
-    return all(bool(test(cells.loc[key, "mean"])) for key in keys)
-
-
-def enough(cells: pd.DataFrame, keys: Iterable[tuple[int, int]]) -> bool:
-    """Whether every named cell has the seeds that a statement needs (`ENOUGH`)."""
-    return all(key in cells.index and cells.loc[key, "seeds"] >= ENOUGH for key in keys)
-
-
-def say(cells: pd.DataFrame, keys: Sequence[tuple[int, int]]) -> str:
-    """The means of some cells in words, with their seeds; of many cells, their range."""
-    there = [key for key in keys if key in cells.index]
-    if not there:
-        return "no run"
-    count = span(cells.loc[there, "seeds"], "{:.0f}")
-    seeds = f"{count} seed{'s' * (count != '1')}"
-    if len(keys) > 4:
-        lowest, highest = cells.loc[there, "mean"].min(), cells.loc[there, "mean"].max()
-        some = "" if len(there) == len(keys) else f" of {len(keys)}"
-        return f"from {lowest:.2f} to {highest:.2f} in {len(there)}{some} cells, {seeds} each"
-    shown = [f"({d}, {size:,}): {cells.loc[(d, size), 'mean']:.2f}" for d, size in there]
-    return ", ".join(shown) + f"; {seeds}" + (" each" if len(there) > 1 else "")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence], left: Collection[int] = (0,)) -> str:
@@ -53,8 +19,29 @@ def table(header: Sequence[str], rows: Iterable[Sequence], left: Collection[int]
     rows = [[str(value) for value in row] for row in rows]
     if not rows:
         return "*No run is stored for this table.*"
-    rules = [":--" if i in left else "--:" for i in range(len(header))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (header, rules, *rows))
+    sides = ["left" if i in left else "right" for i in range(len(header))]
+    return tabulate(rows, header, "pipe", colalign=sides, disable_numparse=True)
+
+
+def claims_table(verdicts: Iterable[Verdict], who: str = "The paper says") -> str:
+    """Claims: what is said, what we found, on how many runs, the verdict."""
+    rows = (
+        (v.claim.name, v.claim.says, v.finding or f"{len(v.missing):,} runs missing",
+         f"{v.runs:,}", v.verdict)
+        for v in verdicts
+    )  # fmt: skip
+    return table(["", who, "Our runs", "Runs", "Verdict"], rows, left=(0, 1, 2, 4))
+
+
+def progress_table(grids: dict[str, Grid], keys: set[str]) -> str:
+    """Runs stored of each experiment."""
+    rows = []
+    for grid in grids.values():
+        by_seed = [sum(s.key in keys for s in grid.specs([n])) for n in grid.seed_range]
+        whole = sum(n == len(grid.points()) for n in by_seed)
+        stored = f"{sum(by_seed):,} of {len(grid):,}"
+        rows.append((grid.title, stored, f"{whole} of {grid.seeds}"))
+    return table(["Experiment", "Runs stored", "Complete seeds"], rows)
 
 
 def cost(*frames: pd.DataFrame) -> str:
@@ -83,29 +70,39 @@ def zone_rules() -> str:
     """The thresholds of `lib.analysis.dynamics.zone` in words, as a Markdown list."""
     perfect, zero = f"{dynamics.PERFECT:g}", f"{dynamics.ZERO:g}"
     good, together = f"{dynamics.GENERALIZED:g}", f"{dynamics.TOGETHER:g}"
-    memorized = f"training accuracy reaches {perfect} while validation is below {together}"
-    return "\n".join(
-        [
-            f"* *ungrokking*: {memorized}, and validation ends below {zero};",
-            f"* *semi-grokking*: the same start, and validation ends from {zero} to below {good};",
-            f"* *grokking*: the same start, and validation ends at {good} or above;",
-            f"* *progression*: validation ends at {zero} or above, and training either never "
-            f"reaches {perfect} or validation was at {together} by then: the two rise together. "
-            "That includes networks that could memorize everything and have so much data that "
-            "they need not;",
-            "* *unlearned*, which is no zone of the paper: training never reaches "
-            f"{perfect}, validation ends below {zero}.",
-        ]
-    )
+    return f"""\
+* *ungrokking*: training accuracy reaches {perfect} while validation is below {together}, and \
+validation ends below {zero};
+* *semi-grokking*: the same start, and validation ends from {zero} to below {good};
+* *grokking*: the same start, and validation ends at {good} or above;
+* *progression*: validation ends at {zero} or above, and training either never reaches {perfect} \
+or validation was at {together} by then: the two rise together. That includes networks that could \
+memorize everything and have so much data that they need not;
+* *unlearned*, which is no zone of the paper: training never reaches {perfect}, validation ends \
+below {zero}."""
 
 
-def check_table(rows: Iterable[tuple[str, str, bool | str | None]]) -> str:
-    """A Markdown table of the paper's sentences, our numbers, and whether they agree.
+def dip_cells(dip: Dip) -> tuple:
+    """A dip in a row of a table: depth, interval, first peak, valley, whole seeds."""
+    ends = bracket(dip.low, dip.high).strip() or "–"
+    places = number(dip.peak, "{:.0f}"), number(dip.valley, "{:.0f}")
+    return number(dip.depth), ends, *places, dip.seeds
 
-    Args:
-        rows: (the paper's sentence, our number in words, agrees; None where runs are missing,
-            a word of its own where they are there and do not settle it).
-    """
-    words = {True: "agrees", False: "**does not agree**", None: "not enough runs"}
-    lines = ["| The paper says | Our runs | |", "|:--|:--|:--|"]
-    return "\n".join(lines + [f"| {a} | {b} | {words.get(c, c)} |" for a, b, c in rows])
+
+def crossing_words(found: Map) -> tuple[str, str]:
+    """Where figure 1's curves cross: width and training size, each with its interval."""
+    if not found.star:
+        return "not known", "not known"
+    widths, sizes = found.star_intervals()
+    return (f"{found.star[0]:.1f}{bracket(*widths, '{:.1f}')}",
+            f"{found.star[1]:,.0f}{bracket(*sizes, '{:,.0f}')}")  # fmt: skip
+
+
+def critical_words(points: pd.DataFrame, d_model: int | None = None) -> str:
+    """D_crit of a width with its bound or its interval, from `critical_sizes`."""
+    own = points if d_model is None else points[points["d_model"] == d_model]
+    if own.empty:
+        return "no run"
+    c = own.iloc[0]
+    size = f"{c['estimate']:,.0f}"
+    return f"{c['bound']} {size}" if c["bound"] else size + bracket(c["low"], c["high"], "{:,.0f}")

@@ -70,4 +70,4 @@ def _show(spec, curve, status):
                 + (f"   loss {loss:.3g}" if loss is not None else "")
             )
     click.echo(f"{'parameter norm':<22} {last['param_norm']:.2f}")
-    click.echo(f"{'zone':<22} {zone(curve, spec)} (by epoch {int(last['epoch']):,})")
+    click.echo(f"{'zone':<22} {zone(curve)} (by epoch {int(last['epoch']):,})")

@@ -1,34 +1,35 @@
-"""Pictures from tidy frames: nothing here trains, loads or decides anything.
+"""Final accuracies against size: of the training set, of the model, of both.
 
-Every function takes frames as `lib.runs.store` gives them and returns a matplotlib figure.
-Colours are safe for the colour-blind; cells without runs are drawn as missing.
+Every function takes frames as `lib.runs.store` gives them and returns a matplotlib figure;
+nothing here trains, loads or decides anything.  Colours are safe for the colour-blind; cells
+without runs are drawn as missing.
 """
 
 from collections.abc import Sequence
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from lib.figures.style import MISSING, TRAIN, VAL, _legend, _width_axis
+from lib.figures.style import MISSING, TRAIN, VAL, grid_of, hatch, legend, panels, width_axis
+
+LIMITS = dict(ylim=(-0.04, 1.04))
 
 
-def success_by_size(panels: dict[str, dict[str, tuple]], level: float) -> Figure:
+def success_by_size(shown: dict[str, dict[str, tuple]], level: float) -> Figure:
     """Final validation accuracy against training size, tasks next to each other (takeaway 6).
 
     Args:
-        panels: title -> label -> (runs of one width and task, D_crit estimate or NaN, colour,
+        shown: title -> label -> (runs of one width and task, D_crit estimate or NaN, colour,
             marker, sizes asked for).  A line breaks at a size without a run; a size at which no
             line has one is hatched.
         level: the accuracy from which a run counts as generalizing.
     """
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(3.1 * max(len(panels), 2), 3.2), sharey=True,
-        layout="constrained", squeeze=False,
-    )  # fmt: skip
-    for ax, (title, tasks) in zip(axes.flat, panels.items()):
+    figure, axes = panels(1, len(shown), (3.1 * max(len(shown), 2), 3.2), sharey=True)
+    for ax, (title, tasks) in zip(axes.flat, shown.items()):
         wanted, there = set(), set()
         for label, (runs, critical, colour, marker, asked) in tasks.items():
             mean = runs.groupby("train_size")["val_accuracy"].mean().reindex(sorted(asked))
@@ -38,15 +39,11 @@ def success_by_size(panels: dict[str, dict[str, tuple]], level: float) -> Figure
             ax.plot(runs["train_size"], runs["val_accuracy"], marker, **single)
             if np.isfinite(critical):
                 ax.axvline(critical, color=colour, ls=":", lw=1.4)
-        for size in wanted - there:
-            ax.axvspan(size * 0.985, size * 1.015, fc="white", ec=MISSING, hatch="////", lw=0)
-        if not there:
-            ax.text(0.5, 0.5, "no runs stored", ha="center", transform=ax.transAxes)
+        hatch(ax, wanted, there, 0.015)
         ax.axhline(level, color="#999999", lw=0.7)
-        ax.set(title=title, xlabel="training points D", ylim=(-0.04, 1.04))
+        ax.set(title=title, xlabel="training points D", **LIMITS)
     axes[0, 0].set_ylabel("final validation accuracy")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
+    legend(figure, ncols=2)
     return figure
 
 
@@ -63,33 +60,41 @@ def recipe_grid(
         cells: (d_model, train_size), across.
         ranges: cell -> (lowest, highest, …) that the paper states.
     """
-    figure, ax = plt.subplots(figsize=(8.6, 0.62 * len(values) + 1.3), layout="constrained")
+    figure, ((ax,),) = panels(1, 1, (8.6, 0.62 * len(values) + 1.3))
     for y, runs in enumerate(values.values()):
         for x, (d, size) in enumerate(cells):
             own = runs[(runs["d_model"] == d) & (runs["train_size"] == size)]["val_accuracy"]
+            ink = _cell(ax, x, y, own.mean())
             if own.empty:
-                box = dict(facecolor="white", edgecolor=MISSING, hatch="///", lw=0)
-                ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, **box))
                 continue
-            mean = own.mean()
-            colour, ink = mpl.colormaps["cividis"](mean), "white" if mean < 0.55 else "black"
-            ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, lw=0))
-            sign = "✓" if within(mean, ranges[d, size]) else "✗"
-            text = dict(ha="center", va="center", color=ink)
-            ax.text(x, y - 0.12, f"{mean:.2f} {sign}", fontsize=9, **text)
+            sign = "✓" if within(own.mean(), ranges[d, size]) else "✗"
+            ax.text(x, y - 0.12, f"{own.mean():.2f} {sign}", fontsize=9, **ink)
             singles = " ".join(f"{v:.1f}".lstrip("0") if v < 0.95 else "1" for v in own)
-            ax.text(x, y + 0.24, singles, fontsize=6, **text)
-    ax.set(
-        xlim=(-0.5, len(cells) - 0.5),
-        ylim=(len(values) - 0.5, -0.5),
-        xticks=range(len(cells)),
-        yticks=range(len(values)),
-        yticklabels=list(values),
-    )
-    ax.set_xticklabels([f"{d}\n{size:,}" for d, size in cells], fontsize=8)
-    ax.set_xlabel("d_model, training points D")
-    ax.grid(False)
+            ax.text(x, y + 0.24, singles, fontsize=6, **ink)
+    _cells_axes(ax, [f"{d}\n{size:,}" for d, size in cells], list(values))
+    ax.set(ylim=(len(values) - 0.5, -0.5), xlabel="d_model, training points D")
+    ax.tick_params(axis="x", labelsize=8)
     return figure
+
+
+def _cell(ax: Axes, x: int, y: int, mean: float) -> dict:
+    """One box of a table of cells, coloured by a mean; hatched where there is none.
+
+    Returns:
+        How to write on it.
+    """
+    missing = dict(facecolor="white", edgecolor=MISSING, hatch="///")
+    look = missing if np.isnan(mean) else dict(facecolor=mpl.colormaps["cividis"](mean))
+    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, lw=0, **look))
+    return dict(ha="center", va="center", color="white" if mean < 0.55 else "black")
+
+
+def _cells_axes(ax: Axes, across: Sequence, up: Sequence) -> None:
+    """The axes of a table of cells, with a label for each column and row."""
+    ax.set(xlim=(-0.5, len(across) - 0.5), ylim=(-0.5, len(up) - 0.5))
+    ax.set_xticks(range(len(across)), across)
+    ax.set_yticks(range(len(up)), up)
+    ax.grid(False)
 
 
 def within(mean: float, stated: tuple) -> bool:
@@ -103,7 +108,7 @@ def accuracy_by_train_size(runs: pd.DataFrame, d_models: Sequence[int]) -> Figur
 
     Lines are means over seeds; each dot is one run.
     """
-    figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+    figure, ((ax,),) = panels(1, 1, (8, 4))
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.92, len(d_models)))
     several = runs.groupby(["d_model", "train_size"]).size().max() > 1 if len(runs) else False
     for d_model, colour in zip(d_models, colours):
@@ -130,31 +135,18 @@ def accuracy_grid(
     The number in a cell is the mean, the small one how many runs it stands on; a hatched
     cell has none.
     """
-    figure, ax = plt.subplots(figsize=(8, 0.42 * len(d_models) + 1.4), layout="constrained")
+    figure, ((ax,),) = panels(1, 1, (8, 0.42 * len(d_models) + 1.4))
     cells = runs.groupby(["d_model", "train_size"])["val_accuracy"].agg(["mean", "size"])
     for y, d_model in enumerate(d_models):
         for x, train_size in enumerate(train_sizes):
-            if (d_model, train_size) not in cells.index:
-                box = dict(facecolor="white", edgecolor=MISSING, hatch="///", lw=0)
-                ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, **box))
-                continue
-            mean, count = cells.loc[(d_model, train_size)]
-            colour = mpl.colormaps["cividis"](mean)
-            ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, lw=0))
-            ink = "white" if mean < 0.55 else "black"
-            ax.text(x, y + 0.08, f"{mean:.2f}", ha="center", va="center", color=ink, fontsize=9)
-            ax.text(x, y - 0.3, f"{count:.0f}", ha="center", va="center", color=ink, fontsize=6)
-    ax.set(
-        xlim=(-0.5, len(train_sizes) - 0.5),
-        ylim=(-0.5, len(d_models) - 0.5),
-        xticks=range(len(train_sizes)),
-        yticks=range(len(d_models)),
-        xticklabels=train_sizes,
-        yticklabels=d_models,
-        xlabel="training points D",
-        ylabel="d_model",
-    )
-    ax.grid(False)
+            there = (d_model, train_size) in cells.index
+            mean, count = cells.loc[(d_model, train_size)] if there else (np.nan, 0)
+            ink = _cell(ax, x, y, mean)
+            if there:
+                ax.text(x, y + 0.08, f"{mean:.2f}", fontsize=9, **ink)
+                ax.text(x, y - 0.3, f"{count:.0f}", fontsize=6, **ink)
+    _cells_axes(ax, train_sizes, d_models)
+    ax.set(xlabel="training points D", ylabel="d_model")
     return figure
 
 
@@ -171,39 +163,28 @@ def _by_width(ax, runs: pd.DataFrame, cells: pd.DataFrame, value, colour, label,
 
 
 def accuracy_by_width(
-    panels: dict[str, dict[str, tuple[pd.DataFrame, pd.DataFrame, str, str, str]]],
+    shown: dict[str, dict[str, tuple[pd.DataFrame, pd.DataFrame, str, str, str]]],
     d_models: Sequence[int],
 ) -> Figure:
     """Final accuracies against width, in panels (§4, figures 6 and 7).
 
     Args:
-        panels: title -> label of a curve -> (runs, cells from `analysis.cell_means`, the
+        shown: title -> label of a curve -> (runs, cells from `statistics.cell_means`, the
             column of the dots, a colour, a dash such as "-" or "--").
         d_models: all widths of the axis; one without runs leaves a gap that is hatched.
     """
-    across = min(2, len(panels))
-    rows = -(-len(panels) // across)
-    figure, axes = plt.subplots(
-        rows, across, figsize=(8.4 if across > 1 else 7, 2.9 * rows), sharey=True,
-        layout="constrained", squeeze=False,
-    )  # fmt: skip
-    for ax, (title, curves) in zip(axes.flat, panels.items()):
+    across = min(2, len(shown))
+    size, room = ((8.4, 2.9), 1.22) if across > 1 else ((7, 2.9), 1.1)
+    figure, axes = grid_of(len(shown), size, across, ylabel="final accuracy", sharey=True)
+    for ax, (title, curves) in zip(axes, shown.items()):
         there = set()
         for label, (runs, cells, value, colour, dash) in curves.items():
             _by_width(ax, runs, cells, value, colour, label, dash)
             there |= set(runs["d_model"])
-        _width_axis(ax, d_models, room=1.22 if across > 1 else 1.1)
-        ax.set(title=title, ylim=(-0.04, 1.04))
-        for width in set(d_models) - there:
-            ax.axvspan(width * 0.97, width * 1.03, fc="white", ec=MISSING, hatch="////", lw=0)
-        if not there:
-            note = dict(ha="center", transform=ax.transAxes, backgroundcolor="white")
-            ax.text(0.5, 0.5, "no runs stored", **note)
-    for ax in axes[:, 0]:
-        ax.set_ylabel("final accuracy")
-    for ax in axes.flat[len(panels) :]:
-        ax.remove()
-    _legend(figure, axes)
+        width_axis(ax, d_models, room=room)
+        ax.set(title=title, **LIMITS)
+        hatch(ax, d_models, there)
+    legend(figure)
     return figure
 
 
@@ -213,24 +194,20 @@ def capacity_by_width(
     """Memorization capacity against width, in both units (§2.3, figure 4).
 
     Args:
-        points: from `analysis.capacities`.
+        points: from `capacity.capacities`.
         dots: one row a run: d_model, train_accuracy.
         d_models: all widths of the axis.
         pairs: how many unordered and ordered pairs there are.
     """
     unordered, ordered = pairs
-    figure, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
+    figure, ((ax,),) = panels(1, 1, (7, 3.8))
     band = points.dropna(subset=["low", "high"])
     if len(band):
         ax.fill_between(band["d_model"], band["low"], band["high"], color=TRAIN, alpha=0.2, lw=0)
     ax.plot(points["d_model"], points["estimate"], "-o", color=TRAIN, lw=1.6, ms=4)
     ax.plot(dots["d_model"], dots["train_accuracy"] * unordered, ".", color=VAL, ms=4)
-    _width_axis(ax, d_models)
-    for width in set(d_models) - set(points["d_model"]):
-        ax.axvspan(width * 0.97, width * 1.03, fc="white", ec=MISSING, hatch="////", lw=0)
-    if points.empty:
-        note = dict(ha="center", transform=ax.transAxes, backgroundcolor="white")
-        ax.text(0.5, 0.5, "no runs stored", **note)
+    width_axis(ax, d_models)
+    hatch(ax, d_models, points["d_model"])
     ax.set(ylabel="capacity, unordered pairs", ylim=(0, unordered * 1.03))
     factor = ordered / unordered
     other = ax.secondary_yaxis("right", functions=(lambda v: v * factor, lambda v: v / factor))

@@ -3,20 +3,25 @@
 from collections.abc import Sequence
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.analysis.efficiency import mirror_share
-from lib.figures.style import MISSING, SEED_STYLES, TRAIN, VAL, _legend
-
-WAVES, GREY = "#009E73", "#666666"
-EMPTY = "no runs stored"
-
-
-def _note(ax, text: str = EMPTY) -> None:
-    ax.text(0.5, 0.5, text, ha="center", transform=ax.transAxes, backgroundcolor="white")
+from lib.figures.curves import by_seed
+from lib.figures.style import (
+    GREY,
+    SEED_STYLES,
+    TRAIN,
+    VAL,
+    WAVES,
+    epoch_axis,
+    grid_of,
+    hatch,
+    legend,
+    note,
+    panels,
+)
 
 
 def norms_by_size(
@@ -31,7 +36,7 @@ def norms_by_size(
         sizes: every size asked for; one without a run is hatched.  A cross at the bottom, in a
             group's colour: none of its runs settled at the loss.
     """
-    figure, ax = plt.subplots(figsize=(7.4, 4), layout="constrained")
+    figure, ((ax,),) = panels(1, 1, (7.4, 4))
     there, stored = set(), set()
     for label, (rows, style) in groups.items():
         stored |= (own := set(rows["train_size"]))
@@ -46,8 +51,7 @@ def norms_by_size(
     for (label, size), dash in zip(marks.items(), ("--", ":", "-.")):
         if np.isfinite(size):
             ax.axvline(size, color=GREY, ls=dash, lw=1.3, label=f"{label} {size:,.0f}")
-    for size in set(sizes) - stored:
-        ax.axvspan(size * 0.97, size * 1.03, fc="white", ec=MISSING, hatch="////", lw=0)
+    hatch(ax, sizes, stored)
     ax.set(xscale="log", yscale="log", xlabel="training points D", ylabel="norm needed")
     ticks = sorted(stored) or sorted(sizes)
     ax.set_xticks(ticks, [f"{size:,}" for size in ticks], fontsize=7, rotation=45)
@@ -57,8 +61,8 @@ def norms_by_size(
     ax.yaxis.set_minor_locator(mpl.ticker.NullLocator())
     if there:
         ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    else:
-        _note(ax)
+    elif stored:
+        note(ax, "no run settles")
     return figure
 
 
@@ -71,12 +75,9 @@ def long_runs(curves: pd.DataFrame, sizes: Sequence[int], epochs: int, usual: in
         epochs: the end of the axis.
         usual: where other runs of the book end; a vertical line.
     """
-    rows = max(1, -(-len(sizes) // 2))
-    figure, axes = plt.subplots(
-        rows, 2, figsize=(8.6, 2.4 * rows), sharex=True, sharey=True, layout="constrained",
-        squeeze=False,
-    )  # fmt: skip
-    for ax, size in zip(axes.flat, sizes):
+    how = dict(sharex=True, sharey=True)
+    figure, axes = grid_of(len(sizes), (8.6, 2.4), ylabel="validation accuracy", **how)
+    for ax, size in zip(axes, sizes):
         own = curves[curves["train_size"] == size]
         for seed, curve in own.groupby("seed"):
             style = SEED_STYLES[int(seed) % len(SEED_STYLES)]
@@ -86,16 +87,10 @@ def long_runs(curves: pd.DataFrame, sizes: Sequence[int], epochs: int, usual: in
         ax.axvline(usual, color=GREY, lw=0.9)
         ax.set(title=f"D = {size:,}", ylim=(-0.04, 1.04), xlim=(0, epochs * 1.02))
         if own.empty:
-            _note(ax)
-    for ax in axes[-1]:
-        ax.set_xlabel("epoch")
-        ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
-        ax.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-    for ax in axes[:, 0]:
-        ax.set_ylabel("validation accuracy")
-    for ax in axes.flat[len(sizes) :]:
-        ax.remove()
-    _legend(figure, axes, ncols=6)
+            note(ax)
+    for ax in axes[-2:]:
+        epoch_axis(ax, 5)
+    legend(figure, ncols=6)
     return figure
 
 
@@ -108,50 +103,33 @@ COURSE = {
 """What `course` draws: column -> (label, line)."""
 
 
-def course(panels: dict[str, pd.DataFrame]) -> Figure:
+def course(shown: dict[str, pd.DataFrame]) -> Figure:
     """Accuracy and the waves' share over training, a panel for each dynamics.
 
     Args:
-        panels: title -> measures (`lib.circuits.measures`) of some seeds; the lowest seed is
-        drawn in
-            full, the others thin.  An empty frame is drawn as missing.
+        shown: title -> measures (`lib.circuits.measures`) of some seeds; the lowest seed is
+            drawn in full, the others thin.  An empty frame is drawn as missing.
     """
-    rows = max(1, -(-len(panels) // 2))
-    figure, axes = plt.subplots(
-        rows, 2, figsize=(8.6, 2.5 * rows), sharey=True, layout="constrained", squeeze=False
-    )
-    for ax, (title, frame) in zip(axes.flat, panels.items()):
-        for i, (_, own) in enumerate(frame.groupby("seed")):
-            for column, (label, line) in COURSE.items():
-                thin = {} if i == 0 else dict(lw=0.6, alpha=0.5)
-                label = label if i == 0 else None
-                ax.plot(own["epoch"], own[column], label=label, **(line | thin))
+    figure, axes = grid_of(len(shown), (8.6, 2.5), ylabel="share", sharey=True)
+    for ax, (title, frame) in zip(axes, shown.items()):
+        by_seed(ax, frame, COURSE, first={}, others=dict(lw=0.6, alpha=0.5), empty="not measured")
         ax.set(title=title, xscale="symlog", xlim=(0, None), xlabel="epoch", ylim=(-0.04, 1.04))
-        if frame.empty:
-            _note(ax, "not measured")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("share")
-    for ax in axes.flat[len(panels) :]:
-        ax.remove()
-    _legend(figure, axes, ncols=2)
+    legend(figure, ncols=2)
     return figure
 
 
-def spectra(panels: dict[str, tuple[np.ndarray, np.ndarray] | None]) -> Figure:
+def spectra(shown: dict[str, tuple[np.ndarray, np.ndarray] | None]) -> Figure:
     """Embedding (up) and logits (down) by frequency, a panel for each network.
 
     Args:
-        panels: title -> (logit spectrum, embedding spectrum), or None where it was not measured.
+        shown: title -> (logit spectrum, embedding spectrum), or None where it was not measured.
     """
-    figure, axes = plt.subplots(
-        1, max(1, len(panels)), figsize=(2.9 * max(len(panels), 2), 2.7), sharey=True,
-        layout="constrained", squeeze=False,
-    )  # fmt: skip
-    for ax, (title, found) in zip(axes.flat, panels.items()):
+    figure, axes = panels(1, max(1, len(shown)), (2.9 * max(len(shown), 2), 2.7), sharey=True)
+    for ax, (title, found) in zip(axes.flat, shown.items()):
         ax.set(title=title, xlabel="frequency k", ylim=(-0.75, 0.75))
         ax.axhline(0, color="black", lw=0.6)
         if found is None:
-            _note(ax, "not measured")
+            note(ax, "not measured")
             continue
         logits, embedding = found
         k = np.arange(1, len(logits) + 1)
@@ -159,17 +137,15 @@ def spectra(panels: dict[str, tuple[np.ndarray, np.ndarray] | None]) -> Figure:
         ax.bar(k, -np.asarray(logits), width=0.9, color=WAVES, label="logits (down)")
     axes[0, 0].set_ylabel("share")
     axes[0, 0].yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{abs(v):g}"))
-    _legend(figure, axes)
+    legend(figure)
     return figure
 
 
-def races(panels: dict[str, dict[str, np.ndarray]]) -> Figure:
+def races(shown: dict[str, dict[str, np.ndarray]]) -> Figure:
     """Logits and losses of some races (`lib.circuits.simulation.simulate`), a column each."""
-    figure, axes = plt.subplots(
-        2, len(panels), figsize=(2.7 * len(panels), 4.2), sharex=True, sharey="row",
-        layout="constrained", squeeze=False,
-    )  # fmt: skip
-    for (above, below), (title, run) in zip(axes.T, panels.items()):
+    size = 2.7 * len(shown), 4.2
+    figure, axes = panels(2, len(shown), size, sharex=True, sharey="row")
+    for (above, below), (title, run) in zip(axes.T, shown.items()):
         above.plot(run["time"], run["generalizing"], color=WAVES, label="generalizing")
         above.plot(run["time"], run["memorizing"], "--", color=VAL, label="memorizing")
         below.plot(run["time"], run["train_loss"], color=TRAIN, label="training")
@@ -178,5 +154,5 @@ def races(panels: dict[str, dict[str, np.ndarray]]) -> Figure:
         below.set(xlabel="time", xscale="symlog", xlim=(0, None))
     axes[0, 0].set_ylabel("logit")
     axes[1, 0].set_ylabel("loss")
-    _legend(figure, axes)
+    legend(figure)
     return figure

@@ -1,47 +1,70 @@
-"""Training curves (figures 2, 5 and 9)."""
+"""Training curves (figures 2, 4, 5 and 9)."""
 
 from collections.abc import Sequence
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.figures.style import SEED_STYLES, TRAIN, VAL, _legend
+from lib.figures.style import (
+    SEED_STYLES,
+    TRAIN,
+    VAL,
+    epoch_axis,
+    grid_of,
+    legend,
+    note,
+    panels,
+)
+
+ACCURACIES = {
+    "train_accuracy": ("training", dict(color=TRAIN)),
+    "val_accuracy": ("validation", dict(color=VAL)),
+}
+"""Column -> label and line of a training curve."""
 
 
-def dynamics(panels: dict[str, pd.DataFrame]) -> Figure:
+def one_run(curve: pd.DataFrame) -> Figure:
+    """Training and validation accuracy of a single run against epoch."""
+    figure, ((ax,),) = panels(1, 1, (7, 2.6))
+    for column, (label, line) in ACCURACIES.items():
+        ax.plot(curve["epoch"], curve[column], label=label, **line)
+    ax.set(xscale="symlog", xlabel="epoch", ylabel="accuracy", ylim=(-0.03, 1.03))
+    ax.legend(frameon=False)
+    return figure
+
+
+def dynamics(shown: dict[str, pd.DataFrame], size: tuple[float, float] = (8, 2.7)) -> Figure:
     """Training curves in panels, one a kind of dynamics (§2.2, figure 2).
 
     Args:
-        panels: title -> curves with columns seed, epoch, train_accuracy, val_accuracy; the
+        shown: title -> curves with columns seed, epoch, train_accuracy, val_accuracy; the
             lowest seed is drawn in full, the others thin.  An empty frame is drawn as missing.
+        size: width of the figure, height of a row of panels.
     """
-    rows = -(-len(panels) // 2)
-    figure, axes = plt.subplots(
-        rows, 2, figsize=(8, 2.7 * rows), sharey=True, layout="constrained", squeeze=False
-    )
-    for ax, (title, curves) in zip(axes.flat, panels.items()):
+    figure, axes = grid_of(len(shown), size, ylabel="accuracy", sharey=True)
+    for ax, (title, curves) in zip(axes, shown.items()):
         ax.set(title=title, xscale="symlog", xlabel="epoch", ylim=(-0.03, 1.03))
-        if curves.empty:
-            ax.text(0.5, 0.5, "no runs stored", ha="center", transform=ax.transAxes)
-        for i, (_, curve) in enumerate(curves.groupby("seed")):
-            weight = dict(lw=1.8) if i == 0 else dict(lw=0.8, alpha=0.55)
-            for column, colour, name in (
-                ("train_accuracy", TRAIN, "training"),
-                ("val_accuracy", VAL, "validation"),
-            ):
-                label = name if i == 0 else None
-                ax.plot(curve["epoch"], curve[column], color=colour, label=label, **weight)
-    for ax in axes[:, 0]:
-        ax.set_ylabel("accuracy")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
-    for ax in axes.flat[len(panels) :]:
-        ax.remove()
+        by_seed(ax, curves, ACCURACIES, first=dict(lw=1.8), others=dict(lw=0.8, alpha=0.55))
+    legend(figure, ncols=2)
     return figure
+
+
+def by_seed(
+    ax: Axes, curves: pd.DataFrame, columns: dict[str, tuple[str, dict]], first: dict, others: dict,
+    empty: str = "no runs stored",
+) -> None:  # fmt: skip
+    """Columns of some seeds' curves against epoch: the lowest seed in full, the others thin."""
+    for i, (_, curve) in enumerate(curves.groupby("seed")):
+        for column, (label, line) in columns.items():
+            weight = (
+                line | (others if i else {}) if "lw" in line else line | (others if i else first)
+            )
+            ax.plot(curve["epoch"], curve[column], label=None if i else label, **weight)
+    if curves.empty:
+        note(ax, empty)
 
 
 def seed_curves(
@@ -54,17 +77,15 @@ def seed_curves(
         rows: name of a value's column -> its label; one row of panels each.
         marks: points to ring: title, seed, epoch, and the values' columns.
     """
-    figure, axes = plt.subplots(
-        len(rows), len(columns), figsize=(4.2 * max(len(columns), 1.7), 2.3 * len(rows)),
-        sharex="col", sharey="row", layout="constrained", squeeze=False,
-    )  # fmt: skip
+    size = 4.2 * max(len(columns), 1.7), 2.3 * len(rows)
+    figure, axes = panels(len(rows), len(columns), size, sharex="col", sharey="row")
     for i, (value, label) in enumerate(rows.items()):
         axes[i, 0].set_ylabel(label)
         for ax, (title, curves) in zip(axes[i], columns.items()):
             if i == 0:
                 ax.set_title(title)
             if curves.empty:
-                ax.text(0.5, 0.5, "no runs stored", ha="center", transform=ax.transAxes)
+                note(ax)
             for seed, curve in curves.groupby("seed"):
                 style = SEED_STYLES[int(seed) % len(SEED_STYLES)]
                 ax.plot(curve["epoch"], curve[value], lw=1.3, label=f"seed {seed}", **style)
@@ -72,10 +93,8 @@ def seed_curves(
                     own = marks[(marks["title"] == title) & (marks["seed"] == seed)]
                     ax.plot(own["epoch"], own[value], "o", mfc="white", ms=5, color=style["color"])
     for ax in axes[-1]:
-        ax.set_xlabel("epoch")
-        ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
-        ax.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-    _legend(figure, axes, ncols=6)
+        epoch_axis(ax, 4)
+    legend(figure, ncols=6)
     return figure
 
 
@@ -86,7 +105,7 @@ def curves_by_width(
 
     Widths are named at the right end of their highest curve, where there is room.
     """
-    figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure, ((ax,),) = panels(1, 1, (7, 4))
     ax.axvspan(0.9 * epochs, epochs, color="#f0f0f0", lw=0, zorder=0)
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.92, len(d_models)))
     ends = []
@@ -103,6 +122,6 @@ def curves_by_width(
             ax.annotate(f"d = {d_model}", (epochs, height), color=colour, **at)
             last = height
     if curves.empty:
-        ax.text(0.5, 0.5, "no runs stored", ha="center", transform=ax.transAxes)
+        note(ax)
     ax.set(xlabel="epoch", ylabel=label, ylim=(-0.03, 1.03), xlim=(0, epochs))
     return figure

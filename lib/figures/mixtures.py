@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from lib.analysis.emergence import EMERGED, SEEDS, n_parameters, sizes
-from lib.figures.style import _legend
+from lib.figures.style import grid_of, legend
 
 ALONE = dict(color="#666666", marker="s")
 SHARED = dict(color="#D55E00", marker="o")
@@ -21,7 +20,7 @@ STRIP = 0.075
 
 
 def accuracy_by_size(
-    panels: dict[str, dict[str, tuple[pd.DataFrame, dict, Sequence[tuple[int, int]]]]],
+    shown: dict[str, dict[str, tuple[pd.DataFrame, dict, Sequence[tuple[int, int]]]]],
     modulus: int,
 ) -> Figure:
     """Final validation accuracy on addition against the number of parameters (figures 8, 10).
@@ -31,19 +30,16 @@ def accuracy_by_size(
     curve's colour below zero; a line never crosses one.
 
     Args:
-        panels: title -> label -> (runs, style, the (n_layers, d_model) that were asked for).
+        shown: title -> label -> (runs, style, the (n_layers, d_model) that were asked for).
         modulus: of the task, which a model's number of parameters depends on.
     """
-    strips = max(map(len, panels.values()), default=1)
-    tables = [sizes(runs) for curves in panels.values() for runs, *_ in curves.values()]
+    strips = max(map(len, shown.values()), default=1)
+    tables = [sizes(runs) for curves in shown.values() for runs, *_ in curves.values()]
     seeds = min(SEEDS, max((table["seeds"].max() for table in tables if len(table)), default=1))
-    across = 2 if len(panels) == 4 else min(3, max(1, len(panels)))
-    rows = -(-len(panels) // across)
-    figure, axes = plt.subplots(
-        rows, across, figsize=(max(6.4, 3.1 * across), 3.3 * rows), sharey=True,
-        layout="constrained", squeeze=False,
-    )  # fmt: skip
-    for ax, (title, curves) in zip(axes.flat, panels.items()):
+    across = 2 if len(shown) == 4 else min(3, max(1, len(shown)))
+    look = dict(ylabel="final validation accuracy", sharey=True)
+    figure, axes = grid_of(len(shown), (max(6.4, 3.1 * across), 3.3), across, **look)
+    for ax, (title, curves) in zip(axes, shown.items()):
         asked = sorted({cell for *_, cells in curves.values() for cell in cells})
         at = {cell: float(n_parameters(cell[1], cell[0], modulus, mixed=True)) for cell in asked}
         for i, (label, (runs, style, cells)) in enumerate(curves.items()):
@@ -55,11 +51,7 @@ def accuracy_by_size(
         ax.axhline(0, color="#999999", lw=0.7)
         ax.set(title=title, ylim=(-STRIP * strips - 0.03, 1.04))
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    for ax in axes[:, 0]:
-        ax.set_ylabel("final validation accuracy")
-    for ax in axes.flat[len(panels) :]:
-        ax.remove()
-    _legend(figure, axes)
+    legend(figure)
     return figure
 
 

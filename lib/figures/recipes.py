@@ -1,12 +1,12 @@
 """The search for the recipe as a picture: recipes against training length."""
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from lib.figures.style import MISSING
+from lib.figures.style import MISSING, panels
 
 
 def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
@@ -17,13 +17,13 @@ def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
         seen: recipe -> sentences with a run behind them; a recipe that lacks some is hatched.
         asked: how many sentences there are.
     """
-    figure, ax = plt.subplots(figsize=(8.4, 0.3 * len(met) + 1.5), layout="constrained")
+    figure, ((ax,),) = panels(1, 1, (8.4, 0.3 * len(met) + 1.5))
     colours = mpl.colormaps["cividis"].resampled(asked + 1)
     drawn = ax.imshow(met, cmap=colours, vmin=-0.5, vmax=asked + 0.5, aspect="auto")
     for y, recipe in enumerate(met.index):
         if seen[recipe] < asked:
             box = dict(fc="none", ec=MISSING, hatch="//", lw=0)
-            ax.add_patch(plt.Rectangle((-0.5, y - 0.5), met.shape[1], 1, **box))
+            ax.add_patch(Rectangle((-0.5, y - 0.5), met.shape[1], 1, **box))
         for x, value in enumerate(met.loc[recipe]):
             ink = "white" if value < 0.55 * asked else "black"
             ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=7.5, color=ink)

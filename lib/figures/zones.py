@@ -1,15 +1,15 @@
-"""Pictures over sizes of model and data: figure 1's zones, success by size, recipes."""
+"""Figure 1, drawn: the two curves, the zones between them, what runs did."""
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lib.analysis.zones.boundaries import Map
 from lib.analysis.zones.capacity import distinct_pairs, ordered_pairs
-from lib.figures.style import _width_axis
+from lib.figures.style import note, panels, width_axis
 
 ZONE_STYLES = {
     "progression": dict(color="#009E73", marker="s"),
@@ -35,11 +35,11 @@ def zone_map(found: Map, dots: pd.DataFrame, named: dict[str, tuple[int, int]]) 
             its seeds in each zone.
         named: cells to point out by a letter: name -> (d_model, train_size).
     """
-    figure, ax = plt.subplots(figsize=(8.4, 5.4), layout="constrained")
+    figure, ((ax,),) = panels(1, 1, (8.4, 5.4))
     widths = sorted({*dots["d_model"], *found.capacity_points["d_model"]}) or [4, 100]
     sizes = [*dots["train_size"], *(size for _, size in named.values())]
     points = found.capacity_points
-    _width_axis(ax, widths)
+    width_axis(ax, widths)
     top = 1.05 * max([*distinct_pairs(np.array(sizes, float)), *points["estimate"], 1.0])
     _shade(ax, found, widths)
     _capacity_points(ax, points)
@@ -58,7 +58,7 @@ def zone_map(found: Map, dots: pd.DataFrame, named: dict[str, tuple[int, int]]) 
     if len(dots) + len(points):
         _zone_legend(figure, ax, dots, named)
     else:
-        ax.text(0.5, 0.5, "no runs stored", ha="center", transform=ax.transAxes)
+        note(ax)
     return figure
 
 
@@ -67,7 +67,7 @@ def _zone_legend(figure: Figure, ax, dots: pd.DataFrame, named: dict) -> None:
     handles, labels = ax.get_legend_handles_labels()
     for name, style in ZONE_STYLES.items():
         if (dots["zone"] == name).any():
-            handles.append(plt.Line2D([], [], marker="o", ls="", ms=8, color=style["color"]))
+            handles.append(Line2D([], [], marker="o", ls="", ms=8, color=style["color"]))
             labels.append(f"{name} (share of a cell's seeds)" if not labels else name)
     figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=8.5)
     cells = (f"{letter} {name} ({d}, {size:,})"

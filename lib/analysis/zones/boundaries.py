@@ -249,18 +249,3 @@ def agreement(placed: pd.DataFrame) -> pd.DataFrame:
     rows = [z for z in dynamics.ZONES if z in table.index]
     columns = [z for z in dynamics.ZONES if z in table.columns]
     return table.reindex(index=rows, columns=columns)
-
-
-def bumps(values: Sequence[float], drop: float = 0.05) -> int:
-    """How often a curve falls by `drop` or more and comes back (figure 5).
-
-    Coming back is to regain half of the fall.
-    """
-    count, top, bottom = 0, -np.inf, np.inf
-    for value in np.asarray(values, float):
-        bottom = min(bottom, value)
-        if top - bottom >= drop and value >= (top + bottom) / 2:
-            count, top, bottom = count + 1, value, value
-        elif value > top:
-            top = bottom = value
-    return count

@@ -1,4 +1,4 @@
-"""Three readings of one critical size, where runs above it may fail for other reasons (§4.3).
+"""The squared task against addition: critical sizes, read in three ways, and capacities (§4.3).
 
 `lib.analysis.zones.critical.critical_size` takes every run that ends low for one with too few data.
 A run may also have fallen back by its last epoch, or be so slow that it has not even memorized.
@@ -7,9 +7,69 @@ A run may also have fallen back by its last epoch, or be so slow that it has not
 import numpy as np
 import pandas as pd
 
-from lib.analysis import dynamics
-from lib.analysis.words import mean_words
+from lib.analysis import dynamics, statistics
+from lib.analysis.gather import Gathered
+from lib.analysis.words import mean_words, number
 from lib.analysis.zones import critical
+from lib.analysis.zones.capacity import capacities
+from lib.chapters.tables import critical_words
+
+
+def whole(found: Gathered, sizes: int) -> pd.DataFrame:
+    """The runs of those seeds and widths that have all training sizes, `with_best`."""
+    runs = dynamics.with_best(found.runs, found.curves)
+    count = runs.groupby(["seed", "d_model"])["key"].transform("size")
+    return runs[count == sizes].reset_index(drop=True)
+
+
+def critical_rows(
+    points: dict[str, pd.DataFrame], shift: pd.DataFrame, widths: list[int]
+) -> list[tuple]:
+    """A row for each width: D_crit of addition and of the square, and how far it moves.
+
+    Args:
+        points: "add" and "square" -> `critical_sizes`.
+        shift: one reading of `shifts`.
+        widths: the rows.
+    """
+    rows = []
+    bounds = points["square"].set_index("d_model")["bound"]
+    for d in widths:
+        values = shift[d].dropna().to_numpy(float) if d in shift else np.array([])
+        said = f"{bounds[d]} {mean_words(values, '{:+,.0f}')}".strip() if len(values) else None
+        sizes = (critical_words(points[task], d) for task in ("add", "square"))
+        rows.append((d, *sizes, said or "no seed has both", len(values)))
+    return rows
+
+
+def label_bits(modulus: int) -> tuple[int, float]:
+    """How many squares there are, and how much the square of a random number says, in bits."""
+    share = np.bincount(np.arange(modulus) ** 2 % modulus) / modulus
+    share = share[share > 0]
+    return len(share), float(-(share * np.log2(share)).sum())
+
+
+def capacity_rows(
+    square: pd.DataFrame, add: pd.DataFrame, widths: list[int]
+) -> tuple[list[tuple], str]:
+    """A row for each width: both capacities, their ratio seed by seed, seeds.
+
+    Args:
+        square, add: runs on squared random labels, and on random ones.
+
+    Returns:
+        The rows, and the ratio over all widths; "" for fewer than three whole seeds.
+    """
+    held = [capacities(runs).set_index("d_model")["estimate"] for runs in (add, square)]
+    facts = [statistics.by_width(runs, "train_accuracy") for runs in (square, add)]
+    ratio = (facts[0] / facts[1]).reindex(columns=widths)
+    rows = []
+    for d in widths:
+        values = ratio[d].dropna().to_numpy(float)
+        sizes = (number(known.get(d), "{:,.0f}") for known in held)
+        rows.append((d, *sizes, mean_words(values), len(values)))
+    whole_seeds = ratio.dropna().mean(axis=1)
+    return rows, mean_words(whole_seeds) if len(whole_seeds) >= 3 else ""
 
 
 def first_sizes(runs: pd.DataFrame) -> pd.DataFrame:
@@ -56,14 +116,10 @@ def shifts(square: pd.DataFrame, add: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def shift_rows(found: dict[str, pd.DataFrame], widths: list[int]) -> list[tuple]:
     """A row for each reading of `shifts`: the mean at every width, with Student's 95% interval."""
-    rows = []
-    for name, shift in found.items():
-        cells = []
-        for d in widths:
-            values = shift[d].dropna().to_numpy() if d in shift else np.array([])
-            cells.append(mean_words(values, "{:+,.0f}"))
-        rows.append((name, *cells))
-    return rows
+    return [
+        (name, *(mean_words(shift[d].dropna() if d in shift else [], "{:+,.0f}") for d in widths))
+        for name, shift in found.items()
+    ]
 
 
 def failures(runs: pd.DataFrame, least: int) -> str:

@@ -1,0 +1,97 @@
+"""What every chapter does: ask for runs, say where they come from, leave data, end.
+
+A chapter makes one `Page` from its parameters and asks it for everything; it never trains by
+hand, and never judges by hand.
+"""
+
+import itertools
+from collections.abc import Iterable
+
+import pandas as pd
+from IPython.display import Markdown
+
+from lib.analysis.gather import Gathered, gather
+from lib.chapters.export import OF_A_RUN, export
+from lib.chapters.tables import claims_table, cost, table
+from lib.figures.style import use_style
+from lib.paper.experiments import EXPERIMENTS
+from lib.paper.takeaways import judge_named
+from lib.runs.store import Store
+from lib.spec import RunSpec
+
+
+class Page:
+    """One chapter.
+
+    Args:
+        chapter: the notebook's name.
+        train: train the runs that the store lacks, after an estimate.
+        recipe: fields of every spec, from the chapter's parameters.
+    """
+
+    def __init__(self, chapter: str, train: bool = False, **recipe):
+        self.chapter, self.train, self.recipe = chapter, train, recipe
+        self.store = Store()
+        self._runs: list[pd.DataFrame] = []
+        self._files: dict[str, str] = {}
+        use_style()
+
+    def specs(self, experiment: str, **fields) -> list[RunSpec]:
+        """An experiment's runs under the chapter's recipe; a list of values asks for each of them.
+
+        Of the experiment only its base counts: its cells are the chapter's to choose.
+        """
+        base = EXPERIMENTS[experiment].base
+        axes = {n: v for n, v in fields.items() if isinstance(v, (list, tuple, range))}
+        base = base.replace(**self.recipe | {n: v for n, v in fields.items() if n not in axes})
+        seeds = axes.pop("seed", [base.seed])
+        points = [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
+        return [base.replace(**point).with_seed(seed) for seed in seeds for point in points]
+
+    def gather(self, specs: Iterable[RunSpec], train: bool | None = None) -> Gathered:
+        """The stored runs of some specs; they count among those behind the page."""
+        found = gather(specs, self.train if train is None else train, self.store)
+        self._runs.append(found.runs)
+        return found
+
+    def runs(self, experiment: str, **fields) -> Gathered:
+        """`gather` of `specs`."""
+        return self.gather(self.specs(experiment, **fields))
+
+    def stored(self, *experiments: str) -> pd.DataFrame:
+        """What is stored of some experiments under the chapter's recipe, for comparison."""
+        specs = [s.replace(**self.recipe) for name in experiments for s in EXPERIMENTS[name]]
+        return gather(specs, store=self.store).runs
+
+    def export(self, frame: pd.DataFrame, name: str, what: str, columns: Iterable[str] = ()):
+        """Leave a table for download as <name>.csv, which the page's end lists as `what`."""
+        export(frame[list(columns)] if columns else frame, name)
+        self._files[name] = what
+
+    def export_runs(self, runs: pd.DataFrame, name: str, what: str) -> None:
+        """Leave the final states of some runs for download."""
+        self.export(runs, name, what, OF_A_RUN)
+
+    def verdicts(self, *names: str, who: str = "The paper says") -> Markdown:
+        """What the claims of these names come to: the very table of the page "Verdicts"."""
+        return Markdown(claims_table(judge_named(self.store, *names), who))
+
+    def end(self) -> Markdown:
+        """What the page's runs took to train, and everything that it has to download."""
+        data = (f"[{what}](data/{name}.csv)" for name, what in self._files.items())
+        own = f"{{download}}`this notebook, executed <{self.chapter}.ipynb>`, "
+        own += f"{{download}}`its source <../../notebooks/{self.chapter}.py>`"
+        return Markdown(f"{cost(*self._runs)}\n\nDownload {own}, or its data: {', '.join(data)}.")
+
+
+def told(found: Gathered | dict[str, Gathered], paper_seeds: int | None = None) -> Markdown:
+    """Where runs come from (`Gathered.provenance`); of several, each after its label."""
+    if isinstance(found, Gathered):
+        return Markdown(found.provenance(paper_seeds))
+    lines = (f"{label}: {own.provenance(paper_seeds)}" for label, own in found.items())
+    return Markdown("\n\n".join(lines))
+
+
+def show(header: list[str], rows: Iterable, left: Iterable[int] = (0,), after: str = ""):
+    """A table on the page, with a paragraph after it."""
+    return Markdown(table(header, rows, left) + (f"\n\n{after}" if after else ""))
