@@ -22,11 +22,12 @@
 # addition pairs that were not trained on.
 
 # %% tags=["remove-cell"]
-import sys
-from pathlib import Path
-
-# A notebook opened in Jupyter starts in its own folder; the library is a level up.
-sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
+try:
+    from lib.chapters.page import Page, show, told
+except ImportError as error:  # not installed; on Linux `lib` may even be the folder /lib
+    error._render_traceback_ = lambda: ["This chapter runs in the project that it comes from: "
+        "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
+    raise
 
 # %% tags=["parameters"]
 seeds = [0, 1, 2]  # one run each; the paper has three and reports the best
@@ -38,28 +39,24 @@ train_missing = False  # true: train the one-layer runs that the store lacks (ma
 train_longer = False  # true: train the sizes just below the emergent ones at 5 times the epochs
 
 # %% tags=["hide-input"]
+# %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
 from functools import partial
 
-import matplotlib.pyplot as plt
+import pandas as pd
 from IPython.display import Markdown
 
 from lib.analysis.emergence import emergent_size, n_parameters
-from lib.analysis.gather import gather
-from lib.chapters.export import export
-from lib.chapters.mixture_sentences import emerges_later, stays_low
-from lib.chapters.stories import mixtures
-from lib.chapters.tables import check_table, cost, table
-from lib.figures import style
+from lib.chapters.stories import mixture_rows as story
+from lib.chapters.stories.mixtures import COLUMNS, just_below, panels, study
 from lib.figures.mixtures import accuracy_by_size
 from lib.paper.mixtures import EPOCHS_DEPTH, SIZES_8
 from lib.spec import RunSpec
 from lib.sweeps.plan import format_duration
 from lib.widgets.explorers import flipbook
 
-style.use_style()
-recipe = dict(lr=lr, weight_decay=weight_decay)
-study = partial(mixtures.study, seeds=seeds, **recipe)
+page = Page("multitask_emergence", train_missing, lr=lr, weight_decay=weight_decay)
+study = partial(study, page, seeds=seeds)
 
 # %% [markdown]
 # ## What is whose
@@ -84,22 +81,15 @@ study = partial(mixtures.study, seeds=seeds, **recipe)
 
 # %% tags=["hide-input"]
 main, curves = study("emergent_113", more=["emergent_113_fill"], train=train_missing, epochs=epochs)
-export(
-    main.runs[["task", "modulus", "train_size", "memorize_size", "split_mlp", "n_layers", "d_model",
-               "seed", "status", "epoch", "epochs", "train_accuracy", "memorize_accuracy",
-               "val_accuracy", "param_norm", "key"]],
-    "emergence",
-)  # fmt: skip
-Markdown(main.provenance(paper_seeds=3))
+page.export(main.runs, "emergence", "the runs at modulus 113", COLUMNS)
+told(main, paper_seeds=3)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each amount of memorization data: final validation accuracy on addition against d_model, addition alone in grey, the mixture in orange; best seed solid, mean dashed, single runs as dots. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "Figure 8 at our scale: 3,000 addition points and one layer, by epoch T. Solid: best seed; dashed: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; hatched boxes below zero: a curve's cells without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
-figure = accuracy_by_size(mixtures.panels(curves, split=False), 113)
-plt.close(figure)
-figure
+accuracy_by_size(panels(curves, split=False), 113)
 
 # %% tags=["hide-input"]
 shared = [c for c in curves if not c.split]
-Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(shared)))
+show(story.EMERGENT_HEADER, story.emergent_rows(shared))
 
 # %% tags=["hide-input"]
 Markdown(
@@ -108,20 +98,13 @@ Markdown(
     "over the sizes of that row only: it is tried at more sizes than the mixtures, and would "
     "emerge earlier for that alone. Takeaway 7's verdict takes addition alone at all of its sizes, "
     "so its factor can be larger. Neighbouring sizes of a mixture lie "
-    f"{mixtures.steps(shared)} apart, and its emergent size is known to within such a step."
+    f"{story.steps(shared)} apart, and its emergent size is known to within such a step."
 )
 
 # %% tags=["hide-input"]
-wider = RunSpec(
-    task="multitask",
-    d_model=512,
-    memorize_size=6000,
-    epochs=epochs,
-    lr=lr,
-    weight_decay=weight_decay,
-)
+wider = RunSpec(task="multitask", d_model=512, memorize_size=6000, epochs=epochs, **page.recipe)
 words = "Width 512 is not tried here"
-if found := mixtures.price(wider, shared):
+if found := story.price(wider, shared):
     seconds, width = found
     words += (
         f": one run of it with {wider.memorize_size:,} points would take about "
@@ -138,24 +121,17 @@ Markdown(words + ".")
 #
 # Move the slider. It works in this page without a kernel.
 
+
 # %% tags=["hide-input"]
-
-
-def page(amount):
+def one_amount(amount):
     """Alone, and with one amount: the picture and what it shows."""
-    own = [c for c in shared if c.amount in (0, amount)]
-    if amount:
-        drawn = mixtures.panels(own)
-    else:
-        drawn = {"addition alone": {c.label: c.drawn for c in own}}
+    drawn = panels([c for c in shared if c.amount in (0, amount)])
     words = f"Validation accuracy on addition by width, {amount:,} points to memorize."
     return accuracy_by_size(drawn, 113), words
 
 
-flipbook(
-    {f"{amount:,}": page(amount) for amount in sorted({c.amount for c in shared})},
-    "points to memorize",
-)
+amounts = sorted({c.amount for c in shared})
+flipbook({f"{amount:,}": one_amount(amount) for amount in amounts}, "points to memorize")
 
 # %% [markdown]
 # ## Modulus 59: smaller data, larger models
@@ -167,22 +143,15 @@ flipbook(
 small, curves_59 = study(
     "emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs
 )
-export(
-    small.runs[["task", "modulus", "train_size", "memorize_size", "split_mlp", "n_layers", "d_model",
-                "seed", "status", "epoch", "epochs", "train_accuracy", "memorize_accuracy",
-                "val_accuracy", "param_norm", "key"]],
-    "emergence_59",
-)  # fmt: skip
-Markdown(small.provenance(paper_seeds=3))
+page.export(small.runs, "emergence_59", "those at modulus 59", COLUMNS)
+told(small, paper_seeds=3)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same at modulus 59: a panel for each amount of memorization data, validation accuracy on addition against d_model, alone and mixed."}, "figure": {"caption": "The same at modulus 59: 1,200 addition points, one layer, by epoch T. [Data](data/emergence_59.csv).", "name": "fig-emergence-59"}}
-figure = accuracy_by_size(mixtures.panels(curves_59, split=False), 59)
-plt.close(figure)
-figure
+accuracy_by_size(panels(curves_59, split=False), 59)
 
 # %% tags=["hide-input"]
 shared_59 = [c for c in curves_59 if not c.split]
-Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(shared_59)))
+show(story.EMERGENT_HEADER, story.emergent_rows(shared_59))
 
 # %% [markdown]
 # ## With depth
@@ -193,21 +162,14 @@ Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(shared_59)))
 
 # %% tags=["hide-input"]
 depth, curves_depth = study("emergent_depth", lr=deep_lr)
-export(
-    depth.runs[["task", "modulus", "train_size", "memorize_size", "split_mlp", "n_layers", "d_model",
-                "seed", "status", "epoch", "epochs", "train_accuracy", "memorize_accuracy",
-                "val_accuracy", "param_norm", "key"]],
-    "emergence_depth",
-)  # fmt: skip
+page.export(depth.runs, "emergence_depth", "those with depth", COLUMNS)
 Markdown(depth.provenance(paper_seeds=3) + f" T is {EPOCHS_DEPTH:,} here.")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against size at modulus 59, from 1 layer of width 16 to 4 layers of width 128, alone, mixed with 1,200 points, and mixed with a split MLP."}, "figure": {"caption": "Sizes with depth at modulus 59: 1,200 addition points, pre-LayerNorm, by epoch T. [Data](data/emergence_depth.csv).", "name": "fig-emergence-depth"}}
-figure = accuracy_by_size(mixtures.panels(curves_depth), 59)
-plt.close(figure)
-figure
+accuracy_by_size(panels(curves_depth), 59)
 
 # %% tags=["hide-input"]
-Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(curves_depth)))
+show(story.EMERGENT_HEADER, story.emergent_rows(curves_depth))
 
 # %% [markdown]
 # ## Passed and lost again
@@ -218,24 +180,17 @@ Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(curves_depth)))
 # evaluations with training accuracy below 0.9 after a run first had 0.99, split MLPs too:
 
 # %% tags=["hide-input"]
-studies = {"": curves, "P = 59: ": curves_59, "P = 59, with depth: ": curves_depth}
-evaluations = {"": main.curves, "P = 59: ": small.curves, "P = 59, with depth: ": depth.curves}
 places = ("P = 113", "P = 59", "P = 59, with depth")
-rows = [
-    (place, *mixtures.spikes(own)) for place, own in zip(places, evaluations.values(), strict=True)
-]
-Markdown(table(mixtures.SPIKES_HEADER, rows))
+evaluations = [own.curves for own in (main, small, depth)]
+show(story.SPIKES_HEADER, [(place, *story.spikes(own)) for place, own in zip(places, evaluations)])
 
 # %% tags=["hide-input"]
-rows = [
-    (prefix + label, *rest)
-    for prefix, found in studies.items()
-    for label, *rest in mixtures.fallen_rows(found, evaluations[prefix])
-]
-trained = sum(own["key"].nunique() for own in evaluations.values())
+studies = {"": curves, "P = 59": curves_59, "P = 59, with depth": curves_depth}
+every = pd.concat(evaluations)
+rows = story.of_studies(studies, story.fallen_rows, every)
 Markdown(
-    f"{len(rows)} of {trained:,} runs passed 0.9 and ended below (the recipes, seeds and epochs are "
-    "those above):\n\n" + (table(mixtures.FALLEN_HEADER, rows) if rows else "")
+    f"{len(rows)} of {every['key'].nunique():,} runs passed 0.9 and ended below (the recipes, seeds "
+    "and epochs are those above):\n\n" + (show(story.FALLEN_HEADER, rows).data if rows else "")
 )
 
 # %% [markdown]
@@ -244,12 +199,7 @@ Markdown(
 # sizes by both readings, the second by the highest validation accuracy of each run:
 
 # %% tags=["hide-input"]
-rows = [
-    (prefix + label, *rest)
-    for prefix, found in studies.items()
-    for label, *rest in mixtures.reading_rows(found, evaluations[prefix])
-]
-Markdown(table(mixtures.READINGS_HEADER, rows))
+show(story.READINGS_HEADER, story.of_studies(studies, story.reading_rows, every))
 
 # %% [markdown]
 # ## Later, or never?
@@ -263,60 +213,46 @@ Markdown(table(mixtures.READINGS_HEADER, rows))
 # Accuracies are compared before they are rounded.
 
 # %% tags=["hide-input"]
-wanted = {prefix: mixtures.just_below(found) for prefix, found in studies.items()}
-again = gather([s for own in wanted.values() for *_, specs in own for s in specs], train_longer)
-rows = [
-    (prefix + label, *rest)
-    for prefix, own in wanted.items()
-    for label, *rest in mixtures.longer_rows(own, again.runs, again.curves)
-]
-Markdown(table(mixtures.LONGER_HEADER, rows, left=(0, 9)))
+wanted = {name: just_below(found) for name, found in studies.items()}
+asked = [spec for own in wanted.values() for *_, specs in own for spec in specs]
+again = page.gather(asked, train_longer)
+rows = story.of_studies(wanted, story.longer_rows, again.runs, again.curves)
+show(story.LONGER_HEADER, rows, left=(0, 9))
 
 # %% [markdown]
 # ## The paper's own sizes
 
 # %% tags=["hide-input"]
 paper, curves_8 = study("figure8", lr=deep_lr)
-export(
-    paper.runs[["n_layers", "d_model", "memorize_size", "seed", "epoch", "val_accuracy", "key"]],
-    "figure8",
-)
+page.export(paper.runs, "figure8", "those at the paper's sizes", COLUMNS)
 Markdown(
     paper.provenance(paper_seeds=3) + " What lies between the ends of the paper's ranges is ours."
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The grid of the paper's figure 8, from 1 layer of width 64 to 8 layers of width 1024, a panel for each amount of memorization data. Hatched boxes are cells without runs."}, "figure": {"caption": "Figure 8 at the paper's sizes, pre-LayerNorm: what is stored of it. Hatched boxes below zero: no run. [Data](data/figure8.csv).", "name": "fig-emergence-paper"}}
-figure = accuracy_by_size(mixtures.panels(curves_8), 113)
-plt.close(figure)
-figure
+accuracy_by_size(panels(curves_8), 113)
 
 # %% tags=["hide-input"]
-Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(curves_8)))
+show(story.EMERGENT_HEADER, story.emergent_rows(curves_8))
 
 # %% [markdown]
 # ## Against the paper's sentences
 #
-# Alone and mixed are compared over the sizes that both were tried at. A row needs three seeds at
-# all of the study's sizes; it is undecided where they are there and bounds leave it open.
-# [](verdicts.ipynb) has the claims, with their tests.
+# The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
+# whatever this page was run with.
 
 # %% tags=["hide-input"]
-places = {
-    "modulus 113": curves,
-    "modulus 59": curves_59,
-    "modulus 59, with depth": curves_depth,
-    "the paper's sizes": curves_8,
-}
-sentences = {
-    "addition emerges at a larger size in a mixture": emerges_later,
-    "until then accuracy on addition is about zero": stays_low,
-}
-Markdown(
-    check_table(
-        (f"{says} ({where})", *judge(found))
-        for says, judge in sentences.items()
-        for where, found in places.items()
-    )
+page.verdicts("takeaway 7", "emergence at modulus 59", "amount of memorization data")
+
+# %% [markdown]
+# The paper's account is that until then accuracy on addition is about zero. Over the sizes from
+# that at which addition alone generalizes to that at which the mixture does:
+
+# %% tags=["hide-input"]
+where = {"modulus 113": curves, "modulus 59": curves_59, "modulus 59, with depth": curves_depth,
+         "the paper's sizes": curves_8}  # fmt: skip
+show(
+    ["study", "until it emerges"], [(n, story.until_then(own)) for n, own in where.items()], (0, 1)
 )
 
 # %% tags=["hide-input"]
@@ -339,27 +275,18 @@ Markdown(text)
 
 # %% tags=["hide-input"]
 header = ["data", "size", "parameters", "best", "mean", "worst", "memorized", "seeds"]
-rows = mixtures.by_size_rows(shared)
-rows += [(f"P = 59: {label}", *rest) for label, *rest in mixtures.by_size_rows(shared_59)]
-rows += [
-    (f"P = 59, with depth: {label}", *rest) for label, *rest in mixtures.by_size_rows(curves_depth)
-]
-Markdown(table(header, rows))
+listed = {"": shared, "P = 59": shared_59, "P = 59, with depth": curves_depth}
+show(header, story.of_studies(listed, story.by_size_rows))
 
 # %% [markdown]
 # ## Rerun it
-
-# %% tags=["hide-input"]
-Markdown(cost(main.runs, small.runs, depth.runs, again.runs, paper.runs))
-
-# %% [markdown]
+#
 # ```bash
 # python -m lib sweep emergent_113 --dry-run     # what is missing, what it costs here
 # python -m lib sweep emergent_59 emergent_depth --seeds 0:1
 # python -m lib sweep figure8 --device cuda      # the paper's sizes, on a GPU
 # python -m lib run multitask_emergence -p train_longer true
 # ```
-#
-# Download {download}`this notebook, executed <multitask_emergence.ipynb>`,
-# {download}`its source <../../notebooks/multitask_emergence.py>`, or
-# {download}`the runs at modulus 113 <data/emergence.csv>`.
+
+# %% tags=["hide-input"]
+page.end()

@@ -25,11 +25,12 @@
 # are.
 
 # %% tags=["remove-cell"]
-import sys
-from pathlib import Path
-
-# A notebook opened in Jupyter starts in its own folder; the library is a level up.
-sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
+try:
+    from lib.chapters.page import Page, show
+except ImportError as error:  # not installed; on Linux `lib` may even be the folder /lib
+    error._render_traceback_ = lambda: ["This chapter runs in the project that it comes from: "
+        "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
+    raise
 
 # %% tags=["parameters"]
 recipes = [
@@ -44,28 +45,22 @@ deep_seeds = [1000, 1001]  # of the trials with depth
 train_missing = False  # true: train the runs that the store lacks
 
 # %% tags=["hide-input"]
+# %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.analysis.dynamics import GENERALIZED, best_on_the_way, zone
-from lib.analysis.gather import Gathered, gather
-from lib.analysis.words import bracket, number, span
-from lib.chapters.export import export
-from lib.chapters.stories import depth
-from lib.chapters.stories.precision import alike, lateness, two_precisions
-from lib.chapters.tables import cost, table
-from lib.figures import accuracy, style
-from lib.figures.accuracy import within
+from lib.analysis.dynamics import zone
+from lib.analysis.gather import Gathered
+from lib.chapters.stories import depth, precision
+from lib.chapters.stories import recipe as story
+from lib.figures import accuracy
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.mixtures import DEPTHS, RECIPES_DEEP
-from lib.paper.recipe import RECIPE, STATED
-from lib.runs.store import Store
+from lib.paper.mixtures import DEPTHS
+from lib.paper.recipe import STATED
 
-style.use_style()
-names = {name: EXPERIMENTS[name].base for name in recipes}
-names = {name: f"lr\xa0{base.lr:g}, wd\xa0{base.weight_decay:g}" for name, base in names.items()}
+page = Page("recipe", train_missing)
+names = {name: story.label(name) for name in recipes}
 cells = list(STATED)
 
 # %% [markdown]
@@ -74,106 +69,41 @@ cells = list(STATED)
 # The ranges are our reading of its words.
 
 # %% tags=["hide-input"]
-
-
-def stated(cell):
-    low, high, _ = STATED[cell]
-    if high == 1.0:
-        return f"at least {low:g}"
-    return f"below {high:g}" if low == 0 else f"from {low:g} to below {high:g}"
-
-
-Markdown(
-    table(
-        ["d_model", "D", "the paper", "mean final validation accuracy"],
-        [(d, f"{size:,}", words, stated((d, size))) for (d, size), (*_, words) in STATED.items()],
-        left=(2, 3),
-    )
+show(
+    ["d_model", "D", "the paper", "mean final validation accuracy"],
+    [(d, f"{size:,}", STATED[d, size][2], story.stated((d, size))) for d, size in cells],
+    left=(2, 3),
 )
 
 # %% [markdown]
 # ## Recipes against cells
 
 # %% tags=["hide-input"]
-found = {name: gather(EXPERIMENTS[name].specs(seeds), train_missing) for name in recipes}
+found = {name: page.gather(EXPERIMENTS[name].specs(seeds)) for name in recipes}
 shown = {key: zone(c) for g in found.values() for key, c in g.curves.groupby("key")}
 every = pd.concat([g.runs.assign(recipe=name) for name, g in found.items()])
-export(
-    every[["recipe", "lr", "weight_decay", "d_model", "train_size", "seed", "epoch", "train_accuracy",
-           "val_accuracy", "param_norm", "key"]].assign(zone=[shown[k] for k in every["key"]]),
-    "recipes",
+page.export(
+    every.assign(zone=[shown[k] for k in every["key"]]), "recipes", "the runs",
+    ["recipe", "lr", "weight_decay", "d_model", "train_size", "seed", "epoch", "train_accuracy",
+     "val_accuracy", "param_norm", "key", "zone"],
 )  # fmt: skip
 Markdown("\n".join(f"* {names[name]}: {g.provenance()}" for name, g in found.items()))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A table of recipes down and twelve stated cells across, coloured and labelled by mean final validation accuracy, with the single seeds below and a tick or a cross for inside or outside the range that the paper states. Hatched: no run."}, "figure": {"caption": "Mean final validation accuracy by recipe (lr: learning rate; wd: weight decay) and cell; below it the single seeds. A tick: in the range that the paper states; a cross: outside; hatched: no run stored. [Data](data/recipes.csv).", "name": "fig-recipes"}}
-figure = accuracy.recipe_grid({names[n]: g.runs for n, g in found.items()}, cells, STATED)
-plt.close(figure)
-figure
+accuracy.recipe_grid({names[n]: g.runs for n, g in found.items()}, cells, STATED)
 
 # %% [markdown]
 # The score of a recipe: in how many of the cells that have all their seeds the mean lies in the
 # stated range. A cell that lacks a seed counts as missing, not as a failure.
 
 # %% tags=["hide-input"]
-
-
-def score(values):
-    """(cells in range, cells with all seeds) from a Series by (d_model, train_size, seed)."""
-    whole = values.groupby(level=["d_model", "train_size"]).agg(["mean", "size"])
-    whole = whole[whole["size"] >= len(set(seeds))]
-    hits = [within(row["mean"], STATED[cell]) for cell, row in whole.iterrows() if cell in STATED]
-    return sum(hits), len(hits)
-
-
-def at_epoch(gathered, epoch):
-    """Validation accuracy of every run by an epoch; a run that ended before counts as it ended."""
-    known = gathered.curves[gathered.curves["epoch"] <= epoch].sort_values("epoch")
-    return known.groupby(["d_model", "train_size", "seed"])["val_accuracy"].last()
-
-
-def words(hits, of):
-    if not of:
-        return "missing"
-    return f"{hits} of {of}" + (f", {len(cells) - of} missing" if of < len(cells) else "")
-
-
-scores = {
-    (name, epoch): score(at_epoch(found[name], epoch)) for name in recipes for epoch in checkpoints
-}
-Markdown(
-    table(
-        ["learning rate", "weight decay", *(f"by epoch {e:,}" for e in checkpoints)],
-        [
-            (
-                f"{EXPERIMENTS[n].base.lr:g}",
-                f"{EXPERIMENTS[n].base.weight_decay:g}",
-                *(words(*scores[n, e]) for e in checkpoints),
-            )
-            for n in recipes
-        ],
-        left=(),
-    )  # fmt: skip
-)
+scores = {(name, epoch): story.score(story.at_epoch(found[name].curves, epoch), len(set(seeds)))
+          for name in recipes for epoch in checkpoints}  # fmt: skip
+header = ["learning rate", "weight decay", *(f"by epoch {e:,}" for e in checkpoints)]
+show(header, [story.score_row(n, [scores[n, e] for e in checkpoints]) for n in recipes], left=())
 
 # %% tags=["hide-input"]
-ours = f"learning rate {RECIPE['lr']:g}, weight decay {RECIPE['weight_decay']:g}"
-complete = {n: scores[n, max(checkpoints)] for n in recipes}
-complete = {n: hits for n, (hits, of) in complete.items() if of == len(cells)}
-text = f"This book uses {ours}, {RECIPE['epochs']:,} epochs."
-if complete:
-    most = max(complete.values())
-    best = [names[n] for n, hits in complete.items() if hits == most]
-    text += (
-        f" Of the {len(complete)} recipes with all their runs, the best score by epoch "
-        f"{max(checkpoints):,} is {most} of {len(cells)}: {'; '.join(best)}."
-    )
-    mine = [n for n in complete if EXPERIMENTS[n].base.lr == RECIPE["lr"]
-            and EXPERIMENTS[n].base.weight_decay == RECIPE["weight_decay"]]  # fmt: skip
-    if mine and names[mine[0]] not in best:
-        text += f" The book's own reaches {complete[mine[0]]}."
-else:
-    text += " No recipe has all its runs yet, so there is no score to compare."
-Markdown(text)
+Markdown(story.best({n: scores[n, max(checkpoints)] for n in recipes}, max(checkpoints)))
 
 # %% [markdown]
 # ## Which statements survive a change of recipe?
@@ -181,29 +111,9 @@ Markdown(text)
 # Each cell, over the recipes that have all its seeds.
 
 # %% tags=["hide-input"]
-rows = []
-for d, size in cells:
-    means = {}
-    for name in recipes:
-        own = found[name].runs
-        own = own[(own["d_model"] == d) & (own["train_size"] == size)]["val_accuracy"]
-        if len(own) >= len(set(seeds)):
-            means[name] = own.mean()
-    held = sum(within(mean, STATED[d, size]) for mean in means.values())
-    verdict = (
-        "missing"
-        if not means
-        else "in all"
-        if held == len(means)
-        else "in none"
-        if not held
-        else "in some"
-    )
-    rows.append((d, f"{size:,}", STATED[d, size][2], f"{held} of {len(means)}" if means else "–",
-                 verdict, span(means.values())))  # fmt: skip
-Markdown(
-    table(["d_model", "D", "the paper", "recipes in range", "it holds", "means"], rows, left=(2, 4))
-)
+runs = {name: own.runs for name, own in found.items()}
+header = ["d_model", "D", "the paper", "recipes in range", "it holds", "means"]
+show(header, [story.cell_row(cell, runs, len(set(seeds))) for cell in cells], left=(2, 4))
 
 # %% [markdown]
 # ## How the zones move
@@ -212,16 +122,8 @@ Markdown(
 # by three epochs T. (The rules are in [](framework_zones.ipynb).)
 
 # %% tags=["hide-input"]
-order = ["progression", "ungrokking", "semi-grokking", "grokking", "unlearned", "diverged"]
-rows = []
-for name in recipes:
-    curves = found[name].curves
-    for T in checkpoints if len(curves) else []:
-        kinds = [zone(own) for _, own in curves[curves["epoch"] <= T].groupby("key")]
-        rows.append((names[name], f"{T:,}", *(kinds.count(kind) for kind in order)))
-there = [kind for kind, *counts in zip(order, *(row[2:] for row in rows)) if any(counts)]
-rows = [(*row[:2], *(n for kind, n in zip(order, row[2:]) if kind in there)) for row in rows]
-Markdown(table(["recipe", "by epoch", *there], rows))
+kinds, rows = story.zone_rows({names[n]: g.curves for n, g in found.items()}, checkpoints)
+show(["recipe", "by epoch", *kinds], rows)
 
 # %% [markdown]
 # And when: the epoch at which a run first reaches a validation accuracy of 0.95. Recipes are
@@ -230,24 +132,8 @@ Markdown(table(["recipe", "by epoch", *there], rows))
 # weight decay, the last two columns would be the same.
 
 # %% tags=["hide-input"]
-cell = ["d_model", "train_size", "seed"]
-times = {}
-for name in recipes:
-    own = found[name].curves
-    times[name] = own[own["val_accuracy"] >= GENERALIZED].groupby(cell)["epoch"].min()
-usual = next((n for n in recipes if EXPERIMENTS[n].base == EXPERIMENTS["figure3"].base), None)
-rows = []
-for name in recipes:
-    base, own = EXPERIMENTS[name].base, found[name].runs
-    ratio = (times[name] / times[usual]).dropna() if usual else pd.Series(dtype=float)
-    expected = RECIPE["lr"] * RECIPE["weight_decay"] / (base.lr * base.weight_decay)
-    rows.append((names[name], f"{len(times[name])} of {len(own)}", len(ratio),
-                 number(ratio.median()), number(expected)))  # fmt: skip
-Markdown(
-    table(
-        ["recipe", "runs that generalize", "in common", "times as long", "as 1 / (lr × wd)"], rows
-    )
-)
+header = ["recipe", "runs that generalize", "in common", "times as long", "as 1 / (lr × wd)"]
+show(header, story.time_rows(found))
 
 # %% [markdown]
 # In the paper's terms, weight decay is the price of a large norm. Where it is low, nothing
@@ -276,49 +162,33 @@ Markdown(
 
 # %% tags=["hide-input"]
 trial = EXPERIMENTS["deep_recipe"].base
-deep = gather(EXPERIMENTS["deep_recipe"].specs(deep_seeds), train_missing)
-export(
-    deep.runs[["modulus", "train_size", "d_model", "n_layers", "norm", "residual", "warmup", "seed",
-               "status", "epoch", "train_accuracy", "val_accuracy", "param_norm", "key"]],
-    "deep_recipe",
+deep = page.gather(EXPERIMENTS["deep_recipe"].specs(deep_seeds))
+page.export(
+    deep.runs, "deep_recipe", "the trials with depth",
+    ["modulus", "train_size", "d_model", "n_layers", "norm", "residual", "warmup", "seed",
+     "status", "epoch", "train_accuracy", "val_accuracy", "param_norm", "key"],
 )  # fmt: skip
-
-
-def reached(name, layers):
-    """Training and validation accuracy of one choice and depth, seed by seed, by the last epoch."""
-    keys = depth.keys_of(name, layers, deep_seeds).values()
-    own = deep.runs[deep.runs["key"].isin(keys)].sort_values("seed")
-    best = best_on_the_way(deep.curves)
-    lines = [
-        f"{r.train_accuracy:.2f} / {r.val_accuracy:.2f} ({best[r.key]:.2f})"
-        for r in own.itertuples()
-    ]
-    return "<br>".join(lines) or "–"
-
-
-Markdown(
-    table(
-        ["", *(f"{layers} layer{'s' * (layers > 1)}" for layers in DEPTHS)],
-        [(name, *(reached(name, layers) for layers in DEPTHS)) for name in RECIPES_DEEP],
-    )
-    + f"\n\nTraining / validation accuracy (the best on the way), a line for each seed; modulus {trial.modulus}, "
+words = (
+    f"Training / validation accuracy (the best on the way), a line for each seed; modulus {trial.modulus}, "
     f"{trial.train_size} training points, d_model {trial.d_model}. {deep.provenance()}"
 )
+header = ["", *(f"{layers} layer{'s' * (layers > 1)}" for layers in DEPTHS)]
+show(header, depth.reached_rows(deep.runs, deep.curves, deep_seeds), after=words)
 
 # %% tags=["hide-input"]
-Markdown("\n".join(f"* {says}" for says in [*depth.which_train(deep.runs, deep_seeds),
-                                            depth.falls(deep.curves, deep.runs)]))  # fmt: skip
+said = [*depth.which_train(deep.runs, deep_seeds), depth.falls(deep.curves, deep.runs)]
+Markdown("\n".join(f"* {says}" for says in said))
 
 # %% [markdown]
 # What was chosen, against the plain model:
 
 # %% tags=["hide-input"]
-Markdown(
-    table(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds))
-    + f"\n\nThe deep models of this book use **{depth.CHOSEN}**, at every size of a figure, one layer "
+words = (
+    f"The deep models of this book use **{depth.CHOSEN}**, at every size of a figure, one layer "
     "included: nothing but the size changes along its axis (the paper's sizes train for "
     f"{EXPERIMENTS['figure8'].base.epochs:,} epochs). " + depth.verdict(deep.runs, deep_seeds)
 )
+show(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds), after=words)
 
 # %% [markdown]
 # ## Does rounding matter?
@@ -332,38 +202,18 @@ Markdown(
 # float32 and in another precision; a run that generalizes stops, so its last epoch says when.
 
 # %% tags=["hide-input"]
-store = Store()
-both = two_precisions(store)
-again = store.runs()
+both = precision.two_precisions(page.store)
+again = page.store.runs()
 again = again[again["key"].isin(both["key"])]
-export(both, "rounding")
-rows = [
-    (r.precision, r.d_model, f"{r.train_size:,}", r.seed, f"{r.val_float32:.3f}", f"{r.val:.3f}",
-     f"{r.epoch_float32:,}", f"{r.epoch:,}")
-    for r in both.itertuples()
-]  # fmt: skip
-header = ["precision", "d_model", "D", "seed", "validation, float32", "validation", "last epoch, float32",
-          "last epoch"]  # fmt: skip
+page.export(both, "rounding", "those in two precisions")
 words = [f"In float32: {Gathered(again, again.iloc[:0], len(again)).provenance()}"]
-for precision, own in both.groupby("precision"):
-    later = own[own["epoch"] != own["epoch_float32"]]
-    factor, low, high = lateness(own)
-    words.append(
-        f"{precision}: {alike(own)} of {len(own)} runs generalize in both or in neither; of "
-        f"{len(later)} that end at different epochs, {(later['epoch'] > later['epoch_float32']).sum()} "
-        "end later than in float32. Where both generalize, the last epoch is "
-        f"{number(factor)}{bracket(low, high)} times float32's (geometric mean; 95% over seeds)."
-    )
-Markdown("\n\n".join([*words, table(header, rows)]) if rows else
-         "*No run is stored in two precisions.*")  # fmt: skip
+words += [precision.in_words(own) for _, own in both.groupby("precision")]
+pairs = show(precision.HEADER, precision.rows(both)).data
+Markdown("\n\n".join([*words, pairs]) if len(both) else "*No run is stored in two precisions.*")
 
 # %% [markdown]
 # ## Rerun it
-
-# %% tags=["hide-input"]
-Markdown(cost(every, deep.runs))
-
-# %% [markdown]
+#
 # ```bash
 # python -m lib run recipe -p recipes "['recipe-3e-3-1.5']" -p seeds "[1000]" -o out.ipynb
 # python -m lib sweep recipe-3e-3-1.0 recipe-3e-3-1.5 recipe-3e-3-2.0 recipe-1e-3-1.5 --dry-run
@@ -373,9 +223,7 @@ Markdown(cost(every, deep.runs))
 #
 # The first shows what is stored of one recipe and one seed. The second says what is missing and
 # what it costs. The third trains stored runs again with rounded products, where the processor
-# can; the fourth does so in bf16, on a GPU. A recipe of your own is a line in `RECIPES` in `lib/paper/experiments.py`.
-#
-# Download {download}`this notebook, executed <recipe.ipynb>`,
-# {download}`its source <../../notebooks/recipe.py>`, or
-# {download}`the runs <data/recipes.csv>`,
-# {download}`those in two precisions <data/rounding.csv>`.
+# can; the fourth does so in bf16, on a GPU. A recipe of your own is a line in `RECIPES` in `lib/paper/recipe.py`.
+
+# %% tags=["hide-input"]
+page.end()

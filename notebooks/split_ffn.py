@@ -25,11 +25,12 @@
 # labels changes none of its gradients, to the bit (`tests/engines/test_stacked.py`).
 
 # %% tags=["remove-cell"]
-import sys
-from pathlib import Path
-
-# A notebook opened in Jupyter starts in its own folder; the library is a level up.
-sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
+try:
+    from lib.chapters.page import Page, show, told
+except ImportError as error:  # not installed; on Linux `lib` may even be the folder /lib
+    error._render_traceback_ = lambda: ["This chapter runs in the project that it comes from: "
+        "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
+    raise
 
 # %% tags=["parameters"]
 seeds = [0, 1, 2]  # one run each (the paper does not say how many it has)
@@ -40,25 +41,19 @@ weight_decay = 1.5  # of AdamW
 train_missing = False  # true: train the runs that the store lacks (many hours)
 
 # %% tags=["hide-input"]
+# %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
 from functools import partial
 
-import matplotlib.pyplot as plt
 from IPython.display import Markdown
 
-from lib.analysis.emergence import size_words
-from lib.analysis.words import number
-from lib.chapters.export import export
-from lib.chapters.mixture_sentences import split_is_smaller
-from lib.chapters.stories import mixtures
-from lib.chapters.tables import check_table, cost, table
-from lib.figures import style
+from lib.chapters.stories import mixture_rows as story
+from lib.chapters.stories.mixtures import COLUMNS, panels, study
 from lib.figures.mixtures import accuracy_by_size
 from lib.widgets.explorers import flipbook
 
-style.use_style()
-recipe = dict(lr=lr, weight_decay=weight_decay)
-study = partial(mixtures.study, seeds=seeds, **recipe)
+page = Page("split_ffn", train_missing, lr=lr, weight_decay=weight_decay)
+study = partial(study, page, seeds=seeds)
 
 # %% [markdown]
 # ## Our figure 10
@@ -72,40 +67,27 @@ small, curves_59 = study(
     "emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs
 )
 depth, curves_depth = study("emergent_depth", lr=deep_lr)
-columns = ["modulus", "train_size", "memorize_size", "split_mlp", "n_layers", "d_model", "seed",
-           "status", "epoch", "train_accuracy", "memorize_accuracy", "val_accuracy",
-           "key"]  # fmt: skip
-export(main.runs[columns], "split")
-export(small.runs[columns], "split_59")
-export(depth.runs[columns], "split_depth")
-Markdown(
-    f"* Modulus 113: {main.provenance()}\n* Modulus 59: {small.provenance()}\n"
-    f"* Modulus 59, with depth: {depth.provenance()}"
-)
+page.export(main.runs, "split", "the runs at modulus 113", COLUMNS)
+page.export(small.runs, "split_59", "those at modulus 59", COLUMNS)
+page.export(depth.runs, "split_depth", "those with depth", COLUMNS)
+told({"Modulus 113": main, "Modulus 59": small, "Modulus 59, with depth": depth})
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Modulus 113, a panel for each amount of memorization data: final validation accuracy on addition against d_model, alone in grey, with a shared MLP in orange, with a split one in blue. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "Figure 10 at our scale, modulus 113, by epoch T. Solid: best seed; dashed: mean (lines where a size has all of its seeds); dots: single runs; hatched boxes below zero: a curve's cells without runs. [Data](data/split.csv).", "name": "fig-split"}}
-figure = accuracy_by_size(mixtures.panels(curves), 113)
-plt.close(figure)
-figure
+accuracy_by_size(panels(curves), 113)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same at modulus 59: validation accuracy on addition against d_model, alone, with a shared MLP and with a split one, a panel for each amount of memorization data."}, "figure": {"caption": "The same at modulus 59, by epoch T. [Data](data/split_59.csv).", "name": "fig-split-59"}}
-figure = accuracy_by_size(mixtures.panels(curves_59), 59)
-plt.close(figure)
-figure
+accuracy_by_size(panels(curves_59), 59)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same at modulus 59 for models of one to four layers: validation accuracy on addition against size, alone, with a shared MLP and with a split one."}, "figure": {"caption": "The same with depth at modulus 59, pre-LayerNorm, by epoch T. [Data](data/split_depth.csv).", "name": "fig-split-depth"}}
-figure = accuracy_by_size(mixtures.panels(curves_depth), 59)
-plt.close(figure)
-figure
+accuracy_by_size(panels(curves_depth), 59)
 
 # %% [markdown]
 # ## Does it emerge earlier?
 
 # %% tags=["hide-input"]
-rows = [("113", *row) for row in mixtures.emergent_rows(curves)]
-rows += [("59", *row) for row in mixtures.emergent_rows(curves_59)]
-rows += [("59, with depth", *row) for row in mixtures.emergent_rows(curves_depth)]
-Markdown(table(["P", *mixtures.EMERGENT_HEADER], rows, left=(1,)))
+studies = {"113": curves, "59": curves_59, "59, with depth": curves_depth}
+rows = [(P, *row) for P, found in studies.items() for row in story.emergent_rows(found)]
+show(["P", *story.EMERGENT_HEADER], rows, left=(1,))
 
 # %% [markdown]
 # The emergent size is the smallest size from which every larger size tried has validation accuracy
@@ -119,30 +101,19 @@ Markdown(table(["P", *mixtures.EMERGENT_HEADER], rows, left=(1,)))
 # over the seeds of the runs listed above; in brackets the worst and the best seed. Both models have
 # the same data, and as many parameters.
 
-
 # %% tags=["hide-input"]
-def spread(values):
-    """Mean, worst and best of some seeds."""
-    return f"{number(values.mean())} ({number(values.min())}–{number(values.max())})"
-
-
-rows, tight, largest = [], [], []
-for modulus, found in (("113", curves), ("59", curves_59), ("59, with depth", curves_depth)):
-    for amount in sorted({c.amount for c in found if c.amount}):
-        fitted = mixtures.gains(found, amount, "train_accuracy")
-        gains = mixtures.gains(found, amount)
-        by_size = dict(list(gains.groupby(level=["n_layers", "d_model"])))
-        largest += by_size[max(by_size)]["gain"].tolist() if by_size else []
-        for size, own in by_size.items():
-            fit = fitted.loc[own.index]
-            tight += [fit[["other", "one"]].mean()] if fit["other"].mean() < 0.99 else []
-            rows.append((modulus, f"{amount:,}", size_words(*size),
-                         spread(own["other"]), spread(own["one"]), number(fit["other"].mean()),
-                         number(fit["one"].mean()), len(own)))  # fmt: skip
-Markdown(
-    table(["P", "to memorize", "size", "validation: shared", "split", "fits: shared", "split",
-           "seeds"], rows)
-)  # fmt: skip
+rows, tight, largest = story.shared_and_split(studies)
+header = [
+    "P",
+    "to memorize",
+    "size",
+    "validation: shared",
+    "split",
+    "fits: shared",
+    "split",
+    "seeds",
+]
+show(header, rows)
 
 # %% tags=["hide-input"]
 ahead = sum(gain > 0 for gain in largest)
@@ -167,12 +138,10 @@ Markdown(text)
 # %% tags=["hide-input"]
 pages = {}
 for modulus, found in ((113, curves), (59, curves_59)):
-    for title, drawn in mixtures.panels(found).items():
+    for title, drawn in panels(found).items():
         words = f"Modulus {modulus}, {title}: validation accuracy by width, alone, shared, split."
-        pages[f"P = {modulus}, {title.split()[0]}"] = (
-            accuracy_by_size({title: drawn}, modulus),
-            words,
-        )
+        picture = accuracy_by_size({title: drawn}, modulus)
+        pages[f"P = {modulus}, {title.split()[0]}"] = picture, words
 flipbook(pages, "points to memorize")
 
 # %% [markdown]
@@ -180,46 +149,29 @@ flipbook(pages, "points to memorize")
 
 # %% tags=["hide-input"]
 paper, curves_8 = study("figure8", "figure10", amounts=(0, 3000), lr=deep_lr)
-export(
-    paper.runs[["n_layers", "d_model", "memorize_size", "split_mlp", "seed", "epoch", "val_accuracy",
-                "key"]],
-    "figure10",
-)  # fmt: skip
+page.export(paper.runs, "figure10", "those at the paper's sizes", COLUMNS)
 Markdown(paper.provenance() + " What lies between the ends of the paper's range is ours.")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The grid of the paper's figure 10, from 1 layer of width 64 to 8 layers of width 1024, alone, shared and split. Hatched boxes are cells without runs."}, "figure": {"caption": "Figure 10 at the paper's sizes, pre-LayerNorm: what is stored of it. Hatched boxes below zero: no run. [Data](data/figure10.csv).", "name": "fig-split-paper"}}
-figure = accuracy_by_size(mixtures.panels(curves_8), 113)
-plt.close(figure)
-figure
+accuracy_by_size(panels(curves_8), 113)
 
 # %% tags=["hide-input"]
-Markdown(table(mixtures.EMERGENT_HEADER, mixtures.emergent_rows(curves_8)))
+show(story.EMERGENT_HEADER, story.emergent_rows(curves_8))
 
 # %% [markdown]
 # ## Against the paper's sentence
 #
-# Shared and split are compared over the sizes that both were tried at. A row needs three seeds at
-# all of the study's sizes; it is undecided where they are there and bounds leave it open.
-# [](verdicts.ipynb) has the claims, with their tests.
+# The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
+# whatever this page was run with.
 
 # %% tags=["hide-input"]
-rows = [
-    (f"with a split MLP addition emerges at a smaller size ({where}, {amount:,} points)",
-     *split_is_smaller(found, amount))
-    for where, found in (("P = 113", curves), ("P = 59", curves_59),
-                         ("P = 59, with depth", curves_depth), ("the paper's sizes", curves_8))
-    for amount in sorted({c.amount for c in found if c.split})
-]  # fmt: skip
-Markdown(check_table(rows))
+page.verdicts("takeaway 8", "split at modulus 59")
 
 # %% [markdown]
 # "Smaller" counts all parameters. By the hidden units that an addition input can use, a split
 # model is half as large as it looks, which makes a smaller emergent size say more, not less.
 #
 # ## Rerun it
-
-# %% tags=["hide-input"]
-Markdown(cost(main.runs, small.runs, depth.runs, paper.runs))
 
 # %% [markdown]
 # ```bash
@@ -231,7 +183,6 @@ Markdown(cost(main.runs, small.runs, depth.runs, paper.runs))
 #
 # The first shows what is stored. The second trains one split model. The third trains the paper's
 # sizes on a GPU.
-#
-# Download {download}`this notebook, executed <split_ffn.ipynb>`,
-# {download}`its source <../../notebooks/split_ffn.py>`, or
-# {download}`the runs at modulus 113 <data/split.csv>`.
+
+# %% tags=["hide-input"]
+page.end()

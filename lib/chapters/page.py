@@ -81,7 +81,8 @@ class Page:
         data = (f"[{what}](data/{name}.csv)" for name, what in self._files.items())
         own = f"{{download}}`this notebook, executed <{self.chapter}.ipynb>`, "
         own += f"{{download}}`its source <../../notebooks/{self.chapter}.py>`"
-        return Markdown(f"{cost(*self._runs)}\n\nDownload {own}, or its data: {', '.join(data)}.")
+        took = f"{cost(*self._runs)}\n\n" if self._runs else ""
+        return Markdown(f"{took}Download {own}, or its data: {', '.join(data)}.")
 
 
 def told(found: Gathered | dict[str, Gathered], paper_seeds: int | None = None) -> Markdown:

@@ -9,7 +9,7 @@ from lib.analysis import dynamics
 from lib.analysis.descent import Dip
 from lib.analysis.words import bracket, number
 from lib.analysis.zones.boundaries import Map
-from lib.paper.claims import Verdict
+from lib.paper.claims import Claim, Verdict
 from lib.spec import Grid
 from lib.sweeps.plan import format_duration
 
@@ -31,6 +31,21 @@ def claims_table(verdicts: Iterable[Verdict], who: str = "The paper says") -> st
         for v in verdicts
     )  # fmt: skip
     return table(["", who, "Our runs", "Runs", "Verdict"], rows, left=(0, 1, 2, 4))
+
+
+def criteria_table(claims: Iterable[Claim]) -> str:
+    """What each verdict asks for, and the runs that decide it."""
+    short = {"d_model": "d", "train_size": "D", "memorize_size": "memorized"}
+    rows = []
+    for claim in claims:
+        needs = []
+        for experiment, cells, seeds in claim.needs:
+            words = [f"{short[name]} " + ", ".join(f"{v:,}" for v in values)
+                     for name, values in cells.items() if name in short]  # fmt: skip
+            where = "; ".join(words + ["split"] * (cells.get("split_mlp") == (True,)))
+            needs.append(f"{experiment}{f' ({where})' if where else ''}, {seeds} seeds")
+        rows.append((claim.name, claim.criterion, "<br>".join(needs)))
+    return table(["claim", "reproduced if", "runs that decide it"], rows, left=(0, 1, 2))
 
 
 def progress_table(grids: dict[str, Grid], keys: set[str]) -> str:

@@ -41,6 +41,25 @@ def _mean(found: pd.Series, seeds: Collection[int]) -> float:
     return float(found.mean()) if len(found) == len(set(seeds)) else np.nan
 
 
+def reached_rows(runs: pd.DataFrame, curves: pd.DataFrame, seeds: Collection[int]) -> list[tuple]:
+    """A row for each choice: by depth, training and validation accuracy and the best on the way.
+
+    A line for each seed within a cell.
+    """
+    best, stored = best_on_the_way(curves), runs.set_index("key")
+    rows = []
+    for name in RECIPES_DEEP:
+        cells = []
+        for layers in DEPTHS:
+            keys = keys_of(name, layers, seeds)
+            own = [stored.loc[keys[s]] for s in sorted(keys) if keys[s] in stored.index]
+            cells.append("<br>".join(
+                f"{r.train_accuracy:.2f} / {r.val_accuracy:.2f} ({best[r.name]:.2f})" for r in own
+            ) or "–")  # fmt: skip
+        rows.append((name, *cells))
+    return rows
+
+
 PLAIN_HEADER = ["layers", "plain, mean", "seeds", "chosen, mean", "seeds", "difference"]
 
 

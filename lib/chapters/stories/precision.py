@@ -5,6 +5,7 @@ import pandas as pd
 
 from lib.analysis.dynamics import GENERALIZED
 from lib.analysis.statistics import student
+from lib.analysis.words import bracket, number
 from lib.engines.precision import precision_of
 from lib.runs.store import Store
 
@@ -43,3 +44,29 @@ def lateness(both: pd.DataFrame) -> tuple[float, float, float]:
     ends = both[(both["val"] >= GENERALIZED) & (both["val_float32"] >= GENERALIZED)]
     logs = np.log(ends["epoch"] / ends["epoch_float32"]).groupby(ends["seed"]).mean()
     return tuple(float(np.exp(log)) for log in student(logs))
+
+
+HEADER = ["precision", "d_model", "D", "seed", "validation, float32", "validation",
+          "last epoch, float32", "last epoch"]  # fmt: skip
+
+
+def rows(both: pd.DataFrame) -> list[tuple]:
+    """Every pair of `two_precisions`, as cells of a table (`HEADER`)."""
+    return [
+        (r.precision, r.d_model, f"{r.train_size:,}", r.seed, f"{r.val_float32:.3f}",
+         f"{r.val:.3f}", f"{r.epoch_float32:,}", f"{r.epoch:,}")
+        for r in both.itertuples()
+    ]  # fmt: skip
+
+
+def in_words(both: pd.DataFrame) -> str:
+    """The pairs of one precision against float32."""
+    moved = both[both["epoch"] != both["epoch_float32"]]
+    later = (moved["epoch"] > moved["epoch_float32"]).sum()
+    factor, low, high = lateness(both)
+    return (
+        f"{both['precision'].iloc[0]}: {alike(both)} of {len(both)} runs generalize in both or in "
+        f"neither; of {len(moved)} that end at different epochs, {later} end later than in "
+        f"float32. Where both generalize, the last epoch is {number(factor)}{bracket(low, high)} "
+        "times float32's (geometric mean; 95% over seeds)."
+    )
