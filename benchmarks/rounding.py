@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import click
 
-from lib.chapters.stories.precision import alike, two_precisions
+from lib.chapters.stories.recipe.precision import alike, two_precisions
 from lib.cli import options
 from lib.engines.precision import precision_of
 from lib.paper.experiments import EXPERIMENTS

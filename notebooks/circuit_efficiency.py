@@ -38,16 +38,12 @@
 # own recipe; everything here is "by epoch T".
 
 # %% tags=["remove-cell"]
-import sys
-from pathlib import Path
-
-from lib.analysis.dynamics import GENERALIZED, ZERO, first_epoch, zone
-from lib.analysis.zones.critical import critical_size, critical_sizes
-from lib.figures.accuracy import success_by_size
-from lib.figures.style import TRAIN, VAL, use_style
-
-# A notebook opened in Jupyter starts in its own folder; the library is a level up.
-sys.path.insert(0, str(next(p for p in [Path.cwd(), *Path.cwd().parents] if (p / "lib").is_dir())))
+try:
+    from lib.chapters.page import Page, show, told
+except ImportError as error:  # not installed; on Linux `lib` may even be the folder /lib
+    error._render_traceback_ = lambda: ["This chapter runs in the project that it comes from: "
+        "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
+    raise
 
 # %% tags=["parameters"]
 d_model = 48  # the one width of this chapter
@@ -69,46 +65,34 @@ weight_decay = 1.5  # of AdamW, but for P2
 train_missing = False  # true: train the runs that the store lacks
 
 # %% tags=["hide-input"]
+# %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.analysis import efficiency
+from lib.analysis.dynamics import GENERALIZED
 from lib.analysis.gather import gather
-from lib.analysis.words import bracket, mean_words, number, span
-from lib.chapters.export import export
-from lib.chapters.report import claims_table
-from lib.chapters.tables import cost, table
-from lib.circuits.fourier import measure
-from lib.circuits.handbuilt import fourier_network
+from lib.chapters.stories import circuits as story
+from lib.chapters.stories import waves
 from lib.circuits.measures import gather_measures
-from lib.circuits.simulation import Setting, simulate, times_of
-from lib.data import build
+from lib.circuits.simulation import RACES, simulate, times_of
 from lib.figures import circuits
+from lib.figures.accuracy import success_by_size
 from lib.paper.circuits import DYNAMICS_CELLS, LONG
-from lib.paper.claims import judge
 from lib.paper.criteria.circuits import CLAIMS
 from lib.paper.experiments import EXPERIMENTS
-from lib.runs.store import Store
-from lib.spec import RunSpec
 from lib.widgets.explorers import RACE, competition
 
-use_style()
+page = Page("circuit_efficiency", train_missing, d_model=d_model, lr=lr, weight_decay=weight_decay)
 few = seeds[:3]  # P1 and the look inside
 subset_sizes = [*lost_sizes, *kept_sizes]
 
 
-def specs_of(name, cells, chosen, **changes):
-    """The specs of an experiment with this chapter's parameters: one for each cell and seed."""
-    usual = dict(d_model=d_model, lr=lr, weight_decay=weight_decay, init_from=None)
-    base = EXPERIMENTS[name].base.replace(**usual | changes)
-    return [base.replace(**cell).with_seed(seed) for seed in chosen for cell in cells]
-
-
-def sizes(values, **more):
-    return [dict(train_size=size, **more) for size in values]
+def at_decays(experiment, values, sizes, **fields):
+    """Runs at some weight decays, each for the same number of decay times."""
+    return [s for w in values for s in page.specs(
+        experiment, weight_decay=w, epochs=round(epochs * weight_decay / w), train_size=sizes,
+        seed=seeds, **fields)]  # fmt: skip
 
 
 # %% [markdown]
@@ -129,100 +113,22 @@ def sizes(values, **more):
 # and the third; the next table and the verdicts have all of them, under one criterion.
 
 # %% tags=["hide-input"]
-memorized = gather(
-    specs_of("circuits_memorize", sizes(memorized_sizes), few, epochs=epochs), train_missing
-)
-generalized = gather(specs_of("circuits_generalize", sizes(generalized_sizes), few), train_missing)
-settled = gather(
-    specs_of("circuits_settle", sizes(generalized_sizes), few, epochs=epochs), train_missing
-)
-calm = {
-    task: gather(
-        specs_of("circuits_calm", sizes(own, task=task), few, lr=calm_lr, epochs=calm_epochs),
-        train_missing,
-    )
-    for task, own in (("random", calm_memorized), ("add", calm_generalized))
-}
-decay_cells = [
-    dict(weight_decay=w, epochs=round(epochs * weight_decay / w), train_size=size,
-         stop_after=EXPERIMENTS["figure3"].base.stop_after)
-    for w in decays for size in decay_sizes
-]  # fmt: skip
-decayed = gather(specs_of("circuits_decay", decay_cells, seeds), train_missing)
-whole = gather(specs_of("figure3", sizes(range(2000, 4001, 200)), seeds, epochs=epochs)).runs
-critical = critical_sizes(whole).iloc[0] if len(whole) else None
-MEM, GEN = "memorizing (random labels)", "generalizing"
-SETTLED = "generalizing, equally long"
-MEM_CALM, GEN_CALM = (
-    f"{kind}, learning rate {calm_lr:g}" for kind in ("memorizing", "generalizing")
-)
-found_of = {
-    MEM: (memorized, 0.0),
-    GEN: (generalized, GENERALIZED),
-    SETTLED: (settled, GENERALIZED),
-    MEM_CALM: (calm["random"], 0.0),
-    GEN_CALM: (calm["add"], GENERALIZED),
-}
-
-
-def norms_of(kind, **how):
-    found, val = found_of[kind]
-    return efficiency.norms_needed(found.runs, found.curves, val=val, **how)
-
-
-needed = {kind: norms_of(kind) for kind in found_of}
-export(pd.concat([rows.assign(kind=kind) for kind, rows in needed.items()]), "circuit_norms")
-crossing, side = efficiency.crossing(needed[MEM], needed[GEN])
-calm_crossing, calm_side = efficiency.crossing(needed[MEM_CALM], needed[GEN_CALM])
-Markdown(
-    f"Random labels: {memorized.provenance()}\n\nAddition, much data: {generalized.provenance()}\n\n"
-    f"The same, equally long: {settled.provenance()}\n\n"
-    f"At learning rate {calm_lr:g}, random labels: {calm['random'].provenance()}\n\n"
-    f"At learning rate {calm_lr:g}, addition: {calm['add'].provenance()}"
-)
+found = story.both_kinds(page, few, epochs, memorized_sizes, generalized_sizes)
+found |= story.both_kinds_calm(page, few, calm_lr, calm_epochs, calm_memorized, calm_generalized)
+needed = {kind: story.norms(*own) for kind, own in found.items()}
+norms = pd.concat([rows.assign(kind=kind) for kind, rows in needed.items()])
+page.export(norms, "circuit_norms", "norms")
+MEM, GEN, *_ = found
+whole = page.specs("figure3", train_size=range(2000, 4001, 200), seed=seeds, epochs=epochs)
+whole = gather(whole, store=page.store).runs
+told({kind: own for kind, (own, _) in found.items()})
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Norm at which runs settle with a training loss of 0.001 or less against the number of training points, both axes logarithmic: a line for networks on random labels and one for networks that generalize, each at two learning rates; vertical lines where the two cross and at the measured critical size. Hatched sizes have no run."}, "figure": {"caption": "P1: the parameter norm at which runs settle with a training loss of at most 0.001, mean over seeds, dots for single runs; dashed: at the lower learning rate, which has fewer sizes; hatched: no run stored; a cross: stored, and none settles so. Vertical lines, at the usual learning rate: where memorizing costs what generalizing costs, and D_crit as measured from validation accuracy. [Data](data/circuit_norms.csv).", "name": "fig-efficiency"}}
-memory, rule = dict(color=VAL, marker="s"), dict(color=circuits.WAVES, marker="o")
-lower = dict(ls="--", mfc="white")
-figure = circuits.norms_by_size(
-    {
-        MEM: (needed[MEM], memory),
-        GEN: (needed[GEN], rule),
-        MEM_CALM: (needed[MEM_CALM], memory | lower),
-        GEN_CALM: (needed[GEN_CALM], rule | lower),
-    },
-    {
-        f"crossing {side or '='}": crossing,
-        "D_crit measured =": np.nan if critical is None else critical["estimate"],
-    },
-    [*memorized_sizes, *generalized_sizes, *calm_memorized, *calm_generalized],
-)
-plt.close(figure)
-figure
+tried = [*memorized_sizes, *generalized_sizes, *calm_memorized, *calm_generalized]
+circuits.norms_by_size(story.norm_lines(needed), story.marks(needed, whole), tried)
 
 # %% tags=["hide-input"]
-
-
-def slope(norms):
-    slopes = efficiency.elasticities(norms)
-    return f"{mean_words(slopes, '{:+.3f}')} ({len(slopes)})"
-
-
-rows = []
-for kind in found_of:
-    norms = needed[kind]
-    rows.append((kind, f"{norms['norm'].notna().sum()} of {len(norms)}", slope(norms),
-                 *(slope(norms_of(kind, norm=efficiency.lowest_norm, level=level))
-                   for level in efficiency.LEVELS),
-                 number(norms["drift"].abs().max(), "{:.1%}"),
-                 number(norms["restless"].mean(), "{:.0%}")))  # fmt: skip
-Markdown(
-    table(
-        ["circuit", "runs that settle so", "d ln(norm) / d ln(D)",
-         *(f"lowest norm at {level:g}" for level in efficiency.LEVELS), "largest drift", "restless"],
-        rows,
-    )
-)  # fmt: skip
+show(story.NORM_HEADER, [story.norm_row(kind, *own) for kind, own in found.items()])
 
 # %% [markdown]
 # In brackets 95% intervals over seeds; in parentheses how many seeds have the norm at three sizes
@@ -233,53 +139,11 @@ Markdown(
 # networks hold what they are meant to? Their trigonometric share (explained below) says so:
 
 # %% tags=["hide-input"]
-rows = []
-for kind, name, cells, length in (
-    (MEM, "circuits_memorize", sizes(memorized_sizes), dict(epochs=epochs)),
-    (GEN, "circuits_generalize", sizes(generalized_sizes), {}),
-):
-    specs = specs_of(name, cells, few, **length)
-    ends = gather_measures(specs)
-    ends = ends[ends["last"]]
-    rows.append((kind, f"{len(ends)} of {len(specs)}", span(ends["trig_share"]),
-                 span(ends["train_accuracy"]), span(ends["val_accuracy"]) if kind == GEN else "–"))  # fmt: skip
-Markdown(
-    table(
-        ["circuit", "measured", "trigonometric share", "training accuracy", "validation accuracy"],
-        rows,
-    )
-)
+rows = [waves.held_row(kind, found[kind][0], kind == GEN) for kind in (MEM, GEN)]
+show(waves.HELD_HEADER, rows)
 
 # %% tags=["hide-input"]
-by_seed = [
-    efficiency.crossing(*(needed[kind][needed[kind]["seed"] == seed] for kind in (MEM, GEN)))
-    for seed in few
-]
-by_seed = [size for size, bound in by_seed if np.isfinite(size) and not bound]
-if not np.isfinite(crossing):
-    text = "Too few runs are stored to say where the two norms cross."
-elif side:
-    what = "dearer" if side == "≤" else "cheaper"
-    text = f"Memorizing is the {what} way at every size that was tried, from {memorized_sizes[0]:,} to {memorized_sizes[-1]:,}."
-else:
-    text = (
-        f"By these norms memorizing costs as much as generalizing at D = {crossing:,.0f} (seed by "
-        f"seed: {', '.join(f'{size:,.0f}' for size in sorted(by_seed)) or 'none'})."
-    )
-if np.isfinite(crossing) and critical is not None:
-    text += (
-        f" Validation accuracy, from scratch and by epoch T, puts $D_{{crit}}$ at {critical['bound']}"
-        f"{critical['estimate']:,.0f}{bracket(critical['low'], critical['high'], '{:,.0f}')} (width "
-        f"{d_model}, figure 3's grid). The theory has one number for both."
-    )
-    ratio = critical["estimate"] / crossing
-    if ratio > 1.5 and side != "≥":
-        text += (
-            f" Here they are {'at least ' * (side == '≤')}{ratio:.1f}-fold apart: between them "
-            "generalizing is the cheaper circuit by this measure, and networks that start from "
-            "scratch do not find it by epoch T."
-        )
-Markdown(text)
+Markdown(story.where_they_cross(needed[MEM], needed[GEN], whole))
 
 # %% [markdown]
 # The norm is that of the whole network. It holds what a circuit does not use, too, so it bounds
@@ -291,22 +155,14 @@ Markdown(text)
 # the same number of these, a run with half the weight decay is trained for twice as long.
 
 # %% tags=["hide-input"]
-export(
-    decayed.runs[["weight_decay", "train_size", "seed", "epochs", "epoch", "train_accuracy",
-                  "val_accuracy", "param_norm", "key"]], "circuit_decay",
-)  # fmt: skip
-Markdown(decayed.provenance())
+stop_after = EXPERIMENTS["figure3"].base.stop_after
+decayed = page.gather(at_decays("circuits_decay", decays, decay_sizes, stop_after=stop_after))
+page.export(decayed.runs, "circuit_decay", "weight decay", story.COLUMNS)
+told(decayed)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, one line for each weight decay: means over seeds, dots for runs, dotted vertical lines at the critical sizes."}, "figure": {"caption": "P2: final validation accuracy by training size at three weight decays, each for the same number of decay times. Lines: means over seeds; dots: single runs; dotted: D_crit; hatched: no run stored. [Data](data/circuit_decay.csv).", "name": "fig-decay"}}
-kinds = dict(zip(decays, ((TRAIN, "o"), (VAL, "s"), (circuits.WAVES, "^"))))
-panel = {}
-for w, style in kinds.items():
-    own = decayed.runs[decayed.runs["weight_decay"] == w]
-    place = critical_size(own) if len(own) else np.nan
-    panel[f"weight decay {w:g}"] = (own, place, *style, decay_sizes)
-figure = success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
-plt.close(figure)
-figure
+panel = story.lines(story.by_decay(decayed.runs, decays), decay_sizes)
+success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
 
 # %% [markdown]
 # ## P3: ungrokking
@@ -320,72 +176,34 @@ figure
 # so that nothing makes a network pay for its norm.
 
 # %% tags=["hide-input"]
-(parent,) = specs_of("circuits_parents", [{}], [0])
-continued = gather(
-    [spec.replace(init_from=parent.with_seed(spec.seed)) for spec in
-     specs_of("circuits_ungrok", sizes(subset_sizes), seeds, epochs=epochs)], train_missing,
-)  # fmt: skip
-scratch = gather(
-    specs_of("circuits_scratch", sizes(subset_sizes), seeds, epochs=epochs), train_missing
-)
-parents = gather([parent.with_seed(seed) for seed in seeds], train_missing).runs
-knew = int((parents["val_accuracy"] >= GENERALIZED).sum())
-controls = gather(
-    [spec.replace(init_from=parent.with_seed(spec.seed)) for spec in
-     specs_of("circuits_controls", EXPERIMENTS["circuits_controls"].cells, seeds, epochs=epochs)],
-    train_missing,
-)  # fmt: skip
-export(
-    pd.concat([g.runs.assign(start=name) for name, g in
-               (("continued", continued), ("scratch", scratch))])[
-        ["start", "train_size", "seed", "epoch", "train_accuracy", "val_accuracy", "train_loss",
-         "param_norm", "key"]], "circuit_ungrokking",
-)  # fmt: skip
+(parent,) = page.specs("circuits_parents", train_size=5000, epochs=6000)
+from_parent = dict(seed=seeds, epochs=epochs, init_from=parent)
+wanted = page.specs("circuits_ungrok", train_size=subset_sizes, **from_parent)
+continued = page.gather(wanted)
+scratch = page.runs("circuits_scratch", train_size=subset_sizes, seed=seeds, epochs=epochs)
+parents = page.gather([parent.with_seed(seed) for seed in seeds]).runs
+controls = page.gather([spec for cell in EXPERIMENTS["circuits_controls"].cells
+                        for spec in page.specs("circuits_controls", **from_parent, **cell)])  # fmt: skip
+both = [g.runs.assign(start=s) for s, g in (("continued", continued), ("scratch", scratch))]
+page.export(pd.concat(both), "circuit_ungrokking", "ungrokking", ("start", *story.COLUMNS))
+knew = (parents["val_accuracy"] >= GENERALIZED).sum()
 Markdown(
     f"Continued (from {parent.epochs:,} epochs on {parent.train_size:,} pairs; {knew} of "
     f"{len(parents)} of these networks had generalized, with validation accuracy at "
-    f"{GENERALIZED:g} or above): "
-    f"{continued.provenance()}\n\nFrom scratch: {scratch.provenance()}\n\n"
-    f"Controls: {controls.provenance()}"
+    f"{GENERALIZED:g} or above): {continued.provenance()}\n\n"
+    + told({"From scratch": scratch, "Controls": controls}).data
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, for networks that had generalized and were trained on with a subset, and for networks from scratch: means over seeds, dots for runs, dotted vertical lines at both thresholds."}, "figure": {"caption": "P3: final validation accuracy after training on with a subset, and from scratch. Lines: means over seeds; dots: single runs; dotted: the training size from which on runs end at 0.95 or more; hatched: no run stored. [Data](data/circuit_ungrokking.csv).", "name": "fig-ungrokking"}}
-panel = {}
-for label, found, style in (
-    ("continued", continued, (TRAIN, "o")),
-    ("from scratch", scratch, (VAL, "s")),
-):
-    place = critical_size(found.runs) if len(found.runs) else np.nan
-    panel[label] = (found.runs, place, *style, subset_sizes)
-figure = success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
-plt.close(figure)
-figure
+panel = story.lines({"continued": continued.runs, "from scratch": scratch.runs}, subset_sizes)
+success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
 
 # %% tags=["hide-input"]
-inside = gather_measures([
-    spec.replace(init_from=parent.with_seed(spec.seed)) for spec in
-    specs_of("circuits_ungrok", sizes(subset_sizes), seeds, epochs=epochs)])  # fmt: skip
-ends = inside[inside["last"]]
-rows = []
-for words, size, decay in (("all 5,000", 5000, weight_decay), ("300, no weight decay", 300, 0.0)):
-    own = controls.runs[
-        (controls.runs["train_size"] == size) & (controls.runs["weight_decay"] == decay)
-    ]
-    rows.append((f"control: {words}", len(own), number(own["val_accuracy"].mean()), "–", "–", "–", "–",
-                 number(own["param_norm"].mean(), "{:.1f}")))  # fmt: skip
-for size in subset_sizes:
-    own = continued.runs[continued.runs["train_size"] == size]
-    seen = ends[ends["train_size"] == size]
-    rows.append((
-        f"{size:,}", len(own), number(own["val_accuracy"].mean()),
-        number(seen["mirrored_accuracy"].mean()), number(seen["unmirrored_accuracy"].mean()),
-        number(seen["unseen_accuracy"].mean()), number(seen["held_out_share"].mean()),
-        number(own["param_norm"].mean(), "{:.1f}"),
-    ))  # fmt: skip
-Markdown(
-    table(["D", "runs", "validation accuracy", "mirrored pairs", "other pairs", "never seen",
-           "waves on held-out pairs", "norm"], rows)
-)  # fmt: skip
+show(story.KEPT_HEADER, [
+    *story.control_rows(controls.runs, {"all 5,000": (5000, weight_decay),
+                                        "300, no weight decay": (300, 0.0)}),
+    *story.kept_rows(continued.runs, gather_measures(wanted), subset_sizes),
+])  # fmt: skip
 
 # %% [markdown]
 # "Mirrored" are held-out pairs $(a, b)$ whose mirror $(b, a)$ is in the training set: a network
@@ -398,29 +216,18 @@ Markdown(
 # with less and with more of it, each for the same number of decay times:
 
 # %% tags=["hide-input"]
-other_cells = [
-    dict(weight_decay=w, epochs=round(epochs * weight_decay / w), train_size=size)
-    for w in decays if w != weight_decay for size in lost_sizes
-]  # fmt: skip
-others = gather(
-    [spec.replace(init_from=parent.with_seed(spec.seed)) for spec in
-     specs_of("circuits_ungrok_decay", other_cells, seeds)], train_missing,
-)  # fmt: skip
+other_decays = [w for w in decays if w != weight_decay]
+others = page.gather(at_decays("circuits_ungrok_decay", other_decays, lost_sizes, init_from=parent))
 small = continued.runs[continued.runs["train_size"].isin(lost_sizes)]
 by_decay = pd.concat([small, others.runs]) if len(others.runs) else small
-export(by_decay[["weight_decay", "train_size", "seed", "epochs", "train_accuracy", "val_accuracy",
-                 "param_norm", "key"]], "circuit_ungrokking_decay")  # fmt: skip
-Markdown(others.provenance())
+page.export(
+    by_decay, "circuit_ungrokking_decay", "ungrokking at other weight decays", story.COLUMNS
+)
+told(others)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy of networks that had generalized, against the number of training points that they were continued on, one line for each weight decay, with dots for runs and dotted vertical lines where the rule is lost."}, "figure": {"caption": "P2 as Varma et al. state it: networks that had generalized, continued on a subset at three weight decays. Lines: means over seeds; dots: single runs; dotted: where the rule is lost; hatched: no run stored. [Data](data/circuit_ungrokking_decay.csv).", "name": "fig-ungrokking-decay"}}
-panel = {}
-for w, style in kinds.items():
-    own = by_decay[by_decay["weight_decay"] == w]
-    place = critical_size(own) if len(own) else np.nan
-    panel[f"weight decay {w:g}"] = (own, place, *style, lost_sizes)
-figure = success_by_size({f"d_model {d_model}, continued": panel}, GENERALIZED)
-plt.close(figure)
-figure
+panel = story.lines(story.by_decay(by_decay, decays), lost_sizes)
+success_by_size({f"d_model {d_model}, continued": panel}, GENERALIZED)
 
 # %% [markdown]
 #
@@ -428,34 +235,12 @@ figure
 # a rule is lost (P3), where it is found from scratch.
 
 # %% tags=["hide-input"]
-
-
-def size_of(runs):
-    """A critical size in words, with its bound or its interval; and as a number."""
-    if runs.empty:
-        return "–", np.nan
-    row = critical_sizes(runs).iloc[0]
-    if row["bound"]:
-        return f"{row['bound']} {row['estimate']:,.0f}", row["estimate"]
-    return f"{row['estimate']:,.0f}{bracket(row['low'], row['high'], '{:,.0f}')}", row["estimate"]
-
-
-(kept_words, kept), (found_words, founded) = size_of(continued.runs), size_of(whole)
-Markdown(
-    table(
-        ["", "training points D"],
-        [("norms of memorizing and generalizing cross (P1)",
-          f"{side} {number(crossing, '{:,.0f}')}".strip()),
-         (f"the same at learning rate {calm_lr:g}",
-          f"{calm_side} {number(calm_crossing, '{:,.0f}')}".strip()),
-         ("the rule is lost below (P3, continued)", kept_words),
-         ("the rule is found from (figure 3's grid, from scratch, by epoch T)", found_words)],
-    )
-    + ("\n\nA rule that is there survives on less data than it takes to find it by epoch T. So the "
-       "place where networks from scratch begin to generalize is not the place where the cheaper "
-       "circuit changes; whether more time closes the gap is seen under P4."
-       if np.isfinite(kept) and founded > 1.5 * kept else "")
-)  # fmt: skip
+places = {
+    "the rule is lost below (P3, continued)": continued.runs,
+    "the rule is found from (figure 3's grid, from scratch, by epoch T)": whole,
+}
+rows = story.place_rows(needed, places)
+show(["", "training points D"], rows, after=story.kept_on_less(continued.runs, whole))
 
 # %% [markdown]
 # ## P4: semi-grokking
@@ -468,40 +253,16 @@ Markdown(
 # them, and of the others one in $P$.
 
 # %% tags=["hide-input"]
-long = gather(
-    specs_of("circuits_semi", sizes(semi_sizes), seeds, epochs=LONG * epochs), train_missing
-)
-export(long.curves, "circuit_semi")
-Markdown(long.provenance())
+long = page.runs("circuits_semi", train_size=semi_sizes, seed=seeds, epochs=LONG * epochs)
+page.export(long.curves, "circuit_semi", "semi-grokking")
+told(long)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: validation accuracy of every seed against epoch, a dot where a run ends, a dotted line at the share of mirrored pairs, a vertical line where the book's other runs end."}, "figure": {"caption": "P4: every seed near D_crit, for five times the usual training (vertical line); a dot is where a run ends, early ones because they generalized. Dotted: what mirrored pairs give by symmetry. [Data](data/circuit_semi.csv).", "name": "fig-semi"}}
-figure = circuits.long_runs(long.curves, semi_sizes, LONG * epochs, epochs)
-plt.close(figure)
-figure
+circuits.long_runs(long.curves, semi_sizes, LONG * epochs, epochs)
 
 # %% tags=["hide-input"]
-words = {
-    "rises": "it generalizes",
-    "falls": "it fails",
-    "moves on": "another level",
-    "open": "still on it",
-}
-rows = []
-for (size, seed), curve in long.curves.groupby(["train_size", "seed"]):
-    floor = max(ZERO, float(efficiency.symmetry_share(size)) + efficiency.MARGIN)
-    found = efficiency.plateau(curve, floor)
-    low = found or efficiency.plateau(curve)
-    last = curve.iloc[-1]
-    rows.append((
-        f"{size:,}", seed, f"{last['val_accuracy']:.2f}", f"{last['epoch']:,.0f}",
-        "yes" if found else "not above symmetry" if low else "no",
-        f"{low.level:.2f}" if low else "–", f"{low.first:,}–{low.last:,}" if low else "–",
-        words[low.then] if low else "–",
-    ))  # fmt: skip
-Markdown(
-    table(["D", "seed", "validation at the end", "last epoch", "plateau", "level", "epochs",
-           "after it"], rows, left=(4, 7))
-)  # fmt: skip
+runs = long.curves.groupby(["train_size", "seed"])
+show(story.PLATEAU_HEADER, [story.plateau_row(*at, curve) for at, curve in runs], left=(4, 7))
 
 # %% [markdown]
 # Does more time close the gap between what is kept and what is found? The same runs, by size: how
@@ -509,28 +270,9 @@ Markdown(
 # other runs end, and how many by the end.
 
 # %% tags=["hide-input"]
-rows, soon, late = [], 0, 0
-for size, own in long.curves.groupby("train_size"):
-    first = pd.Series([
-        first_epoch(run["epoch"], run["val_accuracy"], GENERALIZED)
-        for _, run in own.groupby("key")
-    ])  # fmt: skip
-    there = first[np.isfinite(first)]
-    rows.append((f"{size:,}", len(first), (there <= epochs).sum(), len(there),
-                 number(there.max(), "{:,.0f}")))  # fmt: skip
-    soon, late = soon + rows[-1][2], late + rows[-1][3]
-text = f"Together {soon} runs by epoch {epochs:,} and {late} by epoch {LONG * epochs:,}. "
-if late > soon:
-    text += "So a part of the gap is patience: with more time the rule is found on less data."
-elif late:
-    text += "More time finds the rule no more often."
-Markdown(
-    table(
-        ["D", "runs", f"by epoch {epochs:,}", f"by epoch {LONG * epochs:,}", "the last of them at"],
-        rows,
-    )
-    + f"\n\n{text * bool(rows)}"
-)
+rows, text = story.patience(long.curves, epochs, LONG * epochs)
+header = ["D", "runs", f"by epoch {epochs:,}", f"by epoch {LONG * epochs:,}", "the last of them at"]
+show(header, rows, after=text)
 
 # %% [markdown]
 # ## Inside the network: waves
@@ -547,41 +289,19 @@ Markdown(
 # three frequencies (`lib.circuits.handbuilt`): the measure must find these, and a share near 1.
 
 # %% tags=["hide-input"]
-names = dict(DYNAMICS_CELLS)
-dynamics_specs = {
-    name: [EXPERIMENTS["circuits_dynamics"].base.replace(
-        d_model=d, train_size=size, seed=seed, lr=lr, weight_decay=weight_decay, epochs=epochs)
-        for seed in few] for name, (d, size) in names.items()
-}  # fmt: skip
-dynamics = [spec for specs in dynamics_specs.values() for spec in specs]
-every = gather_measures(dynamics, train_missing)
-export(
-    every.drop(columns=["logit_spectrum", "embedding_spectrum", "frequencies", "cpu", "git_commit",
-                        "timestamp", "numerics_version"]), "circuit_course",
-)  # fmt: skip
-built, known = fourier_network(113, [5, 17, 40]), RunSpec()
-check = measure(built, build(known))
-looks = {"built by hand": (check.logit_spectrum, check.embedding_spectrum)}
-for name in ("grokking", "ungrokking"):
-    d, size = names[name]
-    own = every[every["last"] & (every["d_model"] == d) & (every["train_size"] == size)]
-    own = own.sort_values("seed")
-    looks[f"{name} (our run)"] = (
-        tuple(own.iloc[0][["logit_spectrum", "embedding_spectrum"]]) if len(own) else None
-    )
+looked = [spec for d, size in DYNAMICS_CELLS.values() for spec in page.specs(
+    "circuits_dynamics", d_model=d, train_size=size, seed=few, epochs=epochs)]  # fmt: skip
+every = gather_measures(looked, train_missing)
+page.export(every, "circuit_course", "waves", waves.columns(every))
+inside = waves.by_name(every, DYNAMICS_CELLS)
+check = waves.built_by_hand()
 Markdown(
-    f"The hand-built network: share {check.trig_share:.4f}, key frequencies "
-    f"{', '.join(map(str, sorted(check.frequencies)))}; loss with these waves alone "
-    f"{check.restricted_loss:.2f}, without them {check.excluded_loss:.2f} "
-    f"(chance: {np.log(113):.2f}). Measured runs: {every['key'].nunique()} of "
-    f"{len(dynamics)}, at {every.groupby('key').size().max() if len(every) else 0} epochs each.\n\n"
-    f"The runs: {gather(dynamics).provenance()}"
+    f"{waves.check_words(check)} {waves.measured_words(every, len(looked))}\n\n"
+    f"The runs: {gather(looked, store=page.store).provenance()}"
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels: share of the embedding (bars up) and of the logits (bars down) at each frequency, for a network built by hand, a network that grokked and one that memorized."}, "figure": {"caption": "Spectra: the embedding's share at each frequency (up), the logits' share along the waves of a + b at each frequency (down); seed 0, at the end of the run. The book's words ungrokking and grokking are here those of Huang et al. [Data](data/circuit_course.csv).", "name": "fig-spectra"}}
-figure = circuits.spectra(looks)
-plt.close(figure)
-figure
+circuits.spectra(waves.looks(check, inside))
 
 # %% [markdown]
 # ### Which moves first?
@@ -590,50 +310,13 @@ figure
 # epochs of each run.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one for each dynamics: training accuracy, validation accuracy, the waves' share of the logits on all pairs and on held-out pairs, against epoch on a logarithmic axis."}, "figure": {"caption": "Accuracy and waves over training, in the four dynamics of figure 2 and in double descent's valley; the first seed in full, others thin. [Data](data/circuit_course.csv).", "name": "fig-course"}}
-panels = {}
-for name, (d, size) in names.items():
-    own = every[(every["d_model"] == d) & (every["train_size"] == size)]
-    panels[f"{name}: d_model {d}, D = {size:,}"] = own
-figure = circuits.course(panels)
-plt.close(figure)
-figure
+titles = {name: f"{name}: d_model {d}, D = {size:,}" for name, (d, size) in DYNAMICS_CELLS.items()}
+circuits.course({titles[name]: own for name, own in inside.items()})
 
 # %% tags=["hide-input"]
-rows, orders = [], []
-for name, (d, size) in names.items():
-    own = every[(every["d_model"] == d) & (every["train_size"] == size)]
-    for seed, run in own.groupby("seed"):
-        end = run.iloc[-1]
-        half = [
-            efficiency.half_way(run["epoch"], run[c]) for c in ("val_accuracy", "held_out_share")
-        ]
-        accuracy, waves = (v if np.isfinite(v) else np.inf for v in half)
-        order = (
-            "–"
-            if accuracy == waves == np.inf
-            else ("together" if accuracy == waves else "waves" if waves < accuracy else "accuracy")
-        )
-        if order in ("waves", "accuracy") and not np.isfinite(half).all():
-            order += " alone"
-        orders.append(order)
-        rows.append((
-            name, seed, zone(run), f"{end['val_accuracy']:.2f}", number(end["mirrored_accuracy"]),
-            number(end["unmirrored_accuracy"]), f"{end['trig_share']:.2f}", number(end["held_out_share"]),
-            len(end["frequencies"]), number(end["restricted_loss"]), number(end["excluded_loss"]),
-            *(f"{v:,.0f}" if np.isfinite(v) else "–" for v in half), order,
-        ))  # fmt: skip
-Markdown(
-    table(
-        ["the paper's name", "seed", "our run", "validation", "mirrored", "others", "waves", "held out",
-         "key frequencies", "restricted loss", "excluded loss", "accuracy half way at",
-         "waves half way at", "first"],
-        rows, left=(0, 2, 13),
-    )  # fmt: skip
-    + (f"\n\nIn {sum(o != '–' for o in orders)} of {len(orders)} runs something rises: first the waves "
-       f"in {orders.count('waves')}, first accuracy in {orders.count('accuracy')}, both together in "
-       f"{orders.count('together')}, only the waves in {orders.count('waves alone')}, only accuracy in "
-       f"{orders.count('accuracy alone')}." if orders else "")
-)  # fmt: skip
+rows = [waves.order_row(name, seed, run) for name, own in inside.items()
+        for seed, run in own.groupby("seed")]  # fmt: skip
+show(waves.ORDER_HEADER, rows, left=(0, 2, 13), after=waves.orders_words(rows))
 
 # %% [markdown]
 # "Half way" is the first measured epoch at which the value is half way from its start to its
@@ -645,35 +328,8 @@ Markdown(
 # run's end that stand out: at least a thousandth of the waves, and ten times the median frequency.
 
 # %% tags=["hide-input"]
-
-
-def agreement(own):
-    """Spearman's correlation of validation accuracy and waves over the measured epochs."""
-    pair = own[["val_accuracy", "held_out_share"]].dropna()
-    flat = len(pair) < 3 or pair.nunique().min() < 2
-    return np.nan if flat else float(pair.corr(method="spearman").iloc[0, 1])
-
-
-Markdown(
-    table(
-        ["dynamics", "runs", "rank correlation of accuracy and waves (mean over seeds)"],
-        [
-            (
-                name,
-                own["seed"].nunique(),
-                number(
-                    pd.Series(
-                        [agreement(run) for _, run in own.groupby("seed")], dtype=float
-                    ).mean()
-                ),
-            )
-            for name, own in (
-                (name, every[(every["d_model"] == d) & (every["train_size"] == size)])
-                for name, (d, size) in names.items()
-            )
-        ],
-    )  # fmt: skip
-)
+header = ["dynamics", "runs", "rank correlation of accuracy and waves (mean over seeds)"]
+show(header, waves.correlation_rows(inside))
 
 # %% [markdown]
 # ## The smallest simulation
@@ -710,18 +366,9 @@ Markdown(
 # :::
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four columns of two panels: logits of the generalizing and the memorizing circuit against time above, training and validation loss below; for memorizing at twice, 1.2 and 0.7 times the cost of generalizing, and at 0.7 from a network that has generalized."}, "figure": {"caption": "Four races by scipy: logits of the circuits (above), losses (below), against time. [Data](data/circuit_races.csv).", "name": "fig-races"}}
-settings = {
-    "grokking: $P_M$ = 2": Setting(),
-    "semi-grokking: $P_M$ = 1.2": Setting(cost=1.2),
-    "never: $P_M$ = 0.7": Setting(cost=0.7),
-    "ungrokking: $P_M$ = 0.7": Setting(cost=0.7, grokked=True),
-}
-ran = {title: simulate(setting, times_of(RACE)) for title, setting in settings.items()}
-export(pd.concat([pd.DataFrame(run).assign(cost=settings[title].cost, grokked=settings[title].grokked)
-                  for title, run in ran.items()]), "circuit_races")  # fmt: skip
-figure = circuits.races(ran)
-plt.close(figure)
-figure
+ran = {title: simulate(setting, times_of(RACE)) for title, setting in RACES.items()}
+page.export(story.race_table(ran, RACES), "circuit_races", "races")
+circuits.races(ran)
 
 # %% [markdown]
 # Move the sliders, or use the arrow keys on them: the race is worked out in this page, without a
@@ -738,21 +385,11 @@ competition(fallback=circuits.races(ran))
 # parameters; [](verdicts.ipynb) has their full wording.
 
 # %% tags=["hide-input"]
-store = Store()
-found = claims_table([judge(claim, store) for claim in CLAIMS])
-Markdown(found.replace("The paper says", "Varma et al. say"))
+page.verdicts(*(claim.name for claim in CLAIMS), who="Varma et al. say")
 
 # %% [markdown]
 # ## Rerun it
-
-# %% tags=["hide-input"]
-Markdown(
-    cost(memorized.runs, generalized.runs, settled.runs, calm["random"].runs,
-         calm["add"].runs, decayed.runs, parents, continued.runs, others.runs,
-         controls.runs, scratch.runs, long.runs)
-)  # fmt: skip
-
-# %% [markdown]
+#
 # ```bash
 # python -m lib run circuit_efficiency -p seeds "[0]" -o out.ipynb
 # python -m lib sweep circuits_memorize circuits_generalize circuits_settle circuits_calm --dry-run
@@ -765,11 +402,6 @@ Markdown(
 # The first shows what is stored. The sweeps train what the predictions need. The last two (the
 # very last from weights that the sweeps have kept) measure circuits and keep the numbers in `results/circuits/`: weights are not kept in the
 # repository, so what this page says of them comes from there.
-#
-# Download {download}`this notebook, executed <circuit_efficiency.ipynb>`,
-# {download}`its source <../../notebooks/circuit_efficiency.py>`, or its tables:
-# {download}`norms <data/circuit_norms.csv>`, {download}`weight decay <data/circuit_decay.csv>`,
-# {download}`ungrokking <data/circuit_ungrokking.csv>`,
-# {download}`ungrokking at other weight decays <data/circuit_ungrokking_decay.csv>`,
-# {download}`semi-grokking <data/circuit_semi.csv>`, {download}`waves <data/circuit_course.csv>`,
-# {download}`races <data/circuit_races.csv>`.
+
+# %% tags=["hide-input"]
+page.end()

@@ -52,8 +52,8 @@ from IPython.display import Markdown
 
 from lib.analysis.dynamics import zone
 from lib.analysis.gather import Gathered
-from lib.chapters.stories import depth, precision
-from lib.chapters.stories import recipe as story
+from lib.chapters.stories.recipe import cells as story
+from lib.chapters.stories.recipe import depth, precision
 from lib.figures import accuracy
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import DEPTHS

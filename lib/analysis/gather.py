@@ -26,11 +26,13 @@ class Gathered:
         runs: one row a run, as `Store.runs`.
         curves: one row an evaluation, with the run's d_model, train_size, task and seed.
         wanted: how many runs were asked for.
+        specs: these.
     """
 
     runs: pd.DataFrame
     curves: pd.DataFrame
     wanted: int
+    specs: tuple[RunSpec, ...] = ()
 
     def provenance(self, paper_seeds: int | None = None) -> str:
         """One sentence for under a figure: runs, seeds, recipe, epoch T."""
@@ -85,4 +87,4 @@ def gather(
     runs = store.runs()
     runs = runs[runs["key"].isin(keys)].reset_index(drop=True)
     labels = runs[["key", "task", "d_model", "train_size", "memorize_size", "seed"]]
-    return Gathered(runs, store.curves(keys).merge(labels, on="key"), len(specs))
+    return Gathered(runs, store.curves(keys).merge(labels, on="key"), len(specs), tuple(specs))

@@ -9,6 +9,7 @@ its logit takes.  The chapter on circuit efficiency states the equations and the
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from scipy import optimize
 from scipy.integrate import solve_ivp
 
 NAMES = ("G1", "G2", "M1", "M2")
@@ -48,6 +49,15 @@ class Setting:
         return asdict(self)
 
 
+RACES = {
+    "grokking: $P_M$ = 2": Setting(),
+    "semi-grokking: $P_M$ = 1.2": Setting(cost=1.2),
+    "never: $P_M$ = 0.7": Setting(cost=0.7),
+    "ungrokking: $P_M$ = 0.7": Setting(cost=0.7, grokked=True),
+}
+"""The races that the book shows."""
+
+
 def slope(_, w: np.ndarray, s: Setting) -> np.ndarray:
     """dw/dt = −∂L/∂w of the training loss with its penalty: (4,), in the order of `NAMES`.
 
@@ -65,13 +75,12 @@ def slope(_, w: np.ndarray, s: Setting) -> np.ndarray:
 
 def equilibrium(s: Setting) -> float:
     """The logit at which a lone generalizing circuit stays: pull and drag are equal."""
-    low, high = 0.0, 100.0
-    for _ in range(200):
-        middle = (low + high) / 2
-        wrong = (s.classes - 1) * np.exp(-middle)
-        grows = wrong / (1 + wrong) > s.decay / s.power * middle ** (2 / s.power - 1)
-        low, high = (middle, high) if grows else (low, middle)
-    return low
+
+    def surplus(logit):
+        wrong = (s.classes - 1) * np.exp(-logit)
+        return wrong / (1 + wrong) - s.decay / s.power * logit ** (2 / s.power - 1)
+
+    return float(optimize.brentq(surplus, 0.0, 100.0, xtol=1e-14))
 
 
 def first_weights(s: Setting) -> np.ndarray:

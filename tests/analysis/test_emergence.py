@@ -16,18 +16,16 @@ from lib.analysis.emergence import (
     sizes,
     times,
 )
-from lib.chapters.stories.mixtures import (
+from lib.chapters.page import Page
+from lib.chapters.stories.mixture_rows import (
     by_size_rows,
-    curves,
     emergent_rows,
     fallen_rows,
-    just_below,
     longer_rows,
-    panels,
     reading_rows,
     spikes,
-    study,
 )
+from lib.chapters.stories.mixtures import curves, just_below, panels, study
 from lib.paper.claims import judge
 from lib.paper.experiments import EXPERIMENTS
 from lib.spec import RunSpec
@@ -290,9 +288,9 @@ def test_sizes_name_their_layers():
 def test_cells_between_count_only_where_they_are_stored(tmp_path, monkeypatch):
     store = store_with(tmp_path, ["emergence at modulus 59", "split at modulus 59"], paper_s)
     monkeypatch.setenv("GROKKING_RESULTS", str(store.folder))
-    whole, _ = study("emergent_59", seeds=[0, 1, 2])
+    whole, _ = study(Page("test"), "emergent_59", seeds=[0, 1, 2])
     assert whole.wanted == len(EXPERIMENTS["emergent_59"].specs([0, 1, 2]))
-    between, found = study("emergent_113", seeds=[0, 1, 2], more=["emergent_59"])
+    between, found = study(Page("test"), "emergent_113", seeds=[0, 1, 2], more=["emergent_59"])
     cells = len(EXPERIMENTS["emergent_113"].specs([0, 1, 2]))
     assert between.wanted == cells + len(whole.runs) > cells
     assert sum(len(c.runs) for c in found) == len(whole.runs)

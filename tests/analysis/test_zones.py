@@ -141,11 +141,11 @@ def test_agreement_counts_runs():
 
 
 def test_bumps():
-    assert boundaries.bumps([0, 0.5, 1.0]) == 0
-    assert boundaries.bumps([0, 0.5, 0.4, 0.5, 0.8, 0.7, 0.8]) == 2
-    assert boundaries.bumps([0.5, 0.48, 0.5]) == 0  # a ripple
-    assert boundaries.bumps([0.5, 0.1]) == 0  # a fall that lasts
-    assert boundaries.bumps([]) == 0
+    assert dynamics.bumps([0, 0.5, 1.0]) == 0
+    assert dynamics.bumps([0, 0.5, 0.4, 0.5, 0.8, 0.7, 0.8]) == 2
+    assert dynamics.bumps([0.5, 0.48, 0.5]) == 0  # a ripple
+    assert dynamics.bumps([0.5, 0.1]) == 0  # a fall that lasts
+    assert dynamics.bumps([]) == 0
 
 
 def test_a_smooth_dip_and_its_interval():

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lib.chapters.stories import depth
+from lib.chapters.stories.recipe import depth
 from lib.paper.mixtures import DEPTHS, RECIPES_DEEP
 
 SEEDS = [1000, 1001]

@@ -5,18 +5,23 @@ runs; warnings are errors, as everywhere in the tests.
 """
 
 import re
+import sys
 
 import jupytext
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from worlds import like_the_paper, outcome
 
 from lib.analysis.dynamics import GENERALIZED, ZERO
 from lib.chapters.build import table_of_contents
 from lib.chapters.parameters import NOTEBOOKS
 from lib.chapters.parameters import chapters as known_chapters
+from lib.paper.claims import VERDICTS
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import DEEP
 from lib.paper.recipe import RECIPE
+from lib.paper.takeaways import judge_named
 from lib.runs.store import Store
 
 CHAPTERS = known_chapters()
@@ -27,6 +32,10 @@ def specs(seeds, *names):
     grids = [EXPERIMENTS[name] for name in names or EXPERIMENTS]
     chosen = [s for g in grids for s in g.specs(range(g.first_seed, g.first_seed + seeds))]
     return {spec.key: spec for spec in chosen}.values()
+
+
+VERDICT = re.compile(rf"\b(agrees?|does not agree|{'|'.join(VERDICTS)})\b")
+CELL = re.compile(r" *\| *")
 
 
 @pytest.fixture(scope="session", params=["nothing", "one seed", "five seeds"])
@@ -41,7 +50,7 @@ def results(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_runs_and_reads(page, name):
+def test_a_chapter_runs_and_reads(page, results, name):
     made = page(name)
     for key, form in GLUE.findall(made.words):
         assert format(made.glued[key], form[1:]), f"{key} is not glued"
@@ -49,6 +58,7 @@ def test_a_chapter_runs_and_reads(page, name):
         assert (made.data / f"{file}.csv").is_file(), f"{file}.csv is offered and not there"
     words = made.words
     assert not re.search(r"\bnan\b|\binf\b|\bNone\b(?! of the)", words), "a missing number shows"
+    check_verdicts(made, Store(results))
     for figure in made.figures():  # drawn to the end: lazily drawn parts can fail, too
         figure.savefig(made.data / "drawn.svg")
 
@@ -56,14 +66,49 @@ def test_a_chapter_runs_and_reads(page, name):
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_every_figure_has_words(name):
     notebook = jupytext.read(NOTEBOOKS / f"{name}.py", fmt="py:percent")
-    pictures = [c for c in notebook.cells if c.source.rstrip().endswith("\nfigure")]
-    for cell in pictures:
-        shown = cell.metadata["mystnb"]
+    for shown in (c.metadata["mystnb"] for c in notebook.cells if "mystnb" in c.metadata):
         assert len(shown["image"]["alt"]) > 40
         assert shown["figure"]["name"].startswith("fig-")
-        assert "data/" in shown["figure"]["caption"] or shown["figure"]["name"] == "fig-live"
-    assert f"<{name}.ipynb>" in notebook.cells[-1].source
-    assert f"<../../notebooks/{name}.py>" in notebook.cells[-1].source
+        assert "data/" in shown["figure"]["caption"]
+    assert notebook.cells[-1].source == "page.end()"
+
+
+def check_verdicts(made, store):
+    """Every verdict in a chapter's tables is that of the claim in its first column."""
+    rows = [CELL.split(line.strip())[1:-1] for line in made.tables.splitlines()]
+    judged = [row for row in rows if VERDICT.fullmatch(row[-1].strip("*"))]
+    known = {v.claim.name: v.verdict for v in judge_named(store, *{row[0] for row in judged})}
+    assert [row[-1] for row in judged] == [known[row[0]] for row in judged]
+    assert judged or made.name == "recipe"  # which has no claim
+
+
+def test_a_chapter_offers_what_it_left(page):
+    made = page("grokking_grid")
+    end = made.words.splitlines()[-1]
+    assert "<grokking_grid.ipynb>" in end and "<../../notebooks/grokking_grid.py>" in end
+    offered = set(re.findall(r"\(data/(\w+)\.csv\)", end))
+    assert offered == {path.stem for path in made.data.glob("*.csv")}
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_is_prose(name):
+    """A chapter computes little and judges nothing: what it says of runs comes from lib."""
+    source = (NOTEBOOKS / f"{name}.py").read_text()
+    code = [line for line in source.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(code) <= 150
+    assert not re.search(r"criteria\.\w+\(|\.holds\b|agrees|sys\.path", "\n".join(code))
+
+
+def test_a_chapter_opened_elsewhere_says_what_is_needed():
+    """`lib` is another one there, such as Linux's own folder /lib: one line, no traceback."""
+    cells = jupytext.read(NOTEBOOKS / "recipe.py", fmt="py:percent").cells
+    first = next(c.source for c in cells if c.cell_type == "code")
+    shell = InteractiveShell()
+    with pytest.MonkeyPatch.context() as patch, capture_output() as seen:
+        patch.setitem(sys.modules, "lib.chapters.page", None)
+        assert not shell.run_cell(first).success
+    (line,) = seen.stdout.strip().splitlines()
+    assert "make lab" in line
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -90,7 +135,7 @@ def test_double_descent_tells_what_the_runs_show(page):
     dips = made.variables["dips"]
     assert dips[3000].depth > 0.3 and 24 <= dips[3000].valley <= 36
     assert dips[5000].depth < 0.3 and dips[3000].seeds == 5
-    assert "a dip around d 28–36" in made.words and "at 2,600: zero" not in made.words
+    assert "| 3,000 | 0." in made.words and "| 2,600 |" not in made.words
 
 
 @pytest.mark.parametrize("results", ["five seeds"], indirect=True)

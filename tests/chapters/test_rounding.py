@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from fake_train import fake_run
 
 import benchmarks.rounding as benchmark
-from lib.chapters.stories.precision import COLUMNS, alike, lateness, two_precisions
+from lib.chapters.stories.recipe.precision import COLUMNS, alike, lateness, two_precisions
 from lib.runs.store import Store
 from lib.spec import Grid, RunSpec
 from lib.train import train

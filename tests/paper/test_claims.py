@@ -6,7 +6,8 @@ import pytest
 from worlds import BY_NAME, jump, store_with, verdict
 
 from lib.analysis.dynamics import ZERO
-from lib.chapters.report import BEGIN, END, README, claims_table, with_section
+from lib.chapters.report import BEGIN, END, README, with_section
+from lib.chapters.tables import claims_table
 from lib.paper.claims import judge
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import CLAIMS

@@ -10,7 +10,7 @@ from IPython.display import Markdown
 from worlds import like_the_paper
 
 import lib.train
-from lib.chapters.execute import NOTEBOOKS
+from lib.chapters.parameters import NOTEBOOKS
 
 
 class Page:
@@ -18,6 +18,7 @@ class Page:
 
     def __init__(self, name, **given):
         matplotlib.use("agg")
+        self.name = name
         notebook = jupytext.read(NOTEBOOKS / f"{name}.py", fmt="py:percent")
         self.variables, self.shown, self.text = {"__name__": "chapter"}, [], []
         for cell in notebook.cells:
@@ -39,8 +40,15 @@ class Page:
 
     @property
     def words(self):
-        """All Markdown that the reader sees, written and computed."""
-        return "\n".join(self.text + [v.data for v in self.shown if isinstance(v, Markdown)])
+        """All Markdown that the reader sees, written and computed; cells of tables unpadded."""
+        shown = [v.data for v in self.shown if isinstance(v, Markdown)]
+        return re.sub(r" +", " ", "\n".join(self.text + shown))
+
+    @property
+    def tables(self):
+        """The rows of all computed tables."""
+        shown = "\n".join(v.data for v in self.shown if isinstance(v, Markdown))
+        return "\n".join(line for line in shown.splitlines() if line.startswith("|"))
 
     def figures(self):
         return [value for value in self.shown if isinstance(value, matplotlib.figure.Figure)]
