@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lib.paper.rules import Condition, decide, mean, share
+from lib.paper.criteria.rules import Condition, decide, mean, share
 
 
 @pytest.mark.parametrize(
