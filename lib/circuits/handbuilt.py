@@ -44,42 +44,53 @@ def fourier_network(modulus: int, frequencies: Sequence[int], n_heads: int = 4) 
         modulus + 1, modulus, 3, d_model, n_heads, d_mlp=max(4 * d_model, 3 * KNOTS * len(ks))
     )
     angle = 2 * np.pi * ks[:, None] * np.arange(modulus) / modulus  # (frequencies, tokens)
-    features = np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)], 1)
-    W_E = np.zeros((modulus + 1, d_model))
-    W_E[:modulus, : 4 * len(ks)] = features.reshape(-1, modulus).T
-    n = model.blocks[0].mlp.b_in.numel()
-    W_in, b_in, W_out = np.zeros((d_model, n)), np.zeros(n), np.zeros((n, d_model))
-    b_out, W_U = np.zeros(d_model), np.zeros((d_model, modulus))
-    for i in range(len(ks)):
-        x, y, cos2, sin2 = range(4 * i, 4 * i + 4)
-        out_cos, out_sin = 4 * len(ks) + 2 * i, 4 * len(ks) + 2 * i + 1
-        squares = (  # direction, and its square's part in 2 cos k(a + b) and 2 sin k(a + b)
-            ({x: 1.0}, 1.0, -1.0),
-            ({y: 1.0}, -1.0, -1.0),
-            ({x: 1.0, y: 1.0}, 0.0, 1.0),
-        )
-        for j, (direction, in_cos, in_sin) in enumerate(squares):
-            units = slice((3 * i + j) * KNOTS, (3 * i + j + 1) * KNOTS)
-            top = 2.0 * len(direction)
-            knots, slopes, level = parabola(top)
-            for row, weight in direction.items():
-                W_in[row, units] = weight
-            b_in[units] = -knots
-            W_out[units, out_cos], W_out[units, out_sin] = in_cos * slopes, in_sin * slopes
-            b_out[out_cos] += in_cos * level
-            b_out[out_sin] += in_sin * level
-        cos, sin = np.cos(angle[i]), np.sin(angle[i])
-        W_U[out_cos], W_U[out_sin] = cos, sin
-        W_U[cos2], W_U[sin2] = -cos, -sin  # takes away the terms of a or b alone
-    values = dict(W_E=W_E, W_pos=np.zeros((3, d_model)), W_U=W_U * SCALE / len(ks))
+    W_E, W_U = _embeddings(angle, d_model)
     zeros = np.zeros((d_model, d_model))
     # Uniform attention gives a third of the sum over a, b and "=" (whose embedding is 0).
     attention = dict(W_Q=zeros, W_K=zeros, W_V=3 * np.eye(d_model), W_O=np.eye(d_model))
-    mlp = dict(W_in=W_in, b_in=b_in, W_out=W_out, b_out=b_out)
+    mlp = _mlp(len(ks), d_model, model.blocks[0].mlp.b_in.numel())
+    values = dict(W_E=W_E, W_pos=np.zeros((3, d_model)), W_U=W_U * SCALE / len(ks))
     values |= {f"blocks.0.attention.{name}": value for name, value in attention.items()}
     values |= {f"blocks.0.mlp.{name}": value for name, value in mlp.items()}
     model.load_state_dict({k: torch.tensor(v, dtype=torch.float32) for k, v in values.items()})
     return model
+
+
+def _embeddings(angle: np.ndarray, d_model: int) -> tuple[np.ndarray, np.ndarray]:
+    """W_E (tokens, d_model) and W_U (d_model, classes) for angles (frequencies, tokens).
+
+    Of the residual stream each frequency has cos ka, sin ka, cos 2ka, sin 2ka, and after these,
+    for all frequencies, the two that the MLP writes.
+    """
+    count, modulus = angle.shape
+    features = np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)], 1)
+    W_E, W_U = np.zeros((modulus + 1, d_model)), np.zeros((d_model, modulus))
+    W_E[:modulus, : 4 * count] = features.reshape(-1, modulus).T
+    for i, (cos, sin, _, _) in enumerate(features):
+        W_U[4 * count + 2 * i], W_U[4 * count + 2 * i + 1] = cos, sin
+        W_U[4 * i + 2], W_U[4 * i + 3] = -cos, -sin  # takes away the terms of a or b alone
+    return W_E, W_U
+
+
+def _mlp(count: int, d_model: int, n: int) -> dict[str, np.ndarray]:
+    """The MLP's weights, n hidden units: X², Y² and (X + Y)² of each of `count` frequencies."""
+    W_in, b_in, W_out = np.zeros((d_model, n)), np.zeros(n), np.zeros((n, d_model))
+    b_out = np.zeros(d_model)
+    squares = (  # direction, and its square's part in 2 cos k(a + b) and 2 sin k(a + b)
+        ((1.0, 0.0), 1.0, -1.0),
+        ((0.0, 1.0), -1.0, -1.0),
+        ((1.0, 1.0), 0.0, 1.0),
+    )
+    for i in range(count):
+        out = 4 * count + 2 * i + np.array([0, 1])
+        for j, (direction, *parts) in enumerate(squares):
+            units = slice((3 * i + j) * KNOTS, (3 * i + j + 1) * KNOTS)
+            knots, slopes, level = parabola(2 * sum(direction))
+            W_in[4 * i : 4 * i + 2, units] = np.array(direction)[:, None]
+            b_in[units] = -knots
+            W_out[units, out] = np.outer(slopes, parts)
+            b_out[out] += np.array(parts) * level
+    return dict(W_in=W_in, b_in=b_in, W_out=W_out, b_out=b_out)
 
 
 def parabola(top: float) -> tuple[np.ndarray, np.ndarray, float]:

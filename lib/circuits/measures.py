@@ -5,20 +5,26 @@ stands in `results/circuits/`, one row for a run and epoch, in files like those 
 named by their content, whole or not there, verified when read.
 """
 
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from lib.data import build
 from lib.runs import machine, shard
 from lib.runs.machine import cores
+from lib.runs.run import Run
 from lib.runs.store import Store
 from lib.spec import NUMERICS_VERSION, RunSpec, SpecError
 from lib.sweeps.weights import start_of
+from lib.tasks import TASKS
+
+if TYPE_CHECKING:
+    from lib.circuits.fourier import Measures
 
 CHECKPOINTS = 40
 """Moments of a run that are measured, by default."""
@@ -52,27 +58,18 @@ SCHEMA = pa.schema(
 _NEEDED = ("key", "epoch", "last", "digest", "numerics_version")
 
 
+class Measured(Store):
+    """The measures beside a store's runs: files like theirs, with columns of their own."""
+
+    schema, needs, columns = SCHEMA, _NEEDED, None
+
+    def __init__(self, store: Store):
+        super().__init__(folder_of(store), store.cache)
+
+
 def folder_of(store: Store) -> Path:
     """Where the measures of a store's runs are."""
     return store.folder / "circuits"
-
-
-def _files(store: Store) -> list[Path]:
-    return sorted(folder_of(store).glob("*.parquet"))
-
-
-def _read(store: Store, quiet: bool = False) -> dict[Path, pa.Table]:
-    """All good files; a broken one is named on stderr and left out."""
-    found = {}
-    for path in _files(store):
-        try:
-            found[path] = shard.read(path, schema=SCHEMA, needs=_NEEDED)
-        except FileNotFoundError:  # merged meanwhile
-            continue
-        except shard.BrokenFile as error:
-            if not quiet:
-                print(f"warning: {path} is broken and left out: {error}", file=sys.stderr)
-    return found
 
 
 def measures(store: Store) -> pd.DataFrame:
@@ -82,9 +79,8 @@ def measures(store: Store) -> pd.DataFrame:
     `lib.circuits.fourier.Measures`, provenance.  Of several measurements of a run the one with the
     most epochs is taken, then the earliest.
     """
-    table = pa.concat_tables(
-        [SCHEMA.empty_table(), *_read(store).values()], promote_options="default"
-    )
+    tables = Measured(store).tables().values()
+    table = pa.concat_tables([SCHEMA.empty_table(), *tables], promote_options="default")
     frame = table.to_pandas()
     frame = frame[frame["numerics_version"] == NUMERICS_VERSION]
     if frame.empty:
@@ -118,21 +114,7 @@ def measure_run(
         OSError: if it cannot be written.
         SpecError: if `lib.circuits.fourier` cannot measure such a run.
     """
-    from lib.circuits.fourier import measure
-    from lib.data import build
-    from lib.model import build_model
-    from lib.tasks import TASKS
-
-    if spec.modulus % 2 == 0 or spec.n_layers > 1 or TASKS[spec.task].memorize:
-        raise SpecError(
-            f"{spec.label()}: circuits are measured in one layer that reads [a, b, =], "
-            "modulo an odd number"
-        )
-
-    data, earlier, parent = build(spec), [], spec.init_from
-    while parent is not None:
-        earlier.append(build(parent))
-        parent = parent.init_from
+    _check(spec)
     stored = store.runs().set_index("key")
     weights = store.load_weights(spec) if checkpoints == 1 and spec.key in stored.index else None
     if weights is not None:
@@ -140,29 +122,13 @@ def measure_run(
         taken, digest = {int(row["epoch"]): weights}, row["digest"]
         curve = {name: [row[name]] for name in ("epoch", *_CURVE)}
     else:
-        if train is None:
-            from lib.train import train
-        wanted = checkpoints_of(spec, checkpoints) if checkpoints > 1 else set()
-        taken = {}
-
-        def keep(epoch, parameters):
-            if epoch in wanted:
-                taken[epoch] = parameters
-
-        start = start_of(spec, store, train, threads)
-        run = train(spec, threads=threads, on_evaluation=keep, **start)
+        run, taken = _train_again(spec, store, checkpoints, threads, train)
         curve, digest = run.curve, run.digest
-        taken[int(curve["epoch"][-1])] = run.parameters
         store.save_weights(run)
         if spec.key not in stored.index:
             store.add(run)
-    import torch
-
-    model, rows, keys = build_model(spec, data), [], None
-    for epoch in sorted(taken, reverse=True):  # the end first: its frequencies are used before
-        model.load_state_dict({k: torch.as_tensor(v) for k, v in taken[epoch].items()})
-        found = measure(model, data, keys, earlier)
-        keys = found.frequencies
+    rows = []
+    for epoch, found in _look(spec, taken):
         at = list(curve["epoch"]).index(epoch)
         rows.append(
             {"key": spec.key, "epoch": epoch, "last": not rows, "digest": digest}
@@ -172,6 +138,52 @@ def measure_run(
             | {name: machine.machine()[name] for name in ("git_commit", "cpu")}
         )
     return shard.write(folder_of(store), pa.Table.from_pylist(rows[::-1], schema=SCHEMA))
+
+
+def _check(spec: RunSpec) -> None:
+    """Raise SpecError for a run that `lib.circuits.fourier` cannot measure."""
+    if spec.modulus % 2 == 0 or spec.n_layers > 1 or TASKS[spec.task].memorize:
+        raise SpecError(
+            f"{spec.label()}: circuits are measured in one layer that reads [a, b, =], "
+            "modulo an odd number"
+        )
+
+
+def _train_again(
+    spec: RunSpec, store: Store, checkpoints: int, threads: int, train: Callable | None
+) -> tuple[Run, dict[int, dict]]:
+    """A run, and its weights at the epochs that are measured."""
+    if train is None:
+        from lib.train import train  # brings Numba: not for what only reads measures
+    wanted = checkpoints_of(spec, checkpoints) if checkpoints > 1 else set()
+    taken = {}
+
+    def keep(epoch, parameters):
+        if epoch in wanted:
+            taken[epoch] = parameters
+
+    start = start_of(spec, store, train, threads)
+    run = train(spec, threads=threads, on_evaluation=keep, **start)
+    return run, taken | {int(run.curve["epoch"][-1]): run.parameters}
+
+
+def _look(spec: RunSpec, taken: dict[int, dict]) -> Iterator[tuple[int, "Measures"]]:
+    """What a network computes at each epoch, the end first: its frequencies are used before."""
+    import torch  # heavy, and so are these: not for what only reads measures
+
+    from lib.circuits.fourier import measure
+    from lib.model import build_model
+
+    data, earlier, parent, keys = build(spec), [], spec.init_from, None
+    while parent is not None:
+        earlier.append(build(parent))
+        parent = parent.init_from
+    model = build_model(spec, data)
+    for epoch in sorted(taken, reverse=True):
+        model.load_state_dict({k: torch.as_tensor(v) for k, v in taken[epoch].items()})
+        found = measure(model, data, keys, earlier)
+        keys = found.frequencies
+        yield epoch, found
 
 
 def lacking(specs: Iterable[RunSpec], store: Store, checkpoints: int) -> list[RunSpec]:
@@ -202,13 +214,13 @@ def gather_measures(
 
 def merge(store: Store) -> None:
     """Make one file of all good ones; they are removed when it has been read back."""
-    tables = _read(store, quiet=True)
+    known = Measured(store)
+    tables = dict(known.tables())
     if len(tables) < 2:
         return
     whole = pa.concat_tables(tables.values(), promote_options="default")
     names = [(name, "ascending") for name in ("key", "epoch", "digest", "timestamp")]
-    path = shard.write(folder_of(store), whole.sort_by(names))
-    if shard.read(path, schema=SCHEMA, needs=_NEEDED).num_rows == whole.num_rows:
-        for old in tables:
-            if old != path:
-                old.unlink(missing_ok=True)
+    path = shard.write(known.folder, whole.sort_by(names))
+    if known.tables()[path.name].num_rows == whole.num_rows:
+        for name in tables.keys() - {path.name}:
+            known.path(name).unlink(missing_ok=True)

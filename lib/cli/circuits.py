@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lib.circuits.measures import CHECKPOINTS, _files, _read, lacking, measure_run, merge
+from lib.circuits.measures import CHECKPOINTS, Measured, lacking, measure_run, merge
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.machine import cores
@@ -52,5 +52,6 @@ def command(names, seeds, checkpoints, threads, dry_run, results) -> None:
             time_taken = format_duration(time.monotonic() - start)
             click.echo(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")
         merge(store)
-    if store.broken or len(_read(store, quiet=True)) < len(_files(store)):
+    measured = Measured(store)
+    if measured.tables() is None or store.broken or measured.broken:
         raise click.exceptions.Exit(2)

@@ -27,6 +27,7 @@ from lib.runs.shard import (
     CURVE,
     CURVE_COLUMNS,
     IDENTITY,
+    NEEDED,
     RUN_COLUMNS,
     SCHEMA,
     BrokenFile,
@@ -53,6 +54,8 @@ class Store:
     Raises:
         StoreError: if `folder` exists and is not a folder.
     """
+
+    schema, needs, columns = SCHEMA, NEEDED, RUN_COLUMNS  # of a file; what `tables` reads of it
 
     def __init__(self, folder: str | Path | None = None, cache: str | Path | None = None):
         self.folder = Path(folder) if folder else default_results()
@@ -99,7 +102,7 @@ class Store:
     def try_read(self, name: str, columns: list[str] | None = None) -> pa.Table | None:
         """One file, or None where it is broken (said on stderr, once) or gone."""
         try:
-            return shard.read(self.path(name), columns)
+            return shard.read(self.path(name), columns, self.schema, self.needs)
         except FileNotFoundError:
             return None
         except BrokenFile as error:
@@ -111,9 +114,9 @@ class Store:
 
     def _read_all(self, names: list[str]) -> list[pa.Table | None]:
         if len(names) < 4:
-            return [self.try_read(name, RUN_COLUMNS) for name in names]
+            return [self.try_read(name, self.columns) for name in names]
         with ThreadPoolExecutor() as pool:  # reading and hashing leave Python free
-            return list(pool.map(lambda name: self.try_read(name, RUN_COLUMNS), names))
+            return list(pool.map(lambda name: self.try_read(name, self.columns), names))
 
     def tables(self) -> dict[str, pa.Table]:
         """File name -> its rows without curves, for all good files.
