@@ -122,7 +122,7 @@ def from_width(cells, size, level):
     """The smallest width from which on every mean of three seeds or more is at `level`."""
     own = cells.loc[cells.index.get_level_values("train_size") == size].droplevel("train_size")
     if len(own) < len(d_models) or own["seeds"].min() < 3:
-        return "not enough runs"
+        return "runs are missing"
     return number(statistics.steady(own["mean"], level), "{:.0f}").replace(
         "–", f"beyond {max(d_models)}"
     )
