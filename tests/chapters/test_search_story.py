@@ -1,16 +1,16 @@
-"""The search's tables from the stored runs, and from a store with none."""
+"""The search's tables from the stored runs."""
 
 import pytest
 
-from lib.chapters.stories import search as story
+from lib.analysis.gather import gather
+from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map
 from lib.paper.search import RECIPES, SENTENCES
-from lib.runs.store import Store
 
 
 @pytest.fixture(scope="module")
 def told():
-    found = story.runs_of_the_search()
+    found = gather(story.specs())
     return found, *story.scored(found)
 
 
@@ -33,7 +33,3 @@ def test_tables_say_what_stands_behind_them(told):
 def test_recipes_in_words():
     assert story.in_words((1e-3, 2.0, 0.98)) == "lr 0.001, wd 2"
     assert story.in_words((1e-3, 2.0, 0.999)).endswith("β₂ 0.999")
-
-
-def test_an_empty_store_has_no_recipe(tmp_path):
-    assert story.runs_of_the_search(store=Store(tmp_path)).runs.empty

@@ -2,20 +2,19 @@
 
 import pandas as pd
 
-from lib.analysis.gather import Gathered, gather
+from lib.analysis.gather import Gathered
 from lib.chapters.tables import table
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences
 from lib.paper.search import SENTENCES
-from lib.runs.store import Store
+from lib.spec import RunSpec
 
 STAGES = ("search", "search_wide")
 
 
-def runs_of_the_search(train_missing: bool = False, store: Store | None = None) -> Gathered:
-    """All stored runs of the search; what is missing is trained if so asked."""
-    specs = [spec for name in STAGES for spec in EXPERIMENTS[name]]
-    return gather(specs, train_missing, store)
+def specs() -> list[RunSpec]:
+    """All runs of the search."""
+    return [spec for name in STAGES for spec in EXPERIMENTS[name]]
 
 
 def in_words(recipe: tuple) -> str:
