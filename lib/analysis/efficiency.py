@@ -143,12 +143,6 @@ def crossing(memorizing: pd.DataFrame, generalizing: pd.DataFrame) -> tuple[floa
     return float(np.exp(at)), ""
 
 
-def critical_by(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """D_crit of each seed, for each value of a column: seeds down, values across."""
-    values = {key: critical.critical_size(cell) for key, cell in runs.groupby(["seed", column])}
-    return pd.Series(values, dtype=float).unstack() if values else pd.DataFrame()
-
-
 def edge(runs: pd.DataFrame) -> str:
     """Whether D_crit lies inside the sizes that were tried: "", or "≤" or "≥" where it does not.
 

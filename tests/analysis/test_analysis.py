@@ -156,3 +156,9 @@ def test_regions():
     assert boundaries.region(3000, 6000, sides[1]) == "semi-grokking"
     assert boundaries.region(4000, 6000, sides[2]) == "grokking"
     assert boundaries.region(4000, 6000, None) is boundaries.region(4000, np.nan, 1) is None
+
+
+def test_steady_is_where_it_stays():
+    values = pd.Series([0.96, 0.2, 0.95, 1.0], [8, 16, 24, 32])
+    assert statistics.steady(values, 0.95) == 24
+    assert np.isnan(statistics.steady(values, 1.1)) and np.isnan(statistics.steady(values[:0], 0))

@@ -188,3 +188,37 @@ def test_the_readme_has_a_section_for_the_claims():
 def test_table_shows_every_claim(tmp_path):
     table = claims_table([judge(c, Store(tmp_path)) for c in CLAIMS])
     assert all(c.name in table for c in CLAIMS)
+
+
+@pytest.mark.parametrize(
+    "name, world, word",
+    [
+        ("(64, 2000–2800)", lambda s: dict(val=0.5), "reproduced"),
+        ("(64, 2000–2800)", lambda s: dict(val=0.5 * (s.train_size > 2200)), "not reproduced"),
+        (
+            "3,000: no ungrokking",
+            lambda s: dict(val=1 - 0.8 * (28 <= s.d_model <= 36)),
+            "reproduced",
+        ),
+        ("3,000: no ungrokking", lambda s: dict(val=float(s.d_model < 28)), "not reproduced"),
+        ("3,000: no ungrokking", lambda s: dict(val=s.d_model / 200), "not reproduced"),  # no dip
+    ],
+)
+def test_what_the_chapters_used_to_judge(tmp_path, name, world, word):
+    assert verdict(store_with(tmp_path, [name], world), name) == word
+
+
+def test_grokking_by_width(tmp_path):
+    def world(good):
+        """Training is perfect from d = 16 on, validation at 3,000 from `good` on."""
+
+        def outcome(spec):
+            edge = good if spec.train_size == 3000 else 16
+            return dict(train=float(spec.d_model >= 16), val=float(spec.d_model >= edge))
+
+        return outcome
+
+    name = "model-wise grokking"
+    for edge, word in ((32, "reproduced"), (20, "not reproduced"), (999, "undecided")):
+        store = store_with(tmp_path / str(edge), [name], world(edge))
+        assert verdict(store, name) == word

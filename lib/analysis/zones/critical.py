@@ -77,7 +77,7 @@ def critical_sizes(runs: pd.DataFrame, resamples: int = RESAMPLES) -> pd.DataFra
     return pd.DataFrame(rows, columns=CRITICAL)
 
 
-def seed_thresholds(runs: pd.DataFrame) -> pd.DataFrame:
-    """D_crit of each seed by itself: seeds down, widths across."""
-    values = {key: critical_size(cell) for key, cell in runs.groupby(["seed", "d_model"])}
-    return pd.Series(values).unstack()
+def seed_thresholds(runs: pd.DataFrame, column: str = "d_model") -> pd.DataFrame:
+    """D_crit of each seed by itself: seeds down, the values of a column across."""
+    values = {key: critical_size(cell) for key, cell in runs.groupby(["seed", column])}
+    return pd.Series(values, dtype=float).unstack() if values else pd.DataFrame()

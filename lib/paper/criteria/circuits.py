@@ -77,7 +77,7 @@ def decay_keeps_the_rule(runs: pd.DataFrame) -> Finding:
 
 def _drift(runs, near, form, difference, what="D") -> Finding:
     """Whether the critical size stays within `near`, for the two decays that differ most."""
-    by_seed = efficiency.critical_by(runs, "weight_decay").dropna()
+    by_seed = critical.seed_thresholds(runs, "weight_decay").dropna()
     edges = {w: efficiency.edge(own) for w, own in runs.groupby("weight_decay")}
     text = f"critical {what} " + ", ".join(
         f"{edges[w]}{form.format(v)} (weight decay {w:g})" for w, v in by_seed.mean().items()

@@ -1,0 +1,54 @@
+"""What every chapter does through its page: specs, runs, files, verdicts, the end."""
+
+import pytest
+from worlds import jump
+
+from lib.chapters.page import Page, told
+from lib.paper.experiments import EXPERIMENTS
+from lib.runs.store import Store
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("GROKKING_DATA", str(tmp_path / "data"))
+    return Page("tiny", lr=0.01)
+
+
+def test_a_list_asks_for_each_of_its_values(page):
+    specs = page.specs("figure6", d_model=[8, 16], train_size=3000, seed=[0, 1])
+    assert [(s.d_model, s.seed) for s in specs] == [(8, 0), (16, 0), (8, 1), (16, 1)]
+    assert {(s.lr, s.train_size) for s in specs} == {(0.01, 3000)}
+    assert specs[0].stop_after == EXPERIMENTS["figure6"].base.stop_after
+
+
+def test_a_seed_is_its_parent_s_too(page):
+    (parent,) = page.specs("circuits_parents")
+    specs = page.specs("circuits_ungrok", train_size=300, seed=[3], init_from=parent)
+    assert [(s.seed, s.init_from.seed) for s in specs] == [(3, 3)]
+
+
+def test_the_end_names_what_was_left_and_what_runs_took(page, tmp_path):
+    specs = page.specs("figure6", d_model=[8, 16], train_size=3000)
+    Store().add(jump(specs[0], val=1.0))
+    found = page.gather(specs)
+    page.export_runs(found.runs, "some", "some runs")
+    assert (tmp_path / "data" / "some.csv").is_file()
+    end = page.end().data
+    assert "The 1 stored runs" in end and "[some runs](data/some.csv)" in end
+    assert "<tiny.ipynb>" in end and "<../../notebooks/tiny.py>" in end
+    assert told({"Both": found}).data.startswith("Both: 1 of 2 runs")
+
+
+def test_runs_for_comparison_are_not_behind_the_page(page):
+    specs = EXPERIMENTS["figure9"].specs([0])
+    Store().add(jump(specs[0].replace(lr=0.01), val=1.0))
+    assert len(page.stored("figure9")) == 1
+    assert page.end().data.startswith("Download")
+
+
+def test_verdicts_are_those_of_the_claims(page):
+    shown = page.verdicts("takeaway 2", who="They say").data
+    assert "takeaway 2" in shown and "not enough runs" in shown and "They say" in shown
+    with pytest.raises(KeyError):
+        page.verdicts("no such claim")
