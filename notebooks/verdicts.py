@@ -12,8 +12,8 @@
 # What {cite:t}`huang2024unified` conclude, and what our runs say of it: first the paper's
 # takeaways, then single sentences.
 #
-# A claim is a criterion in code (`lib/paper/claims.py`), written down before the runs that decide
-# it: the cells it looks at, the number of seeds it needs, a statistic, a test. There are four
+# A claim is a criterion in code (`lib/paper/takeaways.py`), written down before the runs that
+# decide it: the cells it looks at, the number of seeds it needs, a statistic, a test. There are four
 # verdicts.
 #
 # * **reproduced**: all the runs are there, and the criterion is met.
