@@ -73,6 +73,12 @@ def with_best(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(best=best.astype(float))  # of no runs, too
 
 
+def with_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The runs with a column `curve`: the evaluations of each, a frame."""
+    by_key = dict(iter(curves.groupby("key")))
+    return runs.assign(curve=[by_key[key] for key in runs["key"]])
+
+
 def norm_ends(curve: Mapping[str, np.ndarray]) -> tuple[int, ...]:
     """The evaluations between which a run generalizes, as positions: before, after; or none.
 

@@ -86,19 +86,23 @@ def _settled(curve: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def norms_needed(
-    runs: pd.DataFrame, curves: pd.DataFrame, norm: Callable[..., float] = norm_needed, **how
+    runs: pd.DataFrame, norm: Callable[..., float] = norm_needed, **how
 ) -> pd.DataFrame:
     """A norm of every run: train_size, seed, norm; at its end the norm's drift, `restless`.
 
     Args:
-        runs: one row a run, with "key".
-        curves: one row an evaluation, with "key".
+        runs: one row a run, `lib.analysis.dynamics.with_curves`.
         norm: `norm_needed` or `lowest_norm`, which `how` is given to.
     """
-    by_key = dict(iter(curves.groupby("key")))
     rows = [
-        (run.train_size, run.seed, norm(curve, **how), norm_drift(curve), restless(curve))
-        for run, curve in ((run, by_key[run.key]) for run in runs.itertuples())
+        (
+            run.train_size,
+            run.seed,
+            norm(run.curve, **how),
+            norm_drift(run.curve),
+            restless(run.curve),
+        )
+        for run in runs.itertuples()
     ]
     return pd.DataFrame(rows, columns=["train_size", "seed", "norm", "drift", "restless"])
 

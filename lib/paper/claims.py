@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.analysis import dynamics
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.store import Store
 from lib.spec import RunSpec
@@ -99,7 +100,7 @@ def judge(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Verdi
     if lacking:
         return Verdict(claim, NONE, None, total, lacking)
     if claim.curves:
-        frames = [frame.assign(curve=_curves(store, frame["key"])) for frame in frames]
+        frames = [dynamics.with_curves(own, store.curves(own["key"])) for own in frames]
     finding = claim.judge(*frames)
     return Verdict(claim, _WORDS[finding.holds], finding, total, [])
 
@@ -113,8 +114,3 @@ def _frame(runs, stored: set[str], experiment: str, cells: dict, seeds: int, who
         full = by_seed.index[by_seed == len(every) // len({s.seed for s in every})]
         keys = {spec.key for spec in every if spec.seed in full}
     return runs[runs["key"].isin(keys) & (runs["status"] != "diverged")]
-
-
-def _curves(store: Store, keys: pd.Series) -> list[pd.DataFrame]:
-    curves = dict(iter(store.curves(keys).groupby("key")))
-    return [curves[key] for key in keys]

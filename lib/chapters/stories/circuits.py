@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.analysis import efficiency
-from lib.analysis.dynamics import GENERALIZED, ZERO, first_epoch
+from lib.analysis.dynamics import GENERALIZED, ZERO, first_epoch, with_curves
 from lib.analysis.gather import Gathered
 from lib.analysis.words import bracket, mean_words, number
 from lib.analysis.zones.critical import critical_size, critical_sizes
@@ -70,7 +70,7 @@ NORM_HEADER = [
 
 def norms(found: Gathered, val: float, **how) -> pd.DataFrame:
     """`efficiency.norms_needed` of some runs; `val`: validation accuracy from which they count."""
-    return efficiency.norms_needed(found.runs, found.curves, val=val, **how)
+    return efficiency.norms_needed(with_curves(found.runs, found.curves), val=val, **how)
 
 
 def norm_row(kind: str, found: Gathered, val: float) -> tuple:

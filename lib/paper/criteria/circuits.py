@@ -31,9 +31,13 @@ SOME = 4
 """Runs of 20 that have to show a plateau, one in five."""
 
 
+NORM = ["train_size", "seed", "norm"]
+
+
 def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
     """P1: the norm rises with D for memorization, and not for generalization."""
-    mem, gen = _needed(memorize), _needed(generalize, val=dynamics.GENERALIZED)
+    mem = efficiency.norms_needed(memorize)[NORM]
+    gen = efficiency.norms_needed(generalize, val=dynamics.GENERALIZED)[NORM]
     table = mem.pivot_table(index="seed", columns="train_size", values="norm").dropna(axis=1)
     counts = gen.dropna().groupby("train_size").size()
     enough = len(counts) == gen["train_size"].nunique() and counts.min() >= 2
@@ -55,13 +59,6 @@ def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
     flat_low, flat_high = statistics.student(level)[1:]
     good = p < ALPHA and low > 0 and -FLAT <= flat_low and flat_high <= FLAT and low > flat_high
     return Finding(text, low, high, bool(good))
-
-
-def _needed(runs: pd.DataFrame, **how) -> pd.DataFrame:
-    rows = [
-        (r.train_size, r.seed, efficiency.norm_needed(r.curve, **how)) for r in runs.itertuples()
-    ]
-    return pd.DataFrame(rows, columns=["train_size", "seed", "norm"])
 
 
 def decay_moves_little(runs: pd.DataFrame) -> Finding:
