@@ -11,6 +11,7 @@ from processes import launch
 
 from lib.data import Dataset, Split, build
 from lib.engines.kernel.engine import Engine
+from lib.engines.simd import processor
 from lib.model import build_model
 from lib.spec import RunSpec
 from lib.train import train
@@ -139,23 +140,42 @@ def test_parameters_survive_packing():
     assert engine.param_norm == pytest.approx(np.sqrt(squares), rel=1e-6)
 
 
-@pytest.mark.parametrize("lanes", [4, 8, 16])
-def test_every_register_width_gives_the_same_gradients(lanes):
-    """Machines without AVX-512 use shorter vectors: the same code, compiled for them here."""
+MACHINES = {
+    "4 lanes": dict(GROKKING_LANES="4"),
+    "AVX2": dict(NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES="+avx2,+fma"),
+    "no FMA": dict(NUMBA_CPU_NAME="generic"),
+    "16 lanes": dict(GROKKING_LANES="16"),
+}
+"""Other processors than this one, which code can be compiled for; the second and third are x86."""
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_kind_of_processor_gives_the_same_gradients(name):
+    """Shorter vectors, fewer registers, no multiply-add: the same code, compiled for them here."""
+    if name in ("AVX2", "no FMA") and not processor.X86:
+        pytest.skip("an x86 machine's")
     script = """
-from lib.engines.kernel.layout import TILE
 from lib.data import build
 from lib.engines.kernel.engine import Engine
+from lib.engines.simd import processor
 from oracles import CASES, autograd, error
+print(processor.LANES, processor.REGISTERS, processor.FMA)
 for spec in (CASES[3], CASES[9], CASES[11]):
     data = build(spec)
     truth = autograd(spec, data)[1]
-    worst = max(error(g, truth[name]) for name, g in Engine(spec, data).gradients().items())
-    print(TILE, worst)
+    print(max(error(g, truth[name]) for name, g in Engine(spec, data).gradients().items()))
 """
-    process = launch(sys.executable, "-c", script, log=subprocess.PIPE, GROKKING_LANES=str(lanes))
+    process = launch(sys.executable, "-c", script, log=subprocess.PIPE, **MACHINES[name])
     out, err = process.communicate()
-    assert process.returncode == 0 and len(out.splitlines()) == 3, err
-    for line in out.splitlines():
-        tile, worst = line.split()
-        assert int(tile) == 4 * lanes and float(worst) <= 1e-5
+    assert process.returncode == 0, err
+    kind, *errors = out.splitlines()
+    there = {"AVX2": "8 16 True", "no FMA": "8 16 False"}.get(name, name.split()[0])
+    assert kind.startswith(there)
+    assert len(errors) == 3 and max(map(float, errors)) <= 1e-5, errors
+
+
+def test_a_width_that_is_none_is_one_line():
+    code = "import lib.engines.simd.processor"
+    process = launch(sys.executable, "-c", code, log=subprocess.PIPE, GROKKING_LANES="7")
+    out, err = process.communicate()
+    assert err.splitlines()[-1].endswith("GROKKING_LANES must be 4, 8 or 16, got '7'")

@@ -12,23 +12,52 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numba  # noqa: E402
 from llvmlite import binding  # noqa: E402
 
+from lib.errors import UserError  # noqa: E402
+
 X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+
+
+def _multiply_add(lanes: int) -> str:
+    """What LLVM makes of x y + z of so many floats, for the processor that Numba compiles for.
+
+    That is this machine's, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say; the name alone
+    leaves this machine's features on.
+    """
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    features = numba.config.CPU_FEATURES
+    if features is None:
+        features = binding.get_host_cpu_features().flatten()
+    name = numba.config.CPU_NAME or binding.get_host_cpu_name()
+    target = binding.Target.from_default_triple()
+    vector, function = f"<{lanes} x float>", f"@llvm.fma.v{lanes}f32"
+    source = f"""
+declare {vector} {function}({vector}, {vector}, {vector})
+define {vector} @f({vector} %x, {vector} %y, {vector} %z) {{
+  %r = call {vector} {function}({vector} %x, {vector} %y, {vector} %z)
+  ret {vector} %r
+}}"""
+    machine = target.create_target_machine(cpu=name, features=features)
+    return machine.emit_assembly(binding.parse_assembly(source))
 
 
 def _lanes() -> int:
     """Floats in a register: 16 with AVX-512, 8 on other x86 machines, 4 elsewhere (NEON)."""
-    if "GROKKING_LANES" in os.environ:  # for the tests: any width works on any machine
-        return int(os.environ["GROKKING_LANES"])
-    features = numba.config.CPU_FEATURES
-    if features is not None:
-        wide = "+avx512f" in features
-    else:
-        wide = binding.get_host_cpu_features().get("avx512f", False)
-    return 16 if wide else 8 if X86 else 4
+    text = os.environ.get("GROKKING_LANES")  # for the tests: any width works on any machine
+    if text is None:
+        return 16 if "zmm" in _multiply_add(16) else 8 if X86 else 4
+    if text not in ("4", "8", "16"):
+        raise UserError(f"GROKKING_LANES must be 4, 8 or 16, got {text!r}")
+    return int(text)
 
 
 LANES = _lanes()
 """Floats in one vector."""
+
+
+FMA = "fmaf" not in _multiply_add(LANES)
+"""Whether the processor has x y + z as one instruction.  LLVM would call a function for each
+lane, a hundred times slower; without it products are rounded before they are added."""
 
 
 REGISTERS = 16 if X86 and LANES < 16 else 32

@@ -25,7 +25,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from lib.engines.simd.processor import AMX, LANES, X86
+from lib.engines.simd.processor import AMX, FMA, LANES, X86
 
 # Contraction and reassociation are safe here; `nnan` and `ninf` are left out on purpose:
 # with them LLVM may assume that NaN never happens and a diverged run would go unseen.
@@ -42,7 +42,7 @@ def _cache_directory() -> str:
     stale machine code of the kernel in use.  A folder chosen by the user gets the same name
     inside.
     """
-    digest = hashlib.sha256(f"{numba.__version__} {LANES} {AMX}".encode())
+    digest = hashlib.sha256(f"{numba.__version__} {LANES} {AMX} {FMA}".encode())
     engines = Path(__file__).parent.parent
     for path in sorted([*engines.glob("simd/*.py"), *engines.glob("kernel/*.py")]):
         digest.update(path.read_bytes())
@@ -189,6 +189,8 @@ def _elementwise(emit, doc):
 
 
 def _fma(builder, x, y, z):
+    if not FMA:
+        return builder.fadd(builder.fmul(x, y), z)
     return _call(builder, f"llvm.fma.v{LANES}f32", _vec, x, y, z)
 
 
@@ -208,7 +210,7 @@ add = _elementwise(lambda b, x, y: b.fadd(x, y), "x + y")
 sub = _elementwise(lambda b, x, y: b.fsub(x, y), "x - y")
 mul = _elementwise(lambda b, x, y: b.fmul(x, y), "x * y")
 div = _elementwise(lambda b, x, y: b.fdiv(x, y), "x / y")
-fma = _elementwise(_fma, "x * y + z, rounded once")
+fma = _elementwise(_fma, "x * y + z, rounded once where the processor can (`FMA`)")
 maximum = _elementwise(_maximum, "the larger of x and y; y where either is NaN")
 sqrt = _elementwise(_sqrt, "square root")
 where_positive = _elementwise(_where_positive, "y where x > 0, else 0")
