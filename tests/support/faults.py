@@ -24,7 +24,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
-from processes import Cluster, again, kill, specs, sweep, wait_for
+from processes import Cluster, again, kill, specs, sweep, sweep_here, wait_for
 
 from lib.runs import shard
 from lib.runs.store import Store
@@ -90,8 +90,12 @@ def ends(process, code, *words):
 
 
 def complete(store, count=COUNT, epochs=EPOCHS, *words, code=0):
-    """The same command once more, undisturbed."""
-    return ends(sweep(store, count, epochs, *words), code)
+    """The same command once more, undisturbed: in this process, but on a cluster."""
+    if words:
+        return ends(sweep(store, count, epochs, *words), code)
+    ended, told = sweep_here(again(store), count, epochs)
+    assert ended == code and "Traceback" not in told, (ended, told)
+    return told
 
 
 def files(store):
@@ -342,8 +346,8 @@ def ctrl_c_twice(folder, times, row):
 
 
 FAULTS = {  # what it is called: function, times by default, times in the tests
-    "kill -9 of the sweep": (kill_sweep, 30, 2),
-    "kill -9 of the sweep and its workers": (kill_everything, 30, 2),
+    "kill -9 of the sweep": (kill_sweep, 30, 1),
+    "kill -9 of the sweep and its workers": (kill_everything, 30, 1),
     "kill -9 of a Dask worker": (kill_dask_worker, 3, 0),
     "kill -9 of the Dask scheduler": (kill_dask_scheduler, 3, 1),
     "kill -9 of the sweep on Dask": (kill_dask_sweep, 2, 0),

@@ -15,6 +15,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
+
+from click.testing import CliRunner
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -25,6 +28,7 @@ from made_up import fake_run  # noqa: E402
 
 from lib.runs.store import Store  # noqa: E402
 from lib.spec import Grid, RunSpec  # noqa: E402
+from lib.sweeps.workers import _train  # noqa: E402
 
 
 def specs(count, epochs):
@@ -140,6 +144,61 @@ class Cluster:
         self.workers = []
 
 
+class Here:
+    """A crew of `lib.sweeps.sweep` without processes: each run is trained where it is begun."""
+
+    jobs = 1
+
+    def __init__(self, store):
+        self._store, self._ended = store, []
+
+    @property
+    def flying(self):
+        return {spec: 1.0 for spec, *_ in self._ended}
+
+    def room(self):
+        return 0 if self._ended else 1
+
+    def begin(self, spec):
+        kind, value = _train(spec, self._store, 1, None, lambda message: None)
+        self._ended.append((spec, kind, value))
+
+    def events(self, timeout):
+        ended, self._ended = self._ended, []
+        return ended
+
+    def stop(self):
+        pass
+
+
+def sweep_here(store, count, epochs):
+    """The sweep command in this process: its exit code, and all that it said."""
+    import lib.cli.main
+    import lib.cli.sweep
+
+    train_missing = lib.cli.sweep.train_missing
+    here = functools.partial(train_missing, crew=lambda: Here(store))
+    environment = dict(GROKKING_RESULTS=str(store.folder), GROKKING_CACHE=str(store.cache))
+    with (
+        mock.patch.dict(os.environ, environment),
+        mock.patch("lib.cli.sweep.EXPERIMENTS", experiments(count, epochs)),
+        mock.patch("lib.cli.options.machine_rate", lambda *args, **kwargs: rate),
+        mock.patch("lib.cli.sweep.train_missing", here),
+    ):
+        result = CliRunner().invoke(lib.cli.main.main, ["sweep", "tiny"])
+    return result.exit_code, result.output
+
+
+def experiments(count, epochs):
+    """The experiments that the commands here know."""
+
+    class Tiny(Grid):
+        def specs(self, seeds=None):
+            return specs(int(count), int(epochs))
+
+    return {"tiny": Tiny("tiny", "", RunSpec())}
+
+
 def main(count, epochs, trainer, *words):
     import fake_train
 
@@ -148,11 +207,7 @@ def main(count, epochs, trainer, *words):
     import lib.cli.sweep
     from lib.sweeps import cluster
 
-    class Tiny(Grid):
-        def specs(self, seeds=None):
-            return specs(int(count), int(epochs))
-
-    lib.cli.sweep.EXPERIMENTS = {"tiny": Tiny("tiny", "", RunSpec())}
+    lib.cli.sweep.EXPERIMENTS = experiments(count, epochs)
     lib.cli.options.machine_rate = lambda *args, **kwargs: rate
     if trainer:
         train = getattr(fake_train, trainer)
