@@ -54,7 +54,7 @@ def train(
         told = on_progress and (lambda p: on_progress(replace(p, epoch=0, epochs=spec.epochs)))
         how = dict(engine=engine, device=device, precision=precision, threads=threads)
         start = train(spec.init_from, **how, on_progress=told).parameters
-    before, data = time.perf_counter(), build(spec)
+    data = build(spec)  # and an engine compiles when it is made: not the run's own time
     network, training = make(spec, data, threads, start), Training(spec, on_progress)
     if checkpoints and (saved := checkpoints.load(spec, network.name)):
         try:
@@ -63,6 +63,7 @@ def train(
         except (KeyError, ValueError) as error:
             checkpoints.reject(spec, network.name, error)
             network, training = make(spec, data, threads, start), Training(spec, on_progress)
+    before = time.perf_counter()
     while not training.ended:
         network.advance(training.next_epoch - network.epoch)
         training.evaluate(network)

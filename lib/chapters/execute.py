@@ -46,7 +46,7 @@ def read(chapter: str) -> "NotebookNode":
 
     path = source(chapter)
     try:
-        notebook = jupytext.read(path, fmt="py:percent")
+        notebook = jupytext.reads(path.read_text(encoding="utf-8-sig"), fmt="py:percent")
     except Exception as error:  # whatever Jupytext makes of a broken file
         raise ChapterError(f"notebooks/{path.name} cannot be read: {_line(error)}") from error
     notebook.metadata.pop("jupytext", None)
@@ -139,6 +139,7 @@ def _kernel(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     """Makes "python3" mean this interpreter, whatever kernels are installed on the machine."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     own = {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": path}  # no one's start-up files
+    own |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": ""}
     spec = {
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         + ["--log-level=ERROR"],

@@ -49,7 +49,7 @@ def parameters(chapter: str) -> dict[str, Parameter]:
         ChapterError: if there is no such chapter, or its cell is no Python.
     """
     path = source(chapter)
-    cells = re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    cells = re.split(r"^# %%", path.read_text(encoding="utf-8-sig"), flags=re.MULTILINE)
     marked = [cell.partition("\n") for cell in cells if '"parameters"' in cell.partition("\n")[0]]
     code = marked[0][2] if marked else ""
     try:

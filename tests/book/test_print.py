@@ -25,7 +25,7 @@ CUT = """() => [...document.querySelectorAll(
   .filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth
             || e.getBoundingClientRect().right > innerWidth + 1)
   .map(e => e.tagName + ': ' + e.textContent.slice(0, 60))"""
-DARK = """() => [document.body, ...document.querySelectorAll('.bd-article pre, .bd-article pre span')]
+DARK = """() => [...document.querySelectorAll('body, .bd-article pre, .bd-article pre span')]
   .map(e => getComputedStyle(e)).filter(style => {
     const light = colour => colour.match(/[\\d.]+/g).map(Number);
     const [r, g, b, a = 1] = light(style.backgroundColor), text = light(style.color);

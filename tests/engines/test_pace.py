@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lib.data import build
-from lib.engines.kernel import pace
+from lib.engines.kernel import epochs, pace
 from lib.engines.kernel.engine import Engine
 from lib.spec import RunSpec
 
@@ -75,3 +75,16 @@ def test_bits_do_not_depend_on_the_choice(monkeypatch):
 
 def test_waiting_threads_sleep():
     assert os.environ["OMP_WAIT_POLICY"].lower() == "passive"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_it_compiles_when_it_is_made(threads):
+    """So that a run's seconds are of training: nothing is left to compile at the first epoch."""
+    spec = RunSpec(modulus=29, train_size=600, d_model=8, epochs=50)
+    network = Engine(spec, build(spec), threads)
+    kernels = [getattr(epochs, f"{what}_{how}") for what in ("train", "evaluate")
+               for how in ("serial", "parallel")]  # fmt: skip
+    before = [len(kernel.signatures) for kernel in kernels]
+    network.advance(2)
+    network.evaluate("val")
+    assert [len(kernel.signatures) for kernel in kernels] == before and sum(before) >= 2

@@ -67,6 +67,7 @@ class Engine:
         self._work = memory.work(sz, chunks if self._parallel else 2)
         self._scratch = memory.scratch(sz, n)
         self._pace = Pace(n)
+        self._compile()
 
     def _train(self, n_steps: int, lr: float) -> None:
         s, step = self.spec, self.epoch + 1
@@ -79,6 +80,20 @@ class Engine:
                 count,
             )  # fmt: skip
             step += count
+
+    def _compile(self) -> None:
+        """Compile, or load what was compiled before, so that training is timed without it."""
+        recipe, room = memory.Recipe(*5 * (0.0,)), self._room(self._pace.threads)
+        here, samples = (self.sizes, self._state, self._work), self._splits["train"]
+        loss, right = np.empty(0), np.empty(0, np.uint8)
+        train = epochs.train_parallel if self._parallel else epochs.train_serial
+        evaluate = epochs.evaluate_parallel if self._parallel else epochs.evaluate_serial
+        calls = {
+            train: (*here, samples, room, recipe, 1, 1),
+            evaluate: (self.sizes, self._state.P, self._work, samples, room, loss, right),
+        }
+        for function, arguments in calls.items():
+            function.compile(tuple(map(numba.typeof, arguments)))
 
     def _room(self, threads: int) -> memory.Scratch:
         """Room for so many threads, and they alone are woken."""

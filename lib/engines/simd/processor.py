@@ -5,28 +5,8 @@ import os
 import platform
 import sys
 
-from lib.errors import UserError
-
-
-def _check_environment() -> None:
-    """Raise UserError, one line, for variables with which nothing here can be compiled."""
-    lanes, threads = (os.environ.get(n, "") for n in ("GROKKING_LANES", "NUMBA_NUM_THREADS"))
-    if lanes not in ("", "4", "8", "16"):
-        raise UserError(f"GROKKING_LANES must be 4, 8 or 16, got {lanes!r}")
-    if threads and not (threads.isdecimal() and int(threads)):
-        raise UserError(f"NUMBA_NUM_THREADS must be a whole number from 1, got {threads!r}")
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-        raise UserError("NUMBA_DISABLE_JIT is set: the kernel cannot run uncompiled; unset it")
-
-
-# Before Numba is imported, which reads these variables and loads OpenMP, which reads the other.
-# Threads that wait for each other sleep: where a core is busy with something else, spinning ones
-# make a run on two cores twenty times slower.
-_check_environment()
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-import numba  # noqa: E402
-from llvmlite import binding  # noqa: E402
+import numba
+from llvmlite import binding
 
 from lib.errors import UserError  # noqa: E402
 

@@ -63,6 +63,11 @@ def _cache_directory() -> str:
 numba.config.CACHE_DIR = _cache_directory()
 
 
+def compiles() -> bool:
+    """Whether the kernel has to be compiled first: nothing of it is kept."""
+    return not any(Path(numba.config.CACHE_DIR).rglob("*.nbi"))
+
+
 class _Vector(types.Type):
     def __init__(self):
         super().__init__(name=f"float32x{LANES}")

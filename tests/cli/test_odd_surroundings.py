@@ -1,0 +1,72 @@
+"""Odd surroundings: it just works, or one line names the cause.  `tests/README.md` has the table.
+
+Real processes, on commands that train nothing.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LIST, HELP = "run grokking_grid --list", "train --help"
+ENGINE = "train --task add --epochs 1"  # refused by its surroundings before anything is trained
+
+WORKS = {  # name -> a shell line around the command {c}, and variables
+    "LC_ALL=C": (LIST, "{c}", dict(LC_ALL="C", LANG="C", PYTHONUTF8="0")),
+    "output in ASCII": (HELP, "{c}", dict(PYTHONIOENCODING="ascii")),
+    "a terminal of 5 columns": (HELP, "{c}", dict(COLUMNS="5")),
+    "COLUMNS that is no number": ("--help", "{c}", dict(COLUMNS="wide")),
+    "warnings are errors": (LIST, "{c}", dict(PYTHONWARNINGS="error")),
+    "no home": (LIST, "unset HOME; {c}", {}),
+    "no search path": (LIST, "{c}", dict(PATH="/nonexistent")),
+    "no folder for temporary files": (LIST, "{c}", dict(TMPDIR="/nonexistent")),
+    "a time zone that does not exist": (LIST, "{c}", dict(TZ="Nowhere/Land")),
+    "a working folder that is gone": (LIST, "mkdir gone && cd gone && rmdir ../gone && {c}", {}),
+    "24 open files": ("status --no-estimate", "ulimit -n 24; {c}", {}),
+    "standard output closed": ("--help", "{c} >&-", {}),
+    "standard input closed": (LIST, "{c} <&-", {}),
+    "a reader that has gone": (HELP, "{c} | head -1", {}),
+    "Python without its own folder": (LIST, "{c}", dict(PYTHONSAFEPATH="1")),
+}
+
+ONE_LINE = {  # name -> command, variables, what the line names, exit code
+    "GROKKING_LANES=abc": (ENGINE, dict(GROKKING_LANES="abc"), "GROKKING_LANES", 2),
+    "GROKKING_LANES=5": (ENGINE, dict(GROKKING_LANES="5"), "GROKKING_LANES", 2),
+    "NUMBA_NUM_THREADS=abc": (ENGINE, dict(NUMBA_NUM_THREADS="abc"), "NUMBA_NUM_THREADS", 2),
+    "NUMBA_DISABLE_JIT=1": (ENGINE, dict(NUMBA_DISABLE_JIT="1"), "NUMBA_DISABLE_JIT", 2),
+    "results in a file": ("status", dict(GROKKING_RESULTS="/etc/hostname"), "not a folder", 2),
+    "a full disk at standard output": ("--help >/dev/full", {}, "No space left", 1),
+}
+
+
+def call(tmp_path, line, **environment):
+    folders = dict(GROKKING_RESULTS=str(tmp_path / "results"), PYTHONPATH=str(ROOT))
+    folders["GROKKING_CACHE"] = str(tmp_path / "cache")
+    return subprocess.run(
+        ["/bin/bash", "-c", line],
+        cwd=tmp_path,
+        env=os.environ | folders | environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_it_just_works(tmp_path, name):
+    words, line, environment = WORKS[name]
+    command = f"{sys.executable} -m lib {words}"
+    result = call(tmp_path, line.format(c=command), **environment)
+    assert (result.returncode, result.stderr) == (0, ""), result.stderr
+
+
+@pytest.mark.parametrize("name", ONE_LINE)
+def test_one_line_names_the_cause(tmp_path, name):
+    words, environment, cause, code = ONE_LINE[name]
+    result = call(tmp_path, f"{sys.executable} -m lib {words}", **environment)
+    assert result.returncode == code, result.stderr
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, result.stderr
+    assert cause in result.stderr
