@@ -194,8 +194,9 @@ def _elementwise(emit, doc):
 
 
 def _fma(builder, x, y, z):
-    if not FMA:
-        return builder.fadd(builder.fmul(x, y), z)
+    if not FMA:  # behind a fence, or the fast-math flags would undo the rounding trick of `exp`
+        value = builder.fadd(builder.fmul(x, y), z)
+        return _call(builder, f"llvm.arithmetic.fence.v{LANES}f32", _vec, value)
     return _call(builder, f"llvm.fma.v{LANES}f32", _vec, x, y, z)
 
 
