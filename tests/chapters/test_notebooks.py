@@ -21,7 +21,7 @@ from lib.paper.claims import VERDICTS
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import DEEP
 from lib.paper.recipe import RECIPE
-from lib.paper.takeaways import judge_named
+from lib.paper.takeaways import judge_all
 from lib.runs.store import Store
 
 CHAPTERS = known_chapters()
@@ -49,8 +49,14 @@ def results(request, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def judged(results):
+    """Claim -> its verdict on those runs."""
+    return {v.claim.name: v.verdict for v in judge_all(Store(results))}
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_runs_and_reads(page, results, name):
+def test_a_chapter_runs_and_reads(page, judged, name):
     made = page(name)
     for key, form in GLUE.findall(made.words):
         assert format(made.glued[key], form[1:]), f"{key} is not glued"
@@ -58,7 +64,7 @@ def test_a_chapter_runs_and_reads(page, results, name):
         assert (made.data / f"{file}.csv").is_file(), f"{file}.csv is offered and not there"
     words = made.words
     assert not re.search(r"\bnan\b|\binf\b|\bNone\b(?! of the)", words), "a missing number shows"
-    check_verdicts(made, Store(results))
+    check_verdicts(made, judged)
     for figure in made.figures():  # drawn to the end: lazily drawn parts can fail, too
         figure.savefig(made.data / "drawn.svg")
 
@@ -73,19 +79,18 @@ def test_every_figure_has_words(name):
     assert notebook.cells[-1].source == "page.end()"
 
 
-def check_verdicts(made, store):
+def check_verdicts(made, known):
     """Every verdict in a chapter's tables is that of the claim in its first column."""
     rows = [CELL.split(line.strip())[1:-1] for line in made.tables.splitlines()]
-    judged = [row for row in rows if VERDICT.fullmatch(row[-1].strip("*"))]
-    known = {v.claim.name: v.verdict for v in judge_named(store, *{row[0] for row in judged})}
-    assert [row[-1] for row in judged] == [known[row[0]] for row in judged]
-    assert judged or made.name == "recipe"  # which has no claim
+    said = [(row[0], row[-1]) for row in rows if VERDICT.fullmatch(row[-1].strip("*"))]
+    assert said == [(name, known[name]) for name, _ in said]
+    assert said or made.name == "recipe"  # which has no claim
 
 
 def test_a_chapter_offers_what_it_left(page):
-    made = page("grokking_grid")
+    made = page("parameter_norms")
     end = made.words.splitlines()[-1]
-    assert "<grokking_grid.ipynb>" in end and "<../../notebooks/grokking_grid.py>" in end
+    assert "<parameter_norms.ipynb>" in end and "<../../notebooks/parameter_norms.py>" in end
     offered = set(re.findall(r"\(data/(\w+)\.csv\)", end))
     assert offered == {path.stem for path in made.data.glob("*.csv")}
 
