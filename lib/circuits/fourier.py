@@ -147,26 +147,29 @@ def excluded(logits: np.ndarray, frequencies: list[int]) -> np.ndarray:
 
 def loss_on(logits: np.ndarray, tokens: np.ndarray, labels: np.ndarray) -> float:
     """Mean cross-entropy in nats on some inputs; NaN if there are none."""
-    if not len(labels):
-        return np.nan
-    own = logits[tokens[:, 0], tokens[:, 1]]
-    top = own.max(axis=1)
-    log_sum = np.log(np.exp(own - top[:, None]).sum(axis=1)) + top
-    return float((log_sum - own[np.arange(len(labels)), labels]).mean())
+    own, right = _on(logits, tokens, labels)
+    top = own.max(axis=1, initial=-np.inf)
+    return _mean(np.log(np.exp(own - top[:, None]).sum(axis=1)) + top - right)
 
 
 def margin_on(logits: np.ndarray, tokens: np.ndarray, labels: np.ndarray) -> float:
     """Mean logit of the right class above the mean of all classes; NaN without inputs."""
-    if not len(labels):
-        return np.nan
-    return float(logits[tokens[:, 0], tokens[:, 1], labels].mean())
+    return _mean(_on(logits, tokens, labels)[1])
 
 
 def accuracy_on(logits: np.ndarray, tokens: np.ndarray, labels: np.ndarray) -> float:
     """Share of inputs whose largest logit is the right class's; NaN without inputs."""
-    if not len(labels):
-        return np.nan
-    return float((logits[tokens[:, 0], tokens[:, 1]].argmax(axis=1) == labels).mean())
+    return _mean(_on(logits, tokens, labels)[0].argmax(axis=1) == labels)
+
+
+def _on(logits, tokens, labels) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of some inputs (n, P), and those of their right classes (n,)."""
+    own = logits[tokens[:, 0], tokens[:, 1]]
+    return own, own[np.arange(len(labels)), labels]
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else np.nan
 
 
 def mirrored(data: Dataset, *earlier: Dataset) -> np.ndarray:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from lib.figures.style import MISSING, TRAIN, VAL, grid_of, hatch, legend, panels, width_axis
+from lib.paper.recipe import within
 
 LIMITS = dict(ylim=(-0.04, 1.04))
 
@@ -95,12 +96,6 @@ def _cells_axes(ax: Axes, across: Sequence, up: Sequence) -> None:
     ax.set_xticks(range(len(across)), across)
     ax.set_yticks(range(len(up)), up)
     ax.grid(False)
-
-
-def within(mean: float, stated: tuple) -> bool:
-    """Whether a mean lies in a stated range [low, high), [low, 1]."""
-    low, high = stated[:2]
-    return bool(low <= mean and (mean < high or high == 1.0))
 
 
 def accuracy_by_train_size(runs: pd.DataFrame, d_models: Sequence[int]) -> Figure:

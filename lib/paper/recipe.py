@@ -39,6 +39,12 @@ STATED = {
 accuracy, and where.  The numbers are our reading of its words.  Recipes are scored on these."""
 
 
+def within(mean: float, stated: tuple) -> bool:
+    """Whether a mean lies in a stated range [low, high), [low, 1]."""
+    low, high = stated[:2]
+    return bool(low <= mean and (mean < high or high == 1.0))
+
+
 RECIPES = {
     "recipe-3e-3-1.0": dict(lr=3e-3, weight_decay=1.0, epochs=20_000),
     "recipe-3e-3-1.5": dict(lr=3e-3, weight_decay=1.5, epochs=20_000),

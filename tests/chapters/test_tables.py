@@ -6,10 +6,9 @@ import pytest
 
 from lib.analysis import words
 from lib.chapters import tables
-from lib.figures.accuracy import within
 from lib.paper import search
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.recipe import BASE, CALIBRATION_SEED, RECIPE, RECIPES, STATED
+from lib.paper.recipe import BASE, CALIBRATION_SEED, RECIPE, RECIPES, STATED, within
 
 
 def test_missing_numbers_do_not_show():

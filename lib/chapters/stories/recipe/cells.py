@@ -7,9 +7,8 @@ import pandas as pd
 from lib.analysis.dynamics import GENERALIZED, zone
 from lib.analysis.gather import Gathered
 from lib.analysis.words import number, span
-from lib.figures.accuracy import within
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.recipe import RECIPE, STATED
+from lib.paper.recipe import RECIPE, STATED, within
 
 CELL = ["d_model", "train_size", "seed"]
 Score = tuple[int, int]  # cells in range, cells with all seeds
