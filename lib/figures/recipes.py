@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lib.figures.style import MISSING, panels
+from lib.figures.style import MISSING, note, panels
 
 
 def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
@@ -18,6 +18,9 @@ def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
         asked: how many sentences there are.
     """
     figure, ((ax,),) = panels(1, 1, (8.4, 0.3 * len(met) + 1.5))
+    if met.empty:
+        note(ax)
+        return figure
     colours = mpl.colormaps["cividis"].resampled(asked + 1)
     drawn = ax.imshow(met, cmap=colours, vmin=-0.5, vmax=asked + 0.5, aspect="auto")
     for y, recipe in enumerate(met.index):

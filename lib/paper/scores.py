@@ -76,16 +76,8 @@ def of_recipes(sentences: pd.DataFrame) -> pd.DataFrame:
         sentences["sentence"].map(lambda i, end=end: getattr(SENTENCES[i], end) / SEEDS_OF_PAPER)
         for end in ("least", "most")
     )
-    sentences = sentences.assign(agrees=(least <= part) & (part <= most))
-    grouped = sentences.groupby([*RECIPE_FIELDS, "T"])
-    return grouped.apply(
-        lambda own: pd.Series(
-            {
-                "score": own["probability"].prod(),
-                "seen": int((own["n"] > 0).sum()),
-                "met": int(own["agrees"].sum()),
-                "runs": int(own["n"].min()),
-            }
-        ),
-        include_groups=False,
-    ).reset_index()
+    met = (least <= part) & (part <= most)
+    grouped = sentences.assign(met=met, seen=sentences["n"] > 0).groupby([*RECIPE_FIELDS, "T"])
+    how = dict(score="prod", seen="sum", met="sum", runs="min")
+    source = dict(score="probability", runs="n")
+    return grouped.agg(**{k: (source.get(k, k), f) for k, f in how.items()}).reset_index()

@@ -53,6 +53,8 @@ def best_of_each(recipes: pd.DataFrame) -> str:
 
 def of_the_best(sentences: pd.DataFrame, recipes: pd.DataFrame) -> str:
     """Sentence by sentence, how the leading recipe fares at its T, in Markdown."""
+    if recipes.empty:
+        return table([], [])
     best = recipes.loc[recipes["score"].idxmax()]
     own = sentences[(sentences["recipe"] == best["recipe"]) & (sentences["T"] == best["T"])]
     rows = [
@@ -66,6 +68,8 @@ def of_the_best(sentences: pd.DataFrame, recipes: pd.DataFrame) -> str:
 
 def standing(found: Gathered, recipes: pd.DataFrame) -> str:
     """Where the search stands, in words."""
+    if recipes.empty:
+        return "None of the search's runs is stored."
     best = recipes.loc[recipes["score"].idxmax()]
     whole = recipes[recipes["runs"] > 0]["recipe"].nunique()
     text = f"{len(found.runs):,} of the search's {found.wanted:,} runs are stored; "
