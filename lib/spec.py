@@ -136,8 +136,7 @@ class RunSpec:
         n_log = self.n_evals // 3
         early = np.geomspace(1, self.epochs, n_log) if n_log > 1 else np.empty(0)
         late = np.linspace(0, self.epochs, self.n_evals - n_log)
-        epochs = np.unique(np.concatenate([early, late]).round().astype(np.int64))
-        return epochs
+        return np.unique(np.concatenate([early, late]).round().astype(np.int64))
 
     def label(self) -> str:
         """A short name for progress bars and messages."""
@@ -155,7 +154,7 @@ STOP_ACCURACY = 0.999
 
 @functools.cache
 def _key(spec: RunSpec, numerics_version: int) -> str:
-    values = {name: getattr(spec, name) for name in _FIELDS}
+    values = {name: getattr(spec, name) for name in KNOBS}
     values = {name: value for name, value in values.items() if value is not None}
     if spec.init_from:
         values["init_from"] = spec.init_from.key
@@ -165,6 +164,7 @@ def _key(spec: RunSpec, numerics_version: int) -> str:
 
 
 _WITHIN = {"low": ge, "high": le, "above": gt, "below": lt, "words": lambda v, known: v in known}
+_ENDS = {"low": "at least", "below": "below"}
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -191,13 +191,11 @@ def _knob_of(f: dataclasses.Field) -> Knob:
     elif "words" in limits:
         words = " or ".join(map(repr, limits["words"]))
     else:
-        ends = {"low": "at least", "below": "below"}
-        words = " and ".join(f"{ends[end]} {limit:,}" for end, limit in limits.items())
+        words = " and ".join(f"{_ENDS[end]} {limit:,}" for end, limit in limits.items())
     return Knob(f.name, kind, f.default is None, f.default, f.metadata["help"], words, limits)
 
 
 KNOBS = {f.name: _knob_of(f) for f in dataclasses.fields(RunSpec)}
-_FIELDS = tuple(KNOBS)
 
 
 def problem_of(name: str, value: Any) -> str | None:
@@ -205,8 +203,8 @@ def problem_of(name: str, value: Any) -> str | None:
     knob = KNOBS[name]
     if value is None and knob.optional:
         return None
-    numbers = (int, float) if knob.kind is float else knob.kind
-    if not isinstance(value, numbers) or (isinstance(value, bool) and knob.kind is not bool):
+    kinds = (int, float) if knob.kind is float else knob.kind
+    if not isinstance(value, kinds) or (isinstance(value, bool) and knob.kind is not bool):
         return f"{name} must be {_KINDS.get(knob.kind, 'a RunSpec')}, got {value!r}"
     if knob.kind is float and not math.isfinite(value):
         return f"{name} must be finite, got {value!r}"

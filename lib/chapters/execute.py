@@ -6,6 +6,7 @@ executed notebook remembers what it was made from, so that a build repeats only 
 """
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -75,8 +76,6 @@ def execute(
         ChapterFailed: if a cell raises, or the kernel dies.
         OSError: if the output's folder cannot be written, before anything is executed.
     """
-    import nbformat
-
     output = (output or CHAPTERS / f"{chapter}.ipynb").resolve()
     own = "data" if output.parent == CHAPTERS.resolve() else f"{output.stem}-data"
     data = output.parent / own
@@ -89,21 +88,28 @@ def execute(
         }
         notebook = _run(chapter, notebook, values, environment)
         tables = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-        notebook.metadata.pop("papermill", None)  # it names folders of this machine
-        notebook.metadata.kernelspec = KERNEL
         notebook.metadata["grokking_companion"] = {
             "parameters": values or {},
             "made_from": made_from,
             "tables": {f"{data.name}/{path.name}": _hash(path) for path in tables},
             "seconds": round(time.monotonic() - started, 1),
         }
-        text = nbformat.writes(notebook) + "\n"
-        for path in tables:
-            data.mkdir(exist_ok=True)
-            shutil.move(path, data / path.name)
-            text = re.sub(rf"(?<![\w-])data/{path.name}\b", f"{data.name}/{path.name}", text)
-    publish(output, text.encode())
+        _publish(notebook, output, tables, data)
     return [output, *(data / path.name for path in tables)]
+
+
+def _publish(notebook: "NotebookNode", output: Path, tables: list[Path], data: Path) -> None:
+    """Write an executed chapter and its tables; its links follow where these go."""
+    import nbformat
+
+    notebook.metadata.pop("papermill", None)  # it names folders of this machine
+    notebook.metadata.kernelspec = KERNEL
+    text = nbformat.writes(notebook) + "\n"
+    for path in tables:
+        data.mkdir(exist_ok=True)
+        shutil.move(path, data / path.name)
+        text = re.sub(rf"(?<![\w-])data/{path.name}\b", f"{data.name}/{path.name}", text)
+    publish(output, text.encode())
 
 
 def _run(chapter: str, notebook: "NotebookNode", values: dict | None, environment: dict):
@@ -139,7 +145,12 @@ def _kernel(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     """Makes "python3" mean this interpreter, whatever kernels are installed on the machine."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     own = {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": path}  # no one's start-up files
-    own |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": ""}
+    matplotlib = Path(importlib.util.find_spec("matplotlib").origin).parent
+    own |= {  # and no one's settings of figures and warnings
+        "MATPLOTLIBRC": str(matplotlib / "mpl-data" / "matplotlibrc"),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONWARNINGS": "",
+    }
     spec = {
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         + ["--log-level=ERROR"],

@@ -15,16 +15,16 @@ import click
 
 from lib.errors import UserError
 
-COMMANDS = {  # name -> its module, and its line in `--help`
-    "train": ("lib.cli.train", "Train one run, and keep it."),
-    "sweep": ("lib.cli.sweep", "Train what is missing of named experiments."),
-    "status": ("lib.cli.status", "Show what is done of each experiment of the paper."),
-    "claims": ("lib.cli.claims", "Judge the paper's takeaways and sentences."),
-    "run": ("lib.cli.run", "Execute a chapter, with other parameters if asked."),
-    "build": ("lib.cli.build", "Execute the chapters that changed, then build the book."),
-    "circuits": ("lib.cli.circuits", "Look into the networks of named experiments."),
-    "compact": ("lib.cli.compact", "Merge small files of finished runs into few."),
-    "bench": ("benchmarks.speed", "Measure the trainer's speed on this machine."),
+COMMANDS = {  # name -> its module and its name there, and its line in `--help`
+    "train": ("lib.cli.train", "command", "Train one run, and keep it."),
+    "sweep": ("lib.cli.sweep", "command", "Train what is missing of named experiments."),
+    "status": ("lib.cli.status", "command", "Show what is done of each experiment of the paper."),
+    "claims": ("lib.cli.claims", "command", "Judge the paper's takeaways and sentences."),
+    "run": ("lib.cli.book", "run", "Execute a chapter, with other parameters if asked."),
+    "build": ("lib.cli.book", "build", "Execute the chapters that changed, then build the book."),
+    "circuits": ("lib.cli.circuits", "command", "Look into the networks of named experiments."),
+    "compact": ("lib.cli.status", "compact", "Merge small files of finished runs into few."),
+    "bench": ("benchmarks.speed", "command", "Measure the trainer's speed on this machine."),
 }
 
 
@@ -32,16 +32,17 @@ class _Main(click.Group):
     """The group of all commands; turns what goes wrong into one line and an exit code."""
 
     def list_commands(self, context):
-        return [name for name, (module, _) in COMMANDS.items() if _exists(module)]
+        return [name for name, (module, *_) in COMMANDS.items() if _exists(module)]
 
     def get_command(self, context, name):
         if name not in self.list_commands(context):
             return None
-        return importlib.import_module(COMMANDS[name][0]).command
+        module, attribute, _ = COMMANDS[name]
+        return getattr(importlib.import_module(module), attribute)
 
     def format_commands(self, context, formatter):
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(context)])
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(context)])
 
     def main(self, args=None, prog_name=None, **extra):
         args = list(sys.argv[1:] if args is None else args) or ["--help"]

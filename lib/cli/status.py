@@ -1,4 +1,4 @@
-"""`status`: what is done of each experiment, and what the rest costs."""
+"""`status` and `compact`: what is done of each experiment and what the rest costs; fewer files."""
 
 import click
 
@@ -71,3 +71,14 @@ def table(experiments, store, todo, jobs, rate=None):
         total = time(missing(rest, store))  # which counts a run of two experiments once
         yield f"all that is missing{but}, shared runs once, {jobs} at once: {total}"
     yield f"{len(stored):,} runs in {store.folder}, {store.stale:,} stale ones left out"
+
+
+@click.command()
+@options.RESULTS
+def compact(results):
+    """Merge small files of finished runs into few."""
+    store = Store(results)
+    before = store.files()
+    store.compact()
+    click.echo(f"{len(before):,} files before, {len(store.files()):,} now, in {store.folder}")
+    options.close(store)

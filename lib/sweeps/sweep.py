@@ -98,11 +98,9 @@ def sweep(
     store.probe()
     widths = {spec.d_model for spec in todo}
     rate = rate or machine_rate(widths, store.cache, jobs=jobs, say=say, train=train, how=how)
-    alone = len(todo) == 1 and not crew
-    threads, jobs = (jobs, 1) if alone else (1, min(jobs, len(todo)))
+    threads, jobs = (jobs, 1) if len(todo) == 1 and not crew else (1, min(jobs, len(todo)))
     costs = dict(zip(todo, (estimate(todo, rate, store.runs()) / threads).tolist(), strict=True))
-    settings = (store.folder, store.cache, threads, nice, train, how)
-    make = crew or (lambda: Crew(jobs, settings))
+    make = crew or (lambda: Crew(jobs, (store.folder, store.cache, threads, nice, train, how)))
     return _Sweep(store, costs, in_order(costs, specs, first), deadline, progress).run(make)
 
 

@@ -162,6 +162,38 @@ def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     assert not (book / "chapters").exists()
 
 
+FIGURE = """
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+figure, axes = plt.subplots()
+axes.plot(np.arange(3))
+figure
+"""
+
+
+def test_settings_of_the_shell_do_not_reach_figures(book, tmp_path, monkeypatch):
+    """Neither a backend without pictures, nor colours, nor an editor's byte-order mark."""
+    (book / "notebooks" / "tiny.py").write_text(TINY + FIGURE, encoding="utf-8-sig")
+    (tmp_path / "matplotlibrc").write_text("axes.facecolor: red")
+    for name, value in (("plain", None), ("odd", str(tmp_path / "matplotlibrc"))):
+        if value:
+            monkeypatch.setenv("MPLBACKEND", "TkAgg")
+            monkeypatch.setenv("MATPLOTLIBRC", value)
+            monkeypatch.setenv("PYTHONWARNINGS", "error")
+        assert run("tiny", "-o", book / f"{name}.ipynb").exit_code == 0
+    pictures = [
+        [
+            output.data["image/png"]
+            for cell in nbformat.read(book / f"{name}.ipynb", as_version=4).cells
+            for output in cell.get("outputs", [])
+            if "image/png" in output.get("data", {})
+        ]
+        for name in ("plain", "odd")
+    ]
+    assert pictures[0] and pictures[0] == pictures[1]
+
+
 def test_a_failing_chapter_is_one_message_and_keeps_the_old_output(book):
     assert run("tiny").exit_code == 0
     written = book / "chapters" / "tiny.ipynb"

@@ -1,9 +1,15 @@
 """Where compiled code is kept: under a name of its sources, whoever chose the folder."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
+
+import numba
+import pytest
+
+from lib.engines.simd import vectors
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,3 +43,26 @@ def test_a_home_that_cannot_be_written_is_one_warning_and_no_litter(tmp_path):
     folder, there, told = cache_of(HOME="/dev/null", XDG_CACHE_HOME="", TMPDIR=str(tmp_path))
     assert there and folder.is_relative_to(tmp_path) and not list(tmp_path.iterdir())
     assert told.count("\n") == 1 and told.startswith("warning: compiled code is not kept")
+
+
+class Function:
+    """Stands for a compiled function whose kept code is damaged until it is removed."""
+
+    def __init__(self, kept, always=False):
+        self.kept, self.always, self.compiled = kept, always, 0
+
+    def compile(self, signature):
+        if self.kept.exists() or self.always:
+            raise pickle.UnpicklingError("pickle data was truncated")
+        self.compiled += 1
+
+
+def test_damaged_code_is_compiled_again_and_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    (tmp_path / "x.nbi").write_bytes(b"half a f")
+    function = Function(tmp_path / "x.nbi")
+    vectors.compile_kept(function, (1, 2.0))
+    told = capsys.readouterr().err
+    assert function.compiled == 1 and told.count("\n") == 1 and "damaged" in told
+    with pytest.raises(pickle.UnpicklingError):  # what is wrong for good is not hidden
+        vectors.compile_kept(Function(tmp_path / "x.nbi", always=True), (1, 2.0))

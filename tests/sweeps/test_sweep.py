@@ -23,7 +23,7 @@ from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps import plan
 from lib.sweeps.plan import missing
-from lib.sweeps.speed import Speed, machine_rate
+from lib.sweeps.speed import Speed, known_rate, machine_rate
 from lib.sweeps.sweep import sweep
 from lib.sweeps.weights import load_model
 
@@ -138,6 +138,19 @@ def test_the_speed_is_measured_once_and_kept(tmp_path):
     assert [set(speed["rates"]) for speed in kept.values()] == [{"8", "16", "128"}]
     (tmp_path / "speed.json").write_text("damaged")
     machine_rate([8], tmp_path, jobs=1, train=fake_train.timed)
+
+
+def test_what_is_known_of_the_speed_without_measuring(store, tmp_path):
+    """Stored runs tell it, the nearest width where a width has none; a measurement goes first."""
+    assert known_rate([8], tmp_path, store.runs(), 1) is None
+    for width, seconds in ((8, 2.0), (32, 4.0)):
+        spec = RunSpec(d_model=width, epochs=1000, n_evals=2)
+        store.add(fake_run(spec, wall_seconds=seconds, threads=1))
+    speed, where = known_rate([8, 12, 32, 64], tmp_path, store.runs(), 1)
+    assert "from stored runs" in where
+    specs = [RunSpec(d_model=width, epochs=1000, n_evals=2) for width in (8, 32)]
+    np.testing.assert_allclose(plan.estimate(specs, speed), [2.0, 4.0], rtol=1e-3)
+    assert speed(12) == speed(8) and speed(64) == speed(32)
 
 
 # Sweeping

@@ -10,6 +10,7 @@ from lib.engines.kernel.pace import Pace
 from lib.engines.precision import PARTS, name_of
 from lib.engines.simd import processor
 from lib.engines.simd.processor import LANES
+from lib.engines.simd.vectors import compile_kept
 from lib.initial import initial_values
 from lib.spec import RunSpec, SpecError
 
@@ -93,7 +94,7 @@ class Engine:
             evaluate: (self.sizes, self._state.P, self._work, samples, room, loss, right),
         }
         for function, arguments in calls.items():
-            function.compile(tuple(map(numba.typeof, arguments)))
+            compile_kept(function, arguments)
 
     def _room(self, threads: int) -> memory.Scratch:
         """Room for so many threads, and they alone are woken."""

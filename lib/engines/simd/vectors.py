@@ -68,6 +68,23 @@ def compiles() -> bool:
     return not any(Path(numba.config.CACHE_DIR).rglob("*.nbi"))
 
 
+def compile_kept(function, arguments: tuple) -> None:
+    """Compile a function for some arguments, or load what was compiled before.
+
+    Numba reads what it kept without looking whether it is whole: a file cut off by a full disk
+    would end every training from then on.
+    """
+    signature = tuple(map(numba.typeof, arguments))
+    try:
+        function.compile(signature)
+    except Exception as error:  # of many kinds; what is wrong with the code itself comes again
+        folder, why = numba.config.CACHE_DIR, str(error).splitlines()[0]
+        print(f"warning: compiled again: what {folder} keeps is damaged ({why})", file=sys.stderr)
+        for path in Path(folder).rglob("*.nbi"):
+            path.unlink(missing_ok=True)
+        function.compile(signature)
+
+
 class _Vector(types.Type):
     def __init__(self):
         super().__init__(name=f"float32x{LANES}")

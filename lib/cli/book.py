@@ -1,4 +1,4 @@
-"""`run`: one chapter, with other parameters if asked."""
+"""`run` and `build`: one chapter, and the book."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from lib.chapters.parameters import ChapterError, check, parameters
 @click.option("-o", "output", type=click.Path(path_type=Path), help="Where to write the notebook.")
 @click.option("--results", type=click.Path(path_type=Path), help="Folder of stored runs.")
 @click.option("--list", "listing", is_flag=True, help="List the parameters and their defaults.")
-def command(chapter, given, output, results, listing) -> None:
+def run(chapter, given, output, results, listing) -> None:
     """Execute CHAPTER, with other parameters if asked, into the book (or to -o)."""
     if listing:
         for name, parameter in parameters(chapter).items():
@@ -38,3 +38,12 @@ def _check_output(output: Path) -> None:
         raise ChapterError(f"the folder {str(output.parent)!r} does not exist")
     if folder == execute.CHAPTERS.resolve():
         raise ChapterError("the book's chapters are written without -o")
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Execute every chapter anew, with its defaults.")
+def build(force) -> None:
+    """Execute the chapters that changed, then build the book; ends with its path."""
+    from lib.chapters.build import build as build_book
+
+    click.echo(f"the book is ready: {build_book(force)}")
