@@ -127,7 +127,8 @@ class Transformer(nn.Module):
 def build_model(spec: RunSpec, data: Dataset) -> Transformer:
     """The initialized model of a run.
 
-    Every parameter W_… is drawn (`lib.initial.initial_values`); any other stays as it was made.
+    Every parameter whose name begins with ``W_`` is drawn (`lib.initial.initial_values`); any
+    other stays as it was made.
     """
     model = _empty(spec, data)
     drawn = {n: p.shape for n, p in model.named_parameters() if n.split(".")[-1].startswith("W_")}

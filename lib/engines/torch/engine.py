@@ -4,8 +4,7 @@ Runs of the same shape are stacked along a leading dimension, so that one matrix
 serves all of them.  The mathematics is `lib.model`'s, and nothing is approximated:
 
 * inputs that begin alike share their beginnings (`lib.engines.torch.inputs`), and of the last
-layer only
-  the last position is computed, which alone is read;
+  layer only the last position is computed, which alone is read;
 * the first layer's keys, values and queries are tables over positions and tokens; with one
   layer all inputs have the same query, so a score is a table look-up, as in
   `lib.engines.kernel.network`.
