@@ -15,7 +15,7 @@ from lib.engines.kernel.layout import TILE, aligned
 from lib.engines.kernel.products import AS_IS, BIAS_AND_ROWS, ROWS, Ends, Matrix, Rows
 from lib.engines.simd import amx, processor
 from lib.engines.simd.processor import AMX, UNIT
-from lib.engines.simd.vectors import JIT
+from lib.engines.simd.vectors import ENTRY
 from lib.spec import RunSpec, SpecError
 from lib.train import train
 
@@ -33,7 +33,7 @@ PARTS = pytest.mark.parametrize("parts", [3, 2])
 PRECISION = pytest.mark.parametrize("precision", ["bf16x6", "bf16x3"])
 
 
-@njit(**JIT)
+@njit(**ENTRY)
 def both(parts, rows, columns, n_tiles, P, packs, X, Y, Z, D, R, bias, K, G):
     """Y = W X + bias + R and D += Wᵀ Z for the first tile, G = Z Xᵀ over all."""
     amx.configure()

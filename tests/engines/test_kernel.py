@@ -155,15 +155,27 @@ def test_every_kind_of_processor_gives_the_same_gradients(name):
     if name in ("AVX2", "no FMA") and not processor.X86:
         pytest.skip("an x86 machine's")
     script = """
+import numpy as np
+from numba import njit
 from lib.data import build
 from lib.engines.kernel.engine import Engine
-from lib.engines.simd import processor
+from lib.engines.simd import processor, vectors
 from oracles import CASES, autograd, error
 print(processor.LANES, processor.REGISTERS, processor.FMA)
 for spec in (CASES[3], CASES[9], CASES[11]):
     data = build(spec)
     truth = autograd(spec, data)[1]
     print(max(error(g, truth[name]) for name, g in Engine(spec, data).gradients().items()))
+
+@njit(**vectors.ENTRY)
+def exp(x):
+    for i in range(0, len(x), processor.LANES):
+        vectors.store(x, i, vectors.exp(vectors.load(x, i)))
+
+x = np.linspace(-80, 80, 16_000).astype(np.float32)
+truth = np.exp(x.astype(float))
+exp(x)
+print(np.abs(x / truth - 1).max())
 """
     process = launch(sys.executable, "-c", script, log=subprocess.PIPE, **MACHINES[name])
     out, err = process.communicate()
@@ -171,7 +183,8 @@ for spec in (CASES[3], CASES[9], CASES[11]):
     kind, *errors = out.splitlines()
     there = {"AVX2": "8 16 True", "no FMA": "8 16 False"}.get(name, name.split()[0])
     assert kind.startswith(there)
-    assert len(errors) == 3 and max(map(float, errors)) <= 1e-5, errors
+    assert len(errors) == 4 and max(map(float, errors)) <= 1e-5, errors
+    assert float(errors[-1]) <= 1e-6, "exp"
 
 
 def test_a_width_that_is_none_is_one_line():
