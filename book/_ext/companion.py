@@ -67,8 +67,24 @@ def substitutions() -> dict[str, str]:
         rows.append(f"| `{name}` | {grid.title} | {cells} | {grid.seeds} | {len(grid):,} |")
     values["experiments"] = "\n".join(rows)
     values["costs"] = costs()
+    values["fields"] = fields()
     values["scoreboard"] = scoreboard(Store(), book=True)
     return values
+
+
+def fields() -> str:
+    """What a run is made of, in Markdown: field, meaning, values, the book's value."""
+    from lib.paper.experiments import BASE
+    from lib.spec import KNOBS
+
+    rows = ["| field | what it is | values | in the book |", "|---|---|---|--:|"]
+    for name, knob in KNOBS.items():
+        allowed = knob.allowed.replace("'", "`")
+        value = getattr(BASE, name)
+        rows.append(
+            f"| `{name}` | {knob.help} | {allowed} | {'' if value is None else number(value)} |"
+        )
+    return "\n".join(rows)
 
 
 def costs() -> str:
