@@ -62,7 +62,7 @@ serve: $(INSTALLED)
 	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 lab: $(INSTALLED)
-	$(PY) -m jupyterlab notebooks
+	JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks" $(PY) -m jupyterlab notebooks
 
 clean:
 	rm -rf _build book/chapters

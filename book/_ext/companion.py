@@ -111,7 +111,7 @@ def binder(config, chapter: str = "grokking_grid") -> str | None:
         place = f"gh{site.path}"
     else:  # any other host, by the whole address
         place = f"git/{quote(there, safe='')}"
-    path = quote(f"lab/tree/notebooks/{chapter}.py?factory=Notebook", safe="")
+    path = quote(f"lab/tree/notebooks/{chapter}.py", safe="")
     return f"https://mybinder.org/v2/{place}/{quote(branch, safe='')}?urlpath={path}"
 
 

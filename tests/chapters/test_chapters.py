@@ -1,5 +1,6 @@
 """Running a chapter: what is refused, and what an executed one looks like."""
 
+import json
 import os
 import signal
 import subprocess
@@ -396,3 +397,23 @@ def test_every_chapter_is_in_the_book_and_has_parameters():
     assert parameters.chapters() == sorted(lib.chapters.build.table_of_contents())
     for name in parameters.chapters():
         assert "train_missing" in parameters.parameters(name)
+
+
+def test_chapters_open_as_notebooks_in_the_projects_jupyterlab(tmp_path):
+    """The setting that `make lab` and Binder bring names a viewer that Jupytext has."""
+    settings = execute.ROOT / "notebooks" / "labconfig" / "default_setting_overrides.json"
+    (viewer,) = {
+        viewers["python"]
+        for plugin in json.loads(settings.read_text()).values()
+        for viewers in plugin.values()
+    }
+    scripts = Path(sys.prefix, "share/jupyter/labextensions/jupyterlab-jupytext").rglob("*.js")
+    assert any(viewer in path.read_text(encoding="utf-8") for path in scripts)
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.write_text(f"#!/bin/sh\necho {tmp_path}\n")
+    python.chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    subprocess.run(["./postBuild"], cwd=execute.ROOT, env={"PATH": path}, check=True)
+    made = tmp_path / "etc" / "jupyter" / "labconfig" / settings.name
+    assert made.read_text() == settings.read_text()
