@@ -136,7 +136,7 @@ def test_train_stores_its_run_and_says_so(call, store):
     assert store.load_weights(BASE)
     second = call("train", *SMALL)
     assert second.exit_code == 0 and "stored already" in second.output
-    assert second.output.splitlines()[:-1] == first.output.splitlines()[:-1]
+    assert second.stdout.splitlines()[:-1] == first.stdout.splitlines()[:-1]
     third = call("train", *SMALL, "--force", "--threads", "1")
     assert row["digest"] in third.output and "stored in" in third.output
     assert len(store.runs(every=True)) == 2
