@@ -7,6 +7,7 @@ matrices with rows = outputs, as 4 × 4 blocks; W_E and W_pos together as the co
 from typing import NamedTuple
 
 import numpy as np
+from numba.extending import register_jitable
 
 from lib.engines.simd.processor import LANES, REGISTERS, UNIT
 
@@ -78,68 +79,87 @@ class Sizes(NamedTuple):
     n_room: int
 
 
+@register_jitable
 def _up(n: int, unit: int) -> int:
     return -(-n // unit) * unit
 
 
+@register_jitable
+def _pack_size(rows: int, terms: int, step: int) -> int:
+    return _up(rows, 16) // 16 * (_up(terms, 32) // 32) * step
+
+
+@register_jitable
 def sizes(
     d_model: int, n_heads: int, d_mlp: int, n_tokens: int, n_classes: int, length: int,
     equals: int, split: bool = False, amx: int = 0,
 ) -> Sizes:  # fmt: skip
     """Everything that the kernel has to know about a network's shape.
 
+    Plain arithmetic, so that Numba can compile it for a page too (`lib.engines.wasm`).
+
     split: an MLP with a half for each task.  amx: parts of a float in products on tile
     registers (`lib.engines.kernel.amx_products`), 0 for products on vectors.
     """
     unit = 16 if amx else 4
-    d_p, mlp_p, classes_p = (_up(n, unit) for n in (d_model, d_mlp, n_classes))
+    d_p, mlp_p, classes_p = _up(d_model, unit), _up(d_mlp, unit), _up(n_classes, unit)
     heads_p = _up(n_heads, 4)
     panels = _up(n_tokens + length, TILE) // TILE
     rows = d_p + heads_p
-    counts = dict(E=panels * d_p * TILE, W_Q=d_p * d_p, W_K=d_p * d_p, W_V=d_p * d_p)
-    tail = dict(
-        W_O=d_p * d_p,
-        W_in=mlp_p * d_p,
-        b_in=mlp_p,
-        W_out=d_p * mlp_p,
-        b_out=d_p,
-        W_U=classes_p * d_p,
-    )
-    places, at = {}, 0
-    for name, count in (counts | tail).items():
-        places[name], at = at, at + _up(count, LINE)
-    x_eq = _up(panels * TILE * _up(rows, LANES), LINE)
-    tail_at = x_eq + _up(d_p, LINE)
-    n_chunk = tail_at + at - places["W_O"]
-    tile, top = {}, 0
-    heights = dict(
-        V=(length - 1) * d_p, A=length * heads_p, O=d_p, X=d_p, H=mlp_p, Y=d_p, L=classes_p, dX=d_p
-    )
-    for name, height in heights.items():
-        tile[name], top = top * TILE, top + height
+    # parameters, one after the other, each from a cache line on
+    square, wide = _up(d_p * d_p, LINE), _up(mlp_p * d_p, LINE)
+    W_Q = _up(panels * d_p * TILE, LINE)
+    W_K = W_Q + square
+    W_V = W_K + square
+    W_O = W_V + square
+    W_in = W_O + square
+    b_in = W_in + wide
+    W_out = b_in + _up(mlp_p, LINE)
+    b_out = W_out + wide
+    W_U = b_out + _up(d_p, LINE)
+    n_flat = W_U + _up(classes_p * d_p, LINE)
+    # a chunk's gradient
+    rows_p = _up(rows, LANES)
+    x_eq = _up(panels * TILE * rows_p, LINE)
+    tail = x_eq + _up(d_p, LINE)
+    n_chunk = tail + n_flat - W_O
+    # a tile of activations, in rows
+    A = (length - 1) * d_p
+    O = A + length * heads_p  # noqa: E741
+    X = O + d_p
+    H = X + d_p
+    Y = H + mlp_p
+    L = Y + d_p
+    dX = L + classes_p
     # An odd number of 4-row groups: tiles then start in different sets of the first-level
     # cache (a multiple of 4 KiB would make them evict each other).
-    stride = (top // 4 | 1) * 4 * TILE
+    stride = ((dX + d_p) // 4 | 1) * 4 * TILE
     # tile registers are so fast that reading packs and adding up gradients count: fewer chunks
     least = 512 if amx else 256
     per_chunk = max(least // TILE, min(768 // TILE, CACHE_FLOATS // stride))
-    shapes = dict(O=(d_p, d_p), **{"in": (mlp_p, d_p)}, out=(d_p, mlp_p), U=(classes_p, d_p))
-    packs, n_packs, step = {}, 0, amx * UNIT
-    for kind, turn in (("p_", 1), ("t_", -1)):
-        for name, shape in shapes.items():
-            rows_, terms = shape[::turn]
-            packs[kind + name] = n_packs
-            n_packs += _up(rows_, 16) // 16 * _up(terms, 32) // 32 * step
+    # packs of the weights, and of their transposes
+    step = amx * UNIT
+    p_in = _pack_size(d_p, d_p, step)
+    p_out = p_in + _pack_size(mlp_p, d_p, step)
+    p_U = p_out + _pack_size(d_p, mlp_p, step)
+    t_O = p_U + _pack_size(classes_p, d_p, step)
+    t_in = t_O + _pack_size(d_p, d_p, step)
+    t_out = t_in + _pack_size(d_p, mlp_p, step)
+    t_U = t_out + _pack_size(mlp_p, d_p, step)
+    n_packs = t_U + _pack_size(d_p, classes_p, step)
     block = per_chunk * TILE // 32 * step
     room = max(4 * _up(max(mlp_p, classes_p), 32) // 32 * step, (d_p // 16 + 2) * block) + 1024
+    room = room if amx else 0
+    half = d_mlp // 2 if split else 0
+    minus = (n_tokens - 1) // TILE * rows * TILE + (n_tokens - 1) % TILE
     return Sizes(
         d_model, n_heads, length, n_tokens, n_classes, equals,
-        d_p, heads_p, mlp_p, classes_p, panels, rows, _up(rows, LANES),
-        **places, n_flat=at, x_eq=x_eq, tail=tail_at, n_chunk=n_chunk, **tile, stride=stride,
-        tiles_per_chunk=per_chunk,
-        half=d_mlp // 2 if split else 0,
-        minus=(n_tokens - 1) // TILE * rows * TILE + (n_tokens - 1) % TILE,
-        amx=amx, **packs, n_packs=n_packs, n_room=room if amx else 0,
+        d_p, heads_p, mlp_p, classes_p, panels, rows, rows_p,
+        0, W_Q, W_K, W_V, W_O, W_in, b_in, W_out, b_out, W_U, n_flat,
+        x_eq, tail, n_chunk,
+        0, A * TILE, O * TILE, X * TILE, H * TILE, Y * TILE, L * TILE, dX * TILE, stride,
+        per_chunk, half, minus,
+        amx, 0, p_in, p_out, p_U, t_O, t_in, t_out, t_U, n_packs, room,
     )  # fmt: skip
 
 

@@ -1,0 +1,40 @@
+"""The native engine with vectors of four floats, as WebAssembly has them, in a process of its own.
+
+`python native_at_four_lanes.py FILE` reads from standard input a list of jobs, each a dict of a
+spec's fields, and writes curves, gradients and weights to an .npz file.
+"""
+
+import json
+import sys
+
+import numpy as np
+
+from lib.data import build
+from lib.engine import Engine
+from lib.spec import RunSpec
+
+
+def curve(engine, spec):
+    """The columns of a run's curve at its own epochs, by any engine."""
+    rows = []
+    for epoch in spec.eval_epochs():
+        engine.advance(int(epoch) - engine.epoch)
+        rows.append((epoch, *engine.evaluate("train"), *engine.evaluate("val"), engine.param_norm))
+    return np.array(rows)
+
+
+def main(path):
+    """All jobs, one after the other."""
+    found = {}
+    for i, fields in enumerate(json.load(sys.stdin)):
+        spec = RunSpec(**fields)
+        engine = Engine(spec, build(spec))
+        found[f"start{i}"] = engine.state()["flat"]
+        engine.gradients()
+        found[f"gradient{i}"] = engine._state[1].copy()
+        found[f"curve{i}"] = curve(engine, spec)
+    np.savez(path, **found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

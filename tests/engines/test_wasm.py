@@ -1,0 +1,217 @@
+"""The page's kernel against the native one, and against NumPy's random streams."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import wasmtime
+from numba import njit
+
+from lib import circuits, layout
+from lib.analysis import zone
+from lib.data import build, stream
+from lib.engines.wasm import compile as wasm
+from lib.engines.wasm import streams, translate
+from lib.model import Transformer
+from lib.spec import RunSpec
+
+sys.path.insert(0, str(Path(__file__).parent))
+from native_at_four_lanes import curve  # noqa: E402
+from wasm_host import Host  # noqa: E402
+
+COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "param_norm")
+SHORT = dict(modulus=31, train_size=400, epochs=100, n_evals=20)
+STEPS = [  # 100 steps each
+    dict(**SHORT, d_model=12),
+    dict(SHORT, task="square", modulus=37, d_model=16, seed=3),
+    dict(SHORT, task="random", modulus=41, train_size=41**2, d_model=8, seed=1),
+    dict(SHORT, task="multitask", train_size=300, memorize_size=200, d_model=16, seed=5),
+    dict(SHORT, task="add", train_size=1, d_model=4, seed=2),
+]
+SMALL = dict(modulus=31, epochs=2000, n_evals=60, lr=5e-3)
+ZONES = [
+    dict(SMALL, d_model=d, train_size=size, weight_decay=decay, seed=seed)
+    for seed, (d, size, decay) in enumerate(
+        [(4, 300, 1.0), (8, 700, 1.0), (12, 200, 1.0), (16, 500, 2.0), (24, 500, 2.0)]
+        + [(32, 300, 2.0), (16, 300, 0.0), (8, 500, 3.0), (24, 700, 1.0)]
+    )
+] + [
+    dict(SMALL, task="random", d_model=16, train_size=300),
+    dict(SMALL, task="square", d_model=24, train_size=700, weight_decay=2.0),
+    dict(SMALL, task="multitask", d_model=16, train_size=500, memorize_size=200),
+]
+
+
+@pytest.fixture(scope="module")
+def native(tmp_path_factory):
+    """What the native engine at four lanes makes of `STEPS` and `ZONES`."""
+    path = tmp_path_factory.mktemp("native") / "found.npz"
+    script = Path(__file__).with_name("native_at_four_lanes.py")
+    environment = os.environ | {"GROKKING_LANES": "4", "PYTHONPATH": str(wasm.ROOT)}
+    subprocess.run(
+        [sys.executable, str(script), str(path)],
+        input=json.dumps(STEPS + ZONES), text=True, check=True, env=environment,
+    )  # fmt: skip
+    return np.load(path)
+
+
+class Page:
+    """The module as `curve` wants an engine."""
+
+    def __init__(self, spec):
+        self.spec, self.host, self.epoch = spec, Host(spec), 0
+
+    def advance(self, count):
+        self.host.call("train", self.epoch + 1, count, self.spec.lr)
+        self.epoch += count
+
+    def evaluate(self, split):
+        return self.host.evaluate(("train", "val", "memorize").index(split))
+
+    @property
+    def param_norm(self):
+        return self.host.call("norm")
+
+
+# ---- the files ---------------------------------------------------------------------------
+
+
+def test_the_module_is_the_one_that_its_sources_make():
+    """Whoever edits the kernel runs `make wasm`: the committed module is made from its sources."""
+    noted = json.loads(wasm.MANIFEST.read_text("utf-8"))
+    assert noted["sha256"] == hashlib.sha256(wasm.MODULE.read_bytes()).hexdigest()
+    assert noted["sources"] == wasm.digest(), "the kernel has changed: run `make wasm`"
+
+
+def test_it_imports_nothing_but_functions_of_math():
+    module = wasmtime.Module(wasmtime.Engine(), wasm.MODULE.read_bytes())
+    assert {i.name for i in module.imports} <= set(translate.MATH)
+
+
+def test_a_rebuild_gives_the_committed_bytes():
+    if wasm.linker() is None:
+        pytest.skip("the linker wasm-ld is not installed (package lld)")
+    noted = json.loads(wasm.MANIFEST.read_text("utf-8"))["tools"]
+    if wasm.tools() != noted:
+        pytest.skip(f"built with other versions: {noted} then, {wasm.tools()} here")
+    assert wasm.build() == wasm.MODULE.read_bytes()
+
+
+def test_without_a_linker_a_build_says_so_in_one_line(monkeypatch):
+    monkeypatch.setattr(wasm, "linker", lambda: None)
+    with pytest.raises(wasm.BuildError, match="wasm-ld is missing"):
+        wasm.build()
+
+
+# ---- random streams ----------------------------------------------------------------------
+
+
+@njit
+def _drawn(seed, name, order, numbers, normals):
+    random = np.zeros(streams.STREAM, np.uint64)
+    streams.begin(random, seed, name)
+    streams.permutation(random, order)
+    for i in range(len(numbers)):
+        numbers[i] = streams.integer(random, 113)
+    for i in range(len(normals)):
+        normals[i] = streams.normal(random)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 1000, 2**32 - 1])
+@pytest.mark.parametrize("name", ["init", "memorize-labels"])
+def test_streams_are_numpys_bit_for_bit(seed, name):
+    order, numbers, normals = np.zeros(12769, np.int64), np.zeros(500, np.int64), np.zeros(50000)
+    _drawn(seed, tuple(name.encode()), order, numbers, normals)
+    expected = stream(RunSpec(seed=seed), name)
+    assert np.array_equal(order, expected.permutation(12769))
+    assert np.array_equal(numbers, expected.integers(0, 113, size=500))
+    assert np.array_equal(normals, expected.standard_normal(50000))
+
+
+# ---- the network -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("i", range(len(STEPS)))
+def test_it_starts_from_the_same_bits_and_steps_as_the_native_kernel(native, i):
+    spec = RunSpec(**STEPS[i])
+    page, start, gradient = Page(spec), native[f"start{i}"], native[f"gradient{i}"]
+    plan, size = page.host.plan, len(start)
+    assert np.array_equal(page.host.array(plan.state, size), start)
+    page.host.call("train", 1, 1, 0.0)
+    found = page.host.array(plan.state + -(-size // 16) * 16, size)
+    assert np.abs(found - gradient).max() < 1e-6 * np.abs(gradient).max()
+    np.testing.assert_allclose(curve(page, spec), native[f"curve{i}"], rtol=2e-3, atol=0.006)
+
+
+@pytest.mark.parametrize("i", range(len(ZONES)))
+def test_runs_end_in_the_same_zone(native, i):
+    spec = RunSpec(**ZONES[i])
+    expected = native[f"curve{len(STEPS) + i}"]
+    found = curve(Page(spec), spec)
+    assert zone(dict(zip(COLUMNS, found.T))) == zone(dict(zip(COLUMNS, expected.T)))
+
+
+def test_the_exponential_holds_over_its_range():
+    host = Host(RunSpec(**STEPS[0]))
+    x = np.linspace(-87, 88, 24_000, dtype=np.float32)
+    host.put(host.plan.logits, x)
+    host._exports["exponentials"](host._store, host._base + 4 * host.plan.logits, len(x))
+    found = host.array(host.plan.logits, len(x)).astype(np.float64)
+    assert np.abs(found / np.exp(x.astype(np.float64)) - 1).max() < 1e-6
+
+
+# ---- what it shows of its inside -----------------------------------------------------------
+
+
+@pytest.fixture(params=[0, 1])
+def trained(request, monkeypatch):
+    """A network with its logits, in the page and as the PyTorch model; and its data."""
+    monkeypatch.setattr(layout, "TILE", 16)
+    monkeypatch.setattr(layout, "LANES", 4)
+    spec = RunSpec(modulus=31, train_size=600, d_model=16, lr=1e-2, weight_decay=1.0)
+    data, page = build(spec), Page(spec)
+    page.advance((30, 1500)[request.param])
+    page.host.call("logits")
+    model = Transformer(data.n_tokens, data.n_classes, data.length, spec.d_model)
+    shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
+    sz = layout.sizes(16, 4, 64, data.n_tokens, data.n_classes, data.length, data.n_classes)
+    flat = page.host.array(page.host.plan.state, sz.n_flat)
+    values = layout.unpack(sz, flat, shapes)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()})
+    return page.host, model, data
+
+
+def test_spectra_are_those_of_the_circuits_chapter(trained):
+    host, model, _ = trained
+    logits = circuits.logits_of(model, 31)
+    found = host.array(host.plan.logits, 31**3).reshape(31, 31, 31)
+    np.testing.assert_allclose(found, logits, rtol=1e-3, atol=1e-4)
+    host.call("embedding_spectrum")
+    host.call("logit_spectrum")
+    embedding = host.array(host.plan.embedding, 15, np.float64)
+    spectrum = host.array(host.plan.spectrum, 15, np.float64)
+    np.testing.assert_allclose(embedding, circuits.embedding_spectrum(model, 31), rtol=1e-4)
+    np.testing.assert_allclose(spectrum, circuits.logit_spectrum(logits), rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("frequencies", [[], [3], [1, 4, 9], list(range(1, 16))])
+def test_lesions_are_those_of_the_circuits_chapter(trained, frequencies):
+    host, model, data = trained
+    logits = circuits.logits_of(model, 31)
+    chosen = np.zeros(31, np.int32)
+    chosen[np.array(frequencies, int) - 1] = 1 if frequencies else 0
+    host.put(host.plan.chosen, chosen)
+    host.call("lesion")
+    expected = [
+        circuits.accuracy_on(part(logits, frequencies), split.tokens, split.labels)
+        for part in (circuits.excluded, circuits.restricted)
+        for split in (data.train, data.val)
+    ]
+    # two nearly equal logits may change places by rounding
+    np.testing.assert_allclose(host.array(host.plan.result, 4, np.float64), expected, atol=0.005)

@@ -1,0 +1,70 @@
+"""The page's module in wasmtime: what a browser does with it, in Python."""
+
+import ctypes
+import math
+
+import numpy as np
+import wasmtime
+
+from lib.engines.wasm.compile import MODULE
+from lib.engines.wasm.memory import PLAN, TASKS, Plan, Setting
+
+PAGE = 65536  # bytes in a page of WebAssembly's memory
+
+
+class Host:
+    """One network in the module: `Host(spec)`, then its entry points by name."""
+
+    def __init__(self, spec, path=MODULE):
+        engine = wasmtime.Engine()
+        self._store, module = wasmtime.Store(engine), wasmtime.Module(engine, path.read_bytes())
+        imports = [self._math(i.name, i.type) for i in module.imports]
+        self._exports = wasmtime.Instance(self._store, module, imports).exports(self._store)
+        self._base = -(-self._exports["__heap_base"].value(self._store) // 64) * 64
+        values = (getattr(spec, name) for name in Setting._fields[1:])
+        setting = [TASKS.index(spec.task), *map(float, values)]
+        self._grow(4096)
+        self._bytes()[self._base :][:88].view(np.float64)[:] = setting
+        count = self.call("places")
+        self._grow(4 * count)
+        self.plan = Plan(*self.array(PLAN, len(Plan._fields), np.int32).tolist())
+        self.call("prepare")
+
+    def _math(self, name, kind):
+        def run(*values):
+            try:
+                return getattr(math, name)(*values)
+            except OverflowError:
+                return math.inf
+
+        return wasmtime.Func(self._store, kind, run)
+
+    def _grow(self, size):
+        memory = self._exports["memory"]
+        missing = self._base + size - memory.data_len(self._store)
+        if missing > 0:
+            memory.grow(self._store, -(-missing // PAGE))
+
+    def _bytes(self):
+        memory = self._exports["memory"]
+        size, start = memory.data_len(self._store), memory.data_ptr(self._store)
+        return np.ctypeslib.as_array(ctypes.cast(start, ctypes.POINTER(ctypes.c_uint8)), (size,))
+
+    def array(self, at, count, dtype=np.float32):
+        """A copy of `count` numbers from a place of the plan on."""
+        start, size = self._base + 4 * at, count * np.dtype(dtype).itemsize
+        return self._bytes()[start : start + size].view(dtype).copy()
+
+    def put(self, at, values):
+        """Write numbers at a place of the plan."""
+        raw = np.ascontiguousarray(values).view(np.uint8)
+        self._bytes()[self._base + 4 * at :][: raw.size] = raw
+
+    def call(self, name, *arguments):
+        """An entry point on this network's memory."""
+        return self._exports[name](self._store, self._base, *arguments)
+
+    def evaluate(self, which):
+        """Loss and accuracy of split 0 train, 1 val, 2 memorize."""
+        self.call("evaluate", which)
+        return tuple(self.array(self.plan.result, 2, np.float64).tolist())
