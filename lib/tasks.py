@@ -2,9 +2,9 @@
 
 A new task is one registered function:
 
-    @task("subtract")
-    def subtract(a, b, modulus, rng):
-        return (a - b) % modulus
+    @task("multiply")
+    def multiply(a, b, modulus, rng):
+        return a * b % modulus
 """
 
 from collections.abc import Callable
@@ -45,6 +45,12 @@ def task(name: str, memorize: Labels | None = None) -> Callable[[Labels], Labels
 def add(a, b, modulus, rng):
     """(a + b) mod P, the paper's main task (§2.1)."""
     return (a + b) % modulus
+
+
+@task("subtract")
+def subtract(a, b, modulus, rng):
+    """(a − b) mod P: as hard as the sum, but it does not commute."""
+    return (a - b) % modulus
 
 
 @task("square")

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 from lib.data import build
-from lib.engine import Engine
+from lib.engines.kernel.engine import Engine
 from lib.spec import RunSpec
 
 

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import torch
 import wasmtime
+from native_at_four_lanes import curve
 from numba import njit
+from wasm_host import Host
 
-from lib import circuits, layout
-from lib.analysis import zone
+from lib.analysis.dynamics import zone
+from lib.circuits import fourier as circuits
 from lib.data import build, stream
+from lib.engines.kernel import layout
 from lib.engines.wasm import compile as wasm
 from lib.engines.wasm import streams, translate
 from lib.model import Transformer
 from lib.spec import RunSpec
 
-sys.path.insert(0, str(Path(__file__).parent))
-from native_at_four_lanes import curve  # noqa: E402
-from wasm_host import Host  # noqa: E402
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "param_norm")
 SHORT = dict(modulus=31, train_size=400, epochs=100, n_evals=20)

@@ -1,6 +1,7 @@
 """The page's module in wasmtime: what a browser does with it, in Python."""
 
 import ctypes
+import functools
 import math
 
 import numpy as np
@@ -9,6 +10,13 @@ import wasmtime
 from lib.engines.wasm.compile import MODULE
 from lib.engines.wasm.memory import PLAN, TASKS, Plan, Setting
 
+@functools.cache
+def _module(path):
+    """The module, compiled once: that takes seconds."""
+    engine = wasmtime.Engine()
+    return engine, wasmtime.Module(engine, path.read_bytes())
+
+
 PAGE = 65536  # bytes in a page of WebAssembly's memory
 
 
@@ -16,8 +24,8 @@ class Host:
     """One network in the module: `Host(spec)`, then its entry points by name."""
 
     def __init__(self, spec, path=MODULE):
-        engine = wasmtime.Engine()
-        self._store, module = wasmtime.Store(engine), wasmtime.Module(engine, path.read_bytes())
+        engine, module = _module(path)
+        self._store = wasmtime.Store(engine)
         imports = [self._math(i.name, i.type) for i in module.imports]
         self._exports = wasmtime.Instance(self._store, module, imports).exports(self._store)
         self._base = -(-self._exports["__heap_base"].value(self._store) // 64) * 64

@@ -19,8 +19,10 @@ from pathlib import Path
 
 import click
 
+from lib.errors import UserError
+from lib.paths import ROOT
+
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
 MODULE, MANIFEST = HERE / "kernel.wasm", HERE / "kernel.json"
 
 _ENVIRONMENT = {
@@ -42,14 +44,19 @@ open(sys.argv[1], "wb").write(code)
 """
 
 
-class BuildError(RuntimeError):
-    """The module cannot be built here; the message is one line."""
+class BuildError(UserError):
+    """The module cannot be built here."""
 
 
 def sources() -> list[Path]:
-    """The files that the module is made from: the kernel's and this folder's."""
-    kernel = "data epochs kernel layout products blocks simd processor".split()
-    return sorted([*HERE.glob("*.py"), *(ROOT / "lib" / f"{name}.py" for name in kernel)])
+    """The files that the module is made from: the tasks', the kernel's and this folder's."""
+    kernel = [f"kernel/{name}.py" for name in ("epochs", "layout", "network", "products")]
+    vectors = [f"simd/{name}.py" for name in ("blocks", "processor", "vectors")]
+    return [ROOT / "lib/tasks.py", *(HERE.parent / n for n in kernel + vectors), *_here()]
+
+
+def _here() -> list[Path]:
+    return sorted(HERE.glob("*.py"))
 
 
 def digest() -> str:

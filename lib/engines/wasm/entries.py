@@ -8,7 +8,7 @@ this machine's features aside.
 from numba import carray, cfunc, njit, types
 
 from lib.engines.wasm import measures, network
-from lib.engines.wasm.kernel import LANES, simd
+from lib.engines.wasm.kernel import LANES, vectors
 from lib.engines.wasm.memory import HEADER, PLAN, plan_of
 
 NAMES = (
@@ -31,7 +31,7 @@ def places(memory):
 def exponentials(values):
     """e^x of an array, in place, by the kernel's own exponential: for the tests."""
     for i in range(0, len(values), LANES):
-        simd.store(values, i, simd.exp(simd.load(values, i)))
+        vectors.store(values, i, vectors.exp(vectors.load(values, i)))
 
 
 @njit

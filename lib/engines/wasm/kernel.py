@@ -2,15 +2,16 @@
 
 from numba import njit
 
-from lib import data, simd
-from lib.epochs import evaluate_serial, train_serial
-from lib.kernel import column_at, element_at, forward
-from lib.layout import LINE, TILE, sizes
-from lib.simd import LANES
+from lib import tasks
+from lib.engines.kernel.epochs import evaluate_serial, train_serial
+from lib.engines.kernel.layout import LINE, TILE, sizes
+from lib.engines.kernel.network import column_at, element_at, forward
+from lib.engines.simd import vectors
+from lib.engines.simd.processor import LANES
 
-add, square = njit(data.add), njit(data.square)
+add, subtract, square = njit(tasks.add), njit(tasks.subtract), njit(tasks.square)
 
 __all__ = [
     *("LANES", "LINE", "TILE", "add", "column_at", "element_at", "evaluate_serial", "forward"),
-    *("simd", "sizes", "square", "train_serial"),
+    *("sizes", "square", "subtract", "train_serial", "vectors"),
 ]

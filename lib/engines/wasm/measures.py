@@ -1,4 +1,4 @@
-"""What the page shows of a network's inside: as `lib.circuits`, in compiled code.
+"""What the page shows of a network's inside: as `lib.circuits.fourier`, in compiled code.
 
 The waves are functions of a + b, and of a − b where that is the task.  Logits are used up to
 their mean over the classes.  Only where the modulus is odd.

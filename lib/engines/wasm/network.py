@@ -18,6 +18,7 @@ from lib.engines.wasm.kernel import (
     element_at,
     evaluate_serial,
     square,
+    subtract,
     train_serial,
 )
 from lib.engines.wasm.memory import (
@@ -79,7 +80,7 @@ def _label_pairs(s, random, answers):
     for a in range(modulus):
         for b in range(modulus):
             if s.task == SUBTRACT:
-                answers[a * modulus + b] = (a - b) % modulus
+                answers[a * modulus + b] = subtract(a, b, modulus, 0)
             elif s.task == SQUARE:
                 answers[a * modulus + b] = square(a, b, modulus, 0)
             else:
@@ -88,7 +89,7 @@ def _label_pairs(s, random, answers):
 
 @njit
 def _put(sz, memory, at, count, i, pair, operator, label, weight):
-    """Sample i of a split whose arrays are at `at`: as `lib.layout.places` and `lib.engine` do."""
+    """Sample i of a split whose arrays are at `at`: as `lib.engines.kernel` has them."""
     tokens, slots, classes, labels, weights, _, _, _ = at
     n, modulus = padded(count), sz.n_classes
     a, b = pair // modulus, pair % modulus

@@ -2,7 +2,7 @@
 
 Two traps.  `llvm.fma` on vectors would become four calls of `fmaf`, so it is replaced by a
 product and a sum; were that done before Numba has optimized, LLVM would fold the rounding
-trick `(x + magic) - magic` of `simd.exp` to x, and the network would train, wrongly.  For
+trick `(x + magic) - magic` of `vectors.exp` to x, and the network would train, wrongly.  For
 the same reason `reassoc` is stripped first.  And the text has offsets into structures with
 pointers of eight bytes: the data layout says that they take as many here.
 """
