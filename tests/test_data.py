@@ -88,18 +88,18 @@ def test_memorization_data_does_not_move_the_split():
 
 
 def test_a_new_task_is_one_registered_function():
-    @task("subtract")
-    def subtract(a, b, modulus, rng):
-        return (a - b) % modulus
+    @task("multiply")
+    def multiply(a, b, modulus, rng):
+        return a * b % modulus
 
     try:
-        spec = RunSpec(task="subtract", modulus=23, train_size=400, d_model=24, epochs=600)
+        spec = RunSpec(task="multiply", modulus=23, train_size=400, d_model=24, epochs=600)
         run = train(spec)
         a, b = all_pairs(23)
-        assert (build(spec).train.labels == ((a - b) % 23)[_order(spec)][:400]).all()
+        assert (build(spec).train.labels == (a * b % 23)[_order(spec)][:400]).all()
         assert run.curve["train_accuracy"][-1] > 0.99
     finally:
-        del TASKS["subtract"]
+        del TASKS["multiply"]
 
 
 def _order(spec):

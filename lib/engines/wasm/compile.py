@@ -19,11 +19,10 @@ from pathlib import Path
 
 import click
 
+from lib.engines.wasm import memory
+from lib.engines.wasm.module import HERE, MANIFEST, MODULE
 from lib.errors import UserError
 from lib.paths import ROOT
-
-HERE = Path(__file__).parent
-MODULE, MANIFEST = HERE / "kernel.wasm", HERE / "kernel.json"
 
 _ENVIRONMENT = {
     "GROKKING_LANES": "4",
@@ -112,7 +111,12 @@ def _run(command: list[str], **options) -> None:
 def manifest(module: bytes) -> dict:
     """What is written beside a module."""
     checksum = hashlib.sha256(module).hexdigest()
-    return dict(sha256=checksum, bytes=len(module), sources=digest(), tools=tools())
+    layout = dict(
+        setting=memory.Setting._fields, plan=memory.Plan._fields, tasks=memory.TASKS,
+        plan_at=memory.PLAN, header=memory.HEADER,
+    )  # fmt: skip
+    noted = dict(sha256=checksum, bytes=len(module), sources=digest(), tools=tools())
+    return noted | dict(layout=layout)
 
 
 @click.command()

@@ -1,0 +1,117 @@
+// The mini grid: widths by training sizes, trained in the page, filling in like figure 3.
+
+function gridView(root) {
+  const { widths, sizes, common, about } = FACTS.grid;
+  let cells = [];
+  let queue = [];
+  let running = new Set();
+  let paused = false;
+  const table = element("table", { class: "lab-table lab-grid" });
+  const go = element("button", { type: "button", class: "lab-go", onclick: press }, "Train all");
+  const reset = element("button", { type: "button", onclick: clear }, "Reset");
+  const seed = slider("seed", { min: 0, max: 20, step: 1 }, 0, () => clear());
+  const status = statusLine();
+  const picture = curvePictures().charts.accuracy;
+  const title = element("p", { class: "lab-caption" });
+  let shown = null;
+  root.append(
+    element("p", { class: "lab-caption" }, about),
+    element("div", { class: "gc-choice" }, go, reset, seed.node), status.node,
+    element("div", { class: "lab-scroll" }, table), curveLegend(), title, picture.node,
+  );
+
+  function build() {
+    const head = element("tr", {}, element("th", { scope: "col" }, "D \\ d_model"), ...widths.map((d) => element("th", { scope: "col" }, String(d))));
+    cells = [];
+    const rows = [...sizes].reverse().map((size) =>
+      element("tr", {}, element("th", { scope: "row" }, number(size)), ...widths.map((d) => {
+        const button = element("button", { type: "button", class: "lab-cell", onclick: () => look(cell) }, "·");
+        const setting = possible({ ...FACTS.recipe, ...common, d_model: d, train_size: size, seed: seed.value });
+        const cell = { d, size, button, setting, run: null, curve: null };
+        cells.push(cell);
+        return element("td", {}, button);
+      })),
+    );
+    table.replaceChildren(head, ...rows);
+  }
+
+  function paint(cell) {
+    const value = cell.curve?.val_accuracy.at(-1);
+    const known = Number.isFinite(value);
+    cell.button.textContent = known ? value.toFixed(2) : "·";
+    cell.button.style.background = known ? cividis(value) : "";
+    cell.button.style.color = known ? (value > 0.55 ? "#000" : "#fff") : "";
+    const state = cell.zone ? `, ${cell.zone}` : cell.run ? ", training" : "";
+    cell.button.setAttribute("aria-label", `d_model ${cell.d}, D ${cell.size}: ${known ? value.toFixed(2) : "not trained"}${state}`);
+    cell.button.classList.toggle("lab-done", Boolean(cell.zone));
+    if (shown === cell) look(cell);
+  }
+
+  function look(cell) {
+    shown = cell;
+    const c = cell.curve;
+    title.textContent = `${inWords(cell.setting)}${cell.zone ? `: ${cell.zone} by epoch ${number(c.epoch.at(-1))}` : ""}`;
+    const line = (key, text, colour, dash) => ({ name: text, x: c.epoch, y: c[key], colour, dash });
+    picture.draw({
+      x: { label: "epoch", low: 0, high: cell.setting.epochs, log: "epochs" },
+      y: { label: "accuracy", low: 0, high: 1 },
+      series: c ? [line("train_accuracy", "training", COLOURS.train), line("val_accuracy", "validation", COLOURS.val, "7 3")] : [],
+      note: c ? null : "not trained yet",
+    });
+  }
+
+  function show(phase) {
+    root.dataset.phase = phase;
+    go.textContent = { idle: "Train all", training: "Pause", paused: "Resume", done: "Train all" }[phase];
+    const done = cells.filter((cell) => cell.zone).length;
+    status.say(`${done} of ${cells.length} networks trained, ${running.size} at a time.`, phase !== "training");
+    root.drawn = cells.map((cell) => ({ d: cell.d, size: cell.size, zone: cell.zone, val: cell.curve?.val_accuracy.at(-1) }));
+  }
+
+  function clear() {
+    for (const cell of running) cell.run.end();
+    [running, queue, paused] = [new Set(), [], false];
+    build();
+    look(cells[0]);
+    for (const cell of cells) paint(cell);
+    show("idle");
+  }
+
+  function press() {
+    const phase = root.dataset.phase;
+    if (phase === "training" || phase === "paused") {
+      paused = phase === "training";
+      for (const cell of running) paused ? cell.run.pause() : cell.run.resume();
+      return show(paused ? "paused" : "training");
+    }
+    clear();
+    queue = [...cells];
+    const workers = Math.max(1, Math.min(4, (navigator.hardwareConcurrency || 2) - 1));
+    for (let i = 0; i < workers; i++) next();
+    show("training");
+  }
+
+  function next() {
+    const cell = queue.shift();
+    if (!cell) return running.size || show("done");
+    running.add(cell);
+    cell.run = new Run(cell.setting, (what) => hear(cell, what), { quiet: true });
+    cell.curve = cell.run.curve;
+  }
+
+  function hear(cell, what) {
+    const { phase } = cell.run;
+    if (what === "points" || phase === "done") paint(cell);
+    if (phase === "failed") return status.say(sentence(cell.run), true);
+    if (phase !== "done" || !running.has(cell)) return;
+    cell.zone = cell.run.zone;
+    cell.run.end();
+    running.delete(cell);
+    paint(cell);
+    show(paused ? "paused" : "training");
+    next();
+  }
+
+  clear();
+  return { stop: () => root.dataset.phase === "training" && press() };
+}

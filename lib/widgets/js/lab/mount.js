@@ -1,0 +1,38 @@
+// Puts a lab into every element of class `grokking-lab`; `data-views` says which views it has.
+
+const VIEWS = { single: ["One network", singleView], race: ["Race", raceView], grid: ["Grid", gridView] };
+
+function mount(place) {
+  const root = element("div", { class: "gc-explorer lab", role: "group", "aria-label": "The lab: train a network in this page" });
+  place.replaceChildren(root);
+  if (typeof WebAssembly !== "object" || typeof Worker !== "function") {
+    return root.append("This browser has no WebAssembly, so nothing can be trained here.");
+  }
+  const names = (place.dataset.views || "single").split(" ");
+  const start = names.length > 1 || !document.querySelector(".grokking-lab[data-views~=race]") ? fromHash(location.hash) : null;
+  const made = {};
+  const body = element("div");
+  const open = (name) => {
+    for (const [other, view] of Object.entries(made)) if (other !== name) view.stop();
+    if (!made[name]) {
+      const part = element("div", { class: `lab-${name}` });
+      made[name] = { node: part, ...VIEWS[name][1](part, name === "single" ? start : null) };
+    }
+    body.replaceChildren(made[name].node);
+    tabs?.press(name);
+  };
+  const tabs = names.length > 1 ? choice("view:", Object.fromEntries(names.map((n) => [n, VIEWS[n][0]])), open) : null;
+  if (tabs) root.append(tabs.node);
+  root.append(body);
+  open(names[0]);
+}
+
+function mountAll() {
+  document.head.append(element("style", {}, STYLE));
+  for (const place of document.querySelectorAll(".grokking-lab")) mount(place);
+}
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mountAll);
+else mountAll();
+
+// For the tests, which compare these with their originals in `lib`.
+window.grokkingLab = { evalEpochs, zone, keyFrequencies, toCommand, possible, FACTS };

@@ -1,0 +1,126 @@
+// Two settings side by side, with a common clock: neither is ever ahead of the other by more
+// than a few evaluations.
+
+const AHEAD = 3; // evaluations
+
+function raceView(root) {
+  const lanes = ["first", "second"].map((name) => raceLane(name));
+  let state = "idle";
+  let schedule = [];
+  const chosen = element("div", { class: "gc-choice", role: "group", "aria-label": "races" });
+  const about = element("p", { class: "lab-caption" });
+  for (const race of FACTS.races) {
+    const button = element("button", { type: "button", "data-race": race.name, onclick: () => take(race) }, race.name);
+    chosen.append(button);
+  }
+  const go = element("button", { type: "button", class: "lab-go", onclick: press }, "Race");
+  const reset = element("button", { type: "button", onclick: clear }, "Reset");
+  const status = statusLine();
+  root.append(
+    chosen, about, element("div", { class: "gc-choice" }, go, reset), status.node, curveLegend(),
+    element("div", { class: "gc-pair" }, ...lanes.map((lane) => lane.node)),
+  );
+
+  function take(race) {
+    race.lanes.forEach((one, i) => lanes[i].take({ ...FACTS.recipe, ...race.common, ...one }));
+    for (const b of chosen.children) b.setAttribute("aria-pressed", String(b.dataset.race === race.name));
+    about.textContent = race.about;
+    clear();
+  }
+
+  function clear() {
+    for (const lane of lanes) lane.clear();
+    show("idle");
+    status.say("Two networks, one clock. Press Race.", true);
+  }
+
+  function show(next) {
+    state = next;
+    root.dataset.phase = state;
+    go.textContent = { idle: "Race", racing: "Pause", paused: "Resume", done: "Race" }[state];
+    reset.disabled = state === "idle";
+  }
+
+  function press() {
+    if (state === "racing" || state === "paused") {
+      for (const lane of lanes) lane.run.phase !== "done" && (state === "racing" ? lane.run.pause() : lane.run.resume());
+      return show(state === "racing" ? "paused" : "racing");
+    }
+    const epochs = Math.max(...lanes.map((lane) => lane.setting.epochs));
+    schedule = evalEpochs(epochs, FACTS.recipe.n_evals);
+    for (const lane of lanes) lane.start({ ...lane.setting, epochs }, hear);
+    show("racing");
+  }
+
+  // The slower one leads: the other may be so many evaluations ahead of it.
+  function hear() {
+    const failed = lanes.find((lane) => lane.run.phase === "failed");
+    if (failed) return status.say(sentence(failed.run), true);
+    const behind = Math.min(...lanes.map((lane) => lane.run.curve.epoch.length));
+    const until = schedule[Math.min(schedule.length - 1, behind + AHEAD)];
+    for (const lane of lanes) lane.run.send({ do: "until", epoch: until });
+    for (const lane of lanes) lane.draw(schedule.at(-1));
+    const at = schedule[Math.max(0, behind - 1)];
+    const over = lanes.every((lane) => lane.run.phase === "done");
+    if (over && state !== "done") show("done");
+    const words = lanes.map((lane, i) => `${i ? "second" : "first"} ${share(lane.run.curve.val_accuracy)}`);
+    const zones = over ? ` ${lanes.map((lane) => lane.run.zone).join(" against ")}.` : "";
+    status.say(`Epoch ${number(at)} of ${number(schedule.at(-1))}: validation ${words.join(", ")}.${zones}`, over);
+    root.drawn = lanes.map((lane) => ({ curve: lane.run.curve, zone: lane.run.zone, phase: lane.run.phase }));
+  }
+
+  take(FACTS.races[0]);
+  return { stop: () => state === "racing" && press() };
+}
+
+function raceLane(name) {
+  let setting = possible({});
+  const title = element("p", { class: "lab-caption" });
+  const sliders = settingControls(setting, (next) => {
+    lane.take(next);
+    lane.clear();
+  }, ["task", "modulus", "train_size", "d_model", "weight_decay", "seed"]);
+  const picture = curvePictures().charts.accuracy;
+  const field = fieldPicture(220);
+  const lane = {
+    node: element(
+      "section", { class: "lab-panel", "aria-label": `the ${name} network` }, title, picture.node, field.node,
+      element("details", { class: "lab-more" }, element("summary", {}, "Change the setting"), sliders.node),
+    ),
+    run: null,
+    get setting() {
+      return setting;
+    },
+    take(next) {
+      setting = possible(next);
+      sliders.value = setting;
+      title.textContent = inWords(setting);
+    },
+    clear() {
+      lane.run?.end();
+      lane.run = null;
+      field.clear(setting.modulus);
+      lane.draw(setting.epochs);
+    },
+    start(chosen, hear) {
+      lane.run?.end();
+      lane.run = new Run(chosen, (what) => {
+        if (what === "view") field.draw(lane.run.view.field, chosen.modulus);
+        hear();
+      }, { until: 0 });
+    },
+    draw(epochs) {
+      const c = lane.run?.curve;
+      const some = c?.epoch.length > 0;
+      const line = (key, text, colour, dash) => ({ name: text, x: c.epoch, y: c[key], colour, dash });
+      picture.draw({
+        x: { label: "epoch", low: 0, high: epochs, log: "epochs" },
+        y: { label: "accuracy", low: 0, high: 1 },
+        series: some
+          ? [line("train_accuracy", "training", COLOURS.train), line("val_accuracy", "validation", COLOURS.val, "7 3")] : [],
+        note: some ? null : "nothing trained yet",
+      });
+    },
+  };
+  return lane;
+}

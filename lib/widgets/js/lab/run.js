@@ -1,0 +1,121 @@
+// One run in the page: a worker that trains, the curve so far, and who wants to hear of it.
+
+const COLUMNS = [
+  "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
+  "memorize_loss", "memorize_accuracy", "param_norm",
+];
+
+let compiled = null; // the module, compiled once a page
+
+function kernel() {
+  compiled ||= WebAssembly.compile(Uint8Array.from(atob(KERNEL), (c) => c.charCodeAt(0)));
+  return compiled;
+}
+
+let workerAddress = null;
+
+function newWorker() {
+  workerAddress ||= URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
+  return new Worker(workerAddress);
+}
+
+const emptyCurve = () => Object.fromEntries(COLUMNS.map((name) => [name, []]));
+
+class Run {
+  // setting: fields of RunSpec by name.  options: quiet (no pictures), until (a common clock).
+  constructor(setting, hear, options = {}) {
+    Object.assign(this, { setting, hear, options, phase: "starting", curve: emptyCurve() });
+    Object.assign(this, { trig: { epoch: [], share: [] }, view: null, speed: 0, waiting: [] });
+    this.worker = newWorker();
+    this.worker.onmessage = ({ data }) => this.receive(data);
+    this.worker.onerror = (event) => this.fail(event.message || "the worker could not start");
+    kernel().then((module) => this.begin(module), (error) => this.fail(String(error.message || error)));
+  }
+
+  begin(module) {
+    if (!this.worker) return;
+    const { epochs, n_evals: evals, ...setting } = this.setting;
+    this.phase = this.phase === "starting" ? "training" : this.phase;
+    const every = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
+    this.send({ do: "start", module, setting, epochs, evals, facts: FACTS, quiet: this.options.quiet, every });
+    if (this.options.until !== undefined) this.send({ do: "until", epoch: this.options.until });
+    if (this.phase === "paused") this.send({ do: "pause" });
+    this.hear("state");
+  }
+
+  send(message) {
+    this.worker?.postMessage(message);
+  }
+
+  receive({ what, ...rest }) {
+    if (what === "points") {
+      for (const point of rest.points) for (const name of COLUMNS) this.curve[name].push(point[name]);
+      this.speed = rest.speed;
+    } else if (what === "view") {
+      this.view = rest;
+      if (rest.spectra) {
+        this.trig.epoch.push(rest.epoch);
+        this.trig.share.push(rest.spectra.trig);
+      }
+    } else if (what === "done") {
+      this.phase = "done";
+    } else if (what === "failed") {
+      return this.fail(rest.message);
+    } else {
+      this.waiting.shift()?.(rest);
+      return;
+    }
+    this.hear(what);
+  }
+
+  fail(message) {
+    this.message = message;
+    this.phase = "failed";
+    this.end();
+    this.hear("state");
+  }
+
+  // Questions are answered in their order.
+  question(message) {
+    return new Promise((answer) => {
+      this.waiting.push(answer);
+      this.send(message);
+    });
+  }
+
+  get epoch() {
+    return this.curve.epoch.at(-1) ?? 0;
+  }
+
+  get zone() {
+    return this.curve.epoch.length ? zone(this.curve, FACTS.thresholds) : null;
+  }
+
+  get left() {
+    return this.speed ? (this.setting.epochs - this.epoch) / this.speed : null;
+  }
+
+  pause() {
+    this.phase = "paused";
+    this.send({ do: "pause" });
+    this.hear("state");
+  }
+
+  resume() {
+    this.phase = "training";
+    this.send({ do: "resume" });
+    this.hear("state");
+  }
+
+  // Ends the training for good, but the network stays, to be asked.
+  stop() {
+    this.phase = "stopped";
+    this.send({ do: "pause" });
+    this.hear("state");
+  }
+
+  end() {
+    this.worker?.terminate();
+    this.worker = null;
+  }
+}

@@ -1,0 +1,187 @@
+// One network: sliders, buttons, pictures.
+
+const PHASES = { idle: "Train", starting: "Pause", training: "Pause", paused: "Resume", stopped: "Train", done: "Train", failed: "Train" };
+
+function duration(seconds) {
+  if (seconds == null || !Number.isFinite(seconds)) return "–";
+  return seconds < 100 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+// A button for each preset; beside it what it shows and how long it takes.
+function presetButtons(take) {
+  const node = element("div", { class: "gc-choice", role: "group", "aria-label": "presets" });
+  for (const preset of FACTS.presets) {
+    const hint = `${preset.about} ${preset.takes}`;
+    const button = element("button", { type: "button", title: hint, "data-preset": preset.name, onclick: () => take(preset) }, preset.name);
+    node.append(button);
+  }
+  const press = (name) => {
+    for (const b of node.children) b.setAttribute("aria-pressed", String(b.dataset.preset === name));
+  };
+  return { node, press };
+}
+
+// What is seen at once and what is spoken: the second at most once a second.
+function statusLine() {
+  const seen = element("p", { class: "gc-status", "aria-hidden": "true" });
+  const spoken = element("p", { class: "lab-spoken", role: "status", "aria-live": "polite" });
+  let last = -Infinity;
+  const say = (text, important) => {
+    seen.textContent = text;
+    if (!important && performance.now() - last < 5000) return;
+    if (performance.now() - last < 1000) return void setTimeout(() => seen.textContent === text && say(text, true), 1000);
+    last = performance.now();
+    spoken.textContent = text;
+  };
+  return { node: element("div", {}, seen, spoken), say };
+}
+
+function sentence(run) {
+  const c = run.curve;
+  const ends = c.epoch.length
+    ? ` Training accuracy ${share(c.train_accuracy)}, validation accuracy ${share(c.val_accuracy)}.` : "";
+  const speed = run.speed ? `, ${number(Math.round(run.speed))} epochs a second` : "";
+  const at = `epoch ${number(run.epoch)} of ${number(run.setting.epochs)}`;
+  const zoneWords = run.zone ? `${run.zone} by epoch ${number(run.epoch)}` : "nothing yet";
+  switch (run.phase) {
+    case "starting": return "Starting …";
+    case "training": return `Training: ${at}${speed}, about ${duration(run.left)} left.${ends}`;
+    case "paused": return `Paused at ${at}.${ends}`;
+    case "stopped": return `Stopped: ${zoneWords}.${ends}`;
+    case "done": return `Done: ${zoneWords}.${ends}`;
+    default: return `It did not work: ${run.message}`;
+  }
+}
+
+function singleView(root, start) {
+  let setting = possible(start || FACTS.presets[0].setting);
+  let run = null;
+  let drawn = 0;
+  const presets = presetButtons((preset) => {
+    sliders.value = { ...FACTS.recipe, ...preset.setting };
+    choose(sliders.value);
+    presets.press(preset.name);
+    about.textContent = `${preset.about} ${preset.takes}`;
+  });
+  const about = element("p", { class: "lab-caption" }, `${FACTS.presets[0].about} ${FACTS.presets[0].takes}`);
+  const sliders = settingControls(setting, (next) => {
+    choose(next);
+    presets.press(null);
+    about.textContent = "A setting of your own.";
+  });
+  const button = (text, press) => element("button", { type: "button", onclick: press }, text);
+  const go = button("Train", press);
+  go.classList.add("lab-go");
+  const stop = button("Stop", () => run?.stop());
+  const reset = button("Reset", () => clear());
+  const bar = element("progress", { max: 1, value: 0, "aria-label": "progress of the training" });
+  const status = statusLine();
+  const curves = curvePictures();
+  const [field, spectrum] = [fieldPicture(), spectrumPicture()];
+  const [ask, lesion] = [askPanel(() => run), lesionPanel(() => run)];
+  const share_ = shareRow(() => setting, () => run);
+  root.append(
+    presets.node, about,
+    element("div", { class: "gc-choice" }, go, stop, reset, bar), status.node,
+    element("div", { class: "lab-main" },
+      element("div", {}, curveLegend(), curves.charts.accuracy.node),
+      element("div", {}, field.node, fieldLegend())),
+    element("div", { class: "gc-pair" }, spectrum.node, curves.charts.norm.node, curves.charts.loss.node),
+    element("details", { class: "lab-more" }, element("summary", {}, "Change the setting"), sliders.node),
+    element("div", { class: "gc-pair" }, ask.node, lesion.node),
+    share_.node,
+  );
+
+  function choose(next) {
+    setting = next;
+    clear();
+  }
+
+  function clear() {
+    run?.end();
+    run = null;
+    field.clear(setting.modulus);
+    spectrum.clear();
+    draw();
+    status.say(`${inWords(setting)}. Press Train.`, true);
+  }
+
+  function press() {
+    if (run?.phase === "training" || run?.phase === "starting") return run.pause();
+    if (run?.phase === "paused") return run.resume();
+    run?.end();
+    run = new Run(setting, hear);
+    draw();
+  }
+
+  function hear(what) {
+    if (what === "view") {
+      field.draw(run.view.field, setting.modulus);
+      spectrum.draw(run.view.spectra);
+    }
+    const wait = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 100;
+    if (what === "points" && performance.now() - drawn < wait) return;
+    draw();
+  }
+
+  function draw() {
+    drawn = performance.now();
+    const phase = run?.phase ?? "idle";
+    root.dataset.phase = phase;
+    go.textContent = PHASES[phase];
+    const busy = ["starting", "training", "paused"].includes(phase);
+    stop.disabled = !busy;
+    reset.disabled = !run;
+    bar.value = run ? run.epoch / setting.epochs : 0;
+    curves.draw(run, setting.epochs, storedRun(setting));
+    ask.sign(setting.task);
+    share_.draw();
+    if (run) status.say(sentence(run), !["training"].includes(phase));
+    root.drawn = { setting, phase, curve: run?.curve, zone: run?.zone, trig: run?.trig, speed: run?.speed };
+  }
+
+  presets.press(start ? null : FACTS.presets[0].name);
+  if (start) about.textContent = "A setting from a link.";
+  clear();
+  return { stop: () => run?.phase === "training" && run.pause() };
+}
+
+const curveLegend = () =>
+  legend(
+    { name: "training", colour: COLOURS.train },
+    { name: "validation", colour: COLOURS.val, dash: "7 3" },
+    { name: "trigonometric share", colour: COLOURS.third },
+    { name: "the book's run", colour: "var(--lab-grey)" },
+  );
+
+// The link, the file, the command.
+function shareRow(setting, run) {
+  const link = element("a", { href: "#", class: "lab-link" }, "Link to this setting");
+  const file = element("button", { type: "button", onclick: save }, "Download CSV");
+  const command = element("code", { class: "lab-command", tabindex: 0 });
+  const copy = element("button", { type: "button", onclick: write }, "Copy command");
+  const node = element(
+    "section", { class: "lab-panel", "aria-label": "Take it with you" },
+    element("div", { class: "gc-choice" }, link, file, copy), command,
+  );
+  function save() {
+    download(toName(setting()), toCsv(run().curve));
+  }
+  async function write() {
+    try {
+      await navigator.clipboard.writeText(command.textContent);
+      copy.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(command); // the reader presses Ctrl-C
+      copy.textContent = "Selected";
+    }
+    setTimeout(() => (copy.textContent = "Copy command"), 2000);
+  }
+  function draw() {
+    const page = FACTS.page ? new URL(FACTS.page, document.baseURI).href : location.href.split("#")[0];
+    link.href = page.split("#")[0] + toHash(setting());
+    command.textContent = toCommand(setting());
+    file.disabled = !run()?.curve.epoch.length;
+  }
+  return { node, draw };
+}

@@ -1,0 +1,96 @@
+// The thread that trains one network.  It works in slices and listens between them.
+//
+// In: start {module, setting, epochs, evals, facts, quiet}, pause, resume, until {epoch},
+// ask {a, b}, lesion {frequencies}, view {every}.  Out: points, view, answer, lesion, state.
+
+const SLICE = 40; // milliseconds of training between two looks at the messages
+let network, schedule, next, points, paused, until, viewed, every, quiet, clock;
+
+const say = (what, rest) => self.postMessage({ what, ...rest });
+
+function start({ module, setting, epochs, evals, facts, quiet: silent, every: pause }) {
+  network = new Network(module, setting, facts);
+  schedule = evalEpochs(epochs, evals);
+  [next, points, paused, until, viewed, quiet] = [0, [], false, Infinity, -Infinity, silent];
+  every = pause;
+  clock = { spent: 0, done: 0 };
+  turn();
+}
+
+// The pictures; they may take a fifth of the time.
+function view() {
+  const began = performance.now();
+  const found = { epoch: network.epoch, field: network.field() };
+  if (network.modulus % 2 && network.setting.task !== "multitask") found.spectra = network.spectra();
+  say("view", found);
+  const now = performance.now();
+  viewed = now + Math.max(0, 4 * (now - began) - every);
+}
+
+function report() {
+  if (!points.length) return;
+  say("points", { points, speed: clock.spent ? (1000 * clock.done) / clock.spent : 0 });
+  points = [];
+}
+
+// Trains up to the next evaluation, or for one slice.  How many epochs a slice has is learnt.
+function step() {
+  const goal = schedule[next];
+  if (network.epoch < goal) {
+    const rate = clock.spent ? clock.done / clock.spent : 0.02;
+    const began = performance.now();
+    const count = Math.min(goal - network.epoch, Math.max(1, Math.floor(SLICE * rate)));
+    network.advance(count);
+    clock.spent = 0.9 * clock.spent + performance.now() - began; // fades: the present speed
+    clock.done = 0.9 * clock.done + count;
+  }
+  if (network.epoch < goal) return;
+  points.push(network.evaluate());
+  next += 1;
+}
+
+function turn() {
+  if (!network || paused) return;
+  const began = performance.now();
+  try {
+    while (next < schedule.length && schedule[next] <= until && performance.now() - began < SLICE) step();
+  } catch (error) {
+    say("failed", { message: String(error.message || error) });
+    network = null;
+    return;
+  }
+  const over = next >= schedule.length;
+  report();
+  if (!quiet && (over || performance.now() - viewed > every)) view();
+  if (over) return say("done");
+  if (schedule[next] <= until) later();
+}
+
+// A message to itself: browsers slow timers down, messages they do not.
+const channel = new MessageChannel();
+channel.port1.onmessage = turn;
+const later = () => channel.port2.postMessage(0);
+
+const DO = {
+  start,
+  pause: () => (paused = true),
+  resume: () => {
+    paused = false;
+    later();
+  },
+  until: ({ epoch }) => {
+    const stood = network && next < schedule.length && schedule[next] > until;
+    until = epoch;
+    if (stood && !paused && schedule[next] <= until) later();
+  },
+  every: (message) => (every = message.every),
+  ask: ({ a, b }) => say("answer", { a, b, ...network.ask(a, b) }),
+  lesion: ({ frequencies }) => say("lesion", { frequencies, epoch: network.epoch, ...network.lesion(frequencies) }),
+};
+self.onmessage = ({ data }) => {
+  try {
+    DO[data.do](data);
+  } catch (error) {
+    say("failed", { message: String(error.message || error) });
+  }
+};
