@@ -60,6 +60,13 @@ from lib.widgets.trainer import trainer
 page = Page("grokking_grid", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
 
 # %% [markdown]
+# ## Watch one grok
+#
+# Press Train: this network learns in the page, on the trainer that made every figure here.
+# [](../lab.md) has more of it.
+#
+# <div class="grokking-lab"></div>
+#
 # ## The trainer at work
 #
 # First a run that is trained while this page is built: modulus 31, `d_model` 24, 500 of the

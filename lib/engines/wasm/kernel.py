@@ -3,6 +3,7 @@
 from numba import njit
 
 from lib import tasks
+from lib.engines.kernel.epochs import _prepare as prepare_tables
 from lib.engines.kernel.epochs import evaluate_serial, train_serial
 from lib.engines.kernel.layout import LINE, TILE, sizes
 from lib.engines.kernel.network import column_at, element_at, forward
@@ -13,5 +14,5 @@ add, subtract, square = njit(tasks.add), njit(tasks.subtract), njit(tasks.square
 
 __all__ = [
     *("LANES", "LINE", "TILE", "add", "column_at", "element_at", "evaluate_serial", "forward"),
-    *("sizes", "square", "subtract", "train_serial", "vectors"),
+    *("prepare_tables", "sizes", "square", "subtract", "train_serial", "vectors"),
 ]

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
-from lib.engines.wasm.kernel import TILE, column_at, forward
+from lib.engines.wasm.kernel import TILE, column_at, forward, prepare_tables
 from lib.engines.wasm.memory import SUBTRACT, counts_of, padded, plan_of, shape_of
 from lib.engines.wasm.network import doubles, ints, scratch_of, setting_of, split_of, state_of
 from lib.engines.wasm.network import work_of as _work_of
@@ -63,6 +63,7 @@ def logits(memory):
     P, work = state_of(sz, plan, memory)[0], _work_of(sz, plan, memory)
     scratch = scratch_of(sz, plan, memory)
     S, K, out = scratch[0][0], (work[6], scratch[3][0]), plan.logits
+    prepare_tables(sz, P, work[0], work[1], work[2], work[3], work[6])
     n_tiles, at_once = padded(n_pairs) // TILE, sz.tiles_per_chunk
     for tile in range(0, n_tiles, at_once):
         count = min(at_once, n_tiles - tile)
@@ -111,7 +112,6 @@ def logit_spectrum(memory):
             value = memory[plan.logits + pair * modulus + c] - means[c]
             whole += value * value
     for k in range(1, (modulus + 1) // 2):
-        # |cos part|² + |sin part|² = Σ f(s) f(t) cos(k (s − t)): by the autocorrelation
         total = 0.0
         for c in range(modulus):
             even = odd = 0.0
