@@ -22,7 +22,7 @@ PYTHON := $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint sweep bench faults serve lab clean
+.PHONY: help book test lint sweep bench wasm faults serve lab clean
 
 help:
 	@echo "make book    execute the chapters from the stored runs and build the HTML"
@@ -32,6 +32,7 @@ help:
 	@echo "make lab     open the notebooks in Jupyter, with the live trainer"
 	@echo "make sweep NAME=figure3 [BUDGET=45m] [SEEDS=0:3]   train missing runs of an experiment"
 	@echo "make bench   measure the trainer's speed on this machine"
+	@echo "make wasm    compile the kernel for the book's pages again (after a change of the kernel)"
 	@echo "make faults  kill, fill and damage real sweeps (some 15 minutes); nothing may be lost"
 	@echo "make clean   remove the built book (never results/ or .venv)"
 
@@ -52,6 +53,9 @@ sweep: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(PY) -m lib bench
+
+wasm: $(INSTALLED)
+	$(PY) -m lib.engines.wasm.compile
 
 faults: $(INSTALLED)
 	$(PY) tests/support/faults.py

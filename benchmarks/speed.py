@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import click
 import torch
 
+from benchmarks.browser import WIDTHS as PAGE_WIDTHS
+from benchmarks.browser import show as in_browser
 from benchmarks.stacked import lines
 from lib.data import build
 from lib.engines import reference
@@ -21,6 +23,7 @@ from lib.runs.machine import cores as all_cores
 from lib.spec import RunSpec
 
 WIDTHS = (8, 16, 32, 64, 100)
+DEFAULT = ",".join(map(str, WIDTHS))
 TRAIN_SIZE = 3000
 
 
@@ -105,16 +108,19 @@ def measure(widths=WIDTHS, cores: int | None = None):
 
 
 @click.command()
-@click.option("--widths", default=",".join(map(str, WIDTHS)), help="d_model values, with commas.")
+@click.option("--widths", default=DEFAULT, help="d_model values, with commas.")
 @click.option("--stacked/--no-stacked", default=True, help="The PyTorch engine's table, too.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="For that table.")
 @click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32")
-def bench_command(widths: str, stacked: bool, device: str, precision: str) -> None:
+@click.option("--browser", is_flag=True, help="Instead: the kernel in a page (needs Chromium).")
+def bench_command(widths: str, stacked: bool, device: str, precision: str, browser: bool) -> None:
     """Print the speed tables: our trainers, the textbook loop, and the hardware's rate."""
     try:
         chosen = [RunSpec(d_model=int(w)).d_model for w in widths.split(",")]
     except ValueError as error:  # SpecError is one
         raise click.BadParameter(str(error)) from error
+    if browser:
+        return in_browser(chosen if widths != DEFAULT else PAGE_WIDTHS)
     cores = all_cores()
     click.echo(f"train size {TRAIN_SIZE}, modulus 113, {cores} cores; about 10 s a width", err=True)
     click.echo("| d_model | ours, ms | textbook, ms | ratio | GFLOP/s | share of matmul rate |")

@@ -31,7 +31,7 @@ def main(path):
         engine = Engine(spec, build(spec))
         found[f"start{i}"] = engine.state()["flat"]
         engine.gradients()
-        found[f"gradient{i}"] = engine._state[1].copy()
+        found[f"gradient{i}"] = engine._state.G.copy()
         found[f"curve{i}"] = curve(engine, spec)
     np.savez(path, **found)
 

@@ -24,7 +24,6 @@ from lib.engines.wasm import streams, translate
 from lib.model import Transformer
 from lib.spec import RunSpec
 
-
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "param_norm")
 SHORT = dict(modulus=31, train_size=400, epochs=100, n_evals=20)
 STEPS = [  # 100 steps each

@@ -10,6 +10,7 @@ import wasmtime
 from lib.engines.wasm.compile import MODULE
 from lib.engines.wasm.memory import PLAN, TASKS, Plan, Setting
 
+
 @functools.cache
 def _module(path):
     """The module, compiled once: that takes seconds."""

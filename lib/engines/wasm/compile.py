@@ -49,7 +49,7 @@ class BuildError(UserError):
 
 def sources() -> list[Path]:
     """The files that the module is made from: the tasks', the kernel's and this folder's."""
-    kernel = [f"kernel/{name}.py" for name in ("epochs", "layout", "network", "products")]
+    kernel = [f"kernel/{name}.py" for name in ("epochs", "layout", "memory", "network", "products")]
     vectors = [f"simd/{name}.py" for name in ("blocks", "processor", "vectors")]
     return [ROOT / "lib/tasks.py", *(HERE.parent / n for n in kernel + vectors), *_here()]
 

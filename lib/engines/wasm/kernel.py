@@ -6,6 +6,7 @@ from lib import tasks
 from lib.engines.kernel.epochs import _prepare as prepare_tables
 from lib.engines.kernel.epochs import evaluate_serial, train_serial
 from lib.engines.kernel.layout import LINE, TILE, sizes
+from lib.engines.kernel.memory import Recipe, Samples, Scratch, State, Work
 from lib.engines.kernel.network import column_at, element_at, forward
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES
@@ -13,6 +14,23 @@ from lib.engines.simd.processor import LANES
 add, subtract, square = njit(tasks.add), njit(tasks.subtract), njit(tasks.square)
 
 __all__ = [
-    *("LANES", "LINE", "TILE", "add", "column_at", "element_at", "evaluate_serial", "forward"),
-    *("prepare_tables", "sizes", "square", "subtract", "train_serial", "vectors"),
+    "LANES",
+    "LINE",
+    "TILE",
+    "Recipe",
+    "Samples",
+    "Scratch",
+    "State",
+    "Work",
+    "add",
+    "column_at",
+    "element_at",
+    "evaluate_serial",
+    "forward",
+    "prepare_tables",
+    "sizes",
+    "square",
+    "subtract",
+    "train_serial",
+    "vectors",
 ]

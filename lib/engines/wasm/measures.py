@@ -9,10 +9,17 @@ import math
 import numpy as np
 from numba import njit
 
-from lib.engines.wasm.kernel import TILE, column_at, forward, prepare_tables
+from lib.engines.wasm.kernel import TILE, Scratch, column_at, forward, prepare_tables
 from lib.engines.wasm.memory import SUBTRACT, counts_of, padded, plan_of, shape_of
-from lib.engines.wasm.network import doubles, ints, scratch_of, setting_of, split_of, state_of
-from lib.engines.wasm.network import work_of as _work_of
+from lib.engines.wasm.network import (
+    doubles,
+    ints,
+    scratch_of,
+    setting_of,
+    split_of,
+    state_of,
+    work_of,
+)
 
 
 @njit
@@ -37,7 +44,7 @@ def embedding_spectrum(memory):
     """Share of the number tokens' embedding at each frequency k = 1 …, to `embedding`."""
     s = setting_of(memory)
     sz, plan, modulus = shape_of(s), plan_of(s), int(s.modulus)
-    P, cosines = state_of(sz, plan, memory)[0], _cosines(plan, memory, modulus)
+    P, cosines = state_of(sz, plan, memory).P, _cosines(plan, memory, modulus)
     power, whole = doubles(memory, plan.embedding, modulus), 0.0
     for k in range(1, (modulus + 1) // 2):
         power[k - 1] = 0.0
@@ -59,15 +66,15 @@ def logits(memory):
     s = setting_of(memory)
     sz, plan, modulus = shape_of(s), plan_of(s), int(s.modulus)
     n_pairs = counts_of(s)[3]
-    data, _, _ = split_of(sz, memory, n_pairs, plan.pairs)
-    P, work = state_of(sz, plan, memory)[0], _work_of(sz, plan, memory)
-    scratch = scratch_of(sz, plan, memory)
-    S, K, out = scratch[0][0], (work[6], scratch[3][0]), plan.logits
-    prepare_tables(sz, P, work[0], work[1], work[2], work[3], work[6])
-    n_tiles, at_once = padded(n_pairs) // TILE, sz.tiles_per_chunk
+    samples, _, _ = split_of(sz, memory, n_pairs, plan.pairs)
+    P, work = state_of(sz, plan, memory).P, work_of(sz, plan, memory)
+    room = scratch_of(sz, plan, memory)
+    own, out = Scratch(room.S[0], room.sums[0], room.z[0], room.room[0]), plan.logits
+    S, n_tiles, at_once = own.S, padded(n_pairs) // TILE, sz.tiles_per_chunk
+    prepare_tables(sz, P, work)
     for tile in range(0, n_tiles, at_once):
         count = min(at_once, n_tiles - tile)
-        forward(sz, P, work[0], work[1], data[0], tile * TILE, count, S, K)
+        forward(sz, P, work, samples.tokens, tile * TILE, count, own)
         for i in range(min(count * TILE, n_pairs - tile * TILE)):
             at, mean = i // TILE * sz.stride + sz.L + i % TILE, 0.0
             for c in range(modulus):

@@ -117,9 +117,9 @@ def scratch_sizes(sz):
 
 @njit
 def work_sizes(sz):
-    """Floats of the table, the residual at "=", its query, u, du, dq."""
+    """Floats of a `Work`: table, x_eq, q, dq, u, du."""
     d, block = up(sz.d_p), up(sz.heads_p * sz.d_p)
-    return up(sz.panels * sz.rows * TILE), d, d, block, block, d
+    return up(sz.panels * sz.rows * TILE), d, d, d, block, block
 
 
 @njit

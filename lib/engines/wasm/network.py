@@ -13,6 +13,11 @@ from lib.engines.wasm import streams
 from lib.engines.wasm.kernel import (
     LANES,
     TILE,
+    Recipe,
+    Samples,
+    Scratch,
+    State,
+    Work,
     add,
     column_at,
     element_at,
@@ -180,7 +185,7 @@ def _draw_matrix(random, P, at, n_in, n_out, columns, scale):
 
 @njit
 def _weights(s, sz, random, P):
-    """As `lib.model.initial_parameters` draws them, in the order of the model's parameters."""
+    """As `lib.initial.initial_values` draws them, in the order of the model's parameters."""
     d, m = sz.d, 4 * sz.d
     scale = math.sqrt(1 / d)
     streams.begin(random, int(s.seed), _INIT)
@@ -198,39 +203,42 @@ def _weights(s, sz, random, P):
 
 @njit
 def state_of(sz, plan, memory):
-    """Views of parameters, gradient and moments."""
-    n = up(sz.n_flat)
+    """The kernel's `State`: views of parameters, gradient and moments."""
+    n, size = up(sz.n_flat), sz.n_flat
     P, G, M, V = plan.state, plan.state + n, plan.state + 2 * n, plan.state + 3 * n
-    size = sz.n_flat
-    return memory[P : P + size], memory[G : G + size], memory[M : M + size], memory[V : V + size]
+    return State(
+        memory[P : P + size], memory[G : G + size], memory[M : M + size], memory[V : V + size]
+    )
 
 
 @njit
 def work_of(sz, plan, memory):
-    """Views of the per-epoch tables; the last, for packs of tile registers, is empty."""
-    table, x_eq, q, u, du, _ = work_sizes(sz)
+    """The kernel's `Work`; there are no packs, which are for tile registers."""
+    table, x_eq, q, dq, u, _ = work_sizes(sz)
     a = plan.work
     b = a + table
     c = b + x_eq
     d = c + q
-    e = d + u
-    f = e + du
+    e = d + dq
+    f = e + u
     n, block = sz.d_p, sz.heads_p * sz.d_p
-    return (
+    C = plan.chunks
+    return Work(
         memory[a : a + sz.panels * sz.rows * TILE], memory[b : b + n], memory[c : c + n],
-        memory[d : d + block], memory[e : e + block], memory[f : f + n], memory[:0],
+        memory[d : d + n], memory[e : e + block], memory[f : f + block], memory[:0],
+        memory[C : C + 2 * sz.n_chunk].reshape(2, sz.n_chunk),
     )  # fmt: skip
 
 
 @njit
 def scratch_of(sz, plan, memory):
-    """Views of one chunk's activations and sums, as arrays with one row; the last is empty."""
+    """The kernel's `Scratch` for one thread."""
     activations, sums, _ = scratch_sizes(sz)
     a = plan.scratch
     b = a + activations
     c = b + sums
     n, rows = sz.tiles_per_chunk * sz.stride, sz.length * sz.rows_p
-    return (
+    return Scratch(
         memory[a : a + n].reshape(1, n),
         memory[b : b + rows * LANES].reshape(1, rows * LANES),
         memory[c : c + rows * TILE].reshape(1, rows * TILE),
@@ -240,15 +248,15 @@ def scratch_of(sz, plan, memory):
 
 @njit
 def split_of(sz, memory, count, start):
-    """A split's arrays as the kernel takes them, then losses and rightness to be filled."""
+    """The kernel's `Samples` of a split, then losses and rightness to be filled."""
     tokens, slots, classes, labels, weights, losses, right, _ = split_at(sz, count, start)
     n = padded(count)
     var = (sz.length - 1) * n
-    data = (
+    samples = Samples(
         ints(memory, tokens, var), ints(memory, slots, var), memory[classes : classes + n],
         ints(memory, labels, n), memory[weights : weights + n],
     )  # fmt: skip
-    return data, doubles(memory, losses, n), memory[right : right + n // 4].view(np.uint8)
+    return samples, doubles(memory, losses, n), memory[right : right + n // 4].view(np.uint8)
 
 
 @njit
@@ -259,7 +267,7 @@ def prepare(memory):
     memory[HEADER : plan.total] = 0
     _data(s, sz, plan, memory)
     random = doubles(memory, plan.random, streams.STREAM).view(np.uint64)
-    _weights(s, sz, random, state_of(sz, plan, memory)[0])
+    _weights(s, sz, random, state_of(sz, plan, memory).P)
 
 
 @njit
@@ -267,16 +275,11 @@ def train(memory, first, count, rate):
     """`count` epochs; the first has number `first` (from 1).  rate 0: only the gradient."""
     s = setting_of(memory)
     sz, plan = shape_of(s), plan_of(s)
-    data, _, _ = split_of(sz, memory, counts_of(s)[0], plan.train)
-    n_chunks = max(1, -(-(len(data[3]) // TILE) // sz.tiles_per_chunk))
-    n = up(sz.n_chunk)
-    chunks = memory[plan.chunks : plan.chunks + 2 * n].reshape(2, n)[:, : sz.n_chunk]
-    hyper = doubles(memory, plan.result, 5)
-    hyper[0], hyper[1], hyper[2] = rate, s.weight_decay, s.beta1
-    hyper[3], hyper[4] = s.beta2, s.eps
+    samples, _, _ = split_of(sz, memory, counts_of(s)[0], plan.train)
     train_serial(
-        sz, state_of(sz, plan, memory), work_of(sz, plan, memory), data,
-        scratch_of(sz, plan, memory), chunks, n_chunks, first, count, hyper,
+        sz, state_of(sz, plan, memory), work_of(sz, plan, memory), samples,
+        scratch_of(sz, plan, memory), Recipe(rate, s.weight_decay, s.beta1, s.beta2, s.eps),
+        first, count,
     )  # fmt: skip
 
 
@@ -295,9 +298,9 @@ def evaluate(memory, which):
     result[:] = np.nan
     if count == 0:
         return
-    data, loss, right = split_of(sz, memory, count, start)
+    samples, loss, right = split_of(sz, memory, count, start)
     evaluate_serial(
-        sz, state_of(sz, plan, memory)[0], work_of(sz, plan, memory), data,
+        sz, state_of(sz, plan, memory).P, work_of(sz, plan, memory), samples,
         scratch_of(sz, plan, memory), loss, right,
     )  # fmt: skip
     total, good = 0.0, 0
@@ -312,6 +315,6 @@ def norm(memory):
     """The Euclidean norm of all parameters together."""
     s = setting_of(memory)
     total = 0.0
-    for value in state_of(shape_of(s), plan_of(s), memory)[0]:
+    for value in state_of(shape_of(s), plan_of(s), memory).P:
         total += np.float64(value) * np.float64(value)
     return math.sqrt(total)

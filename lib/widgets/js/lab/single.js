@@ -7,12 +7,11 @@ function duration(seconds) {
   return seconds < 100 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }
 
-// A button for each preset; beside it what it shows and how long it takes.
+// A button for each preset.
 function presetButtons(take) {
   const node = element("div", { class: "gc-choice", role: "group", "aria-label": "presets" });
   for (const preset of FACTS.presets) {
-    const hint = `${preset.about} ${preset.takes}`;
-    const button = element("button", { type: "button", title: hint, "data-preset": preset.name, onclick: () => take(preset) }, preset.name);
+    const button = element("button", { type: "button", title: preset.about, "data-preset": preset.name, onclick: () => take(preset) }, preset.name);
     node.append(button);
   }
   const press = (name) => {
@@ -61,9 +60,9 @@ function singleView(root, start) {
     sliders.value = { ...FACTS.recipe, ...preset.setting };
     choose(sliders.value);
     presets.press(preset.name);
-    about.textContent = `${preset.about} ${preset.takes}`;
+    about.textContent = preset.about;
   });
-  const about = element("p", { class: "lab-caption" }, `${FACTS.presets[0].about} ${FACTS.presets[0].takes}`);
+  const about = element("p", { class: "lab-caption" }, FACTS.presets[0].about);
   const sliders = settingControls(setting, (next) => {
     choose(next);
     presets.press(null);

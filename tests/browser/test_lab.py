@@ -1,0 +1,286 @@
+"""The lab in a real Chromium, from file:// and without a network: every control, and its curves.
+
+The page is made here from the bundle, so that this needs no built book; where there is one,
+its pages are opened too.
+"""
+
+import csv
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browsing import HTML, HUNG, new_context
+
+from lib.analysis.dynamics import zone
+from lib.circuits.fourier import key_frequencies
+from lib.paths import ROOT
+from lib.spec import RunSpec
+from lib.widgets.lab import bundle
+from lib.widgets.presets import PRESETS
+
+COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "param_norm")
+GROKKING = PRESETS[0]["setting"]
+SHORT = dict(GROKKING, epochs=500, d_model=12, train_size=500, seed=0)
+PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>The lab</title>
+<div class="grokking-lab" data-views="single race many"></div><script src="lab.js" defer></script>
+"""
+
+
+@pytest.fixture(scope="module")
+def script():
+    return bundle()
+
+
+@pytest.fixture(scope="module")
+def address(script, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "lab.html").write_text(PAGE, "utf-8")
+    (folder / "lab.js").write_text(script, "utf-8")
+    return (folder / "lab.html").as_uri()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens the lab, at a link's setting if there is one; no error may come up meanwhile."""
+    contexts, problems = [], []
+
+    def go(setting=None, **options):
+        context = new_context(browser, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and problems.append(m.text))
+        page.on("requestfailed", lambda request: problems.append(request.url))
+        values = "&".join(f"{name}={value}" for name, value in (setting or {}).items())
+        page.goto(f"{address}#lab?{values}" if setting else address)
+        page.wait_for_selector(".lab-go")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def drawn(page, view="single"):
+    return page.evaluate(f"document.querySelector('.lab-{view}').drawn")
+
+
+def until(page, phase, view="single"):
+    page.wait_for_function(
+        f"document.querySelector('.lab-{view}').dataset.phase === '{phase}'", timeout=HUNG
+    )
+
+
+def native(specs):
+    """Curves of some specs from the native kernel at four lanes."""
+    script = ROOT / "tests/engines/native_at_four_lanes.py"
+    environment = os.environ | {"GROKKING_LANES": "4", "PYTHONPATH": str(ROOT)}
+    path = Path(os.environ.get("TMPDIR", "/tmp")) / f"native-{os.getpid()}.npz"
+    try:
+        subprocess.run(
+            [sys.executable, str(script), str(path)],
+            input=json.dumps(specs), text=True, check=True, env=environment,
+        )  # fmt: skip
+        with np.load(path) as found:
+            return [dict(zip(COLUMNS, found[f"curve{i}"].T)) for i in range(len(specs))]
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def test_from_the_first_click_to_the_rule_as_the_native_kernel(visit):
+    """Must show 1: the preset generalizes, and its curve is the native kernel's."""
+    page = visit()
+    page.get_by_role("button", name="Train", exact=True).click()
+    until(page, "done")
+    found = drawn(page)
+    curve = {name: np.array(found["curve"][name], float) for name in COLUMNS}
+    assert curve["val_accuracy"][-1] >= 0.99
+    assert found["zone"] == zone(curve) == "grokking"
+    (expected,) = native([GROKKING])
+    assert np.array_equal(curve["epoch"], expected["epoch"])
+    apart = np.zeros(len(curve["epoch"]), bool)
+    for name in ("train_accuracy", "val_accuracy"):
+        apart |= np.abs(curve[name] - expected[name]) > 0.01
+    memorized = int(np.argmax(expected["train_accuracy"] >= 0.99))
+    assert not apart[: memorized // 2].any()  # rounding has not parted them yet
+    assert zone(expected) == found["zone"]
+
+
+def test_the_mouse_works_every_control(visit):
+    page = visit(SHORT)
+    assert drawn(page)["setting"]["d_model"] == 12
+    go = page.locator(".lab-single .lab-go")
+    go.click()
+    page.wait_for_function("document.querySelector('.lab-single').drawn.curve?.epoch.length > 2")
+    go.click()
+    until(page, "paused")
+    assert go.inner_text() == "Resume"
+    at = len(drawn(page)["curve"]["epoch"])
+    go.click()
+    page.wait_for_function(f"document.querySelector('.lab-single').drawn.curve.epoch.length > {at}")
+    page.get_by_role("button", name="Stop").click()
+    until(page, "stopped")
+    ask(page)
+    lesion(page, "top 2")
+    page.get_by_role("button", name="Reset").click()
+    until(page, "idle")
+    for preset in PRESETS:
+        page.get_by_role("button", name=preset["name"], exact=True).click()
+        shown = drawn(page)["setting"]
+        assert {name: shown[name] for name in preset["setting"]} == preset["setting"]
+    page.locator("summary").first.click()
+    for name in ("subtract", "square", "random", "multitask", "add"):
+        page.locator(f"[data-name={name}]").first.click()
+        assert drawn(page)["setting"]["task"] == name
+    for slider in page.locator(".lab-single input[type=range]:visible").all():
+        slider.evaluate("e => { e.value = e.max; e.dispatchEvent(new Event('input')); }")
+    setting = drawn(page)["setting"]
+    assert (setting["modulus"], setting["d_model"], setting["epochs"]) == (113, 128, 60_000)
+
+
+def ask(page):
+    page.get_by_label("a", exact=True).fill("3")
+    page.get_by_label("b", exact=True).fill("29")
+    page.get_by_role("button", name="Ask").click()
+    said = page.locator("[aria-label='Ask it'] [role=status]")
+    said.filter(has_text="3 + 29 mod 31").wait_for()
+    assert "% sure" in said.inner_text()
+
+
+def lesion(page, frequencies):
+    page.get_by_label("frequencies", exact=False).fill(frequencies)
+    page.get_by_role("button", name="Remove").click()
+    page.locator("[aria-label='Lesion it'] td").first.wait_for()
+    assert page.locator("[aria-label='Lesion it'] td").count() == 6
+
+
+def test_the_keyboard_works_every_control(visit):
+    page = visit(SHORT)
+    page.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    before = drawn(page)["setting"]
+    for name in ("modulus", "train_size", "d_model", "lr", "weight_decay", "epochs", "seed"):
+        page.locator(f".lab-single input[data-name={name}]").focus()
+        page.keyboard.press("ArrowRight")
+        assert drawn(page)["setting"][name] > before[name], name
+        page.locator(f".lab-single input[data-name={name}]").focus()
+        page.keyboard.press("ArrowLeft")
+    assert drawn(page)["setting"] == before
+    page.locator(".lab-single .lab-go").focus()
+    page.keyboard.press("Enter")
+    until(page, "done")
+    page.get_by_label("b", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.locator("[aria-label='Ask it'] [role=status]").filter(has_text="mod 31").wait_for()
+    page.get_by_label("frequencies", exact=False).focus()
+    page.keyboard.press("Enter")
+    page.locator("[aria-label='Lesion it'] td").first.wait_for()
+    page.get_by_role("button", name="Reset").focus()
+    page.keyboard.press("Space")
+    until(page, "idle")
+
+
+def test_the_link_the_file_and_the_command_hold_the_setting(visit):
+    page = visit(SHORT)
+    page.locator(".lab-single .lab-go").click()
+    until(page, "done")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download CSV").click()
+    rows = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text())))
+    spec = RunSpec(**SHORT)
+    assert [int(row["epoch"]) for row in rows] == spec.eval_epochs().tolist()
+    link = page.locator(".lab-link").get_attribute("href")
+    assert all(f"{name}={value}" in link for name, value in SHORT.items())
+    words = page.locator(".lab-command").inner_text().split()
+    assert words[:2] == ["grokking", "train"]
+    said = dict(zip(words[2::2], words[3::2]))
+    assert RunSpec(**{n[2:].replace("-", "_"): _value(v) for n, v in said.items()}).key == spec.key
+
+
+def _value(text):
+    try:
+        return int(text)
+    except ValueError:
+        return float(text) if text[0].isdigit() else text
+
+
+def test_a_race_has_one_clock_and_the_grid_fills_in(visit):
+    page = visit()
+    page.get_by_role("button", name="Race", exact=True).first.click()
+    page.locator("[data-race='width 16 or 64']").click()
+    page.locator(".lab-race .lab-go").click()
+    page.wait_for_function(
+        "document.querySelector('.lab-race').drawn?.every(r => r.curve.epoch.length > 20)"
+    )
+    counts = page.evaluate(
+        "document.querySelector('.lab-race').drawn.map(r => r.curve.epoch.length)"
+    )
+    assert abs(counts[0] - counts[1]) <= 8
+    page.locator(".lab-race .lab-go").click()
+    until(page, "paused", "race")
+    page.get_by_role("button", name="Grid", exact=True).click()
+    page.locator(".lab-many .lab-go").click()
+    page.wait_for_function(
+        "[...document.querySelectorAll('.lab-cell')].some(c => /\\d/.test(c.textContent))"
+    )
+    page.locator(".lab-many").get_by_role("button", name="Pause").click()
+    page.locator(".lab-many").get_by_role("button", name="Reset").click()
+
+
+@pytest.mark.parametrize(
+    "epochs, count", [(4000, 300), (20_000, 300), (500, 60), (60_000, 300), (7, 2)]
+)
+def test_the_page_evaluates_where_the_spec_says(visit, epochs, count):
+    found = visit().evaluate(f"grokkingLab.evalEpochs({epochs}, {count})")
+    assert found == RunSpec(epochs=epochs, n_evals=count).eval_epochs().tolist()
+
+
+def test_zones_and_key_frequencies_are_those_of_lib(visit):
+    page, rng = visit(), np.random.default_rng(0)
+    for _ in range(200):
+        train, val = np.sort(rng.uniform(0, 1.1, (2, 6))).clip(max=1)
+        curve = dict(train_accuracy=train, val_accuracy=val, train_loss=np.ones(6))
+        lists = {name: values.tolist() for name, values in curve.items()}
+        assert page.evaluate(
+            "c => grokkingLab.zone(c, grokkingLab.FACTS.thresholds)", lists
+        ) == zone(curve)
+        spectrum = rng.exponential(size=15) ** 6
+        found = page.evaluate(
+            "s => grokkingLab.keyFrequencies(s, grokkingLab.FACTS.thresholds)", spectrum.tolist()
+        )
+        assert found == key_frequencies(spectrum)
+
+
+@pytest.mark.parametrize("options", [dict(width=390, height=800), dict(reduced_motion="reduce")])
+def test_phones_and_still_pictures(visit, options):
+    page = visit(SHORT, **options)
+    page.locator(".lab-single .lab-go").click()
+    until(page, "done")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+def test_the_own_files_are_small(script):
+    assert len(gzip.compress(script.encode(), 9)) < 150_000
+
+
+@pytest.mark.parametrize(
+    "path", ["index.html", "book/lab.html", "book/chapters/grokking_grid.html"]
+)
+def test_the_books_pages_have_it(pages, browser, path):
+    target = "book/index.html" if path == "index.html" else path
+    if target not in pages:
+        pytest.fail(f"the built book has no {target}")
+    context = new_context(browser)
+    page = context.new_page()
+    page.goto(f"{HTML.as_uri()}/{target}")
+    page.locator(".lab-go").click()
+    page.wait_for_function("document.querySelector('.lab-single').drawn.curve?.epoch.length > 2")
+    context.close()
