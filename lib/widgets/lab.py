@@ -6,6 +6,7 @@ element of class `grokking-lab` gets it (`book/_ext/lab.py`).
 """
 
 import base64
+import gzip
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -88,12 +89,16 @@ def facts(page: str | None = None, store: Store | None = None) -> dict[str, Any]
     )  # fmt: skip
 
 
+def _compressed(module: bytes) -> str:
+    return base64.b64encode(gzip.compress(module, 9, mtime=0)).decode()
+
+
 def bundle(page: str | None = None, store: Store | None = None) -> str:
     """The whole script."""
-    kernel = base64.b64encode(wasm.MODULE.read_bytes()).decode()
+    kernels = [_compressed(path.read_bytes()) for path in (wasm.RELAXED, wasm.MODULE)]
     style = _read("widgets.css") + _read("lab/lab.css")
     constants = dict(
-        KERNEL=kernel, FACTS=facts(page, store), WORKER=worker_source(), STYLE=style
+        KERNELS=kernels, FACTS=facts(page, store), WORKER=worker_source(), STYLE=style
     )  # fmt: skip
     head = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
     code = [_read("draw.js"), *(_read(f"lab/{name}.js") for name in PAGE)]

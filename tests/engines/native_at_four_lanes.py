@@ -29,9 +29,8 @@ def main(path):
     for i, fields in enumerate(json.load(sys.stdin)):
         spec = RunSpec(**fields)
         engine = Engine(spec, build(spec))
-        found[f"start{i}"] = engine.state()["flat"]
-        engine.gradients()
-        found[f"gradient{i}"] = engine._state.G.copy()
+        found |= {f"start{i} {name}": value for name, value in engine.parameters.items()}
+        found |= {f"gradient{i} {name}": value for name, value in engine.gradients().items()}
         found[f"curve{i}"] = curve(engine, spec)
     np.savez(path, **found)
 

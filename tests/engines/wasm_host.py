@@ -1,14 +1,26 @@
 """The page's module in wasmtime: what a browser does with it, in Python."""
 
+import contextlib
 import ctypes
 import functools
 import math
+from unittest import mock
 
 import numpy as np
 import wasmtime
 
-from lib.engines.wasm.compile import MODULE
+from lib import initial
+from lib.data import build
+from lib.engines.kernel import layout
 from lib.engines.wasm.memory import PLAN, TASKS, Plan, Setting
+from lib.engines.wasm.module import MODULE
+
+
+@contextlib.contextmanager
+def four_lanes():
+    """The layout as it is in the page, whatever this process has."""
+    with mock.patch.multiple(layout, TILE=16, LANES=4):
+        yield
 
 
 @functools.cache
@@ -38,6 +50,20 @@ class Host:
         self._grow(4 * count)
         self.plan = Plan(*self.array(PLAN, len(Plan._fields), np.int32).tolist())
         self.call("prepare")
+        mixed = spec.task == "multitask"
+        tokens, length = (spec.modulus + 3, 4) if mixed else (spec.modulus + 1, 3)
+        with four_lanes():
+            shape = spec.d_model, 4, spec.d_mlp, tokens, spec.modulus, length, spec.modulus
+            self._spec, self._sizes = spec, layout.sizes(*shape)
+
+    def parameters(self, gradient=False):
+        """Parameters, or their gradient, by their names in `lib.model`."""
+        sz, shapes = self._sizes, initial.shapes(self._spec, build(self._spec))
+        whole = self.array(
+            self.plan.state + (-(-sz.n_flat // 16) * 16 if gradient else 0), sz.n_flat
+        )
+        with four_lanes():
+            return layout.unpack(sz, whole, shapes)
 
     def _math(self, name, kind):
         def run(*values):

@@ -1,8 +1,8 @@
-"""Builds `kernel.wasm`, the kernel for a page: `make wasm`.
+"""Builds `kernel.wasm` and `kernel_relaxed.wasm`, the kernel for a page: `make wasm`.
 
     python -m lib.engines.wasm.compile [--check]
 
-Writes the module and `kernel.json`, which says what it was made from; with `--check` it
+Writes the modules and `kernel.json`, which says what they were made from; with `--check` it
 only says whether a rebuild gives the committed bytes.  It needs the linker `wasm-ld`
 (package lld), and takes about two minutes.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 
 from lib.engines.wasm import memory
-from lib.engines.wasm.module import HERE, MANIFEST, MODULE
+from lib.engines.wasm.module import HERE, MANIFEST, MODULE, RELAXED
 from lib.errors import UserError
 from lib.paths import ROOT
 
@@ -37,9 +37,9 @@ _COMPILE = """
 import platform, sys
 platform.machine = lambda: "wasm32"  # so that nothing of x86 is compiled in
 from lib.engines.wasm import entries, translate
-text = translate.linked(entries.entry_points())
-code = translate.object_code(translate.portable(text, entries.NAMES), *sys.argv[2:])
-open(sys.argv[1], "wb").write(code)
+text = translate.portable(translate.linked(entries.entry_points()), entries.NAMES)
+for path, *features in ((sys.argv[1],), (sys.argv[2], translate.RELAXED)):
+    open(path, "wb").write(translate.object_code(text, *features))
 """
 
 
@@ -78,8 +78,8 @@ def tools() -> dict[str, str]:
     return dict(numba=version("numba"), llvmlite=version("llvmlite"), lld=said.stdout.split()[-1])
 
 
-def build(*features: str) -> bytes:
-    """The module's bytes; `features`: for LLVM, other than `translate.FEATURES`.
+def build() -> dict[Path, bytes]:
+    """The bytes of `MODULE` and of `RELAXED`.
 
     Raises:
         BuildError: if there is no linker, or a step fails.
@@ -87,18 +87,19 @@ def build(*features: str) -> bytes:
     if linker() is None:
         raise BuildError("the linker wasm-ld is missing (Debian, Ubuntu: apt-get install lld)")
     with tempfile.TemporaryDirectory() as folder:
-        code, target = Path(folder, "kernel.o"), Path(folder, "kernel.wasm")
+        codes = {path: Path(folder, path.name).with_suffix(".o") for path in (MODULE, RELAXED)}
         environment = os.environ | _ENVIRONMENT | {"NUMBA_CACHE_DIR": folder}
-        command = [sys.executable, "-c", _COMPILE, str(code), *features]
+        command = [sys.executable, "-c", _COMPILE, *map(str, codes.values())]
         _run(command, cwd=ROOT, env=environment)
-        _link(code, target)
-        return target.read_bytes()
+        return {path: _link(code) for path, code in codes.items()}
 
 
-def _link(code: Path, target: Path) -> None:
+def _link(code: Path) -> bytes:
+    target = code.with_suffix(".wasm")
     options = ["--no-entry", "--export-dynamic", "--export=__heap_base", "--allow-undefined"]
     options += ["--strip-all", "--stack-first", "-z", "stack-size=262144"]
     _run([linker(), *options, str(code), "-o", str(target)])
+    return target.read_bytes()
 
 
 def _run(command: list[str], **options) -> None:
@@ -108,33 +109,33 @@ def _run(command: list[str], **options) -> None:
         raise BuildError(f"{Path(command[0]).name} failed: {last}")
 
 
-def manifest(module: bytes) -> dict:
-    """What is written beside a module."""
-    checksum = hashlib.sha256(module).hexdigest()
+def manifest(modules: dict[Path, bytes]) -> dict:
+    """What is written beside the modules."""
     layout = dict(
         setting=memory.Setting._fields, plan=memory.Plan._fields, tasks=memory.TASKS,
         plan_at=memory.PLAN, header=memory.HEADER,
     )  # fmt: skip
-    noted = dict(sha256=checksum, bytes=len(module), sources=digest(), tools=tools())
-    return noted | dict(layout=layout)
+    sums = {path.name: hashlib.sha256(module).hexdigest() for path, module in modules.items()}
+    return dict(sha256=sums, sources=digest(), tools=tools(), layout=layout)
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Compare with the committed module; write nothing.")
+@click.option("--check", is_flag=True, help="Compare with the committed modules; write nothing.")
 def main(check: bool):
     """Build the page's kernel from the sources of the native one."""
     try:
-        module = build()
+        modules = build()
     except BuildError as error:
         raise click.UsageError(str(error)) from error
     if check:
-        if module != MODULE.read_bytes():
+        if any(module != path.read_bytes() for path, module in modules.items()):
             raise click.UsageError("a rebuild gives other bytes than the committed ones")
         click.echo("a rebuild gives the committed bytes")
         return
-    MODULE.write_bytes(module)
-    MANIFEST.write_text(json.dumps(manifest(module), indent=1) + "\n", "utf-8")
-    click.echo(f"{MODULE.name}: {len(module):,} bytes")
+    for path, module in modules.items():
+        path.write_bytes(module)
+        click.echo(f"{path.name}: {len(module):,} bytes")
+    MANIFEST.write_text(json.dumps(manifest(modules), indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

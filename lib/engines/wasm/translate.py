@@ -3,8 +3,11 @@
 Two traps.  `llvm.fma` on vectors would become four calls of `fmaf`, so it is replaced by a
 product and a sum; were that done before Numba has optimized, LLVM would fold the rounding
 trick `(x + magic) - magic` of `vectors.exp` to x, and the network would train, wrongly.  For
-the same reason `reassoc` is stripped first.  And the text has offsets into structures with
-pointers of eight bytes: the data layout says that they take as many here.
+the same reason `reassoc` is stripped first.
+
+The text has offsets into structures with pointers of eight bytes, and the code generator lays
+structures out with four.  So everything but the large products is inlined while the data
+layout still says eight; after that no structure is in memory, and `object_code` makes sure.
 """
 
 import re
@@ -18,7 +21,10 @@ MATH = ("cos", "exp", "log", "log1p", "pow", "sin")
 """Functions that the module imports; `Math` has all of them."""
 
 _LAYOUT = "e-m:e-p:32:64-p10:8:8-p20:8:8-i64:64-i128:128-n32:64-S128-ni:1:10:20"
-"""wasm32's, but pointers take eight bytes in memory: Numba's text has offsets that say so."""
+"""wasm32's, but pointers take eight bytes in memory, as in Numba's text."""
+
+_STRUCTURES = re.compile(r"alloca .*\{|(load|store) \{|getelementptr [^,]*\{|@llvm\.memcpy")
+"""What would depend on how the code generator lays structures out."""
 
 _MULTIPLY_ADD = """
 define internal <4 x float> @multiply_add(<4 x float> %x, <4 x float> %y, <4 x float> %z) #900 {
@@ -69,8 +75,19 @@ def portable(text: str, exports) -> str:
     text = _without_python(text)
     public = "|".join(exports)
     hidden = rf"^define (?:linkonce_odr |internal )?(?!.*@(?:{public})\()"
-    text = re.sub(hidden, "define internal ", text, flags=re.M)
+    text = _inlined(re.sub(hidden, "define internal ", text, flags=re.M))
     return re.sub(r"= common ((?:local_)?unnamed_addr )?global", r"= internal \1global", text)
+
+
+def _inlined(text: str) -> str:
+    """With everything to be inlined but what Numba's text says to keep (`stay_a_call`)."""
+    kept = re.findall(r"^attributes (#\d+) = \{[^}]*\bnoinline\b", text, re.M)
+    stay = tuple(f" {group} {{" for group in kept)
+
+    def inline(found):
+        return found[0] if found[0].endswith(stay) else f"{found[1]} alwaysinline{found[2]}"
+
+    return re.sub(r"^(define internal .*?)((?: #\d+)? \{)$", inline, text, flags=re.M)
 
 
 def _without_python(text: str) -> str:
@@ -99,4 +116,6 @@ def object_code(text: str, *features: str) -> bytes:
     options.loop_vectorization = options.slp_vectorization = True
     passes = binding.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
+    if found := next(filter(_STRUCTURES.search, str(module).splitlines()), None):
+        raise RuntimeError(f"a structure is left in memory: {found.strip()}")
     return machine.emit_object(module)
