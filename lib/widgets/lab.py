@@ -32,6 +32,9 @@ STORED_SEEDS = 3
 """Of the book's four dynamics so many runs each travel with the lab, for comparison."""
 
 
+_SCRIPT = "const SCRIPT = document.currentScript && document.currentScript.src;"
+
+
 def _read(name: str) -> str:
     return (JS / name).read_text("utf-8")
 
@@ -75,7 +78,10 @@ def _packed(values) -> str:
 
 
 def facts(page: str | None = None, store: Store | None = None) -> dict[str, Any]:
-    """What the front end has to know of the project; `page`: where links to a setting lead."""
+    """What the front end has to know of the project.
+
+    page: where links to a setting lead, from the script on; by default to the same page.
+    """
     epochs, stored = stored_runs(store)
     recipe = {name: value for name, value in asdict(BASE).items() if value is not None}
     thresholds = dict(
@@ -102,4 +108,4 @@ def bundle(page: str | None = None, store: Store | None = None) -> str:
     )  # fmt: skip
     head = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
     code = [_read("draw.js"), *(_read(f"lab/{name}.js") for name in PAGE)]
-    return "\n".join(['(function () {\n"use strict";', *head, *code, "})();\n"])
+    return "\n".join(['(function () {\n"use strict";', _SCRIPT, *head, *code, "})();\n"])

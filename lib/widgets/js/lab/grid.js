@@ -86,7 +86,7 @@ function gridView(root) {
     }
     clear();
     queue = [...cells];
-    const workers = Math.max(1, Math.min(4, (navigator.hardwareConcurrency || 2) - 1));
+    const workers = Math.max(2, Math.min(6, (navigator.hardwareConcurrency || 2) - 1));
     for (let i = 0; i < workers; i++) next();
     show("training");
   }

@@ -98,7 +98,7 @@ function curvePictures() {
     const rote = some && c.memorize_accuracy.some(Number.isFinite)
       ? [line("random labels", "memorize_accuracy", COLOURS.third)] : [];
     const rule = run?.trig.epoch.length > 1
-      ? [{ name: "trigonometric share", x: run.trig.epoch, y: run.trig.share, colour: COLOURS.third, thin: true }] : [];
+      ? [{ name: "trigonometric share", x: run.trig.epoch, y: run.trig.share, colour: COLOURS.third, dash: "2 3" }] : [];
     const grey = stored ? storedLines(stored, epochs) : [];
     charts.accuracy.draw({
       x,

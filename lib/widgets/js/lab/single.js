@@ -78,14 +78,16 @@ function singleView(root, start) {
   const curves = curvePictures();
   const [field, spectrum] = [fieldPicture(), spectrumPicture()];
   const [ask, lesion] = [askPanel(() => run), lesionPanel(() => run)];
+  const grey = element("p", { class: "lab-caption" }, "In grey: the book's own run of this setting.");
   const share_ = shareRow(() => setting, () => run);
   root.append(
     presets.node, about,
     element("div", { class: "gc-choice" }, go, stop, reset, bar), status.node,
     element("div", { class: "lab-main" },
-      element("div", {}, curveLegend(), curves.charts.accuracy.node),
+      element("div", {}, curveLegend({ name: "trigonometric share", colour: COLOURS.third, dash: "2 3" }), grey, curves.charts.accuracy.node),
       element("div", {}, field.node, fieldLegend())),
-    element("div", { class: "gc-pair" }, spectrum.node, curves.charts.norm.node, curves.charts.loss.node),
+    element("div", { class: "gc-pair" },
+      element("div", {}, spectrumLegend(), spectrum.node), curves.charts.norm.node, curves.charts.loss.node),
     element("details", { class: "lab-more" }, element("summary", {}, "Change the setting"), sliders.node),
     element("div", { class: "gc-pair" }, ask.node, lesion.node),
     share_.node,
@@ -132,7 +134,9 @@ function singleView(root, start) {
     stop.disabled = !busy;
     reset.disabled = !run;
     bar.value = run ? run.epoch / setting.epochs : 0;
-    curves.draw(run, setting.epochs, storedRun(setting));
+    const stored = storedRun(setting);
+    grey.hidden = !stored;
+    curves.draw(run, setting.epochs, stored);
     ask.sign(setting.task);
     share_.draw();
     if (run) status.say(sentence(run), !["training"].includes(phase));
@@ -145,13 +149,14 @@ function singleView(root, start) {
   return { stop: () => run?.phase === "training" && run.pause() };
 }
 
-const curveLegend = () =>
-  legend(
-    { name: "training", colour: COLOURS.train },
-    { name: "validation", colour: COLOURS.val, dash: "7 3" },
-    { name: "trigonometric share", colour: COLOURS.third },
-    { name: "the book's run", colour: "var(--lab-grey)" },
-  );
+const TWO = [
+  { name: "training", colour: COLOURS.train },
+  { name: "validation", colour: COLOURS.val, dash: "7 3" },
+];
+const curveLegend = (...more) => legend(...TWO, ...more);
+
+const spectrumLegend = () =>
+  legend({ name: "embedding", colour: COLOURS.third }, { name: "logits", colour: COLOURS.val, dash: "6 3" });
 
 // The link, the file, the command.
 function shareRow(setting, run) {
@@ -177,8 +182,8 @@ function shareRow(setting, run) {
     setTimeout(() => (copy.textContent = "Copy command"), 2000);
   }
   function draw() {
-    const page = FACTS.page ? new URL(FACTS.page, document.baseURI).href : location.href.split("#")[0];
-    link.href = page.split("#")[0] + toHash(setting());
+    const page = FACTS.page && SCRIPT ? new URL(FACTS.page, SCRIPT).href : location.href.split("#")[0];
+    link.href = page + toHash(setting());
     command.textContent = toCommand(setting());
     file.disabled = !run()?.curve.epoch.length;
   }
