@@ -113,7 +113,7 @@ def measure(widths=WIDTHS, cores: int | None = None):
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="For that table.")
 @click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32")
 @click.option("--browser", is_flag=True, help="Instead: the kernel in a page (needs Chromium).")
-def bench_command(widths: str, stacked: bool, device: str, precision: str, browser: bool) -> None:
+def command(widths: str, stacked: bool, device: str, precision: str, browser: bool) -> None:
     """Print the speed tables: our trainers, the textbook loop, and the hardware's rate."""
     try:
         chosen = [RunSpec(d_model=int(w)).d_model for w in widths.split(",")]

@@ -27,7 +27,7 @@ from lib.paths import ROOT
 _ENVIRONMENT = {
     "GROKKING_LANES": "4",
     "NUMBA_CPU_NAME": "generic",
-    "NUMBA_CPU_FEATURES": "",
+    "NUMBA_CPU_FEATURES": "+fma",  # that `llvm.fma` is in the text; `translate` replaces it
     "NUMBA_LOOP_VECTORIZE": "0",
     "NUMBA_SLP_VECTORIZE": "0",
 }
