@@ -82,7 +82,7 @@ def until(page, phase, view="single"):
 
 def native(specs):
     """Curves of some specs from the native kernel at four lanes."""
-    script = ROOT / "tests/engines/native_at_four_lanes.py"
+    script = ROOT / "tests/support/native_at_four_lanes.py"
     environment = os.environ | {"GROKKING_LANES": "4", "PYTHONPATH": str(ROOT)}
     path = Path(os.environ.get("TMPDIR", "/tmp")) / f"native-{os.getpid()}.npz"
     try:

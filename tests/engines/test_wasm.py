@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,7 +51,7 @@ ZONES = [
 def native(tmp_path_factory):
     """What the native engine at four lanes makes of `STEPS` and `ZONES`."""
     path = tmp_path_factory.mktemp("native") / "found.npz"
-    script = Path(__file__).with_name("native_at_four_lanes.py")
+    script = wasm.ROOT / "tests/support/native_at_four_lanes.py"
     environment = os.environ | {"GROKKING_LANES": "4", "PYTHONPATH": str(wasm.ROOT)}
     subprocess.run(
         [sys.executable, str(script), str(path)],
