@@ -4,6 +4,7 @@ Sizes of training sets are in ordered pairs, capacities in unordered ones (footn
 paper); `lib.analysis.zones.capacity.distinct_pairs` and `ordered_pairs` lead from one to the other.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,8 +32,11 @@ class Capacity:
 
     def __call__(self, d_model):
         """Unordered pairs; NaN outside the measured widths."""
-        curve = interpolate.PchipInterpolator(np.log(self.widths), self.facts, extrapolate=False)
-        return curve(np.log(np.asarray(d_model, float)))
+        return self._curve(np.log(np.asarray(d_model, float)))
+
+    @functools.cached_property  # a root is looked for on it, thousands of times over
+    def _curve(self):
+        return interpolate.PchipInterpolator(np.log(self.widths), self.facts, extrapolate=False)
 
 
 @dataclass(frozen=True)
