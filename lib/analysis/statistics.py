@@ -75,5 +75,6 @@ def steady(values: pd.Series | pd.DataFrame, level: float) -> float | np.ndarray
     index = (values.columns if values.ndim == 2 else values.index).to_numpy(float)
     array = values.to_numpy(float)
     good = (np.fmin.accumulate(array[..., ::-1], axis=-1)[..., ::-1] >= level) & ~np.isnan(array)
-    found = np.where(good.any(axis=-1), index[good.argmax(axis=-1)], np.nan)
+    last = np.ones((*good.shape[:-1], 1), bool)  # a place more: NaN, where nothing is good
+    found = np.append(index, np.nan)[np.concatenate([good, last], axis=-1).argmax(axis=-1)]
     return found if values.ndim == 2 else float(found)
