@@ -100,8 +100,7 @@ def known_rate(
     if own.empty:
         return None
     per_logit = 4e-9  # seconds, as on most machines: `--measure` measures it
-    rates = own.groupby("d_model").apply(_median_rate, per_logit, include_groups=False)
-    known = rates.to_dict()
+    known = {width: _median_rate(some, per_logit) for width, some in own.groupby("d_model")}
     nearest = {w: min(known, key=lambda d: abs(math.log(d / w))) for w in {*widths, WIDEST}}
     rates = {min(w, WIDEST): known[d] for w, d in nearest.items()}
     return Speed(rates, per_logit), f"from stored runs on {where}; --measure measures it here"

@@ -344,7 +344,7 @@ def test_a_run_is_locked_until_its_sweep_ends(store):
     words = [sys.executable, "-c", code, store.folder, store.cache]
     with launch(*words, log=subprocess.PIPE) as process:
         assert process.stdout.readline().split() == ["True", "True"]
-        key, free = "0" * 20, "f" * 20
+        key, free = f"{1:020x}", "f" * 20
         assert not other.take(key) and other.take(free)
         process.kill()
         process.wait()
