@@ -21,6 +21,7 @@ from lib.engines.wasm import compile as wasm
 from lib.engines.wasm import streams, translate
 from lib.model import Transformer
 from lib.spec import RunSpec
+from lib.widgets.presets import PRESETS
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "param_norm")
 BUILDS = wasm.MODULE, wasm.RELAXED
@@ -159,6 +160,13 @@ def test_runs_end_in_the_same_zone(native, i, path):
     expected = native[f"curve{len(STEPS) + i}"]
     found = curve(Page(spec, path), spec)
     assert zone(dict(zip(COLUMNS, found.T))) == zone(dict(zip(COLUMNS, expected.T)))
+
+
+@pytest.mark.parametrize("path", BUILDS, ids=NAMES)
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset["name"])
+def test_a_presets_seed_earns_its_name(preset, path):
+    spec = RunSpec(**preset["setting"])
+    assert zone(dict(zip(COLUMNS, curve(Page(spec, path), spec).T))) == preset["name"]
 
 
 @pytest.mark.parametrize("path", BUILDS, ids=NAMES)
