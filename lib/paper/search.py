@@ -3,7 +3,7 @@
 The paper states neither learning rate nor weight decay nor training length.  A recipe is
 judged by the paper's own sentences, on seeds from 1000 on, which no figure uses.  This file
 was committed before any run of the search but those of a first arm (seed 1000 of seven
-recipes, commit message), whose outcomes were known when it was written.
+recipes), whose outcomes were known when it was written.
 """
 
 from dataclasses import dataclass
@@ -117,21 +117,18 @@ meet the sentence, from k of n runs and Jeffreys' prior, beta(1/2, 1/2)."""
 def grids(base: RunSpec) -> tuple[Grid, ...]:
     """The experiments of the search."""
     base = base.replace(epochs=SEARCH_EPOCHS, stop_after=SEARCH_STOP)
-    return (
+    of_cells = (
+        ("search", "Learning rate and weight decay on thirteen narrow cells", NARROW),
+        ("search_wide", "The three wide cells, whose pair tells recipes apart", WIDE),
+    )
+    return tuple(
         Grid(
-            "search",
-            "Which recipe? Learning rate and weight decay on thirteen narrow cells (ours)",
+            name,
+            f"Which recipe? {what} (ours)",
             base,
-            cells=tuple(recipe | cell for recipe in RECIPES for cell in NARROW),
+            cells=tuple(recipe | cell for recipe in RECIPES for cell in cells),
             seeds=2,
             first_seed=FIRST_SEED,
-        ),
-        Grid(
-            "search_wide",
-            "Which recipe? The three wide cells, whose pair tells recipes apart (ours)",
-            base,
-            cells=tuple(recipe | cell for recipe in RECIPES for cell in WIDE),
-            seeds=2,
-            first_seed=FIRST_SEED,
-        ),
+        )
+        for name, what, cells in of_cells
     )
