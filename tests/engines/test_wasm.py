@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -94,6 +95,12 @@ def test_the_modules_are_the_ones_that_their_sources_make():
 def test_they_import_nothing_but_functions_of_math(path):
     module = wasmtime.Module(wasmtime.Engine(), path.read_bytes())
     assert {i.name for i in module.imports} <= set(translate.MATH)
+
+
+@pytest.mark.parametrize("path", BUILDS, ids=NAMES)
+def test_they_name_no_file_of_the_machine_that_built_them(path):
+    """Else a checkout in another folder gives other bytes."""
+    assert re.findall(rb"[\w./-]+\.py\b|/[\w-]+/[\w./-]+", path.read_bytes()) == []
 
 
 def test_a_rebuild_gives_the_committed_bytes():
