@@ -131,7 +131,7 @@ def test_every_pin_installs_on_the_oldest_python(requirements, project):
         except PackageNotFoundError:
             continue  # a package of another platform
         if about["Version"].partition("+")[0] == version:
-            assert SpecifierSet(about["Requires-Python"] or "").contains("3.11.2"), name
+            assert SpecifierSet(about.get("Requires-Python", "")).contains("3.11.2"), name
 
 
 def test_files_that_texts_name_are_there():
