@@ -79,8 +79,8 @@ from lib.circuits.simulation import RACES, simulate, times_of
 from lib.figures import circuits
 from lib.figures.accuracy import success_by_size
 from lib.paper.circuits import DYNAMICS_CELLS, LONG
-from lib.paper.criteria.circuits import CLAIMS
 from lib.paper.experiments import EXPERIMENTS
+from lib.paper.takeaways import PREDICTIONS
 from lib.widgets.explorers import RACE, competition
 
 page = Page("circuit_efficiency", train_missing, d_model=d_model, lr=lr, weight_decay=weight_decay)
@@ -385,7 +385,7 @@ competition(fallback=circuits.races(ran))
 # parameters; [](verdicts.ipynb) has their full wording.
 
 # %% tags=["hide-input"]
-page.verdicts(*(claim.name for claim in CLAIMS), who="Varma et al. say")
+page.verdicts(*(claim.name for claim in PREDICTIONS), who="Varma et al. say")
 
 # %% [markdown]
 # ## Rerun it

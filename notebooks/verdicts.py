@@ -56,16 +56,15 @@ from IPython.display import Markdown
 
 from lib.chapters.tables import claims_table, criteria_table, progress_table
 from lib.paper.claims import VERDICTS
-from lib.paper.criteria import circuits
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.takeaways import CLAIMS, judge_all
+from lib.paper.takeaways import CLAIMS, PREDICTIONS, judge_all
 
 page = Page("verdicts", train_missing)
 if train_missing:
     page.gather([spec for claim in CLAIMS for spec in claim.specs()])
 verdicts = judge_all(page.store)
 takeaways = [v for v in verdicts if v.claim.name.startswith("takeaway")]
-predictions = [v for v in verdicts if v.claim in circuits.CLAIMS]
+predictions = [v for v in verdicts if v.claim in PREDICTIONS]
 sentences = [v for v in verdicts if v not in takeaways and v not in predictions]
 page.export(
     pd.DataFrame(

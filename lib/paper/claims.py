@@ -8,42 +8,17 @@ are there and do not settle the matter, it is "undecided".  `lib.paper.takeaways
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from lib.analysis import dynamics
+from lib.paper.criteria.rules import Finding
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.store import Store
 from lib.spec import RunSpec
 
 NONE, OPEN = "not enough runs", "undecided"
 VERDICTS = ("reproduced", "not reproduced", OPEN, NONE)
-ALPHA = 0.05
 _WORDS = {True: "reproduced", False: "not reproduced", None: OPEN}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What the runs give for one claim: a statistic with a 95% interval, and whether it holds."""
-
-    text: str
-    low: float
-    high: float
-    holds: bool | None  # None: the runs are there, but too few of them speak to the claim
-
-    def __str__(self) -> str:
-        if not (np.isfinite(self.low) and np.isfinite(self.high)):
-            return self.text
-        return f"{self.text} [{_number(self.low)}, {_number(self.high)}]"
-
-
-def unsettled(text: str) -> Finding:
-    """A finding that decides nothing and has no interval."""
-    return Finding(text, np.nan, np.nan, None)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 @dataclass(frozen=True)

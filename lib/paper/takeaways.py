@@ -2,9 +2,14 @@
 
 from functools import partial
 
-from lib.analysis import dynamics
+import numpy as np
+import pandas as pd
+
+from lib.analysis import dynamics, efficiency
+from lib.paper.circuits import LOST_SIZES
 from lib.paper.claims import Claim, Verdict, judge
 from lib.paper.criteria import addition, circuits, mixtures
+from lib.paper.criteria.circuits import FACTOR, FLAT, NEAR, SOME
 from lib.paper.mixtures import ALONE_113
 from lib.runs.store import Store
 
@@ -43,6 +48,68 @@ _emerges = (
     "at 95% over seeds; open where it is lower and does not return by the largest size, or where "
     "the sizes tried leave open whether the factor is 3"
 )
+
+_P1 = (
+    "elasticity against D of the norm at which runs settle with a training loss of "
+    f"{efficiency.LEVEL:g} or less: memorizing (random labels) > 0 at 95%, Page's trend p < 0.05; "
+    f"generalizing (validation ≥ {dynamics.GENERALIZED}) within ±{FLAT} at 95%, and below; open "
+    "where a size does not settle so in two seeds"
+)
+
+
+def _costs(name: str, says: str, memorize: tuple, generalize: tuple) -> Claim:
+    return Claim(name, says, _P1, (memorize, generalize), circuits.costs_differ, curves=True)
+
+
+_memorize = ("circuits_memorize", {}, 3)
+
+# fmt: off
+PREDICTIONS = (
+    _costs("P1: efficiency",
+           "The norm that generalizing needs does not depend on D, the norm that memorizing needs "
+           "rises with D (Varma et al. 2023)", _memorize, ("circuits_generalize", {}, 3)),
+    # added when 6 of 15 generalizing runs had not settled by epoch 6,000
+    _costs("P1: efficiency, equally long",
+           "The same where networks that generalize train as long as those that memorize (ours)",
+           _memorize, ("circuits_settle", {}, 3)),
+    # added when 6 of 15 of these had not settled, either
+    _costs("P1: efficiency, calmer", "The same at a third of the learning rate (ours)",
+           ("circuits_calm", dict(task=("random",)), 3),
+           ("circuits_calm", dict(task=("add",)), 3)),
+    Claim("P2: weight decay", "D_crit does not move with weight decay (Varma et al. 2023)",
+          f"from scratch: for every two of three weight decays D_crit differs, seed by seed, by "
+          f"at most {NEAR} points at 95%; contradicted by a mean beyond {NEAR}; open where D_crit "
+          "lies outside the sizes tried",
+          (("circuits_decay", {}, 5),), circuits.decay_moves_little),
+    Claim("P2: weight decay, continued",
+          "After ungrokking the outcome does not depend on weight decay (Varma et al. 2023)",
+          "networks that had generalized, trained on with a subset: for every two of three weight "
+          "decays the size at which the rule is lost differs, seed by seed, by a factor of at "
+          f"most {FACTOR} at 95% ({np.log(FACTOR):.2f} in ln D); contradicted by a mean beyond; "
+          "open where it lies outside the sizes tried",
+          (("circuits_ungrok", dict(train_size=LOST_SIZES), 5), ("circuits_ungrok_decay", {}, 5)),
+          lambda usual, others: circuits.decay_keeps_the_rule(pd.concat([usual, others]))),
+    Claim("P3: ungrokking",
+          "A network that has generalized, trained on with less data than D_crit, loses it (Varma "
+          "et al. 2023)",
+          "Page's trend over the sizes p < 0.05, and a sharp transition: a factor of "
+          f"{FACTOR} below the size at which the rule is lost at most a fifth of the networks keep "
+          "it, a factor above at least four fifths; open where that is not within the sizes tried; "
+          "the place itself is shown, not judged",
+          tuple((f"circuits_{name}", {}, 5) for name in ("parents", "ungrok", "scratch")),
+          circuits.rule_is_lost),
+    Claim("P4: semi-grokking",
+          "Near D_crit networks get stuck at moderate validation accuracy (Varma et al. 2023)",
+          f"{SOME} of 20 runs or more keep validation accuracy in a band of {efficiency.BAND} for "
+          f"{efficiency.LASTING:,} epochs after training is perfect, below {dynamics.GENERALIZED} "
+          f"and at least {efficiency.MARGIN} above what symmetry alone gives (held-out pairs whose "
+          "mirror was trained on right, the others by chance); contradicted by "
+          f"{SOME - 1} or fewer where some runs generalize and some do not; open where all or none "
+          "do",
+          (("circuits_semi", {}, 5),), circuits.plateaus_exist, curves=True),
+)
+# fmt: on
+"""P1–P4 of Varma et al. 2023, the theory that the paper builds on."""
 
 # fmt: off
 CLAIMS = (
@@ -153,7 +220,7 @@ CLAIMS = (
           "width; open where it is not known for one of them",
           tuple(_mixture("emergent_113", amount) for amount in (1000, 3000, 6000)),
           mixtures.amount_hardly_matters),
-    *circuits.CLAIMS,
+    *PREDICTIONS,
 )
 # fmt: on
 """Takeaways 1–8, sentences of the paper, then P1–P4 of Varma et al. 2023."""

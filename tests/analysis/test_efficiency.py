@@ -7,9 +7,9 @@ from worlds import BY_NAME, noise, settled, store_with, verdict
 
 from lib.analysis import dynamics, efficiency
 from lib.paper.claims import judge
-from lib.paper.criteria.circuits import CLAIMS
+from lib.paper.takeaways import PREDICTIONS
 
-NAMES = [claim.name for claim in CLAIMS]
+NAMES = [claim.name for claim in PREDICTIONS]
 
 
 def test_the_norm_needed_is_where_a_run_settles():

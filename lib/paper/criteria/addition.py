@@ -15,7 +15,7 @@ from scipy import stats
 from lib.analysis import descent, dynamics, statistics
 from lib.analysis.statistics import steady
 from lib.analysis.zones import boundaries, capacity, critical
-from lib.paper.claims import ALPHA, Finding, unsettled
+from lib.paper.criteria.rules import ALPHA, Finding, unsettled
 
 
 def _trend(by_seed: pd.DataFrame, ends: pd.Series, words: str, rising: bool = True) -> Finding:

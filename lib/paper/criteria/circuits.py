@@ -12,8 +12,7 @@ from scipy import stats
 from lib.analysis import dynamics, efficiency, statistics
 from lib.analysis.words import mean_words, number
 from lib.analysis.zones import critical
-from lib.paper.circuits import LOST_SIZES
-from lib.paper.claims import ALPHA, Claim, Finding, unsettled
+from lib.paper.criteria.rules import ALPHA, Finding, unsettled
 
 FLAT = 0.10
 """Elasticity of the norm up to which it counts as flat: +7% a doubling of the data."""
@@ -132,65 +131,3 @@ def plateaus_exist(runs: pd.DataFrame) -> Finding:
     there = len(then) >= SOME
     settled = there or 0 < good < len(runs)
     return Finding(text + "; their share", ends.low, ends.high, there if settled else None)
-
-
-_P1 = (
-    "elasticity against D of the norm at which runs settle with a training loss of "
-    f"{efficiency.LEVEL:g} or less: memorizing (random labels) > 0 at 95%, Page's trend p < 0.05; "
-    f"generalizing (validation ≥ {dynamics.GENERALIZED}) within ±{FLAT} at 95%, and below; open "
-    "where a size does not settle so in two seeds"
-)
-
-
-def _costs(name: str, says: str, memorize: tuple, generalize: tuple) -> Claim:
-    return Claim(name, says, _P1, (memorize, generalize), costs_differ, curves=True)
-
-
-_memorize = ("circuits_memorize", {}, 3)
-
-# fmt: off
-CLAIMS = (
-    _costs("P1: efficiency",
-           "The norm that generalizing needs does not depend on D, the norm that memorizing needs "
-           "rises with D (Varma et al. 2023)", _memorize, ("circuits_generalize", {}, 3)),
-    # added when 6 of 15 generalizing runs had not settled by epoch 6,000
-    _costs("P1: efficiency, equally long",
-           "The same where networks that generalize train as long as those that memorize (ours)",
-           _memorize, ("circuits_settle", {}, 3)),
-    # added when 6 of 15 of these had not settled, either
-    _costs("P1: efficiency, calmer", "The same at a third of the learning rate (ours)",
-           ("circuits_calm", dict(task=("random",)), 3),
-           ("circuits_calm", dict(task=("add",)), 3)),
-    Claim("P2: weight decay", "D_crit does not move with weight decay (Varma et al. 2023)",
-          f"from scratch: for every two of three weight decays D_crit differs, seed by seed, by "
-          f"at most {NEAR} points at 95%; contradicted by a mean beyond {NEAR}; open where D_crit "
-          "lies outside the sizes tried", (("circuits_decay", {}, 5),), decay_moves_little),
-    Claim("P2: weight decay, continued",
-          "After ungrokking the outcome does not depend on weight decay (Varma et al. 2023)",
-          "networks that had generalized, trained on with a subset: for every two of three weight "
-          "decays the size at which the rule is lost differs, seed by seed, by a factor of at "
-          f"most {FACTOR} at 95% ({np.log(FACTOR):.2f} in ln D); contradicted by a mean beyond; "
-          "open where it lies outside the sizes tried",
-          (("circuits_ungrok", dict(train_size=LOST_SIZES), 5), ("circuits_ungrok_decay", {}, 5)),
-          lambda usual, others: decay_keeps_the_rule(pd.concat([usual, others]))),
-    Claim("P3: ungrokking",
-          "A network that has generalized, trained on with less data than D_crit, loses it (Varma "
-          "et al. 2023)",
-          "Page's trend over the sizes p < 0.05, and a sharp transition: a factor of "
-          f"{FACTOR} below the size at which the rule is lost at most a fifth of the networks keep "
-          "it, a factor above at least four fifths; open where that is not within the sizes tried; "
-          "the place itself is shown, not judged",
-          tuple((f"circuits_{name}", {}, 5) for name in ("parents", "ungrok", "scratch")),
-          rule_is_lost),
-    Claim("P4: semi-grokking",
-          "Near D_crit networks get stuck at moderate validation accuracy (Varma et al. 2023)",
-          f"{SOME} of 20 runs or more keep validation accuracy in a band of {efficiency.BAND} for "
-          f"{efficiency.LASTING:,} epochs after training is perfect, below {dynamics.GENERALIZED} "
-          f"and at least {efficiency.MARGIN} above what symmetry alone gives (held-out pairs whose "
-          "mirror was trained on right, the others by chance); contradicted by "
-          f"{SOME - 1} or fewer where some runs generalize and some do not; open where all or none "
-          "do",
-          (("circuits_semi", {}, 5),), plateaus_exist, curves=True),
-)
-# fmt: on
-"""P1–P4 of Varma et al. 2023, the theory that the paper builds on."""

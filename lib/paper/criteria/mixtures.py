@@ -9,7 +9,7 @@ import numpy as np
 
 from lib.analysis.emergence import Size, emergent_size, larger, paired, times
 from lib.analysis.statistics import student
-from lib.paper.claims import Finding, unsettled
+from lib.paper.criteria.rules import Finding, unsettled
 
 FACTOR = 3.0
 """How many times more parameters the mixture has to need: one step of two in width, which is

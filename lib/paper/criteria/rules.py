@@ -20,6 +20,7 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+ALPHA = 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ class Condition:
         value: our estimate.
         low, high: the ends of its interval.
         least, most: the paper's range; infinite where it has one end.
+
+    A number that is known from one side only has an infinite `low` or `high`; one without
+    any interval has NaN for both.
     """
 
     says: str
@@ -43,11 +47,54 @@ class Condition:
     @property
     def holds(self) -> bool | None:
         """True, False, or None where the interval reaches across an end of the range."""
-        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+        if math.isnan(self.low) or math.isnan(self.high):
             return None
         if self.least <= self.low and self.high <= self.most:
             return True
         return False if self.high < self.least or self.low > self.most else None
+
+    def __str__(self) -> str:
+        interval = "" if math.isnan(self.low) else f" [{_word(self.low)}, {_word(self.high)}]"
+        return f"{self.says} {_word(self.value)}{interval}, {self.range}"
+
+    @property
+    def range(self) -> str:
+        """The paper's range in words: "≥ 0.5", "≤ 0.1", "0.1 to 0.9"."""
+        if math.isinf(self.most):
+            return f"≥ {_word(self.least)}"
+        if math.isinf(self.least):
+            return f"≤ {_word(self.most)}"
+        return f"{_word(self.least)} to {_word(self.most)}"
+
+
+def _word(value: float) -> str:
+    return f"{value:,.0f}" if 100 <= abs(value) < math.inf else f"{value:.3g}".replace("inf", "∞")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the runs give for one claim.
+
+    Attributes:
+        conditions: each number that the claim asks for, with its interval and the paper's range
+            for a card to draw.
+    """
+
+    text: str
+    low: float
+    high: float
+    holds: bool | None  # None: the runs are there, but too few of them speak to the claim
+    conditions: tuple[Condition, ...] = ()
+
+    def __str__(self) -> str:
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            return self.text
+        return f"{self.text} [{_word(self.low)}, {_word(self.high)}]"
+
+
+def unsettled(text: str) -> Finding:
+    """A finding that decides nothing and has no interval."""
+    return Finding(text, math.nan, math.nan, None)
 
 
 def decide(conditions: Sequence[Condition]) -> bool | None:
