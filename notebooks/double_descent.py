@@ -146,9 +146,9 @@ page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: d
 
 # %% [markdown]
 # The paper sees no grokking with 2,600 points, so model-wise grokking is not asked of them.
-# Takeaway 5 takes the dip over a fixed range of widths, the mean over seeds of each seed's own; the
-# sentence "4,000 and 5,000" takes the deepest dip of the mean curve, wherever it is, as in the
-# table above: the two are different numbers, and the second can only be larger.
+# All of them read one dip, over fixed widths: the mean over d 8–20 or over 48–100, the lower, less
+# that over 28–36, seed by seed. The table above has the deepest dip of the mean curve, wherever it
+# is: another number, which noise makes positive, so no verdict hangs on it.
 #
 # The paper says where double descent ends: with more data than at the intersection of the two
 # curves of [](framework_zones.ipynb), progression passes straight into grokking.

@@ -12,32 +12,22 @@
 # What {cite:t}`huang2024unified` conclude, and what our runs say of it: first the paper's
 # takeaways, then single sentences.
 #
-# A claim is a criterion in code (`lib/paper/takeaways.py`), written down before the runs that
-# decide it: the cells it looks at, the number of seeds it needs, a statistic, a test. There are four
-# verdicts.
+# A claim is one or more numbers, each with a 95% interval and the range in which the paper puts it
+# (`lib/paper/takeaways.py` has the words, `lib/paper/criteria` the code). There are four verdicts.
 #
-# * **reproduced**: all the runs are there, and the criterion is met.
-# * **not reproduced**: all the runs are there, and it is not. That speaks of the claim *under
+# * **reproduced**: every interval lies in its range, whole.
+# * **not reproduced**: one interval lies outside its range, whole. That speaks of the claim *under
 #   our recipe, by epoch T, by this criterion*: the paper leaves its recipe open, and
 #   [](recipe.ipynb) shows what changes with another one.
-# * **undecided**: all the runs are there and do not settle it. Too few of them do what the claim
-#   is about (a claim on networks that generalize needs some that do), or a size that the
-#   criterion compares lies outside the sizes that were tried.
+# * **undecided**: an interval reaches across an end of its range, or too few runs do what the claim
+#   is about (a claim on networks that generalize needs some that do).
 # * **not enough runs**: a run that the criterion needs is missing. It says nothing for or against
 #   the claim.
 #
-# Five of these were mended after runs were there.
-# Takeaway 5's dip was first tested by flipping signs, which noise passes, as a dip compares the
-# best with a mean; now the widths are shuffled. Takeaway 3's interval took the runs of a cell
-# as independent; now whole cells are drawn. The span of semi-grokking stopped one size before
-# what its criterion says. P1's slopes counted against it where only one seed had any; now it is
-# undecided. Takeaway 7's factor of three was asked of the largest factor that the sizes tried
-# allow; now of the least. The first two and the last ask for more now; the third makes spans a
-# step longer, which is easier to meet; the fourth decides less. No threshold was touched.
-#
-# Three sentences (the cells of d = 64 below 3,000, ungrokking at 3,000, and model-wise grokking) were
-# judged in their chapters by three seeds until runs were there; their criteria are unchanged, and
-# now ask for five seeds, as the others do.
+# Several numbers of one claim share its 5% (Bonferroni). Near a boundary a run is all or nothing, so
+# runs are counted there, with exact intervals; a share counts as few or most where it is below
+# a third or above two thirds, which eleven seeds show only if they all agree. Student's intervals
+# are for graded outcomes, such as a seed's critical size or its mean over widths.
 
 # %% tags=["remove-cell"]
 try:
@@ -69,11 +59,15 @@ sentences = [v for v in verdicts if v not in takeaways and v not in predictions]
 page.export(
     pd.DataFrame(
         dict(claim=v.claim.name, says=v.claim.says, criterion=v.claim.criterion, verdict=v.verdict,
-             finding=v.finding.text if v.finding else "", low=v.finding.low if v.finding else None,
-             high=v.finding.high if v.finding else None, runs=v.runs, missing=len(v.missing))
+             finding=v.finding or "", runs=v.runs, missing=len(v.missing))
         for v in verdicts
     ),
     "verdicts", "all verdicts as a table",
+)  # fmt: skip
+page.export(
+    pd.DataFrame(dict(claim=v.claim.name) | vars(condition) | dict(holds=condition.holds)
+                 for v in verdicts if v.finding for condition in v.finding.conditions),
+    "conditions", "each number with its interval and its range",
 )  # fmt: skip
 
 
@@ -95,8 +89,8 @@ Markdown(
 Markdown(claims_table(takeaways))
 
 # %% [markdown]
-# Numbers in square brackets are 95% intervals of the last number before them. Takeaway 2 has three
-# seeds, the paper's own number for it: fifteen widths carry its test. The chapters behind them:
+# Each number is followed by its interval in square brackets and by the range that it has to lie in.
+# The chapters behind them:
 # [1](grokking_grid.ipynb), [2](memorization_capacity.ipynb), [3](framework_zones.ipynb),
 # [4](parameter_norms.ipynb), [5](double_descent.ipynb), [6](squared_task.ipynb),
 # [7](multitask_emergence.ipynb), [8](split_ffn.ipynb).
@@ -117,10 +111,7 @@ Markdown(claims_table(predictions, "Varma et al. say"))
 # %% [markdown]
 # ## The criteria
 #
-# What each verdict asks for. Outcomes near a boundary are all or nothing, so claims that compare
-# sizes are tested across widths and seeds, exactly or by permutation. Where a claim is of a mean,
-# or of a difference of means, the interval is Student's over seeds. Takeaway 3's share of runs has
-# no such unit: its interval draws whole cells.
+# What each verdict asks for.
 
 # %% tags=["hide-input"]
 Markdown(criteria_table(CLAIMS))

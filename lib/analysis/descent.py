@@ -1,6 +1,5 @@
-"""Dips of a validation curve by width: how deep, where, and whether noise would do (§4.1)."""
+"""Dips of a validation curve by width: how deep, and where (§4.1)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,53 +7,30 @@ import pandas as pd
 
 from lib.analysis import statistics
 
-
-def dip(curves: pd.DataFrame, valley: tuple[int, int]) -> pd.Series:
-    """How deep each seed's validation curve dips in a fixed range of widths.
-
-    The lower of the best accuracies on both sides, less the mean inside the range: up to 1,
-    negative for a curve that only rises or falls.  As it compares the best with a mean, noise
-    alone makes it positive: test it with `permuted_widths_p`.
-
-    Args:
-        curves: from `analysis.by_width`.
-        valley: first and last width of the range.
-    """
-    return pd.Series(dip_of(curves.to_numpy(), curves.columns, valley), index=curves.index)
+BEFORE, INSIDE, BEYOND = (8, 20), (28, 36), (48, 100)
+"""First and last width where the paper's curve at 3,000 points has its first peak, its dip, and
+where it is up again (§4.1, figure 6)."""
 
 
-def dip_of(values: np.ndarray, widths: np.ndarray, valley: tuple[int, int]) -> np.ndarray:
-    """`dip` of arrays (…, widths)."""
-    first, last = valley
-    before, after = values[..., widths < first], values[..., widths > last]
-    inside = values[..., (widths >= first) & (widths <= last)]
-    return np.minimum(np.nanmax(before, -1), np.nanmax(after, -1)) - np.nanmean(inside, -1)
+def fall(curves: pd.DataFrame, inside: tuple[int, int] = INSIDE) -> pd.Series:
+    """How far each seed's curve falls: its mean over the widths before less that inside.
 
-
-def fall_of(values: np.ndarray, widths: np.ndarray, zone: tuple[int, int]) -> np.ndarray:
-    """How far curves (…, widths) fall: the best before a range of widths less its mean."""
-    first, last = zone
-    inside = values[..., (widths >= first) & (widths <= last)]
-    return np.nanmax(values[..., widths < first], -1) - np.nanmean(inside, -1)
-
-
-def permuted_widths_p(
-    curves: pd.DataFrame, statistic: Callable[..., np.ndarray], resamples: int = 9999
-) -> float:
-    """One-sided p-value of a statistic's mean over seeds if width made no difference.
-
-    The widths are shuffled within each seed, so the statistic's own bias towards positive
-    values is in both sides of the comparison.
+    Means over fixed widths, so that noise alone is as often negative as positive.
 
     Args:
-        curves: from `analysis.by_width`.
-        statistic: of (values (…, widths), widths), like `dip_of`.
+        curves: from `statistics.by_width`.
+        inside: first and last width.
     """
-    values, widths = curves.to_numpy(), curves.columns.to_numpy()
-    shuffled = np.random.default_rng(0).permuted(np.tile(values, (resamples, 1, 1)), axis=2)
-    seen = statistic(values, widths).mean()
-    hits = (statistic(shuffled, widths).mean(axis=1) >= seen - 1e-12).sum()
-    return float((hits + 1) / (resamples + 1))
+    return _over(curves, BEFORE) - _over(curves, inside)
+
+
+def dip(curves: pd.DataFrame) -> pd.Series:
+    """How deep each seed's curve dips: its fall, or its rise after it where that is less."""
+    return np.minimum(_over(curves, BEFORE), _over(curves, BEYOND)) - _over(curves, INSIDE)
+
+
+def _over(curves: pd.DataFrame, widths: tuple[int, int]) -> pd.Series:
+    return curves.loc[:, widths[0] : widths[1]].mean(axis=1)
 
 
 def depth(curve: pd.Series) -> tuple[float, float, float]:

@@ -22,13 +22,6 @@ def interval(samples: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def clustered(values: pd.Series, clusters: pd.Series) -> tuple[float, float]:
-    """The 95% bootstrap interval of a mean, whole clusters drawn: runs of a cell share a fate."""
-    table = values.groupby(clusters.to_numpy()).agg(["sum", "size"]).to_numpy(float)
-    sums = table[resample(len(table))].sum(axis=1)
-    return interval(sums[:, 0] / sums[:, 1])
-
-
 def student(values) -> tuple[float, float, float]:
     """Mean and the ends of Student's 95% interval; NaN for those of fewer than two values."""
     values = np.asarray(values, float)
@@ -37,15 +30,6 @@ def student(values) -> tuple[float, float, float]:
         return mean, np.nan, np.nan
     half = float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
     return mean, mean - half, mean + half
-
-
-def sign_flip_p(values: np.ndarray) -> float:
-    """One-sided exact p-value of "the mean is positive": all flips of the signs."""
-    flips = stats.permutation_test(
-        (np.asarray(values, float),), lambda v, axis: v.mean(axis=axis), vectorized=True,
-        permutation_type="samples", alternative="greater", n_resamples=np.inf,
-    )  # fmt: skip
-    return float(flips.pvalue)
 
 
 def cell_means(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:

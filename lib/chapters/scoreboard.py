@@ -28,14 +28,16 @@ PLAIN = {
     "takeaway 3": (
         "framework_zones",
         "All four kinds of training appear, each where the two curves put it.",
-        "A kind of training is missing, or the two curves tell too seldom which one a run shows.",
-        "The four kinds appear; how well the two curves tell them apart is open.",
+        "The two curves tell too seldom which kind of training a run shows.",
+        "How well the two curves tell the four kinds apart is open.",
     ),
     "takeaway 4": (
         "parameter_norms",
-        "Weights grow while a small network generalizes, and shrink while a large one does.",
-        "Weights do not grow in small networks and shrink in large ones while they generalize.",
-        "Too few runs generalize, or too unlike each other, to say how their weights move.",
+        "Weights grow while a small network generalizes, and shrink while a large one does, "
+        "more than in networks that only memorize.",
+        "Weights do not grow in small networks and shrink in large ones more than in networks "
+        "that only memorize.",
+        "Whether generalizing moves the weights, or training alone does, these runs do not settle.",
     ),
     "takeaway 5": (
         "double_descent",
@@ -45,20 +47,22 @@ PLAIN = {
     ),
     "takeaway 6": (
         "squared_task",
-        "The harder task needs more sums, and accuracy falls more deeply with width.",
-        "The harder task does not show both: a need for more sums and a deeper fall.",
-        "Whether the harder task falls more deeply, these runs do not settle.",
+        "The harder task needs more sums, and accuracy falls with width over a wider range.",
+        "The harder task does not show it all: a need for more sums and a wider or later fall.",
+        "Whether the harder task shifts the fall, these runs do not settle.",
     ),
     "takeaway 7": (
         "multitask_emergence",
-        "Data to memorize keep networks from the rule until they are several times larger.",
-        "Data to memorize do not move the size from which on networks find the rule.",
-        "Data to memorize keep networks from the rule; from what size on it returns is open.",
+        "With depth, at modulus 59, data to memorize keep networks from the rule until they are "
+        "several times larger.",
+        "With depth, at modulus 59, data to memorize do not move the size from which on networks "
+        "find the rule.",
+        "With depth, at modulus 59, how much larger networks have to be is open.",
     ),
     "takeaway 8": (
         "split_ffn",
-        "With an MLP for each task the rule comes at a smaller size.",
-        "With an MLP for each task the rule does not come at a smaller size.",
+        "With depth, at modulus 59, an MLP for each task brings the rule earlier.",
+        "With depth, at modulus 59, an MLP for each task does not bring the rule earlier.",
         "Whether an MLP for each task brings the rule earlier is open.",
     ),
 }

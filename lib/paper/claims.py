@@ -1,8 +1,8 @@
 """Claims: sentences of the paper as numeric criteria, and what the stored runs say of them.
 
-The criteria were written down before the runs that decide them.  A claim fixes the cells
-and the number of seeds that it needs; with fewer the verdict is "not enough runs".  Where all
-are there and do not settle the matter, it is "undecided".  `lib.paper.takeaways` lists them.
+A claim fixes the cells and the number of seeds that it needs; with fewer the verdict is "not
+enough runs".  Where all are there and do not settle the matter, it is "undecided".
+`lib.paper.takeaways` lists them, `lib.paper.changes` tells which tests were changed when.
 """
 
 from collections.abc import Callable
@@ -29,21 +29,24 @@ class Claim:
         name: "takeaway 1" … or the sentence in few words.
         says: what the paper says, with its section.
         criterion: when it counts as reproduced, in words.
-        needs: (experiment, filter of its cells, number of seeds) that decide it.
+        needs: (experiment, filter of its cells, seeds) that decide it: how many seeds at least,
+            from 0 on, or a range of the only ones that count.
         judge: from one frame of runs for each need to a `Finding`; a function of runs alone.
         curves: whether the judge looks at training curves, which are then in a column `curve`.
+        later: experiments of `needs` whose runs have to be younger than the criterion.
     """
 
     name: str
     says: str
     criterion: str
-    needs: tuple[tuple[str, dict, int], ...]
+    needs: tuple[tuple[str, dict, int | range], ...]
     judge: Callable[..., Finding]
     curves: bool = False
+    later: tuple[str, ...] = ()
 
     def specs(self) -> list[RunSpec]:
         """All runs that the claim needs, each once."""
-        return list({s.key: s for need in self.needs for s in _need_specs(*need)}.values())
+        return list({s.key: s for need in self.needs for s in specs_of(*need)}.values())
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,11 @@ class Verdict:
     missing: list[RunSpec]
 
 
-def _need_specs(experiment: str, cells: dict, seeds: int) -> list[RunSpec]:
+def specs_of(experiment: str, cells: dict, seeds: int | range) -> list[RunSpec]:
+    """The runs of one of a claim's `needs`."""
     return [
         spec
-        for spec in EXPERIMENTS[experiment].specs(range(seeds))
+        for spec in EXPERIMENTS[experiment].specs(range(seeds) if isinstance(seeds, int) else seeds)
         if all(getattr(spec, name) in allowed for name, allowed in cells.items())
     ]
 
@@ -80,9 +84,11 @@ def judge(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Verdi
     return Verdict(claim, _WORDS[finding.holds], finding, total, [])
 
 
-def _frame(runs, stored: set[str], experiment: str, cells: dict, seeds: int, whole: bool):
+def _frame(runs, stored: set[str], experiment: str, cells: dict, seeds, whole: bool):
     """The runs of one need; `whole`: of whole seeds only, as a half-swept one tilts a mean."""
-    every = _need_specs(experiment, cells, max(seeds, EXPERIMENTS[experiment].seeds))
+    if isinstance(seeds, int):
+        seeds = max(seeds, EXPERIMENTS[experiment].seeds)
+    every = specs_of(experiment, cells, seeds)
     keys = {spec.key for spec in every}
     if whole:
         by_seed = pd.Series([s.seed for s in every if s.key in stored]).value_counts()

@@ -85,6 +85,7 @@ _stops = BASE.replace(stop_after=STOP_AFTER)
 _deep = _stops.replace(**DEEP)
 _small = _stops.replace(**SMALL)
 _depth = _small.replace(**DEEP, epochs=EPOCHS_DEPTH)
+_longer = _depth.replace(epochs=5 * EPOCHS_DEPTH)
 _trials = tuple(
     dict(n_layers=layers, **fields) for fields in RECIPES_DEEP.values() for layers in DEPTHS
 )
@@ -109,6 +110,13 @@ GRIDS = (
          cells=_cells(WIDER_59, 0, 300) + _cells(WIDER_59, 300, split=True), seeds=3),
     Grid("emergent_depth", "Emergence at modulus 59 with depth (§5; ours)", _depth,
          cells=_cells(SIZES_DEPTH, 0, 1200) + _cells(SIZES_DEPTH, 1200, split=True), seeds=3),
+    Grid("emergent_depth_long", "The same, trained five times as long (takeaway 7; ours)", _longer,
+         cells=_cells(SIZES_DEPTH[:4], 0) + _cells(SIZES_DEPTH[2:5], 1200), seeds=3),
+    Grid("emergent_depth_wide", "The same at its largest size (takeaway 7; ours)", _longer,
+         cells=_cells(SIZES_DEPTH[5:], 1200)),
+    Grid("split_depth", "Split and shared MLP with depth, more seeds (takeaway 8; ours)", _depth,
+         cells=_cells(SIZES_DEPTH[3:5], 1200) + _cells(SIZES_DEPTH[3:5], 1200, split=True),
+         seeds=5, first_seed=3),
     Grid("deep_recipe", "Calibration: what makes depth train (ours)", BASE.replace(**TRIAL),
          cells=_trials, seeds=2, first_seed=CALIBRATION_SEED),
 )

@@ -131,9 +131,9 @@ def test_p1_shows_what_it_has_where_it_is_open(tmp_path):
         return p1(0.25, 0.0, loss=0.1 if loud else 1e-5)(s)
 
     found = world(tmp_path, NAMES[0], outcome)
-    assert found.verdict == "undecided" and found.finding.low > 0.2
-    assert "27 of 27 memorizing and 12 of 15 generalizing runs settle" in found.finding.text
-    assert "] generalizing (3 seeds), 0.2" in found.finding.text
+    assert found.verdict == "undecided" and not found.finding.conditions
+    assert "27 of 27 memorizing and 12 of 15 generalizing runs settle" in found.finding.note
+    assert "memorizing (3 seeds): 0.2" in found.finding.note
 
 
 def test_p1_is_open_where_one_seed_alone_has_a_slope(tmp_path):
@@ -166,7 +166,7 @@ def test_p2(tmp_path, shift, spread, word):
 def test_p2_is_open_outside_the_sizes_tried(tmp_path, critical):
     """All runs generalize, or none does: no critical size, and so no drift of it."""
     found = world(tmp_path, NAMES[3], lambda s: dict(val=float(s.train_size >= critical)))
-    assert found.verdict == "undecided" and "outside the sizes tried" in found.finding.text
+    assert found.verdict == "undecided" and "outside the sizes tried" in str(found.finding)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_p2_of_continued_networks(tmp_path, factor, word):
     ("kept", "slack", "word"),
     [
         (700, 0, "reproduced"),
-        (700, 1, "not reproduced"),  # some keep it far below, some lose it far above
+        (700, 2, "not reproduced"),  # some keep it far below, some lose it far above
         (0, 0, "undecided"),
         (9999, 0, "undecided"),
     ],
@@ -196,7 +196,7 @@ def test_p3(tmp_path, kept, slack, word):
         return dict(val=float(s.train_size >= place))
 
     found = world(tmp_path, NAMES[5], outcome)
-    assert found.verdict == word and "from scratch from 2300" in str(found.finding)
+    assert found.verdict == word and "from scratch from 2,300" in str(found.finding)
 
 
 def test_p3_needs_networks_that_had_generalized(tmp_path):
@@ -221,14 +221,15 @@ def test_a_diverged_run_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("seeds", "level", "failing", "word"),
     [
-        (1, 0.5, 1, "reproduced"),
+        (3, 0.5, 1, "reproduced"),
+        (1, 0.5, 1, "undecided"),  # 4 of 20 runs, a fifth
         (0, 0.5, 1, "not reproduced"),
         (5, 0.22, 1, "not reproduced"),
         (0, 0.5, 0, "undecided"),
     ],
 )
 def test_p4(tmp_path, seeds, level, failing, word):
-    """One seed of each of four sizes is enough; what symmetry gives does not count."""
+    """Of five seeds at each of four sizes; what symmetry gives does not count."""
 
     def outcome(s):
         return dict(val=float(s.seed >= failing), level=level if s.seed < seeds else 0.0)

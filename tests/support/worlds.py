@@ -6,7 +6,7 @@ import made_up
 import numpy as np
 import pandas as pd
 
-from lib.paper.claims import judge
+from lib.paper.claims import judge, specs_of
 from lib.paper.takeaways import BY_NAME
 from lib.runs.store import Store
 
@@ -67,10 +67,19 @@ def noise(spec):
     return 1 + 0.01 * ((spec.seed * 7 + spec.train_size // 100) % 5 - 2)
 
 
-def store_with(folder, claims, outcome, run=jump):
-    """A store with every run that some claims need; outcome(spec) gives what `run` is to show."""
+def store_with(folder, claims, outcome, run=jump, seeds=0):
+    """A store with every run that some claims need; outcome(spec) gives what `run` is to show.
+
+    Args:
+        seeds: that many of each cell, where a claim needs fewer.
+    """
     store = Store(folder / "results")
-    specs = {s.key: s for name in claims for s in BY_NAME[name].specs()}
+    needs = [need for name in claims for need in BY_NAME[name].needs]
+    specs = {
+        s.key: s
+        for *cells, least in needs
+        for s in specs_of(*cells, max(least, seeds) if isinstance(least, int) else least)
+    }
     store.add_many(run(s, **outcome(s)) for s in specs.values())
     return store
 

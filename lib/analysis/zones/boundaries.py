@@ -145,11 +145,6 @@ def region(train_size: float, facts: float, side: int | None, modulus: int = 113
     return None if side is None else ("semi-grokking", "grokking", "ungrokking")[int(side)]
 
 
-def side_of(share: float) -> int:
-    """On which side of D_crit a size lies, by the share of runs that generalize there."""
-    return -1 if share < SMALL else int(share > LARGE)
-
-
 # ---- all of figure 1 -------------------------------------------------------------------
 
 

@@ -1,12 +1,8 @@
 """How the claims on addition and the squared task are judged (§2–4, appendix A).
 
-From frames of runs to a statistic, an interval, and a yes or no.  The thresholds were written
-down before the runs that decide them (`lib.paper.takeaways` has the words).  Near a boundary
-outcomes are all or nothing, so tests are exact or permutations where a claim compares sizes,
-Student's intervals over seeds where it is of a mean; takeaway 3's interval draws whole cells.
+From frames of runs to conditions (`lib.paper.criteria.rules`); `lib.paper.takeaways` has the
+words.  D_crit by seed is graded, in steps of the grid, and so are means over several widths.
 """
-
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,241 +11,266 @@ from scipy import stats
 from lib.analysis import descent, dynamics, statistics
 from lib.analysis.statistics import steady
 from lib.analysis.zones import boundaries, capacity, critical
-from lib.paper.criteria.rules import ALPHA, Finding, unsettled
+from lib.paper.criteria.rules import (
+    FEW,
+    HALF,
+    MOST,
+    Finding,
+    decide,
+    mean,
+    share,
+    spread,
+)
+
+DIP = 0.1
+"""Validation accuracy by which a curve has to fall and to rise again for a dip."""
 
 
-def _trend(by_seed: pd.DataFrame, ends: pd.Series, words: str, rising: bool = True) -> Finding:
-    """Page's test along the columns, and the interval of the difference of two of them."""
-    ranks = np.argsort(np.argsort(by_seed.columns.to_numpy() * (1 if rising else -1))) + 1
-    p = stats.page_trend_test(by_seed.to_numpy(), predicted_ranks=ranks).pvalue
-    mean, low, high = statistics.student(ends)
-    return Finding(words.format(mean, p), low, high, bool(p < ALPHA and low > 0))
+AGREE = 0.8
+"""Share of cells in which a boundary has to tell what the runs do."""
+
+
+# ---- D_crit and D_mem (§2) ---------------------------------------------------------------
+
+
+def _power(says: str, by_seed: pd.DataFrame, **range_) -> Finding:
+    """With which power of width a size goes: one straight line in logarithms for each seed."""
+    powers = np.polyfit(np.log(by_seed.columns.to_numpy(float)), np.log(by_seed.to_numpy().T), 1)
+    return Finding(
+        (mean(f"power of d in {says}, mean of {len(by_seed)} seeds", powers[0], **range_),)
+    )
 
 
 def critical_falls(grid):
+    return _power("D_crit(d)", critical.seed_thresholds(grid), most=0)
+
+
+def capacity_rises(random):
+    by_seed = statistics.by_width(random, "train_accuracy")
+    room = by_seed.loc[:, by_seed.mean() < dynamics.PERFECT]  # the others hold all that there is
+    return _power(f"D_mem(d), d {room.columns[0]}–{room.columns[-1]}", room, least=0)
+
+
+def critical_64(grid):
+    return Finding((mean("D_crit(64)", critical.seed_thresholds(grid)[64], least=2700, most=3300),))
+
+
+def narrow(random):
+    halves = {}
+    for d, cell in random.groupby("d_model"):
+        seeds = len(cell)
+        half = stats.t.ppf(0.975, seeds - 1) / np.sqrt(seeds)  # of a deviation
+        says = f"half of the 95% interval of accuracy at d = {d}"
+        halves[d] = spread(
+            says, cell["train_accuracy"], half, random["d_model"].nunique(), most=0.05
+        )
+    return Finding((max(halves.values(), key=lambda half: half.value),))
+
+
+def semi_interval(grid):
     by_seed = critical.seed_thresholds(grid)
-    words = "D_crit(32) − D_crit(64) = {:.0f} points (Page's trend p = {:.2g})"
-    return _trend(by_seed, by_seed[32] - by_seed[64], words, rising=False)
+    band = stats.norm.ppf(0.95) - stats.norm.ppf(0.1)  # in deviations of the seeds' D_crit
+    each = ", ".join(f"{d}: {band * by_seed[d].std():.0f}" for d in by_seed)
+    says = f"span over d {by_seed.columns[0]}–{by_seed.columns[-1]} together"
+    return Finding((spread(says, by_seed, band, least=600, most=1400),), f"by width {each}")
 
 
-def capacity_rises(grid):
-    by_seed = statistics.by_width(grid, "train_accuracy")
-    words = "accuracy on random labels rises by {:.2f} from d = 4 to 100 (Page's p = {:.2g})"
-    return _trend(by_seed, by_seed[by_seed.columns[-1]] - by_seed[by_seed.columns[0]], words)
+# ---- single cells ------------------------------------------------------------------------
+
+
+def runs_reach(level: float, *frames: pd.DataFrame, conditions: int = 1, **range_) -> Finding:
+    """The share of the runs of some cells, all together, whose last accuracy is at a level."""
+    runs = pd.concat(frames)
+    widths, sizes = (sorted(runs[name].unique()) for name in ("d_model", "train_size"))
+    where = ", ".join(f"{a:,}" if a == b else f"{a:,}–{b:,}"
+                      for a, b in ((w[0], w[-1]) for w in (widths, sizes)))  # fmt: skip
+    says = f"runs at ({where}) with validation ≥ {level:g}"
+    return Finding((share(says, runs["val_accuracy"] >= level, conditions, **range_),))
+
+
+def _all_of(*findings: Finding) -> Finding:
+    return Finding(tuple(c for finding in findings for c in finding.conditions))
+
+
+def needs_4000(grid):
+    """Most runs generalize at 4,000, and not yet at 3,600."""
+    last, before = (grid[grid["train_size"] == size] for size in (4000, 3600))
+    return _all_of(runs_reach(dynamics.GENERALIZED, last, conditions=2, least=MOST),
+                   runs_reach(dynamics.GENERALIZED, before, conditions=2, most=MOST))  # fmt: skip
+
+
+def moderate(grid):
+    """Off zero on the left of the band, and not yet all at one on its right."""
+    left, right = grid[grid["train_size"] <= 2400], grid[grid["train_size"] > 2400]
+    return _all_of(runs_reach(dynamics.ZERO, left, conditions=2, least=FEW),
+                   runs_reach(dynamics.GENERALIZED, right, conditions=2, most=MOST))  # fmt: skip
+
+
+def seeds_differ(runs):
+    says = "deviation of final validation accuracy between seeds"
+    return Finding((spread(says, runs["val_accuracy"], least=0.1),))
+
+
+# ---- the four zones (§3) -----------------------------------------------------------------
 
 
 def zones_agree(grid, dip_grid, random):
     runs = pd.concat([grid, dip_grid]).drop_duplicates("key")
-    hits, seen = [], set()
-    facts = capacity.capacities(random).set_index("d_model")["estimate"]
-    for seed in runs["seed"].unique():  # each seed against boundaries from the others
-        others, own = runs[runs["seed"] != seed], runs[runs["seed"] == seed]
-        shares = {d: critical.success_curve(cell) for d, cell in others.groupby("d_model")}
-        for run in own.itertuples():
-            seen_zone = dynamics.zone(run.curve)
-            seen.add(seen_zone)
-            share = np.interp(run.train_size, shares[run.d_model].index, shares[run.d_model])
-            side = boundaries.side_of(share)
-            expected = boundaries.region(run.train_size, facts[run.d_model], side)
-            hits.append(((run.d_model, run.train_size), seen_zone == expected))
-    hits = pd.DataFrame(hits, columns=["cell", "agrees"])
-    low, high = statistics.clustered(hits["agrees"], hits["cell"])
-    four = len({"progression", "ungrokking", "grokking", "semi-grokking"} & seen)
-    text = f"{four} of the four types seen; region and run agree in "
-    text += f"{hits['agrees'].mean():.0%} of {len(hits)} runs"
-    return Finding(text, low, high, bool(four == 4 and low >= 0.8))
+    runs = runs.assign(zone=[dynamics.zone(curve) for curve in runs["curve"]])
+    runs["facts"] = capacity.distinct_pairs(runs["train_size"])
+    points = capacity.capacities(random).set_index("d_model")["estimate"]
+    overfull = runs["facts"] > runs["d_model"].map(points)
+    together = runs["zone"].isin(("progression", "unlearned"))
+    rest = runs[~overfull]
+    place = _place(runs, points).reindex(pd.MultiIndex.from_frame(rest[_CELL])).to_numpy()
+    good, inside = rest["val_accuracy"] >= dynamics.GENERALIZED, np.abs(place) <= 1
+    counts = runs["zone"].value_counts()
+    by_heart = runs[runs["zone"] == "ungrokking"].groupby(["d_model", "facts"]).size()
+    by_heart = by_heart[by_heart > runs["seed"].nunique() * HALF].reset_index("facts")["facts"]
+    held = runs["d_model"].map(by_heart.groupby(level=0).max().combine(points, np.fmax))
+    note = ", ".join(f"{counts.get(zone, 0)} {zone}" for zone in dynamics.ZONES[:5])
+    return Finding((
+        share("cells in which D_mem tells whether training is perfect before validation rises",
+              _mostly(runs, together == overfull), 4, least=AGREE),
+        share("cells beyond the band around D_crit in which it tells whether runs generalize",
+              _mostly(rest[~inside], (good == (place > 0))[~inside]), 4, least=AGREE),
+        share("runs in the band that generalize", good[inside], 4,
+              least=boundaries.SMALL, most=boundaries.LARGE),
+        share("runs with more facts than D_mem that progress",
+              runs["zone"][overfull] == "progression", 4, least=HALF),
+    ), f"single runs: {note}; in the band below D_crit {good[inside & (place < 0)].mean():.0%} "
+       f"generalize, above {good[inside & (place > 0)].mean():.0%}; of single runs D_mem as "
+       f"capacity tells {(overfull == together).mean():.0%}, raised to the largest set that most "
+       f"runs knew by heart {((runs['facts'] > held) == together).mean():.0%}")  # fmt: skip
 
 
-def norms_differ(norms):
-    change = norms.assign(change=[dynamics.norm_change(c) for c in norms["curve"]])
-    change = change.dropna(subset="change")
-    small, large = (change[change["d_model"] == d]["change"].to_numpy() for d in (8, 64))
-    text = f"{len(small)} progression and {len(large)} grokking runs generalize"
-    if min(len(small), len(large)) < 4:
-        return unsettled(text)
-    test = stats.permutation_test(
-        (small, large), lambda a, b: a.mean() - b.mean(), alternative="greater", n_resamples=np.inf
-    )
-    (rise, least, _), (fall, _, most) = statistics.student(small), statistics.student(large)
-    welch = stats.ttest_ind(small, large, equal_var=False).confidence_interval()
-    text += f"; log change of the norm {rise:+.2f} (at 95% over {least:.2f}) and {fall:+.2f} "
-    text += f"(under {most:.2f}), permutation p = {test.pvalue:.2g}; difference {rise - fall:.2f}"
-    holds = bool(test.pvalue < ALPHA and least > 0 > most)
-    return Finding(text, *welch, holds)
+_CELL = ["d_model", "train_size"]
 
 
-def norm_moves(sign: int, norms):
-    """The norm rises (+1) or falls (−1) while runs generalize."""
-    change = np.array([dynamics.norm_change(c) for c in norms["curve"]])
-    change = change[np.isfinite(change)]
-    text = f"{len(change)} of {len(norms)} runs generalize"
-    if len(change) < 4:
-        return unsettled(text)
-    mean, low, high = statistics.student(change)
-    text += f"; log change of the norm {mean:+.2f}"
-    return Finding(text, low, high, bool(sign * low > 0 and sign * high > 0))
+def _mostly(runs, agrees) -> pd.Series:
+    """Whether most runs of a cell agree, cell by cell."""
+    return agrees.groupby([runs[name] for name in _CELL]).mean() > HALF
+
+
+def _place(runs, points) -> pd.Series:
+    """Where each cell lies: (D − D_crit) over half the band; D_crit from the other cells."""
+    known = boundaries.fit_capacity(points.index, points)
+    widths = {d: own for d, own in runs.groupby("d_model")}
+
+    def point(own):
+        return critical.critical_size(own), critical.bound_of(own)
+
+    every = {d: point(own) for d, own in widths.items()}
+    smallest, found = runs["train_size"].min(), {}
+    for (d, size), _ in runs.groupby(_CELL):
+        own = widths[d][widths[d]["train_size"] != size]
+        others = pd.DataFrame(every | {d: point(own)}, ["estimate", "bound"]).T
+        others = others.rename_axis("d_model").reset_index()
+        used = others[boundaries.usable(others, known, smallest)].astype(dict(estimate=float))
+        curve = boundaries.fit_critical(used["d_model"], used["estimate"])
+        found[d, size] = np.nan if curve is None else size - curve(d)
+    spans = [boundaries.span(own) for own in widths.values()]
+    return pd.Series(found) / (np.nanmean(spans) / 2)
+
+
+# ---- norms (appendix A) ------------------------------------------------------------------
+
+
+def norms_differ(norms, controls):
+    """Up at d = 8, down at d = 64, more than of the same cells on labels without a rule."""
+    return Finding(tuple(
+        mean(f"log change of the norm while generalizing at d = {d}, less the controls'",
+             _excess(norms[norms["d_model"] == d], controls[controls["d_model"] == d]), 2, **range_)
+        for d, range_ in ((8, dict(least=0)), (64, dict(most=0)))
+    ))  # fmt: skip
+
+
+def _excess(runs, controls) -> list[float]:
+    """Each run's change of the norm's logarithm less the controls' over the same epochs."""
+    found = []
+    for curve in runs["curve"]:
+        if ends := dynamics.norm_ends(curve):
+            epochs = np.asarray(curve["epoch"])[list(ends)]
+            rises = [np.diff(np.log(np.interp(epochs, c["epoch"], c["param_norm"])))
+                     for c in controls["curve"]]  # fmt: skip
+            found.append(dynamics.norm_change(curve) - np.mean(rises))
+    return found
+
+
+def norm_moves(norms, **range_):
+    change = [dynamics.norm_change(curve) for curve in norms["curve"]]
+    says = f"log change of the norm, mean of {np.isfinite(change).sum()} of {len(change)} runs"
+    return Finding((mean(says, change, **range_),))
+
+
+# ---- double descent (§4) -----------------------------------------------------------------
 
 
 def _at(runs, train_size):
     return statistics.by_width(runs[runs["train_size"] == train_size])
 
 
+def _dip(runs, train_size, conditions=1, what="", **range_):
+    says = f"dip of {what}validation at {train_size:,}"
+    return mean(says, descent.dip(_at(runs, train_size)), conditions, **range_)
+
+
 def double_descent(grid):
-    near, short = _at(grid, 3000), _at(grid, 2600).loc[:, :40]  # wider ones rise again: not a fall
-    valley, low_zone = (28, 36), (24, 40)
-    mean, low, high = statistics.student(descent.dip(near, valley))
-    fall = descent.fall_of(short.to_numpy(), short.columns, low_zone).mean()
-    above = max(descent.dip(_at(grid, size), valley).mean() for size in (4000, 5000))
-    p = max(
-        descent.permuted_widths_p(near, partial(descent.dip_of, valley=valley)),
-        descent.permuted_widths_p(short, partial(descent.fall_of, zone=low_zone)),
-    )
-    text = f"largest dip at 4,000 and 5,000: {above:.2f}, fall at 2,600: {fall:.2f} "
-    text += f"(permutations p = {p:.2g}), dip at 3,000: {mean:.2f}"
-    return Finding(text, low, high, bool(p < ALPHA and mean > 0.3 and above < 0.1))
+    fall = descent.fall(_at(grid, 2600), (24, 40))
+    return Finding((
+        _dip(grid, 3000, 4, least=DIP),
+        mean("fall of validation at 2,600", fall, 4, least=DIP),
+        *(_dip(grid, size, 4, most=DIP) for size in (4000, 5000)),
+    ))  # fmt: skip
 
 
-def harder_is_deeper(add, square, add_sizes, square_sizes):
-    common = sorted(set(add["seed"]) & set(square["seed"]))
-    plain, hard = _at(add, 3000).loc[common], _at(square, 3000).loc[common]
-    more = descent.dip(hard, (24, 40)) - descent.dip(plain, (24, 40))
-    p = statistics.sign_flip_p(more)
-    shift = critical.seed_thresholds(square_sizes) - critical.seed_thresholds(add_sizes)
-    shift = shift.dropna()
-    flips = statistics.sign_flip_p(shift.mean(axis=1))
-    later = bool((shift.mean() > 0).all() and flips < ALPHA)
-    mean, low, high = statistics.student(more)
-    bounds = {d: critical.bound_of(own) for d, own in square_sizes.groupby("d_model")}
-    text = "D_crit later by " + ", ".join(
-        f"{bounds[d]} {v:.0f} (d = {d})".strip() for d, v in shift.mean().items()
-    )
-    text += f"; dip of (a + b)² less that of a + b: {mean:.2f} (p = {p:.2g})"
-    return Finding(text, low, high, bool(p < ALPHA and later))
-
-
-def cell(least: float = 0.0, below: float = np.inf):
-    """A judge of one or more cells: the mean of each is at least `least`, and below `below`.
-
-    The interval is that of the cell nearest to the limit.
-    """
-
-    def judge_cells(*frames):
-        cells = statistics.cell_means(pd.concat(frames))
-        means = cells["mean"]
-        room = np.minimum(means - least, below - means)
-        shown = means if len(means) <= 5 else means[[means.idxmin(), means.idxmax()]]
-        text = ", ".join(f"({d}, {size:,}): {v:.2f}" for (d, size), v in shown.items())
-        low, high = cells.loc[room.idxmin(), ["low", "high"]]
-        if len(cells) > 1:
-            d, size = room.idxmin()
-            text += f"; nearest to the limit: ({d}, {size:,})"
-        if low < least <= high or low < below <= high:
-            text += "; the limit lies in the interval"
-        holds = means.between(least, below, inclusive="left").all()
-        return Finding(f"mean validation accuracy {text}", low, high, bool(holds))
-
-    return judge_cells
-
-
-def _draws(grid: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
-    """Means by cell (across) in 500 bootstrap draws of whole seeds (down)."""
-    table = grid.pivot_table(index="seed", columns=["d_model", "train_size"], values=value)
-    draws = table.to_numpy()[statistics.resample(len(table), 500)].mean(axis=1)
-    return pd.DataFrame(draws, columns=table.columns)
-
-
-def _means(grid: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
-    """Means by cell as one row of such draws."""
-    return statistics.cell_means(grid, value)["mean"].to_frame().T
-
-
-def needs_4000(grid):
-    def first(means):
-        return steady(means.droplevel("d_model", axis=1), dynamics.GENERALIZED)
-
-    (size,), sizes = first(_means(grid)), first(_draws(grid))
-    sizes[np.isnan(sizes)] = grid["train_size"].max()
-    text = f"mean ≥ 0.95 from {size:,.0f} points on" if np.isfinite(size) else "mean ≥ 0.95 nowhere"
-    return Finding(text, *statistics.interval(sizes), bool(size in (3800, 4000)))
-
-
-def semi_interval(grid):
-    def spans(means):
-        """Points between the first mean off zero and the first from which all are good."""
-        found = {}
-        for d in means.columns.unique("d_model"):
-            own = means[d]
-            off_zero = own >= dynamics.ZERO
-            begin = off_zero.idxmax(axis=1).where(off_zero.any(axis=1))
-            found[d] = steady(own, dynamics.GENERALIZED) - begin
-        return pd.DataFrame(found)
-
-    ours = spans(_means(grid)).iloc[0]
-    words = (f"{d}: {'no end' if np.isnan(v) else f'{v:.0f}'}" for d, v in ours.items())
-    text = "spans of moderate accuracy: " + ", ".join(words)
-    if ours.notna().any():
-        text += f"; their mean {ours.mean():.0f}"
-    ends = statistics.interval(spans(_draws(grid)).mean(axis=1))
-    return Finding(text, *ends, bool(ours.between(600, 1400).all()))
-
-
-def critical_64(grid):
-    row = critical.critical_sizes(grid).iloc[0]
-    text = f"D_crit(64) {row.bound or '='} {row.estimate:.0f}"
-    return Finding(text, row.low, row.high, bool(abs(row.estimate - 3000) <= 300))
-
-
-def valley_place(grid):
-    dip = descent.mean_dip(_at(grid, 3000))
-    text = f"depth {dip.depth:.2f}"
-    if dip.depth > 0:
-        text = f"peak at d = {dip.peak:.0f}, valley at d = {dip.valley:.0f}, {text}"
-    return Finding(text, dip.low, dip.high, bool(dip.depth >= 0.2 and 28 <= dip.valley <= 36))
-
-
-def no_ungrokking(grid):
-    dip = descent.mean_dip(_at(grid, 3000))  # without one there is no stage to speak of: all count
-    return cell(least=dynamics.ZERO)(grid[~(grid["d_model"] < dip.peak)])
+def a_dip(grid):
+    return Finding((_dip(grid, 3000, least=DIP),))
 
 
 def no_dip(grid):
-    dips = {size: descent.mean_dip(_at(grid, size)) for size in (4000, 5000)}
-    deepest = max(dips.values(), key=lambda dip: dip.depth)
-    text = ", ".join(f"depth at {size:,}: {dip.depth:.2f}" for size, dip in dips.items())
-    return Finding(f"{text}; the deeper", deepest.low, deepest.high, bool(deepest.depth < 0.1))
+    return Finding(tuple(_dip(grid, size, 2, most=DIP) for size in (4000, 5000)))
+
+
+def harder_is_further(add, square, add_sizes, square_sizes, between):
+    shift = critical.seed_thresholds(square_sizes) - critical.seed_thresholds(add_sizes)
+    hard, plain = _at(square, 3000).loc[:, 24:56], _at(add, 3000).loc[:, 24:56]
+    pairs = [  # two sizes are looked at, so four conditions are paid for
+        tuple(
+            _dip(between[between["task"] == task], size, 6, what, **range_)
+            for task, what, range_ in (
+                ("square", "the square's ", dict(least=DIP)),
+                ("add", "addition's ", dict(most=DIP)),
+            )
+        )
+        for size in (3400, 3600)
+    ]
+    return Finding((
+        mean("D_crit of the square less addition's, mean over d 32, 48, 64",
+             shift.mean(axis=1), 6, least=0),
+        mean("validation at 3,000, mean over d 24–56, the square's less addition's",
+             (hard - plain).mean(axis=1), 6, most=0),
+        *max(pairs, key=lambda pair: {True: 2, None: 1, False: 0}[decide(pair)]),
+    ))  # fmt: skip
 
 
 def grokking_by_width(grid):
-    def wider(train, val, size):
-        """How many times wider a network has to be to generalize than to memorize."""
-        known, good = (means.xs(size, level="train_size", axis=1) for means in (train, val))
-        return steady(good, dynamics.GENERALIZED) / steady(known, dynamics.PERFECT)
+    """How many times wider a network has to be to generalize than to memorize, seed by seed."""
 
-    names = ("train_accuracy", "val_accuracy")
-    means, draws = ([of(grid, name) for name in names] for of in (_means, _draws))
-    ours = {size: wider(*means, size)[0] for size in (3000, 4000, 5000)}
-    words = (f"{n:,}: {'not within' if np.isnan(v) else f'{v:.2g} times'}" for n, v in ours.items())
-    text = f"width to generalize over width to memorize: {', '.join(words)}; at 3,000"
-    ends = statistics.interval(wider(*draws, 3000))
-    little, *much = ours.values()
-    return Finding(text, *ends, None if np.isnan(sum(much, little)) else
-                   bool(little >= 2 and max(much) <= 1.5))  # fmt: skip
+    def wider(size):
+        own = grid[grid["train_size"] == size]
+        known, good = (
+            steady(statistics.by_width(own, name), level)
+            for name, level in (
+                ("train_accuracy", dynamics.PERFECT),
+                ("val_accuracy", dynamics.GENERALIZED),
+            )
+        )
+        return np.where(np.isnan(good), np.inf, good) / known  # beyond the widths tried
 
-
-def seeds_differ(runs):
-    values = np.sort(runs["val_accuracy"])
-    spread = values[-1] - values[0]
-    least = min(values[-1] - values[1], values[-2] - values[0])
-    text = f"final validation accuracy from {values[0]:.2f} to {values[-1]:.2f}, so it differs by "
-    text += f"{spread:.2f}; in brackets without any one of the runs"
-    return Finding(text, least, spread, bool(spread >= 0.2))
-
-
-def narrow(grid):
-    table = capacity.capacities(grid)
-    halves = (table["high"] - table["estimate"]) / capacity.distinct_pairs(113**2)
-    half, free = halves.max(), table.loc[halves.idxmax(), "seeds"] - 1
-    ends = half * np.sqrt(free / stats.chi2.ppf([0.975, 0.025], free))  # of a deviation
-    text = f"widest 95% interval, at d = {table.loc[halves.idxmax(), 'd_model']}: "
-    text += f"±{half:.3f} in accuracy"
-    return Finding(text, *ends, bool(half <= 0.05))
+    words = "seeds at {:,} that generalize from {} the width on at which they memorize"
+    return Finding((
+        share(words.format(3000, "twice or more"), wider(3000) >= 2, 3, least=HALF),
+        *(share(words.format(size, "at most 1.5 times"), wider(size) <= 1.5, 3, least=HALF)
+          for size in (4000, 5000)),
+    ))  # fmt: skip

@@ -7,20 +7,26 @@ hold, not reproduced where one fails, and undecided otherwise.
 
 Where a claim has several conditions, each interval is widened so that all of them together keep
 their 95% (Bonferroni).  Outcomes that are all or nothing are counted, with exact intervals of
-a share; Student's intervals are for graded outcomes alone.
+a share (of seeds: a sign test); Student's intervals are for graded outcomes alone.
 
 These rules are older than the runs of the recipe that the search chooses, which they judge.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
-ALPHA = 1 - CONFIDENCE
+FEW, MOST = 1 / 3, 2 / 3
+"""Shares of runs that count as few and as most: eleven seeds that all agree show either, also
+where a claim has two conditions; ten of eleven do not."""
+
+
+HALF = 0.5
+"""Share of seeds that have to go one way in a sign test."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,9 @@ class Condition:
         return False if self.high < self.least or self.low > self.most else None
 
     def __str__(self) -> str:
-        interval = "" if math.isnan(self.low) else f" [{_word(self.low)}, {_word(self.high)}]"
-        return f"{self.says} {_word(self.value)}{interval}, {self.range}"
+        known = not math.isnan(self.low)
+        interval = f" [{_word(self.low)}, {_word(self.high)}]" if known else ""
+        return f"{self.says}: {_word(self.value)}{interval}, {self.range}"
 
     @property
     def range(self) -> str:
@@ -68,6 +75,8 @@ class Condition:
 
 
 def _word(value: float) -> str:
+    if math.isnan(value):
+        return "–"
     return f"{value:,.0f}" if 100 <= abs(value) < math.inf else f"{value:.3g}".replace("inf", "∞")
 
 
@@ -76,29 +85,24 @@ class Finding:
     """What the runs give for one claim.
 
     Attributes:
-        conditions: each number that the claim asks for, with its interval and the paper's range
-            for a card to draw.
+        conditions: each number that the claim asks for; none where the runs cannot speak to it.
+        note: what else is to be said of them; it decides nothing.
     """
 
-    text: str
-    low: float
-    high: float
-    holds: bool | None  # None: the runs are there, but too few of them speak to the claim
     conditions: tuple[Condition, ...] = ()
+    note: str = ""
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the claim is reproduced (True), is not (False), or is undecided (None)."""
+        return decide(self.conditions)
 
     def __str__(self) -> str:
-        if not (math.isfinite(self.low) and math.isfinite(self.high)):
-            return self.text
-        return f"{self.text} [{_word(self.low)}, {_word(self.high)}]"
-
-
-def unsettled(text: str) -> Finding:
-    """A finding that decides nothing and has no interval."""
-    return Finding(text, math.nan, math.nan, None)
+        return "; ".join(filter(None, (*map(str, self.conditions), self.note)))
 
 
 def decide(conditions: Sequence[Condition]) -> bool | None:
-    """Whether a claim is reproduced (True), is not (False), or is undecided (None)."""
+    """Whether all conditions hold (True), one fails (False), or neither (None)."""
     answers = [condition.holds for condition in conditions]
     if not answers or None in answers and False not in answers:
         return None
@@ -116,9 +120,8 @@ def share(says: str, hits: Sequence[bool], conditions: int = 1, **range_) -> Con
     k, n = int(np.sum(hits)), len(hits)
     if not n:
         return Condition(says, math.nan, math.nan, math.nan, **range_)
-    level = 1 - (1 - CONFIDENCE) / conditions
-    low, high = stats.binomtest(k, n).proportion_ci(level, method="exact")
-    return Condition(f"{says}: {k} of {n}", k / n, float(low), float(high), **range_)
+    low, high = stats.binomtest(k, n).proportion_ci(_level(conditions), method="exact")
+    return Condition(f"{says} ({k} of {n})", k / n, float(low), float(high), **range_)
 
 
 def mean(says: str, values: Sequence[float], conditions: int = 1, **range_) -> Condition:
@@ -126,9 +129,37 @@ def mean(says: str, values: Sequence[float], conditions: int = 1, **range_) -> C
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
     if len(values) < 2:
-        return Condition(says, float(values.mean()) if len(values) else math.nan,
-                         math.nan, math.nan, **range_)  # fmt: skip
-    level = 1 - (1 - CONFIDENCE) / conditions
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
+        centre = float(values.mean()) if len(values) else math.nan
+        return Condition(says, centre, math.nan, math.nan, **range_)
+    half = stats.t.ppf((1 + _level(conditions)) / 2, len(values) - 1) * stats.sem(values)
     centre = float(values.mean())
     return Condition(says, centre, centre - half, centre + half, **range_)
+
+
+def spread(says: str, values, scale: float = 1, conditions: int = 1, **range_) -> Condition:
+    """`scale` times the standard deviation over seeds, with its interval by chi squared.
+
+    Args:
+        values: one a seed, or a table with seeds down, whose columns are pooled.
+    """
+    values = np.asarray(values, float).reshape(len(values), -1)
+    free = values.size - values.shape[1]
+    if free < 1:
+        return Condition(says, math.nan, math.nan, math.nan, **range_)
+    centre = scale * math.sqrt(np.square(values - values.mean(axis=0)).sum() / free)
+    tail = (1 - _level(conditions)) / 2
+    low, high = centre * np.sqrt(free / stats.chi2.ppf([1 - tail, tail], free))
+    return Condition(says, centre, float(low), float(high), **range_)
+
+
+def envelope(readings: Sequence[Condition]) -> Condition:
+    """One number read in several ways: it lies right, or wrong, only if every reading does.
+
+    The estimate and the words are those of the first reading.
+    """
+    ends = (np.min([r.low for r in readings]), np.max([r.high for r in readings]))
+    return replace(readings[0], low=float(ends[0]), high=float(ends[1]))
+
+
+def _level(conditions: int) -> float:
+    return 1 - (1 - CONFIDENCE) / conditions
