@@ -1,5 +1,8 @@
 """What an engine is, and which one a spec gets."""
 
+import functools
+import multiprocessing
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -63,6 +66,7 @@ def choose(
         from lib.engines.kernel.engine import Engine, check_tiles  # Numba takes a second to import
 
         check_tiles(precision)
+        _say_if_slow()
         return partial(Engine, precision=precision)
     if engine == "reference":
         from lib.engines.reference import Engine  # PyTorch, which the kernel does not need
@@ -71,6 +75,17 @@ def choose(
     from lib.engines.torch.single import Engine  # the same
 
     return partial(Engine, device=device, precision=precision)
+
+
+@functools.cache
+def _say_if_slow() -> None:
+    """Once, and once for a whole sweep, what makes training slow on this processor."""
+    from lib.engines.simd.processor import FMA  # Numba again
+
+    number = multiprocessing.current_process().name.partition("-")[2]  # of a worker process
+    if not FMA and number in ("", "1"):
+        told = "warning: this processor has no fused multiply-add: the kernel is 2-3 times slower"
+        print(told, file=sys.stderr)
 
 
 def check_device(device: str) -> None:

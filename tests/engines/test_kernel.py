@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from oracles import CASES, STEPS, TINY, autograd, error, torch_steps
+from oracles import CASES, STEPS, TINY, TRAINED, autograd, error, shares_of_rounding, torch_steps
 from processes import launch
 
 from lib.data import Dataset, Split, build
@@ -27,23 +27,16 @@ def test_gradients_at_initialisation(spec):
     assert engine.evaluate("train")[0] == pytest.approx(loss, rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [
-        RunSpec(**TINY, d_model=24, epochs=2500),
-        RunSpec(modulus=31, train_size=300, d_model=32, epochs=1500, weight_decay=1.0),
-    ],
-    ids=["grokked", "memorized"],
-)
-def test_gradients_at_trained_points(spec):
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("spec", TRAINED, ids=["grokked", "memorized"])
+def test_gradients_at_trained_points(spec, seed):
+    """There losses are small differences of large logits: float32 itself is off by 1e-5 to 1e-4."""
+    spec = spec.replace(seed=seed)
     run = train(spec)
     assert run.curve["train_accuracy"][-1] == 1
     assert (run.curve["val_accuracy"][-1] > 0.95) == (spec.train_size == 500)
-    data = build(spec)
-    _, truth = autograd(spec, data, run.parameters)
-    _, float32 = autograd(spec, data, run.parameters, torch.float32)
-    for name, gradient in Engine(spec, data, parameters=run.parameters).gradients().items():
-        assert error(gradient, truth[name]) <= 3 * error(float32[name], truth[name]), name
+    shares = shares_of_rounding(spec, run.parameters, Engine)
+    assert max(shares.values()) <= 1, shares
 
 
 @pytest.mark.parametrize("spec", STEPS, ids=RunSpec.label)
@@ -160,12 +153,15 @@ from numba import njit
 from lib.data import build
 from lib.engines.kernel.engine import Engine
 from lib.engines.simd import processor, vectors
-from oracles import CASES, autograd, error
+from lib.train import train
+from oracles import CASES, TRAINED, autograd, error, shares_of_rounding
 print(processor.LANES, processor.REGISTERS, processor.FMA)
 for spec in (CASES[3], CASES[9], CASES[11]):
     data = build(spec)
     truth = autograd(spec, data)[1]
     print(max(error(g, truth[name]) for name, g in Engine(spec, data).gradients().items()))
+for spec in TRAINED:
+    print(max(shares_of_rounding(spec, train(spec).parameters, Engine).values()))
 
 @njit(**vectors.ENTRY)
 def exp(x):
@@ -183,8 +179,11 @@ print(np.abs(x / truth - 1).max())
     kind, *errors = out.splitlines()
     there = {"AVX2": "8 16 True", "no FMA": "8 16 False"}.get(name, name.split()[0])
     assert kind.startswith(there)
-    assert len(errors) == 4 and max(map(float, errors)) <= 1e-5, errors
-    assert float(errors[-1]) <= 1e-6, "exp"
+    *errors, grokked, memorized, exp = map(float, errors)
+    assert len(errors) == 3 and max(errors) <= 1e-5
+    assert max(grokked, memorized) <= 1, "the bound for float32 at trained points"
+    assert exp <= 1e-6
+    assert ("warning: this processor has no" in err) == (name == "no FMA")
 
 
 def test_a_width_that_is_none_is_one_line():

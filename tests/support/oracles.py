@@ -1,8 +1,13 @@
 """What the engines are held against: `lib.engines.reference` in float64."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
+from torch._decomp import get_decompositions
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from lib.data import Split, build
 from lib.engines import reference
 from lib.spec import RunSpec
 
@@ -22,6 +27,10 @@ CASES = [
     RunSpec(task="multitask", memorize_size=70, d_model=36, train_size=100, split_mlp=True),
     # … and enough points for chunks of one task, which leave out half of it
     RunSpec(task="multitask", memorize_size=900, d_model=32, train_size=900, split_mlp=True),
+]
+TRAINED = [
+    RunSpec(**TINY, d_model=24, epochs=2500),  # grokked at the end
+    RunSpec(modulus=31, train_size=300, d_model=32, epochs=1500, weight_decay=1.0),  # memorized
 ]
 
 
@@ -44,3 +53,93 @@ def torch_steps(spec, data, count, dtype=torch.float64):
 
 
 STEPS = [CASES[0], CASES[3], CASES[7], CASES[10], CASES[1].replace(task="random")]
+
+
+aten = torch.ops.aten
+EACH = {aten.add.Tensor: 1, aten.sub.Tensor: 1, aten.mul.Tensor: 1, aten.div.Tensor: 1,
+        aten.exp.default: 2}  # fmt: skip
+"""Operations on single numbers, and by how many U (below) they are off."""
+
+STEPWISE = get_decompositions([aten._softmax, aten._softmax_backward_data])
+"""Operations that are made of others, each of which rounds."""
+
+U = 2.0**-24
+"""The most that float32 rounds by, relative to the result."""
+
+
+class Rounding(TorchDispatchMode):
+    """float64 with an error at every operation such as float32 makes, drawn anew each time.
+
+    One operation is off by U of its result (exp by 2 U).  A sum of n products makes n roundings
+    of products and n - 1 of partial sums, and in whatever order it is taken none of those is
+    larger than S, the sum of the terms' sizes.  Independent errors grow with the root of their
+    number, so it is off by U S √(2 n) at most, whatever the width of vectors.  Errors are drawn
+    from a normal distribution of that standard deviation, √3 times that of rounding to nearest.
+    """
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self._draws = torch.Generator().manual_seed(seed)
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if operation in STEPWISE:
+            with self:
+                return STEPWISE[operation](*args, **kwargs or {})
+        result = operation(*args, **kwargs or {})
+        if (size := _rounded(operation, args, result)) is None:
+            return result  # it moves numbers, or compares them
+        noise = torch.randn(result.shape, generator=self._draws, dtype=result.dtype)
+        return torch.where(result.isfinite(), result + U * size * noise, result)
+
+
+def _rounded(operation, args, result):
+    """By how many U a result may be off; None where nothing is rounded."""
+    if operation in EACH:
+        return EACH[operation] * result.abs()
+    if operation in (aten.mm.default, aten.bmm.default):
+        return operation(args[0].abs(), args[1].abs()) * (2 * args[0].shape[-1]) ** 0.5
+    if operation is aten.sum.dim_IntList:
+        sizes = operation(args[0].abs(), *args[1:])
+        return sizes * (args[0].numel() / result.numel()) ** 0.5
+    if operation is aten.index_put.default:  # adds up
+        zeros, places, values = args[:3]
+        sizes = operation(zeros, places, values.abs(), True)
+        return sizes * operation(zeros, places, torch.ones_like(values), True) ** 0.5
+    return None
+
+
+def clear_of_kinks(spec, data, parameters, margin=1e-5):
+    """The data with those training points alone whose hidden units are all clearly on or off.
+
+    Where rounding decides that, the gradient has two right values.  margin: of a unit's input,
+    relative to the sizes of its terms.
+    """
+    oracle, seen = reference.Engine(spec, data, parameters=parameters, dtype=torch.float64), []
+    mlp = oracle.model.blocks[0].mlp
+    with mlp.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0])):
+        oracle.model(torch.from_numpy(data.train.tokens).long())
+    x = seen[0][:, -1].detach()
+    W, b = mlp.W_in.detach(), mlp.b_in.detach()
+    keep = ((x @ W + b).abs() > margin * (x.abs() @ W.abs() + b.abs())).all(1).numpy()
+    return replace(data, train=Split(data.train.tokens[keep], data.train.labels[keep]))
+
+
+def rounding_error(spec, data, parameters, draws=3):
+    """By how much the gradient of float32 may be off, by name: the largest of some draws."""
+    oracle = reference.Engine(spec, data, parameters=parameters, dtype=torch.float64)
+    truth, largest = {n: g.copy() for n, g in oracle.gradients().items()}, {}
+    for draw in range(draws):
+        with Rounding(draw):
+            off = oracle.gradients()
+        for name, gradient in off.items():
+            largest[name] = max(largest.get(name, 0), error(gradient, truth[name]))
+    return largest
+
+
+def shares_of_rounding(spec, parameters, engine):
+    """The errors of an engine's gradient at trained parameters, as shares of `rounding_error`."""
+    data = clear_of_kinks(spec, build(spec), parameters)
+    truth, bounds = autograd(spec, data, parameters)[1], rounding_error(spec, data, parameters)
+    assert max(bounds.values()) <= 2e-3, "the bound would hide a mistake"
+    gradients = engine(spec, data, parameters=parameters).gradients()
+    return {name: error(gradients[name], truth[name]) / bounds[name] for name in bounds}
