@@ -44,7 +44,14 @@ train_missing = False  # true: train all the runs that a verdict lacks (hours)
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.chapters.tables import claims_table, criteria_table, progress_table
+from lib.chapters.tables import (
+    changes,
+    changes_table,
+    claims_table,
+    conditions,
+    criteria_table,
+    progress_table,
+)
 from lib.paper.claims import VERDICTS
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import CLAIMS, PREDICTIONS, judge_all
@@ -64,11 +71,7 @@ page.export(
     ),
     "verdicts", "all verdicts as a table",
 )  # fmt: skip
-page.export(
-    pd.DataFrame(dict(claim=v.claim.name) | vars(condition) | dict(holds=condition.holds)
-                 for v in verdicts if v.finding for condition in v.finding.conditions),
-    "conditions", "each number with its interval and its range",
-)  # fmt: skip
+page.export(conditions(verdicts), "conditions", "each number with its interval and its range")
 
 
 def tally(chosen):
@@ -115,6 +118,25 @@ Markdown(claims_table(predictions, "Varma et al. say"))
 
 # %% tags=["hide-input"]
 Markdown(criteria_table(CLAIMS))
+
+# %% [markdown]
+# ## Tests that were changed
+#
+# A test should be older than the runs that it judges. Takeaways 4, 6, 7 and 8 are judged on runs
+# that did not exist when their tests were committed, in part or whole; the project's own tests
+# compare the dates. All other tests were changed once or more after runs were stored. Each row has
+# both verdicts on the same runs: those stored when the test was changed, for the changes of
+# November 23 those that were there at the end of that day.
+
+# %% tags=["hide-input"]
+changed = changes()
+page.export(
+    changed, "changes", "the tests that were changed, with the numbers behind both verdicts"
+)
+Markdown("\n\n".join(
+    f"**{time[:10]}, {time[11:16]} UTC, commit {commit}**\n\n{changes_table(rows)}"
+    for (time, commit), rows in changed.groupby(["time", "commit"])
+))  # fmt: skip
 
 # %% [markdown]
 # ## What is stored

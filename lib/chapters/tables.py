@@ -1,14 +1,16 @@
 """What several chapters say of runs: the one place for each form of table and sentence."""
 
 from collections.abc import Collection, Iterable, Sequence
+from importlib.resources import files
 
 import pandas as pd
 from tabulate import tabulate
 
 from lib.analysis import dynamics
 from lib.analysis.descent import Dip
-from lib.analysis.words import bracket, number
+from lib.analysis.words import bracket, number, seeds_phrase
 from lib.analysis.zones.boundaries import Map
+from lib.paper import criteria
 from lib.paper.claims import Claim, Verdict
 from lib.spec import Grid
 from lib.sweeps.plan import format_duration
@@ -33,6 +35,14 @@ def claims_table(verdicts: Iterable[Verdict], who: str = "The paper says") -> st
     return table(["", who, "Our runs", "Runs", "Verdict"], rows, left=(0, 1, 2, 4))
 
 
+def conditions(verdicts: Iterable[Verdict]) -> pd.DataFrame:
+    """Each number that some claims ask for: a row with its interval and the paper's range."""
+    return pd.DataFrame(
+        dict(claim=v.claim.name) | vars(condition) | dict(holds=condition.holds)
+        for v in verdicts if v.finding for condition in v.finding.conditions
+    )  # fmt: skip
+
+
 def criteria_table(claims: Iterable[Claim]) -> str:
     """What each verdict asks for, and the runs that decide it."""
     short = {"d_model": "d", "train_size": "D", "memorize_size": "memorized"}
@@ -43,9 +53,21 @@ def criteria_table(claims: Iterable[Claim]) -> str:
             words = [f"{short[name]} " + ", ".join(f"{v:,}" for v in values)
                      for name, values in cells.items() if name in short]  # fmt: skip
             where = "; ".join(words + ["split"] * (cells.get("split_mlp") == (True,)))
-            needs.append(f"{experiment}{f' ({where})' if where else ''}, {seeds} seeds")
+            which = f"{seeds} seeds" if isinstance(seeds, int) else seeds_phrase(seeds)
+            needs.append(f"{experiment}{f' ({where})' if where else ''}, {which}")
         rows.append((claim.name, claim.criterion, "<br>".join(needs)))
     return table(["claim", "reproduced if", "runs that decide it"], rows, left=(0, 1, 2))
+
+
+def changes() -> pd.DataFrame:
+    """The tests that were changed after runs that they judge: when, what, the verdicts by both."""
+    return pd.read_csv(files(criteria) / "changes.csv")
+
+
+def changes_table(rows: pd.DataFrame) -> str:
+    """Some of `changes`: claim, what was changed, the verdict before and after."""
+    cells = rows[["claim", "what", "before", "after"]].itertuples(index=False)
+    return table(["claim", "the test", "before", "after"], cells, left=(0, 1, 2, 3))
 
 
 def progress_table(grids: dict[str, Grid], keys: set[str]) -> str:

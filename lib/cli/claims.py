@@ -1,10 +1,13 @@
 """`claims`: judge the paper's takeaways and sentences."""
 
+import hashlib
+from pathlib import Path
+
 import click
 
 from lib.cli import options
-from lib.paper.takeaways import judge_all
 from lib.paths import ROOT
+from lib.runs.files import keep
 from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.sweeps.plan import estimate, format_duration, makespan
@@ -18,23 +21,14 @@ from lib.sweeps.plan import estimate, format_duration, makespan
 def command(write, cost, measure, results) -> None:
     """Judge the paper's takeaways and sentences from the stored runs."""
     store = Store(results)
-    verdicts = judge_all(store)
-    lacking = {spec for v in verdicts for spec in v.missing}
-    rate, known = (None, "")
-    if cost and lacking:
-        rate, known = options.rate_of(lacking, store, cores(), measure=measure)
-    for v in verdicts:
-        click.echo(f"{v.claim.name}: {v.verdict}")
-        click.echo(f"    the paper   {v.claim.says}")
-        click.echo(f"    criterion   {v.claim.criterion}")
-        if v.finding:
-            click.echo(f"    our runs    {v.finding} ({v.runs:,} runs)")
-        if v.missing:
-            line = f"    missing     {len(v.missing):,} runs ({v.runs:,} stored)"
-            if rate:
-                time = makespan(estimate(v.missing, rate, store.runs()), cores())
-                line += f", about {format_duration(time)} on {cores()} cores ({known})"
-            click.echo(line)
+    kept = _kept(store, cost)
+    if measure or not kept.is_file():
+        text = "\n".join(_judged(store, cost, measure))
+        if not (measure or store.broken):
+            keep(kept, text.encode(), store.cache)
+    else:
+        text = kept.read_text()
+    click.echo(text)
     if write:
         from lib.chapters.report import (  # Matplotlib takes a second
             PICTURE,
@@ -48,3 +42,39 @@ def command(write, cost, measure, results) -> None:
         write_picture(store)
         click.echo(f"wrote {README.name} and {PICTURE.relative_to(ROOT)}")
     options.close(store)
+
+
+def _kept(store: Store, cost: bool, sources: Path = ROOT / "lib") -> Path:
+    """Where the answer is kept, by all that it hangs on: code, runs, this machine's speed."""
+    digest = hashlib.sha256(f"{cost} {cores()} {store.folder}".encode())
+    for path in sorted(sources.rglob("*.py")):
+        digest.update(path.read_bytes())
+    for path in sorted(map(store.path, store.files())):
+        found = path.stat()  # a file is named by its content; a damaged one has another time
+        digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}".encode())
+    speed = store.cache / "speed.json"
+    digest.update(speed.read_bytes() if speed.is_file() else b"")
+    return store.cache / "claims" / f"{digest.hexdigest()[:20]}.txt"
+
+
+def _judged(store: Store, cost: bool, measure: bool):
+    """The lines that say what every claim comes to."""
+    from lib.paper.takeaways import judge_all  # with scipy's tests seconds; a kept answer has none
+
+    verdicts = judge_all(store)
+    lacking = {spec for v in verdicts for spec in v.missing}
+    rate, known = (None, "")
+    if cost and lacking:
+        rate, known = options.rate_of(lacking, store, cores(), measure=measure)
+    for v in verdicts:
+        yield f"{v.claim.name}: {v.verdict}"
+        yield f"    the paper   {v.claim.says}"
+        yield f"    criterion   {v.claim.criterion}"
+        if v.finding:
+            yield f"    our runs    {v.finding} ({v.runs:,} runs)"
+        if v.missing:
+            line = f"    missing     {len(v.missing):,} runs ({v.runs:,} stored)"
+            if rate:
+                time = makespan(estimate(v.missing, rate, store.runs()), cores())
+                line += f", about {format_duration(time)} on {cores()} cores ({known})"
+            yield line

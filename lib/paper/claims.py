@@ -2,7 +2,7 @@
 
 A claim fixes the cells and the number of seeds that it needs; with fewer the verdict is "not
 enough runs".  Where all are there and do not settle the matter, it is "undecided".
-`lib.paper.takeaways` lists them, `lib.paper.changes` tells which tests were changed when.
+`lib.paper.takeaways` lists them; criteria/changes.csv tells which tests were changed when.
 """
 
 from collections.abc import Callable

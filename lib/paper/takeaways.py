@@ -170,8 +170,8 @@ CLAIMS = (
           "Separating memorization and generalization in parameter space makes it emerge earlier "
           "(§5, appendix B)",
           f"at modulus 59 with depth, 1,200 + 1,200 points, 2 × 64 and 4 × 64: {_split}",
-          _at_depth() + _at_depth(True), lambda *runs: mixtures.split_is_earlier(
-              pd.concat(runs[:2]), pd.concat(runs[2:])), curves=True, later=("split_depth",)),
+          _at_depth() + _at_depth(True), mixtures.split_is_earlier, curves=True,
+          later=("split_depth",)),
     Claim("(64, 3000)", "d = 64 is near-perfect with just 3,000 points (§2.2)",
           "at least two thirds of the runs generalize", (_three((64,), 3000),),
           partial(_generalize, least=MOST)),

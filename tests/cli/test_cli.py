@@ -340,3 +340,23 @@ def test_ctrl_c_of_a_real_sweep(tmp_path):
     assert "Traceback" not in err and err.splitlines()[-1].startswith("error: interrupted")
     done = int(out.splitlines()[-1].split()[0])
     assert len(Store(tmp_path / "results").keys()) == done >= 1
+
+
+def test_claims_are_judged_once(call, store, monkeypatch, tmp_path):
+    """The answer is kept; a new run, a damaged file and changed code each ask for another."""
+    judged = []
+    monkeypatch.setattr("lib.paper.takeaways.judge_all", lambda store: judged.append(1) or [])
+    for expected in (1, 1):
+        assert call("claims").exit_code == 0 and len(judged) == expected
+    store.add(fake_run(BASE))
+    for expected in (2, 2):
+        assert call("claims").exit_code == 0 and len(judged) == expected
+    assert call("claims", "--no-cost").exit_code == 0 and len(judged) == 3
+    names = []
+    for code in ("x = 1", "x = 2"):
+        (tmp_path / "code.py").write_text(code)
+        names.append(lib.cli.claims._kept(store, True, tmp_path))
+    (file,) = store.runs_folder.glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:-9])
+    names.append(lib.cli.claims._kept(store, True, tmp_path))
+    assert len(set(names)) == 3

@@ -29,8 +29,22 @@ def critical_size(runs: pd.DataFrame) -> float:
     each size is the distribution of their thresholds.  Mass below the smallest size or above
     the largest is put there: the estimate is then a bound.
     """
+    return critical_point(runs)[0]
+
+
+def bound_of(runs: pd.DataFrame) -> str:
+    """Whether D_crit of one width is a bound: "", "≤", "≥".
+
+    Some seeds generalize at the smallest size already (≤) or not even at the largest (≥).
+    """
+    return critical_point(runs)[1]
+
+
+def critical_point(runs: pd.DataFrame) -> tuple[float, str]:
+    """`critical_size` and `bound_of` of one width."""
     share = success_curve(runs)
-    return _mean_threshold(share.index.to_numpy(float), share.to_numpy())
+    bound = "≥" if share.iloc[-1] < 1 else "≤" if share.iloc[0] > 0 else ""
+    return _mean_threshold(share.index.to_numpy(float), share.to_numpy()), bound
 
 
 def _mean_threshold(sizes: np.ndarray, share: np.ndarray) -> float:
@@ -57,15 +71,6 @@ def critical_samples(runs: pd.DataFrame, resamples: int = RESAMPLES) -> np.ndarr
 CRITICAL = ["d_model", "estimate", "low", "high", "seeds", "bound"]
 
 
-def bound_of(runs: pd.DataFrame) -> str:
-    """Whether D_crit of one width is a bound: "", "≤", "≥".
-
-    Some seeds generalize at the smallest size already (≤) or not even at the largest (≥).
-    """
-    share = success_curve(runs)
-    return "≥" if share.iloc[-1] < 1 else "≤" if share.iloc[0] > 0 else ""
-
-
 def critical_sizes(runs: pd.DataFrame, resamples: int = RESAMPLES) -> pd.DataFrame:
     """D_crit of every width: d_model, estimate, low, high, seeds, bound (`bound_of`)."""
     rows = []
@@ -73,7 +78,8 @@ def critical_sizes(runs: pd.DataFrame, resamples: int = RESAMPLES) -> pd.DataFra
         seeds = cell["seed"].nunique()
         several = seeds > 1
         low, high = interval(critical_samples(cell, resamples)) if several else (np.nan, np.nan)
-        rows.append((d_model, critical_size(cell), low, high, seeds, bound_of(cell)))
+        estimate, bound = critical_point(cell)
+        rows.append((d_model, estimate, low, high, seeds, bound))
     return pd.DataFrame(rows, columns=CRITICAL)
 
 

@@ -154,19 +154,17 @@ def _mostly(runs, agrees) -> pd.Series:
 
 def _place(runs, points) -> pd.Series:
     """Where each cell lies: (D − D_crit) over half the band; D_crit from the other cells."""
-    known = boundaries.fit_capacity(points.index, points)
+    runs, known = runs[[*_CELL, "val_accuracy"]], boundaries.fit_capacity(points.index, points)
     widths = {d: own for d, own in runs.groupby("d_model")}
-
-    def point(own):
-        return critical.critical_size(own), critical.bound_of(own)
-
-    every = {d: point(own) for d, own in widths.items()}
+    every = {d: critical.critical_point(own) for d, own in widths.items()}
     smallest, found = runs["train_size"].min(), {}
     for (d, size), _ in runs.groupby(_CELL):
         own = widths[d][widths[d]["train_size"] != size]
-        others = pd.DataFrame(every | {d: point(own)}, ["estimate", "bound"]).T
-        others = others.rename_axis("d_model").reset_index()
-        used = others[boundaries.usable(others, known, smallest)].astype(dict(estimate=float))
+        others = every | {d: critical.critical_point(own)}
+        table = pd.DataFrame(others.values(), columns=["estimate", "bound"]).assign(
+            d_model=list(others)
+        )
+        used = table[boundaries.usable(table, known, smallest)]
         curve = boundaries.fit_critical(used["d_model"], used["estimate"])
         found[d, size] = np.nan if curve is None else size - curve(d)
     spans = [boundaries.span(own) for own in widths.values()]

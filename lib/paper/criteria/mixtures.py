@@ -53,9 +53,14 @@ def emerges(alone, *mixed):
     return Finding(tuple(envelope(own) for own in zip(*readings)), said)
 
 
-def split_is_earlier(shared, split):
-    """Seed by seed, whether the split MLP has the higher accuracy, mean over sizes."""
-    shared, split = _with_best(shared), _with_best(split)
+def split_is_earlier(*frames):
+    """Seed by seed, whether the split MLP has the higher accuracy, mean over sizes.
+
+    Args:
+        frames: the shared MLP's runs, then as many frames of the split one's.
+    """
+    half = len(frames) // 2
+    shared, split = _with_best(*frames[:half]), _with_best(*frames[half:])
     readings = []
     for column in READINGS:
         pairs = paired(split, shared, column).groupby(level="seed").mean()

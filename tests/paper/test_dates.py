@@ -1,0 +1,74 @@
+"""Tests are older than the runs they judge, where a claim says so; what was changed is told."""
+
+import os
+import subprocess
+
+import history
+import pandas as pd
+import pytest
+
+from lib.chapters.tables import changes
+from lib.paper.claims import VERDICTS, specs_of
+from lib.paper.takeaways import BY_NAME, CLAIMS
+from lib.runs.store import Store
+
+ALONE = dict(task=("add",), d_model=(32,), n_layers=(2,))
+OLD = {spec.key for spec in specs_of("emergent_depth_long", ALONE, 3)}
+"""Runs that takeaway 7 shares with an older study: addition alone, 2 × 32."""
+
+LATER = [claim for claim in CLAIMS if claim.later]
+needs_history = pytest.mark.skipif(not history.whole(), reason="no history, or a part of it")
+
+
+@needs_history
+@pytest.mark.parametrize("claim", LATER, ids=lambda claim: claim.name)
+def test_the_test_is_older_than_its_runs_or_its_change_is_told(claim):
+    needs = [need for need in claim.needs if need[0] in claim.later]
+    keys = {spec.key for need in needs for spec in specs_of(*need) if spec.key not in OLD}
+    runs = Store(history.ROOT / "results").runs()
+    first = runs[runs["key"].isin(keys)]["timestamp"].min()
+    told = pd.to_datetime(changes().query("claim == @claim.name")["time"])
+    where = history.place(claim.judge)
+    assert pd.isna(first) or history.unchanged_since(first, claim.name, *where) or any(
+        told > first
+    )  # fmt: skip
+
+
+@needs_history
+def test_changes_name_commits_of_this_history():
+    for commit, time in changes()[["commit", "time"]].drop_duplicates().itertuples(index=False):
+        assert history.git("show", "-s", "--format=%cI", commit).strip() == time
+
+
+def test_changes_are_told_in_the_words_of_verdicts():
+    table = changes()
+    assert {*table["before"], *table["after"]} <= set(VERDICTS)
+    assert set(table["claim"]) <= set(BY_NAME) and table.notna().all(axis=None)
+
+
+def test_a_change_after_a_run_is_seen(tmp_path):
+    """A made-up history: a test, a new layout, another test; a run between each two."""
+    words, file = tmp_path / history.WORDS, tmp_path / "judge.py"
+    words.parent.mkdir(parents=True)
+    words.write_text('CLAIMS = (Claim("a claim", "says", judge),)\n')
+
+    def commit(text, year):
+        file.write_text(text)
+        date = f"{year}-01-01T00:00:00Z"
+        author = dict(GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date, HOME=str(tmp_path))
+        names = ("-c", "user.name=a", "-c", "user.email=a@b")
+        for line in (("init", "-q"), ("add", "-A"), (*names, "commit", "-qm", "x")):
+            subprocess.run(["git", *line], cwd=tmp_path, check=True, env=os.environ | author)
+
+    commit("def judge(runs):\n    return runs > 1\n", 2020)
+    commit("def judge(runs):\n    return (runs > 1)  # the same\n", 2021)
+    run = [pd.Timestamp(f"{year}-06-01", tz="UTC") for year in (2019, 2020, 2021, 2022)]
+
+    def same(when):
+        return history.unchanged_since(when, "a claim", "judge.py", "judge", tmp_path)
+
+    assert [same(when) for when in run] == [False, True, True, True]
+    commit("def judge(runs):\n    return runs > 2\n", 2022)
+    assert [same(when) for when in run] == [False, False, False, True]
+    words.write_text('CLAIMS = (Claim("a claim", "says more", judge),)\n')
+    assert not same(run[3])

@@ -1,0 +1,51 @@
+"""How old a claim's test is, by this repository's own history."""
+
+import ast
+import inspect
+import subprocess
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORDS = "lib/paper/takeaways.py"
+
+
+def git(*words, root=ROOT) -> str:
+    """What git says; "" where it fails, as in a folder without a history."""
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def whole(root=ROOT) -> bool:
+    """Whether all of the history is there."""
+    return git("rev-parse", "--is-shallow-repository", root=root).strip() == "false"
+
+
+def place(judge) -> tuple[str, str]:
+    """The file and the name of the function that judges."""
+    function = judge.func if isinstance(judge, partial) else judge
+    return str(Path(inspect.getsourcefile(function)).relative_to(ROOT)), function.__name__
+
+
+def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> bool:
+    """Whether a claim's entry and the function that judges it were the same at some time.
+
+    That is, in the last commit before it; comments and layout do not count.
+
+    Args:
+        time: of the first run that the claim judges, with its zone.
+        name: of the claim.
+        file, function: where it is judged.
+    """
+    commit = git("rev-list", "-1", f"--before={time.isoformat()}", "HEAD", root=root).strip()
+    if not commit:
+        return False
+
+    def parts(read):
+        calls = (n for n in ast.walk(ast.parse(read(WORDS))) if isinstance(n, ast.Call) and n.args)
+        entry = [n for n in calls if getattr(n.args[0], "value", None) == name]
+        body = [n for n in ast.parse(read(file)).body if getattr(n, "name", None) == function]
+        return [ast.dump(n) for n in entry + body]
+
+    before = parts(lambda path: git("show", f"{commit}:{path}", root=root))
+    return len(before) == 2 and before == parts(lambda path: (root / path).read_text())
