@@ -104,13 +104,6 @@ def emergent_size(runs: pd.DataFrame, level: float = EMERGED, seeds: int = SEEDS
     return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]), bound, after)
 
 
-def larger(one: Size | None, other: Size | None) -> bool | None:
-    """Whether one emergent size is above another, both found over the same sizes; None: open."""
-    if one is None or other is None or (one.bound and one.bound == other.bound):
-        return None
-    return one.span[1] > other.span[1]
-
-
 @dataclass(frozen=True)
 class Ratio:
     """How many times more parameters one emergent size has than another, or a bound of it."""

@@ -65,9 +65,9 @@ def changes() -> pd.DataFrame:
 
 
 def changes_table(rows: pd.DataFrame) -> str:
-    """Some of `changes`: claim, what was changed, the verdict before and after."""
-    cells = rows[["claim", "what", "before", "after"]].itertuples(index=False)
-    return table(["claim", "the test", "before", "after"], cells, left=(0, 1, 2, 3))
+    """Some of `changes`: claim, the verdict before and after, what was changed."""
+    cells = rows[["claim", "before", "after", "what"]].itertuples(index=False)
+    return table(["claim", "before", "after", "what was changed"], cells, left=(0, 1, 2, 3))
 
 
 def progress_table(grids: dict[str, Grid], keys: set[str]) -> str:

@@ -9,7 +9,6 @@ from lib.analysis.emergence import (
     Size,
     below,
     emergent_size,
-    larger,
     longer,
     n_parameters,
     paired,
@@ -225,8 +224,6 @@ def test_a_size_lies_between_what_fails_and_what_does_not():
     assert emergent_size(runs({32: 1.0})).span == (0, n_parameters(32, mixed=True))
     a, b = Size(1, 64, 400, "", 200), Size(1, 32, 100, "≤")
     assert times(a, b) == (2, float("inf")) and times(b, a) == (0, 0.5)
-    assert larger(a, b) is True and larger(b, b) is None and larger(a, a) is False
-    assert larger(Size(1, 64, 400, ">"), a) is True and larger(None, a) is None
 
 
 # ---- what the chapters show ------------------------------------------------------------
