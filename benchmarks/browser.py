@@ -183,18 +183,8 @@ def _row(page, spec: RunSpec, jax: Path | None, seconds: float) -> Row:
     return Row(spec.d_model, native=ms, jax=found.pop("jax", None), **found)
 
 
-def busy() -> str | None:
-    """A warning where other work runs on this machine."""
-    load, cores = os.getloadavg()[0], os.cpu_count()
-    if load < 0.3 * cores:
-        return None
-    return f"warning: the machine is busy (load {load:.1f} on {cores} cores); times are too long"
-
-
 def show(widths=WIDTHS) -> None:
     """Print the table."""
-    if said := busy():
-        click.echo(said, err=True)
     click.echo(
         "| d_model | page, ms | relaxed SIMD | native, one core | plain JavaScript | jax-js |"
     )

@@ -1,25 +1,27 @@
-"""The speed table: our trainer against a textbook PyTorch loop, and against the hardware.
+"""The speed table: our trainer against named opponents and the hardware, in one sitting.
 
-Ours: one independent run a core, all cores busy.  The opponent: `lib.engines.reference`, the
-model run eagerly on all three positions, autograd, `torch.optim.AdamW`, all threads.
-The hardware: `torch.mm` of 2048³ in float32, all threads.
+Everything on one core, in processor time, one after the other in turn (`benchmarks.clock`).
+The opponent: `lib.engines.reference`, the model run eagerly on all three positions, autograd,
+`torch.optim.AdamW`; with `--compiled` the same through `torch.compile`, too, which needs a C++
+compiler.  The hardware: `benchmarks.roofline`.
 """
 
-import threading
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
 import torch
 
+from benchmarks import roofline
 from benchmarks.browser import WIDTHS as PAGE_WIDTHS
 from benchmarks.browser import show as in_browser
+from benchmarks.clock import Timing, busy, in_turn
 from benchmarks.stacked import lines
 from lib.data import build
 from lib.engines import reference
 from lib.engines.choose import check_device
+from lib.engines.flops import epoch_flops
 from lib.engines.kernel.engine import Engine
-from lib.runs.machine import cores as all_cores
 from lib.spec import RunSpec
 
 WIDTHS = (8, 16, 32, 64, 100)
@@ -29,111 +31,86 @@ TRAIN_SIZE = 3000
 
 @dataclass(frozen=True)
 class Row:
-    """One width: seconds per epoch and run of both, and rates in flop/s."""
+    """One width on one core: seconds of an epoch, ours and each opponent's, and rates in flop/s."""
 
     d_model: int
-    ours: float
-    textbook: float
+    ours: Timing
+    opponents: dict[str, Timing]
     rate: float
-    share: float
+    limit: float
 
-    @property
-    def ratio(self) -> float:
-        """How many times faster our trainer gets an epoch of one run done."""
-        return self.textbook / self.ours
-
-
-def flops(d_model: int, modulus: int, samples: int) -> float:
-    """Useful floating point operations of one epoch of the restructured model, both ways.
-
-    2 flops a multiply-add, three products (forward, two backward), 9 d² + P d weights: W_O,
-    the MLP and the unembedding.  Attention, softmax, tables and AdamW are not counted.
-    """
-    return 6 * (9 * d_model**2 + modulus * d_model) * samples
+    def ratio(self, name: str) -> float:
+        """How many times faster ours is than an opponent."""
+        return self.opponents[name].median / self.ours.median
 
 
-def seconds_per_epoch(d_model: int, cores: int, aim: float = 1.0) -> float:
-    """Wall seconds per epoch and run with `cores` independent runs at once: best of three."""
-    specs = [RunSpec(d_model=d_model, train_size=TRAIN_SIZE, seed=seed) for seed in range(cores)]
-    networks = [Engine(spec, build(spec)) for spec in specs]
-    networks[0].advance(2)  # compile
-    began = time.perf_counter()
-    networks[0].advance(5)
-    count = max(5, int(aim / (time.perf_counter() - began) * 5))
-    best = float("inf")
-    for _ in range(3):
-        workers = [threading.Thread(target=n.advance, args=(count,)) for n in networks]
-        began = time.perf_counter()
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        best = min(best, (time.perf_counter() - began) / count)
-    return best / cores
-
-
-def textbook_seconds(d_model: int, cores: int, count: int = 20) -> float:
-    """Seconds per epoch of the textbook loop with all threads: best of three."""
-    spec = RunSpec(d_model=d_model, train_size=TRAIN_SIZE)
-    engine = reference.Engine(spec, build(spec), cores)
-    best = float("inf")
-    for _ in range(4):  # the first warms up
-        began = time.perf_counter()
-        engine.advance(count)
-        best = min(best, (time.perf_counter() - began) / count)
-    return best
-
-
-def matmul_rate(size: int = 2048) -> float:
-    """Flop/s of a float32 matrix product with all threads: best of ten."""
-    a, b, c = (torch.randn(size, size) for _ in range(3))
-    best = float("inf")
-    for _ in range(10):
-        began = time.perf_counter()
-        torch.mm(a, b, out=c)
-        best = min(best, time.perf_counter() - began)
-    return 2 * size**3 / best
-
-
-def measure(widths=WIDTHS, cores: int | None = None):
-    """Yield one `Row` a width; the matrix product is measured beside each."""
-    cores = cores or all_cores()
-    torch.set_num_threads(cores)
+def measure(widths=WIDTHS, compiled: bool = False, seconds: float = 0.3) -> Iterator[Row]:
+    """A `Row` for each width; the loop of multiply-adds is measured beside each."""
+    torch.set_num_threads(1)
+    loop, operations = roofline.growing()
     for d_model in widths:
-        peak = matmul_rate()
-        ours = seconds_per_epoch(d_model, cores)
-        peak = max(peak, matmul_rate())
-        rate = flops(d_model, 113, TRAIN_SIZE) / ours
-        yield Row(d_model, ours, textbook_seconds(d_model, cores), rate, rate / peak)
+        spec = RunSpec(d_model=d_model, train_size=TRAIN_SIZE)
+        data = build(spec)
+        calls = {"loop": loop, "ours": Engine(spec, data).advance}
+        calls["textbook PyTorch"] = reference.Engine(spec, data).advance
+        if compiled:
+            engine = reference.Engine(spec, data)
+            engine.model.compile()
+            calls["the same compiled"] = engine.advance
+        found = in_turn(calls, seconds)
+        limit, ours = operations / found.pop("loop").median, found.pop("ours")
+        yield Row(d_model, ours, found, epoch_flops(spec) / ours.median, limit)
+
+
+def table(widths, compiled: bool) -> Iterator[str]:
+    """The table in Markdown, a line at a time."""
+    yield f"ms an epoch ± half the spread of five repeats; {TRAIN_SIZE:,} points, one core, "
+    yield f"{roofline.instructions()}"
+    yield ""
+    names = ["textbook PyTorch"] + ["the same compiled"] * compiled
+    heads = " | ".join(f"{name} | ratio" for name in names)
+    yield f"| d_model | ours | {heads} | GFLOP/s | multiply-adds alone | share |"
+    yield "|--:" * (5 + 2 * len(names)) + "|"
+    for row in measure(widths, compiled):
+        others = " | ".join(f"{_ms(row.opponents[n])} | {row.ratio(n):.1f}×" for n in names)
+        yield (
+            f"| {row.d_model} | {_ms(row.ours)} | {others} | {row.rate / 1e9:.0f} "
+            f"| {row.limit / 1e9:.0f} | {row.rate / row.limit:.0%} |"
+        )
+
+
+def _ms(timing: Timing) -> str:
+    return f"{timing.median * 1e3:.3g} ± {timing.spread / 2:.0%}"
 
 
 @click.command()
 @click.option("--widths", default=DEFAULT, help="d_model values, with commas.")
+@click.option("--parts", is_flag=True, help="Instead: where an epoch spends its time.")
+@click.option("--compiled", is_flag=True, help="torch.compile as an opponent, too (slow to start).")
 @click.option("--stacked/--no-stacked", default=True, help="The PyTorch engine's table, too.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="For that table.")
 @click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32")
 @click.option("--browser", is_flag=True, help="Instead: the kernel in a page (needs Chromium).")
-def command(widths: str, stacked: bool, device: str, precision: str, browser: bool) -> None:
+def command(widths, parts, compiled, stacked, device, precision, browser) -> None:
     """Print the speed tables: our trainers, the textbook loop, and the hardware's rate."""
     try:
         chosen = [RunSpec(d_model=int(w)).d_model for w in widths.split(",")]
     except ValueError as error:  # SpecError is one
         raise click.BadParameter(str(error)) from error
+    check_device(device)
+    if said := busy():
+        click.echo(said, err=True)
     if browser:
         return in_browser(chosen if widths != DEFAULT else PAGE_WIDTHS)
-    cores = all_cores()
-    click.echo(f"train size {TRAIN_SIZE}, modulus 113, {cores} cores; about 10 s a width", err=True)
-    click.echo("| d_model | ours, ms | textbook, ms | ratio | GFLOP/s | share of matmul rate |")
-    click.echo("|--:|--:|--:|--:|--:|--:|")
-    for row in measure(chosen, cores):
-        click.echo(
-            f"| {row.d_model} | {row.ours * 1e3:.3f} | {row.textbook * 1e3:.2f} "
-            f"| {row.ratio:.1f}× | {row.rate / 1e9:.0f} | {row.share:.0%} |"
-        )
+    if parts:
+        return _print(roofline.table(chosen, TRAIN_SIZE))
+    _print(table(chosen, compiled))
     if stacked:
-        check_device(device)
         runs = 1 if device == "cpu" else 64
-        click.echo(f"\nthe PyTorch engine on {device}, {precision}; ms per epoch and run", err=True)
-        click.echo("")
-        for line in lines(device, runs=runs, precision=precision, threads=1):
-            click.echo(line)
+        click.echo(f"\nthe PyTorch engine on {device}, {precision}; ms per epoch and run\n")
+        _print(lines(device, runs=runs, precision=precision, threads=1))
+
+
+def _print(table: Iterator[str]) -> None:
+    for line in table:
+        click.echo(line)

@@ -5,32 +5,40 @@ import numpy as np
 from tqdm import tqdm
 
 from lib.cli import options
+from lib.engines.flops import flops
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps.plan import format_duration
 
+SHORT = 5e11
+"""Operations of a run that the kernel has done on one core before code for several is compiled."""
+
 
 @click.command()
 @options.of_a_run
 @options.how_to_train
-@click.option("--threads", type=click.IntRange(1), help="Cores to use.  [default: all]")
+@click.option(
+    "--threads", type=click.IntRange(1), help="Cores to use.  [default: all; 1 for seconds]"
+)
 @click.option("--force", is_flag=True, help="Train even if the run is stored.")
 @options.RESULTS
 def command(engine, device, precision, threads, force, results, **values):
     """Train one run, and keep it."""
     spec, store = RunSpec(**values), Store(results)
+    kernel = spec.plain and device == "cpu" and engine in (None, "numba")
+    threads = threads or (1 if kernel and flops(spec) < SHORT else cores())
     click.echo(f"{spec.label()}, {spec.epochs:,} epochs")
     if spec.key in store.keys() and not force:
         curve, row = store.curve(spec), store.runs().set_index("key").loc[spec.key]
         status, digest = row["status"], row["digest"]
         told = "stored already; --force trains it again"
     else:
-        options.check_memory([spec], threads=threads or cores())
+        options.check_memory([spec], threads=threads)
         store.probe()
         states = Checkpoints(store.cache)
-        how = dict(engine=engine, device=device, precision=precision, threads=threads or cores())
+        how = dict(engine=engine, device=device, precision=precision, threads=threads)
         run = _train_with_bar(spec, states, how)
         curve, status, digest = run.curve, run.status, run.digest
         path = store.add(run)

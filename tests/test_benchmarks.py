@@ -1,0 +1,65 @@
+"""The bench: what it prints is named, repeated, and next to what the hardware does."""
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import clock
+from benchmarks.speed import command
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """A clock that moves by what calls cost, and the order in which they were made."""
+    now, order = [0.0], []
+    monkeypatch.setattr(clock.time, "process_time", lambda: now[0])
+
+    def call(name, *costs):
+        def times(count):
+            order.append(name)
+            now[0] += count * costs[min(order.count(name), len(costs)) - 1]
+
+        return times
+
+    return call, order
+
+
+def test_opponents_come_in_turn_and_the_median_counts(work):
+    call, order = work
+    slow = call("slow", *[0.5] * 2, 0.5, 0.6, 0.5, 0.5, 5.0)  # a disturbed repeat at the end
+    found = clock.in_turn({"fast": call("fast", 0.01), "slow": slow}, 0.5)
+    assert order[-10:] == ["fast", "slow"] * 5
+    assert found["fast"].median == pytest.approx(0.01) and found["fast"].spread < 1e-9
+    assert found["slow"].median == pytest.approx(0.5)
+    assert found["slow"].spread == pytest.approx(9)
+
+
+@pytest.mark.parametrize("taken, said", [(50, True), (1, False)])
+def test_a_busy_machine_is_said(monkeypatch, taken, said):
+    monkeypatch.setattr(clock.psutil, "cpu_percent", lambda interval: taken)
+    monkeypatch.setattr(clock.os, "cpu_count", lambda: 2)
+    assert bool(clock.busy()) is said
+
+
+@pytest.mark.parametrize(
+    "words, heads",
+    [
+        (["--no-stacked"], ["ours", "textbook PyTorch", "ratio", "multiply-adds alone", "share"]),
+        (["--parts"], ["epoch, ms", "spread", "products", "attention", "softmax", "AdamW"]),
+    ],
+    ids=["opponents", "parts"],
+)
+def test_tables(monkeypatch, words, heads):
+    monkeypatch.setattr("benchmarks.speed.in_turn", quickly)
+    monkeypatch.setattr("benchmarks.roofline.in_turn", quickly)
+    monkeypatch.setattr("benchmarks.roofline.SIZE", 32)
+    result = CliRunner().invoke(command, ["--widths", "8", *words])
+    assert result.exit_code == 0, result.output
+    head, _, row = [line for line in result.stdout.splitlines() if line.startswith("|")]
+    assert row.startswith("| 8 |") and row.count("|") == head.count("|")
+    assert not [name for name in heads if f" {name} |" not in head]
+    assert "lanes" in result.stdout and "nan" not in row and "inf" not in row
+
+
+def quickly(calls, seconds):
+    """`in_turn`, once for a moment."""
+    return clock.in_turn(calls, 0.002, 1)
