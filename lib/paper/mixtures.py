@@ -113,7 +113,7 @@ GRIDS = (
     Grid("emergent_depth_long", "The same, trained five times as long (takeaway 7; ours)", _longer,
          cells=_cells(SIZES_DEPTH[:4], 0) + _cells(SIZES_DEPTH[2:5], 1200), seeds=3),
     Grid("emergent_depth_wide", "The same at its largest size (takeaway 7; ours)", _longer,
-         cells=_cells(SIZES_DEPTH[5:], 1200)),
+         cells=_cells(SIZES_DEPTH[5:], 1200), first_seed=2),
     Grid("split_depth", "Split and shared MLP with depth, more seeds (takeaway 8; ours)", _depth,
          cells=_cells(SIZES_DEPTH[3:5], 1200) + _cells(SIZES_DEPTH[3:5], 1200, split=True),
          seeds=5, first_seed=3),

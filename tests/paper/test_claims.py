@@ -98,8 +98,10 @@ WORLDS = [
     ("takeaway 2", framework, "reproduced"),
     ("takeaway 2", upside_down, "not reproduced"),
     ("takeaway 2", flat, "undecided"),
+    ("takeaway 2", lambda s: dict(train=1.0), "undecided"),  # all widths hold all pairs
     ("takeaway 3", framework, "reproduced"),
     ("takeaway 3", flat, "not reproduced"),
+    ("takeaway 3", val(lambda s: 0), "undecided"),  # no D_crit: one of its boundaries is missing
     ("takeaway 5", framework, "reproduced"),
     ("takeaway 5", val(lambda s: s.d_model / 100), "not reproduced"),
     ("takeaway 5", val(lambda s: luck(s) > 0), "undecided"),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lib.paper.criteria.rules import Condition, decide, mean, share
+from lib.paper.criteria.rules import Condition, decide, envelope, mean, share, spread
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ from lib.paper.criteria.rules import Condition, decide, mean, share
         (2700, 3300, 2700, 3300, True),
         (2600, 3400, 2700, 3300, None),
         (math.nan, math.nan, 0, 1, None),
+        (29.5, math.inf, 3, math.inf, True),  # known from one side only
+        (0, math.inf, 3, math.inf, None),
     ],
 )
 def test_where_the_interval_lies(low, high, least, most, holds):
@@ -52,3 +54,21 @@ def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():
     ]
     assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
     assert mean("", [0.5], least=0.4).holds is None
+
+
+def test_the_interval_of_a_spread_covers_it_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    for shape in ((5,), (5, 7)):  # one column, or seven with means of their own, pooled
+        drawn = (spread("", rng.normal(range(shape[-1]) if shape[1:] else 0, 2, shape), 3)
+                 for _ in range(2_000))  # fmt: skip
+        assert np.mean([c.low <= 6 <= c.high for c in drawn]) == pytest.approx(0.95, abs=0.015)
+    assert spread("", [0.5], least=0.4).holds is None
+
+
+def test_an_envelope_holds_or_fails_only_by_every_reading():
+    above, below, across = (Condition("x", v, v - 1, v + 1, least=5) for v in (9, 1, 5))
+    assert envelope([above, above]).holds is True and envelope([below, below]).holds is False
+    assert envelope([above, below]).holds is None and envelope([above, across]).holds is None
+    whole = envelope([above, below])
+    assert (whole.value, whole.low, whole.high) == (9, 0, 10)
+    assert envelope([above, Condition("x", 9, math.nan, math.nan, 5)]).holds is None

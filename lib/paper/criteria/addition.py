@@ -10,17 +10,9 @@ from scipy import stats
 
 from lib.analysis import descent, dynamics, statistics
 from lib.analysis.statistics import steady
+from lib.analysis.words import number
 from lib.analysis.zones import boundaries, capacity, critical
-from lib.paper.criteria.rules import (
-    FEW,
-    HALF,
-    MOST,
-    Finding,
-    decide,
-    mean,
-    share,
-    spread,
-)
+from lib.paper.criteria.rules import FEW, HALF, MOST, Finding, decide, mean, share, spread
 
 DIP = 0.1
 """Validation accuracy by which a curve has to fall and to rise again for a dip."""
@@ -48,6 +40,8 @@ def critical_falls(grid):
 def capacity_rises(random):
     by_seed = statistics.by_width(random, "train_accuracy")
     room = by_seed.loc[:, by_seed.mean() < dynamics.PERFECT]  # the others hold all that there is
+    if room.shape[1] < 2:
+        return Finding((), "fewer than two widths cannot hold all pairs")
     return _power(f"D_mem(d), d {room.columns[0]}–{room.columns[-1]}", room, least=0)
 
 
@@ -115,33 +109,44 @@ def seeds_differ(runs):
 
 
 def zones_agree(grid, dip_grid, random):
+    """D_mem tells what comes first, D_crit whether it ends well, and between is a band."""
     runs = pd.concat([grid, dip_grid]).drop_duplicates("key")
     runs = runs.assign(zone=[dynamics.zone(curve) for curve in runs["curve"]])
     runs["facts"] = capacity.distinct_pairs(runs["train_size"])
     points = capacity.capacities(random).set_index("d_model")["estimate"]
     overfull = runs["facts"] > runs["d_model"].map(points)
     together = runs["zone"].isin(("progression", "unlearned"))
-    rest = runs[~overfull]
-    place = _place(runs, points).reindex(pd.MultiIndex.from_frame(rest[_CELL])).to_numpy()
-    good, inside = rest["val_accuracy"] >= dynamics.GENERALIZED, np.abs(place) <= 1
-    counts = runs["zone"].value_counts()
-    by_heart = runs[runs["zone"] == "ungrokking"].groupby(["d_model", "facts"]).size()
-    by_heart = by_heart[by_heart > runs["seed"].nunique() * HALF].reset_index("facts")["facts"]
-    held = runs["d_model"].map(by_heart.groupby(level=0).max().combine(points, np.fmax))
-    note = ", ".join(f"{counts.get(zone, 0)} {zone}" for zone in dynamics.ZONES[:5])
+    placed = runs[~overfull].join(_place(runs, points), on=_CELL).dropna(subset="place")
+    good, place = placed["val_accuracy"] >= dynamics.GENERALIZED, placed["place"]
+    inside = place.abs() <= 1
     return Finding((
         share("cells in which D_mem tells whether training is perfect before validation rises",
               _mostly(runs, together == overfull), 4, least=AGREE),
         share("cells beyond the band around D_crit in which it tells whether runs generalize",
-              _mostly(rest[~inside], (good == (place > 0))[~inside]), 4, least=AGREE),
+              _mostly(placed[~inside], (good == (place > 0))[~inside]), 4, least=AGREE),
         share("runs in the band that generalize", good[inside], 4,
               least=boundaries.SMALL, most=boundaries.LARGE),
         share("runs with more facts than D_mem that progress",
               runs["zone"][overfull] == "progression", 4, least=HALF),
-    ), f"single runs: {note}; in the band below D_crit {good[inside & (place < 0)].mean():.0%} "
-       f"generalize, above {good[inside & (place > 0)].mean():.0%}; of single runs D_mem as "
-       f"capacity tells {(overfull == together).mean():.0%}, raised to the largest set that most "
-       f"runs knew by heart {((runs['facts'] > held) == together).mean():.0%}")  # fmt: skip
+    ), _single_runs(runs, points, together, good[inside], place))  # fmt: skip
+
+
+def _single_runs(runs, points, together, good, place) -> str:
+    """What is told of single runs, and decides nothing: zones, the band, another D_mem."""
+    counts = runs["zone"].value_counts()
+    by_heart = runs[runs["zone"] == "ungrokking"].groupby(["d_model", "facts"]).size()
+    by_heart = by_heart[by_heart > runs["seed"].nunique() * HALF].reset_index("facts")["facts"]
+    held = by_heart.groupby(level=0).max().combine(points, np.fmax)
+    below, above, *known = (number(part.mean(), "{:.0%}") for part in (
+        good[place < 0], good[place > 0],
+        *((runs["facts"] > runs["d_model"].map(d_mem)) == together for d_mem in (points, held)),
+    ))  # fmt: skip
+    zones = ", ".join(f"{counts.get(zone, 0)} {zone}" for zone in dynamics.ZONES[:5])
+    return (
+        f"single runs: {zones}; in the band {below} generalize below D_crit, {above} above it; "
+        f"D_mem as capacity tells {known[0]} of single runs, raised to the largest set that most "
+        f"runs knew by heart {known[1]}"
+    )
 
 
 _CELL = ["d_model", "train_size"]
@@ -167,8 +172,8 @@ def _place(runs, points) -> pd.Series:
         used = table[boundaries.usable(table, known, smallest)]
         curve = boundaries.fit_critical(used["d_model"], used["estimate"])
         found[d, size] = np.nan if curve is None else size - curve(d)
-    spans = [boundaries.span(own) for own in widths.values()]
-    return pd.Series(found) / (np.nanmean(spans) / 2)
+    spans = pd.Series([boundaries.span(own) for own in widths.values()])
+    return (pd.Series(found) / (spans.mean() / 2)).rename("place").rename_axis(_CELL)
 
 
 # ---- norms (appendix A) ------------------------------------------------------------------
