@@ -381,8 +381,8 @@ competition(fallback=circuits.races(ran))
 # %% [markdown]
 # ## Against the predictions
 #
-# The criteria were written down before the runs. They are judged on the chapter's default
-# parameters; [](verdicts.ipynb) has their full wording.
+# They are judged on the chapter's default parameters. [](verdicts.ipynb) has the full wording, and
+# what of it was changed after the runs, with the verdicts before and after.
 
 # %% tags=["hide-input"]
 page.verdicts(*(claim.name for claim in PREDICTIONS), who="Varma et al. say")

@@ -135,8 +135,9 @@ Markdown(zone_rules())
 Markdown(story.agreement(dots, epochs))
 
 # %% [markdown]
-# These curves were fitted to the very runs that they are compared with. [](verdicts.ipynb) has
-# the stricter count, in which each seed is held against boundaries from the other seeds.
+# These curves were fitted to the very runs that they are compared with, and near D_crit one run says
+# little: there semi-grokking is a band in which some seeds generalize and some do not.
+# [](verdicts.ipynb) judges each boundary by itself, D_crit by the curve without the cell in question.
 # The four cells that the map names are the paper's examples, figure 2;
 # [](grokking_grid.ipynb) shows their training curves.
 #
@@ -172,8 +173,7 @@ show(
 # ## Against the paper's sentences
 #
 # The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
-# whatever this page was run with. Takeaway 3 is the stricter count of region and run: each seed is
-# held against boundaries from the other seeds.
+# whatever this page was run with.
 
 # %% tags=["hide-input"]
 page.verdicts("takeaway 1", "takeaway 3", "progression varies")

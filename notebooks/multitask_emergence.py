@@ -96,8 +96,8 @@ Markdown(
     '">" marks the largest size tried where even that does not generalize; what is computed from '
     'it is a bound. "Times alone" compares numbers of parameters, with addition alone looked at '
     "over the sizes of that row only: it is tried at more sizes than the mixtures, and would "
-    "emerge earlier for that alone. Takeaway 7's verdict takes addition alone at all of its sizes, "
-    "so its factor can be larger. Neighbouring sizes of a mixture lie "
+    "emerge earlier for that alone. The verdict at modulus 113 takes addition alone at all of its "
+    "sizes, so its factor can be larger. Neighbouring sizes of a mixture lie "
     f"{story.steps(shared)} apart, and its emergent size is known to within such a step."
 )
 

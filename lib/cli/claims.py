@@ -1,5 +1,6 @@
 """`claims`: judge the paper's takeaways and sentences."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 
@@ -50,8 +51,9 @@ def _kept(store: Store, cost: bool, sources: Path = ROOT / "lib") -> Path:
     for path in sorted(sources.rglob("*.py")):
         digest.update(path.read_bytes())
     for path in sorted(map(store.path, store.files())):
-        found = path.stat()  # a file is named by its content; a damaged one has another time
-        digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}".encode())
+        with contextlib.suppress(FileNotFoundError):  # compacted away meanwhile
+            found = path.stat()  # a file is named by its content; a damaged one has another time
+            digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}".encode())
     speed = store.cache / "speed.json"
     digest.update(speed.read_bytes() if speed.is_file() else b"")
     return store.cache / "claims" / f"{digest.hexdigest()[:20]}.txt"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lib.paper.criteria.rules import Condition, decide, envelope, mean, share, spread
+from lib.paper.criteria.rules import FEW, MOST, Condition, decide, envelope, mean, share, spread
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,10 @@ def test_shares_are_exact_and_pay_for_their_number():
     five = share("zero", [False] * 11, conditions=5, most=0.5)
     assert five.high == pytest.approx(1 - 0.005 ** (1 / 11)) and five.holds is True
     assert share("none", [], least=0.5).holds is None
+    for n, hits in ((2, 0), (1, 0), (1, 1)):  # what eleven seeds show as few, and as most
+        few = share("", [i < hits for i in range(11)], n, most=FEW)
+        most = share("", [i >= hits for i in range(11)], n, least=MOST)
+        assert few.holds is most.holds is (None if hits else True)
 
 
 def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():
