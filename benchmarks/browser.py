@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 import psutil
 
@@ -183,15 +182,13 @@ def _row(page, spec: RunSpec, jax: Path | None, seconds: float) -> Row:
     return Row(spec.d_model, native=ms, jax=found.pop("jax", None), **found)
 
 
-def show(widths=WIDTHS) -> None:
-    """Print the table."""
-    click.echo(
-        "| d_model | page, ms | relaxed SIMD | native, one core | plain JavaScript | jax-js |"
-    )
-    click.echo("|--:|--:|--:|--:|--:|--:|")
+def table(widths=WIDTHS) -> Iterator[str]:
+    """The lines of the table, each as soon as it is measured."""
+    yield "| d_model | page, ms | relaxed SIMD | native, one core | plain JavaScript | jax-js |"
+    yield "|--:|--:|--:|--:|--:|--:|"
     for row in measure(widths):
         jax = "–" if row.jax is None else f"{row.jax:.0f} ({row.jax / row.ours:.0f}×)"
-        click.echo(
+        yield (
             f"| {row.d_model} | {row.page:.2f} | {row.relaxed:.2f} "
             f"| {row.native:.2f} ({row.native / row.ours:.0%}) "
             f"| {row.plain:.1f} ({row.plain / row.ours:.1f}×) | {jax} |"

@@ -14,8 +14,9 @@ import torch
 
 from benchmarks import roofline
 from benchmarks.browser import WIDTHS as PAGE_WIDTHS
-from benchmarks.browser import show as in_browser
+from benchmarks.browser import table as in_browser
 from benchmarks.clock import Timing, busy, in_turn
+from benchmarks.kept import keep
 from benchmarks.stacked import lines
 from lib.data import build
 from lib.engines import reference
@@ -91,7 +92,8 @@ def _ms(timing: Timing) -> str:
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="For that table.")
 @click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32")
 @click.option("--browser", is_flag=True, help="Instead: the kernel in a page (needs Chromium).")
-def command(widths, parts, compiled, stacked, device, precision, browser) -> None:
+@click.option("--keep", "kept", is_flag=True, help="Keep what is printed for the page Speed.")
+def command(widths, parts, compiled, stacked, device, precision, browser, kept) -> None:
     """Print the speed tables: our trainers, the textbook loop, and the hardware's rate."""
     try:
         chosen = [RunSpec(d_model=int(w)).d_model for w in widths.split(",")]
@@ -100,17 +102,26 @@ def command(widths, parts, compiled, stacked, device, precision, browser) -> Non
     check_device(device)
     if said := busy():
         click.echo(said, err=True)
+    tables = {}
     if browser:
-        return in_browser(chosen if widths != DEFAULT else PAGE_WIDTHS)
-    if parts:
-        return _print(roofline.table(chosen, TRAIN_SIZE))
-    _print(table(chosen, compiled))
-    if stacked:
-        runs = 1 if device == "cpu" else 64
-        click.echo(f"\nthe PyTorch engine on {device}, {precision}; ms per epoch and run\n")
-        _print(lines(device, runs=runs, precision=precision, threads=1))
+        tables["browser"] = in_browser(chosen if widths != DEFAULT else PAGE_WIDTHS)
+    elif parts:
+        tables["parts"] = roofline.table(chosen, TRAIN_SIZE)
+    else:
+        tables["native"] = table(chosen, compiled)
+        if stacked:
+            runs = 1 if device == "cpu" else 64
+            tables[f"stacked on {device}, {precision}"] = lines(
+                device, runs=runs, precision=precision, threads=1
+            )
+    for name, one in tables.items():
+        if name.startswith("stacked"):
+            click.echo(f"\nthe PyTorch engine: {name}; ms per epoch and run\n")
+        printed = [_printed(line) for line in one]
+        if kept:
+            keep(name, printed)
 
 
-def _print(table: Iterator[str]) -> None:
-    for line in table:
-        click.echo(line)
+def _printed(line: str) -> str:
+    click.echo(line)
+    return line

@@ -243,13 +243,13 @@ def at_width(d):
 flipbook({str(d): at_width(d) for d in d_models}, "d_model")
 
 # %% [markdown]
-# ## Train it yourself
+# ## Train wider networks
 #
-# Opened in Jupyter, the sliders below choose a setting and the button trains it, on one core
-# of your machine; the curves are drawn while it trains. This page has no kernel, so here
-# the cell shows a run that was recorded.
+# Opened in Jupyter, the cell below is the lab of the top of this page once more, with your
+# own machine instead of the browser behind it: up to `d_model` 256, at the full speed of the
+# trainer, and a finished run can be kept in the store.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "remove-output"]
 trainer(EXPERIMENTS["figure2"].base.replace(**page.recipe, d_model=64, train_size=3000))
 
 # %% [markdown]

@@ -48,6 +48,7 @@ NO_ADDRESS = "(Not yet: this project has no public address. It is set in `_confi
 
 def substitutions() -> dict[str, str]:
     """Name -> Markdown text, for every field of the recipe and the table of experiments."""
+    from benchmarks.kept import table
     from lib.chapters.scoreboard import scoreboard
     from lib.paper.experiments import BASE, EXPERIMENTS, STOP_AFTER
     from lib.paper.mixtures import DEEP
@@ -68,6 +69,7 @@ def substitutions() -> dict[str, str]:
     values["experiments"] = "\n".join(rows)
     values["costs"] = costs()
     values["fields"] = fields()
+    values["speed_browser"] = table("browser")
     values["scoreboard"] = scoreboard(Store(), book=True)
     return values
 

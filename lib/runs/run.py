@@ -55,13 +55,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is: passed to `on_progress` at each evaluation."""
+    """Where a run is: passed to `on_progress` at each evaluation.
+
+    latest: the whole evaluation, "epoch" and the columns of `CURVE` by name.
+    """
 
     epoch: int
     epochs: int
     train_accuracy: float
     val_accuracy: float
     seconds: float
+    latest: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -99,7 +103,7 @@ class Record:
         """The last evaluation for whoever watches."""
         values = self.latest
         accuracies = values["train_accuracy"], values["val_accuracy"]
-        return Progress(int(values["epoch"]), self.spec.epochs, *accuracies, seconds)
+        return Progress(int(values["epoch"]), self.spec.epochs, *accuracies, seconds, values)
 
     def run(self, parameters: dict, engine: str, threads: int, seconds: float, device="cpu") -> Run:
         """The finished run."""

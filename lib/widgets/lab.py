@@ -25,7 +25,9 @@ from lib.widgets.presets import CHOICES, GRID, PRESETS, RACES
 
 JS = Path(__file__).parent / "js"
 WORKER = ("schedule", "engine", "worker")
-PAGE = ("schedule", "run", "setting", "pictures", "inside", "single", "race", "grid", "mount")
+ONE = ("schedule", "run", "setting", "pictures", "inside", "single")
+PAGE = (*ONE, "page", "race", "grid", "mount")
+NOTEBOOK = (*ONE, "notebook")
 
 RECIPE = ("beta1", "beta2", "eps")
 STORED_SEEDS = 3
@@ -102,10 +104,22 @@ def _compressed(module: bytes) -> str:
 def bundle(page: str | None = None, store: Store | None = None) -> str:
     """The whole script."""
     kernels = [_compressed(path.read_bytes()) for path in (wasm.RELAXED, wasm.MODULE)]
-    style = _read("widgets.css") + _read("lab/lab.css")
     constants = dict(
-        KERNELS=kernels, FACTS=facts(page, store), WORKER=worker_source(), STYLE=style
+        KERNELS=kernels, FACTS=facts(page, store), WORKER=worker_source(), STYLE=style()
     )  # fmt: skip
     head = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    code = [_read("draw.js"), *(_read(f"lab/{name}.js") for name in PAGE)]
-    return "\n".join(['(function () {\n"use strict";', _SCRIPT, *head, *code, "})();\n"])
+    return "\n".join(['(function () {\n"use strict";', _SCRIPT, *head, _code(PAGE), "})();\n"])
+
+
+def notebook_module() -> str:
+    """An ES module for `anywidget`: the view of one network, trained by a notebook's kernel."""
+    return _code(NOTEBOOK)
+
+
+def style() -> str:
+    """The style sheet of the lab."""
+    return _read("widgets.css") + _read("lab/lab.css")
+
+
+def _code(names: tuple[str, ...]) -> str:
+    return "\n".join([_read("draw.js"), *(_read(f"lab/{name}.js") for name in names)])

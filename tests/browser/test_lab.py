@@ -19,6 +19,7 @@ from browsing import HTML, HUNG, new_context
 
 from lib.analysis.dynamics import zone
 from lib.circuits.fourier import key_frequencies
+from lib.paper.recipe import BASE, DYNAMICS
 from lib.paths import ROOT
 from lib.spec import RunSpec
 from lib.widgets.lab import bundle
@@ -212,6 +213,19 @@ def _value(text):
         return int(text)
     except ValueError:
         return float(text) if text[0].isdigit() else text
+
+
+def test_the_books_own_run_stands_behind_in_grey(visit):
+    d, size = DYNAMICS["grokking"]
+    names = ("modulus", "lr", "weight_decay", "epochs")
+    same = dict(d_model=d, train_size=size, seed=0, **{n: getattr(BASE, n) for n in names})
+    grey = ".lab-single polyline[data-name='the book\\'s validation']"
+    page = visit(same)
+    assert page.locator(grey).first.get_attribute("points")
+    assert page.get_by_text("In grey: the book's own run of this setting.").is_visible()
+    page = visit(same | {"weight_decay": 0.3})
+    assert page.locator(grey).count() == 0
+    assert not page.get_by_text("In grey: the book's own run of this setting.").is_visible()
 
 
 def test_a_race_has_one_clock_and_the_grid_fills_in(visit):

@@ -1,4 +1,4 @@
-"""The live trainer: alone, and in a notebook under a real Jupyter server."""
+"""The lab with a kernel as its engine: alone, and in a notebook under a real Jupyter server."""
 
 import json
 import os
@@ -7,96 +7,185 @@ import secrets
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 
-import fake_train
+import numpy as np
 import pytest
 from browsing import missing, new_context
+from wasm_host import Host
 
-import lib.runs.run
+import lib.data
 import lib.train
+from lib.model import Transformer
 from lib.paper.recipe import BASE
+from lib.runs.run import CURVE, Progress
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.widgets.trainer import CHOICES, Trainer
+from lib.widgets.inside import Inside
+from lib.widgets.trainer import WIDER, Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = dict(task="add", d_model=8, train_size=3000, lr=3e-3, weight_decay=1.5, epochs=500, seed=0)
+QUICK = dict(task="add", modulus=31, d_model=8, train_size=300, epochs=500, seed=0)
 
 
-def test_it_trains_draws_and_keeps(store):
-    trainer = Trainer(store=store)
-    assert trainer.run["phase"] == "idle" and trainer.meta["recorded"] is None
-    seen = []
-    trainer.observe(lambda change: seen.append(change["new"]), "run")
-    trainer._receive(None, {"do": "train", "values": QUICK})
-    trainer.wait(120)
-    run, spec = trainer.finished, RunSpec(**QUICK)
-    assert [state["phase"] for state in seen][0] == "training" and trainer.run["phase"] == "done"
-    assert trainer.run["zone"] == "unlearned" and run.spec == spec
-    assert trainer.run["curve"]["epoch"][-1] == 500
-    drawn, curve = trainer.run["curve"], run.curve
-    assert drawn["val_accuracy"] == pytest.approx(curve["val_accuracy"].tolist(), rel=1e-5)
-    assert json.dumps(trainer.run, allow_nan=False)
-    trainer._receive(None, {"do": "keep"})
-    assert store.keys() == {spec.key} and trainer.run["kept"]
-    again = Trainer(spec, store=store).meta["recorded"]
-    assert again["zone"] == "unlearned" and len(again["curve"]["epoch"]) == len(run.curve["epoch"])
+class Heard(Trainer):
+    """A trainer whose front end is a list."""
+
+    def __init__(self, **options):
+        self.said = []
+        super().__init__(**options)
+
+    def send(self, content, buffers=None):
+        self.said.append(dict(content, buffers=buffers))
+
+    def hears(self, do, run=1, **rest):
+        self._receive(None, dict(do=do, run=run, **rest))
+
+    def begin(self, run=1, **fields):
+        spec = BASE.replace(**QUICK | fields)
+        setting = {n: v for n, v in asdict(spec).items() if v is not None}
+        self.hears("start", run, setting=setting, epochs=spec.epochs, evals=spec.n_evals)
+        return spec
+
+    def of(self, what, run=1):
+        return [m for m in list(self.said) if m["what"] == what and m["run"] == run]
 
 
-def test_stop_ends_a_training(store, monkeypatch):
-    begun = threading.Event()
+def test_it_trains_tells_and_keeps(store):
+    trainer = Heard(store=store)
+    trainer.hears("hello", None)
+    assert trainer.said[0]["what"] == "alive"
+    spec = trainer.begin()
+    trainer.wait()
+    run = trainer.finished
+    assert run.spec == spec and trainer.said[-1]["what"] == "done"
+    points = [point for message in trainer.of("points") for point in message["points"]]
+    for name in ("epoch", "train_loss", "val_accuracy", "param_norm"):
+        assert [p[name] for p in points] == run.curve[name].tolist()
+    assert {p["memorize_accuracy"] for p in points} == {None}  # NaN is no JSON
+    said = [{k: v for k, v in message.items() if k != "buffers"} for message in trainer.said]
+    assert json.dumps(said, allow_nan=False)
+    last = trainer.of("view")[-1]
+    field = np.frombuffer(last["buffers"][0], np.uint8)
+    assert last["epoch"] == 500 and (field & 2).astype(bool).sum() == 300
+    assert (field[field >= 2] == 3).mean() == pytest.approx(run.curve["train_accuracy"][-1])
+    assert (field[field < 2] == 1).mean() == pytest.approx(run.curve["val_accuracy"][-1])
+    trainer.hears("keep")
+    assert store.keys() == {spec.key} and trainer.of("kept")[0]["label"] == spec.label()
 
-    def slow(spec, *, threads=1, on_progress=None):
-        for epoch in range(100_000):
-            on_progress(lib.runs.run.Progress(epoch, spec.epochs, 0.5, 0.1, epoch / 100))
-            begun.set()
-            time.sleep(0.001)
 
+def test_it_answers_as_the_page_does():
+    """The same numbers as the page's kernel, from the same weights."""
+    spec = BASE.replace(**QUICK)
+    host, inside = Host(spec), Inside(spec, lib.data.build(spec))
+    host.call("train", 1, 200, spec.lr)
+    inside.load(200, host.parameters())
+    host.call("logits")
+    logits = host.array(host.plan.logits, 31**3).reshape(31, 31, 31)[3, 29]
+    found = inside.ask(3, 29)
+    answers = np.array(found["answers"])
+    np.testing.assert_allclose(answers - answers.mean(), logits, rtol=1e-3, atol=1e-4)
+    assert found["right"] == (3 + 29) % 31
+    for name, place in (("embedding", "embedding"), ("logits", "spectrum")):
+        host.call(f"{name.rstrip('s')}_spectrum")
+        expected = host.array(getattr(host.plan, place), 15, np.float64)
+        np.testing.assert_allclose(inside.spectra()[name], expected, rtol=1e-3, atol=1e-7)
+    chosen = np.zeros(31, np.int32)
+    chosen[[0, 3]] = 1
+    host.put(host.plan.chosen, chosen)
+    host.call("lesion")
+    cut = inside.lesion([1, 4])
+    found = [cut[part][split] for part in ("excluded", "restricted") for split in ("train", "val")]
+    np.testing.assert_allclose(found, host.array(host.plan.result, 4, np.float64), atol=0.005)
+
+
+def test_a_mixture_has_a_field_of_its_sums_alone(store):
+    trainer = Heard(store=store)
+    trainer.begin(task="multitask", memorize_size=200, epochs=5)
+    trainer.wait()
+    last = trainer.of("view")[-1]
+    field = np.frombuffer(last["buffers"][0], np.uint8)
+    assert len(field) == 31**2 and (field & 2).astype(bool).sum() == 300
+    assert "spectra" not in last
+    trainer.hears("ask", a=3, b=29)
+    assert trainer.of("answer")[0]["right"] == (3 + 29) % 31
+
+
+def slow(spec, *, threads=1, on_progress=None, on_evaluation=None):
+    weights = build_parameters(spec)
+    for epoch in range(100_000):
+        values = dict.fromkeys(CURVE, 0.5) | {"epoch": epoch}
+        on_evaluation(epoch, weights)
+        on_progress(Progress(epoch, spec.epochs, 0.5, 0.1, epoch / 100, values))
+        time.sleep(0.001)
+
+
+def build_parameters(spec):
+    data = lib.data.build(spec)
+    model = Transformer(data.n_tokens, data.n_classes, data.length, spec.d_model)
+    return {name: value.detach().numpy() for name, value in model.named_parameters()}
+
+
+def until(condition):
+    while not condition():
+        time.sleep(0.01)
+
+
+def test_pause_resume_and_end(store, monkeypatch):
     monkeypatch.setattr(lib.train, "train", slow)
-    trainer = Trainer(store=store)
-    trainer.train(**QUICK)
-    first = trainer._thread
-    trainer.train(**QUICK | {"seed": 1})
-    assert trainer._thread is first, "one training at a time"
-    assert begun.wait(10)
-    trainer.stop()
-    trainer.wait(10)
-    assert trainer.run["phase"] == "stopped" and trainer.run["zone"] == "progression"
-    assert trainer.keep() is None and not store.keys()
+    trainer = Heard(store=store)
+    trainer.begin()
+    until(lambda: trainer.of("points"))
+    trainer.hears("pause")
+    time.sleep(0.3)
+    at = len(trainer.said)
+    time.sleep(0.3)
+    assert len(trainer.said) == at, "it goes on while it is paused"
+    trainer.hears("ask", a=1, b=2)
+    assert trainer.said[-1]["what"] == "answer"
+    trainer.hears("resume")
+    until(lambda: len(trainer.said) > at + 3)
+    first = trainer._training.thread
+    trainer.begin(run=2)  # what came before ends
+    assert not first.is_alive()
+    trainer.hears("pause", run=1)  # of one that is over
+    at = len(trainer.of("points", 2))
+    until(lambda: len(trainer.of("points", 2)) > at + 2)
+    trainer.hears("end", run=2)
+    trainer.wait()
+    assert not trainer._training.thread.is_alive() and trainer.finished is None
 
 
 def test_what_goes_wrong_is_told(store, monkeypatch):
-    trainer = Trainer(store=store)
-    trainer.train(**QUICK | {"d_model": 7})
-    assert trainer.run["phase"] == "failed" and "multiple of n_heads" in trainer.run["message"]
+    trainer = Heard(store=store)
+    trainer.hears("start", setting=dict(d_model=7), epochs=5, evals=2)
+    assert "multiple of n_heads" in trainer.of("failed")[0]["message"]
 
     def broken(spec, **_):
         raise MemoryError("no room")
 
     monkeypatch.setattr(lib.train, "train", broken)
-    trainer.train(**QUICK)
-    trainer.wait(10)
-    assert trainer.run == {"phase": "failed", "message": "MemoryError: no room"}
+    trainer.begin(run=2)
+    trainer.wait()
+    assert trainer.of("failed", 2)[0]["message"] == "MemoryError: no room"
 
 
 def test_a_run_that_cannot_be_kept_says_so(store, monkeypatch):
-    monkeypatch.setattr(lib.train, "train", fake_train.train)
-    trainer = Trainer(store=store)
-    trainer.train(**QUICK)
-    trainer.wait(10)
-    store.folder.mkdir()
+    trainer = Heard(store=store)
+    trainer.begin(epochs=5)
+    trainer.wait()
     monkeypatch.setattr(store, "add", lambda run: (_ for _ in ()).throw(OSError(28, "disk full")))
-    assert trainer.keep() is None and "disk full" in trainer.run["message"]
+    trainer.hears("keep")
+    assert "disk full" in trainer.of("kept")[0]["problem"]
 
 
 def test_every_choice_is_a_possible_run():
-    for name, values in CHOICES.items():
+    for name, values in WIDER.items():
         for value in values:
-            BASE.replace(**{name: value})
+            BASE.replace(**{name: value, "train_size": 300})
 
 
 # ---- under a real server ---------------------------------------------------------------
@@ -104,7 +193,7 @@ def test_every_choice_is_a_possible_run():
 CELL = """import sys; sys.path.insert(0, {root!r})
 from lib.widgets.trainer import trainer
 from lib.spec import RunSpec
-trainer(RunSpec(d_model=8, epochs=500))"""
+trainer(RunSpec(**{quick}))"""
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +203,9 @@ def jupyter(tmp_path_factory):
     folder = tmp_path_factory.mktemp("jupyter")
     notebooks, home = folder / "notebooks", folder / "home"
     notebooks.mkdir()
-    cell = dict(cell_type="code", source=CELL.format(root=str(ROOT)), metadata={}, outputs=[],
-                execution_count=None, id="live")  # fmt: skip
+    code = CELL.format(root=str(ROOT), quick=QUICK)
+    cell = dict(cell_type="code", source=code, metadata={}, outputs=[], execution_count=None,
+                id="live")  # fmt: skip
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = dict(cells=[cell], metadata={"kernelspec": kernel}, nbformat=4, nbformat_minor=5)
     (notebooks / "live.ipynb").write_text(json.dumps(notebook))
@@ -169,25 +259,29 @@ def test_the_trainer_works_under_a_real_server(jupyter, browser):
         if re.search(r"[*\d]", prompt.inner_text()):
             break
     root = page.locator(".gc-explorer[data-kind=trainer]")
-    root.wait_for()
     go = root.get_by_role("button", name="Train", exact=True)
     go.wait_for()
-    page.wait_for_function("() => !document.querySelector('.gc-choice button').disabled")
-    assert "idle" == root.get_attribute("data-phase")
+    single = root.locator(".lab-single")
+    assert single.get_attribute("data-phase") == "idle"
+    root.locator("summary").first.click()
 
-    # Stop: a long run is ended early.
+    # Pause, Resume and Stop: a long run is ended early, and answers.
     slider = root.get_by_label("epochs", exact=True)
     slider.focus()
     page.keyboard.press("End")
     go.click()
-    stop = root.get_by_role("button", name="Stop")
-    stop.wait_for()
-    grown = "n => document.querySelector('.gc-explorer').drawn?.epoch?.length > n"
+    grown = "n => document.querySelector('.lab-single').drawn.curve?.epoch.length > n"
     page.wait_for_function(grown, arg=3)
-    first = root.evaluate("e => e.drawn.epoch.length")
+    first = single.evaluate("e => e.drawn.curve.epoch.length")
     page.wait_for_function(grown, arg=first)  # it is drawn while it trains
     assert root.locator("polyline[data-name=validation]").first.get_attribute("points")
-    stop.click()
+    go.click()
+    page.wait_for_selector("[data-phase=paused]")
+    root.get_by_role("button", name="Ask").click()
+    root.locator("[aria-label='Ask it'] [role=status]").filter(has_text="mod 31").wait_for()
+    root.get_by_role("button", name="Remove").click()
+    root.locator("[aria-label='Lesion it'] td").first.wait_for()
+    root.get_by_role("button", name="Stop").click()
     page.wait_for_selector("[data-phase=stopped]")
 
     # A short run goes to its end, has a zone and is kept.
@@ -195,18 +289,19 @@ def test_the_trainer_works_under_a_real_server(jupyter, browser):
     page.keyboard.press("Home")
     go.click()
     page.wait_for_selector("[data-phase=done]")
-    assert root.evaluate("e => e.drawn.zone") == "unlearned"
-    assert "unlearned by epoch 500" in root.get_by_role("status").inner_text()
+    assert single.evaluate("e => e.drawn.zone") == "unlearned"
+    assert "unlearned by epoch 500" in root.locator(".gc-status").inner_text()
+    assert sum(root.locator(".lab-field").evaluate("e => e.drawn")) == 31**2
     if folder := os.environ.get("SCREENSHOTS"):
         root.screenshot(path=f"{folder}/trainer-live.png")
     root.get_by_role("button", name="Keep").click()
     root.get_by_role("button", name="Kept").wait_for()
     (run,) = store.runs().itertuples()
     assert (run.epochs, run.d_model, run.status) == (500, 8, "finished")
-    drawn = root.evaluate("e => e.drawn")
-    curve = store.curve(RunSpec(d_model=8, epochs=500))
-    assert drawn["epoch"] == curve["epoch"].tolist()
-    assert drawn["val_accuracy"] == pytest.approx(curve["val_accuracy"].tolist(), rel=1e-5)
+    drawn = single.evaluate("e => e.drawn.curve")
+    curve = store.curve(RunSpec(**QUICK))
+    for name in ("epoch", "val_accuracy", "train_loss", "param_norm"):
+        assert drawn[name] == pytest.approx(curve[name].tolist(), rel=1e-9)
     assert not problems and not foreign
     context.close()
 

@@ -27,6 +27,7 @@ from lib.runs.store import Store
 from lib.widgets import explorers, packing
 
 LIMIT = 2_000_000  # bytes of a compressed page
+EXPLORER = ".gc-explorer[data-kind]"  # the lab, which has none, is tested in `test_lab`
 
 
 # ---- packing ---------------------------------------------------------------------------
@@ -277,10 +278,8 @@ def test_every_slider_draws_what_is_stored(explored, context, base, stored):
     counts = {}
     for path in explored:
         page, problems = visit(context, base, path)
-        for root in page.locator(".gc-explorer").all():
+        for root in page.locator(EXPLORER).all():
             kind = root.get_attribute("data-kind")
-            if kind == "trainer":
-                continue
             for slider in root.locator("input[type=range]").all():
                 for _ in moves(slider):
                     counts[kind] = counts.get(kind, 0) + bool(CHECKS[kind](root, stored))
@@ -305,24 +304,14 @@ def test_the_four_dynamics_are_a_button_away(explored, context, base, stored):
     page.close()
 
 
-def test_without_a_kernel_the_trainer_shows_a_record(explored, context, base):
-    page, problems = visit(context, base, "book/chapters/grokking_grid.html")
-    root = page.locator(".gc-explorer[data-kind=trainer]")
-    assert "no kernel" in root.get_by_role("status").inner_text()
-    assert root.get_by_role("button", name="Train", exact=True).is_disabled()
-    assert root.get_attribute("data-phase") in ("recorded", "idle")
-    page.get_by_role("link", name="Run it yourself", exact=True).first.click()
-    page.wait_for_load_state("load")
-    assert "reading.html" in page.url and not problems
-    page.close()
-
-
 def test_explorers_are_labelled(explored, context, base):
     for path in explored:
         page, _ = visit(context, base, path)
         for root in page.locator(".gc-explorer").all():
             for control in root.locator("input").all():
-                label = control.evaluate("e => [...e.labels].map(l => l.innerText).join(' ')")
+                label = control.evaluate(
+                    "e => e.ariaLabel || [...e.labels].map(l => l.textContent).join(' ')"
+                )  # not innerText: what is folded away has none
                 assert label.strip(), f"{path}: a control without a label"
             for picture in root.locator("svg[role]").all():
                 assert picture.get_attribute("aria-label"), f"{path}: a picture without a name"
@@ -352,7 +341,7 @@ def test_pages_are_light_and_their_sliders_answer(pages, explored, browser, serv
         if path in explored:
             began = time.monotonic()
             page.goto(f"{server}/{path}", wait_until="commit")
-            slider = page.locator(".gc-explorer input[type=range]:enabled").first
+            slider = page.locator(f"{EXPLORER} input[type=range]:enabled").first
             slider.wait_for()
             before = slider.input_value()
             slider.focus()

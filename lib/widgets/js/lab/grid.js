@@ -95,7 +95,7 @@ function gridView(root) {
     const cell = queue.shift();
     if (!cell) return running.size || show("done");
     running.add(cell);
-    cell.run = new Run(cell.setting, (what) => hear(cell, what), { quiet: true });
+    cell.run = new Run(workerPort, cell.setting, (what) => hear(cell, what), { quiet: true });
     cell.curve = cell.run.curve;
   }
 

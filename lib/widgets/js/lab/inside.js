@@ -15,7 +15,7 @@ function askPanel(run) {
 
   async function ask() {
     const now = run();
-    if (!now?.worker || !now.curve.epoch.length) return (answer.textContent = "Train a network first.");
+    if (!now?.port || !now.curve.epoch.length) return (answer.textContent = "Train a network first.");
     const { modulus, task } = now.setting;
     const [x, y] = [a, b].map((one) => Math.min(modulus - 1, Math.max(0, Math.round(Number(one.value)) || 0)));
     [a.value, b.value] = [x, y];
@@ -62,7 +62,7 @@ function lesionPanel(run) {
 
   async function cut() {
     const now = run();
-    if (!now?.worker || !now.view) return (note.textContent = "Train a network first.");
+    if (!now?.port || !now.view) return (note.textContent = "Train a network first.");
     if (!now.view.spectra) return (note.textContent = "Waves are for tasks with one operator.");
     const frequencies = wanted(now);
     const keys = keyFrequencies(now.view.spectra.logits, FACTS.thresholds);

@@ -1,6 +1,6 @@
 // Puts a lab into every element of class `grokking-lab`; `data-views` says which views it has.
 
-const VIEWS = { single: ["One network", singleView], race: ["Race", raceView], many: ["Grid", gridView] };
+const VIEWS = { single: ["One network", (root, start) => singleView(root, start, workerPort)], race: ["Race", raceView], many: ["Grid", gridView] };
 
 function mount(place) {
   const root = element("div", { class: "gc-explorer lab", role: "group", "aria-label": "The lab: train a network in this page" });

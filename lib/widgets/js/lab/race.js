@@ -104,7 +104,7 @@ function raceLane(name) {
     },
     start(chosen, hear) {
       lane.run?.end();
-      lane.run = new Run(chosen, (what) => {
+      lane.run = new Run(workerPort, chosen, (what) => {
         if (what === "view") field.draw(lane.run.view.field, chosen.modulus);
         hear();
       }, { until: 0 });

@@ -1,70 +1,43 @@
-// One run in the page: a worker that trains, the curve so far, and who wants to hear of it.
+// One run: what trains it (a worker of the page, a notebook's kernel), the curve so far, and who
+// wants to hear of it.
 
 const COLUMNS = [
   "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
   "memorize_loss", "memorize_accuracy", "param_norm",
 ];
 
-let compiled = null; // the module, compiled once a page
-
-async function unpacked(text) {
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
-}
-
-// The first build that the browser understands: the one with fused multiply-adds comes first.
-async function chosen() {
-  for (const text of KERNELS) {
-    const code = await unpacked(text);
-    if (WebAssembly.validate(code)) return WebAssembly.compile(code);
-  }
-  throw new Error("this browser has no SIMD in WebAssembly");
-}
-
-function kernel() {
-  compiled ||= chosen();
-  return compiled;
-}
-
-let workerAddress = null;
-
-function newWorker() {
-  workerAddress ||= URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
-  return new Worker(workerAddress);
-}
-
 const emptyCurve = () => Object.fromEntries(COLUMNS.map((name) => [name, []]));
 
 class Run {
-  // setting: fields of RunSpec by name.  options: quiet (no pictures), until (a common clock).
-  constructor(setting, hear, options = {}) {
+  // connect: (receive, fail) => port, which has send(message), end() and ready, a promise of what
+  // the start needs beside the setting.  setting: fields of RunSpec by name.
+  // options: quiet (no pictures), until (a common clock).
+  constructor(connect, setting, hear, options = {}) {
     Object.assign(this, { setting, hear, options, phase: "starting", curve: emptyCurve() });
     Object.assign(this, { trig: { epoch: [], share: [] }, view: null, speed: 0, waiting: [] });
-    this.worker = newWorker();
-    this.worker.onmessage = ({ data }) => this.receive(data);
-    this.worker.onerror = (event) => this.fail(event.message || "the worker could not start");
-    kernel().then((module) => this.begin(module), (error) => this.fail(String(error.message || error)));
+    const fail = (error) => this.fail(String(error.message || error));
+    this.port = connect((message) => this.receive(message), fail);
+    this.port.ready.then((needed) => this.begin(needed), fail);
   }
 
-  begin(module) {
-    if (!this.worker) return;
+  begin(needed) {
+    if (!this.port) return;
     const { epochs, n_evals: evals, ...setting } = this.setting;
     this.phase = this.phase === "starting" ? "training" : this.phase;
     const every = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
-    this.send({ do: "start", module, setting, epochs, evals, facts: FACTS, quiet: this.options.quiet, every });
+    this.send({ do: "start", ...needed, setting, epochs, evals, facts: FACTS, quiet: this.options.quiet, every });
     if (this.options.until !== undefined) this.send({ do: "until", epoch: this.options.until });
     if (this.phase === "paused") this.send({ do: "pause" });
     this.hear("state");
   }
 
   send(message) {
-    this.worker?.postMessage(message);
+    this.port?.send(message);
   }
 
   receive({ what, ...rest }) {
     if (what === "points") {
-      for (const point of rest.points) for (const name of COLUMNS) this.curve[name].push(point[name]);
+      for (const point of rest.points) for (const name of COLUMNS) this.curve[name].push(point[name] ?? NaN);
       this.speed = rest.speed;
     } else if (what === "view") {
       this.view = rest;
@@ -74,6 +47,8 @@ class Run {
       }
     } else if (what === "done") {
       this.phase = "done";
+    } else if (what === "kept") {
+      this.kept = rest;
     } else if (what === "failed") {
       return this.fail(rest.message);
     } else {
@@ -130,7 +105,7 @@ class Run {
   }
 
   end() {
-    this.worker?.terminate();
-    this.worker = null;
+    this.port?.end();
+    this.port = null;
   }
 }

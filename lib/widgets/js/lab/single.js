@@ -47,12 +47,13 @@ function sentence(run) {
     case "training": return `Training: ${at}${speed}, about ${duration(run.left)} left.${ends}`;
     case "paused": return `Paused at ${at}.${ends}`;
     case "stopped": return `Stopped: ${zoneWords}.${ends}`;
-    case "done": return `Done: ${zoneWords}.${ends}`;
+    case "done": return `Done: ${zoneWords}.${ends}${run.kept ? ` ${run.kept.problem || `Kept: ${run.kept.label}`}.` : ""}`;
     default: return `It did not work: ${run.message}`;
   }
 }
 
-function singleView(root, start) {
+// keep: what a button beside the others does with a whole run, where there is somewhere to keep it.
+function singleView(root, start, connect, keep = null) {
   let setting = possible(start || FACTS.presets[0].setting);
   let run = null;
   let drawn = 0;
@@ -73,6 +74,7 @@ function singleView(root, start) {
   go.classList.add("lab-go");
   const stop = button("Stop", () => run?.stop());
   const reset = button("Reset", () => clear());
+  const kept = keep && button("Keep this run", () => keep(run));
   const bar = element("progress", { max: 1, value: 0, "aria-label": "progress of the training" });
   const status = statusLine();
   const curves = curvePictures();
@@ -82,7 +84,7 @@ function singleView(root, start) {
   const share_ = shareRow(() => setting, () => run);
   root.append(
     presets.node, about,
-    element("div", { class: "gc-choice" }, go, stop, reset, bar), status.node,
+    element("div", { class: "gc-choice" }, go, stop, reset, ...(kept ? [kept] : []), bar), status.node,
     element("div", { class: "lab-main" },
       element("div", {}, curveLegend({ name: "trigonometric share", colour: COLOURS.third, dash: "2 3" }), grey, curves.charts.accuracy.node),
       element("div", {}, field.node, fieldLegend())),
@@ -111,7 +113,7 @@ function singleView(root, start) {
     if (run?.phase === "training" || run?.phase === "starting") return run.pause();
     if (run?.phase === "paused") return run.resume();
     run?.end();
-    run = new Run(setting, hear);
+    run = new Run(connect, setting, hear);
     draw();
   }
 
@@ -133,6 +135,8 @@ function singleView(root, start) {
     const busy = ["starting", "training", "paused"].includes(phase);
     stop.disabled = !busy;
     reset.disabled = !run;
+    if (kept) kept.disabled = phase !== "done" || Boolean(run.kept?.label);
+    if (kept) kept.textContent = run?.kept?.label ? "Kept" : "Keep this run";
     bar.value = run ? run.epoch / setting.epochs : 0;
     const stored = storedRun(setting);
     grey.hidden = !stored;
@@ -144,7 +148,7 @@ function singleView(root, start) {
   }
 
   presets.press(start ? null : FACTS.presets[0].name);
-  if (start) about.textContent = "A setting from a link.";
+  if (start) about.textContent = keep ? "This notebook's kernel trains it." : "A setting from a link.";
   clear();
   return { stop: () => run?.phase === "training" && run.pause() };
 }
