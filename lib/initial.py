@@ -27,7 +27,8 @@ def initial_values(
 
     Every matrix W_… is N(0, 1/d_model), the unembedding N(0, 1/n_classes), all else is 0.
     Drawn in float64 in the order of the names.  With `residual="scaled"` what is added to the
-    residual stream, W_O and W_out, is divided by √(2 n_layers), as in GPT-2.
+    residual stream, W_O and W_out, is divided by √(2 n_layers), as in GPT-2.  `init_scale` is a
+    factor of all.
 
     Args:
         parameters: names and shapes, by default those of `shapes`.
@@ -39,7 +40,8 @@ def initial_values(
             variance = 1 / data.n_classes if short == "W_U" else 1 / spec.d_model
             if spec.residual == "scaled" and short in ("W_O", "W_out"):
                 variance /= 2 * spec.n_layers
-            draw = rng.standard_normal(tuple(shape)) * math.sqrt(variance)
+            deviation = math.sqrt(variance) * (spec.init_scale or 1)
+            draw = rng.standard_normal(tuple(shape)) * deviation
             values[name] = draw.astype(np.float32)
         else:
             values[name] = np.zeros(shape, np.float32)

@@ -82,6 +82,11 @@ class RunSpec:
     warmup: int | None = knob(
         None, "Epochs over which the learning rate rises to its value, linearly.", low=1
     )
+    loss: str | None = knob(
+        None, "float32: the gradient rounds as in plain float32 softmax.", words=("float32",)
+    )
+    init_scale: float | None = knob(None, "Factor of all initial weights.", above=0)
+    batch: int | None = knob(None, "Points a step, shuffled each epoch; else all at once.", low=1)
 
     def __post_init__(self):
         if isinstance(self.init_from, dict):  # as `to_dict` writes it
@@ -220,7 +225,7 @@ def _problem(s: RunSpec) -> str | None:
         value = getattr(s, name)
         if problem := problem_of(name, value):
             return problem
-        if knob.kind is float:
+        if knob.kind is float and value is not None:
             object.__setattr__(s, name, float(value))  # 1 and 1.0 are one spec
     object.__setattr__(s, "split_mlp", s.split_mlp or None)  # False and None are one spec
     return _task_problem(s) or _parent_problem(s)

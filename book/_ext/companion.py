@@ -36,7 +36,7 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
     ),
     "recipe": (
         *("recipe-3e-3-1.0", "recipe-3e-3-1.5", "recipe-3e-3-2.0", "recipe-1e-3-1.5"),
-        *("deep_recipe", "search", "search_wide"),
+        *("deep_recipe", "search", "search_wide", "search_arms"),
     ),
 }
 

@@ -57,7 +57,10 @@ def choose(
     Raises:
         SpecError: if they do not fit together, or this machine does not have them.
     """
-    engine = engine or ("numba" if spec.plain and device == "cpu" else "stacked")
+    fast = "numba" if spec.plain and device == "cpu" else "stacked"
+    engine = engine or (fast if spec.batch is None else "reference")
+    if spec.batch and engine != "reference":
+        raise SpecError("a batch is for the engine reference: --engine reference")
     check_precision(engine, precision)
     check_device(device)
     if engine == "numba":

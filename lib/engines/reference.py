@@ -6,9 +6,10 @@ and plain enough to be right: the tests hold the other engines against it.
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from lib.data import Dataset, Split
+from lib.data import Dataset, Split, stream
 from lib.model import build_model, exact_cross_entropy
 from lib.spec import RunSpec
 
@@ -50,19 +51,28 @@ class Engine:
     def _tensors(self, split: Split) -> tuple[Tensor, Tensor]:
         return tuple(torch.from_numpy(x).long().to(self._to) for x in (split.tokens, split.labels))
 
-    def _backward(self) -> None:
-        """The gradient of the loss on all training points."""
-        tokens, labels = self._splits["train"]
+    def _backward(self, batch: Tensor | slice = slice(None)) -> None:
+        """The gradient of the loss on all training points, or on some."""
+        tokens, labels = (part[batch] for part in self._splits["train"])
+        loss = F.cross_entropy if self.spec.loss == "float32" else exact_cross_entropy
         self.optimizer.zero_grad()
-        exact_cross_entropy(self.model(tokens)[:, -1], labels).backward()
+        loss(self.model(tokens)[:, -1], labels).backward()
 
     def _step(self) -> None:
-        """One epoch: one step of AdamW on the whole training set."""
+        """One epoch: a step of AdamW on the whole training set, or one on each batch of it."""
         self.epoch += 1
         for group in self.optimizer.param_groups:
             group["lr"] = self.spec.lr * min(1.0, self.epoch / (self.spec.warmup or 1))
-        self._backward()
-        self.optimizer.step()
+        for batch in self._batches():
+            self._backward(batch)
+            self.optimizer.step()
+
+    def _batches(self) -> list[Tensor | slice]:
+        """This epoch's batches: of its number alone, so that a run can be taken up anywhere."""
+        if self.spec.batch is None:
+            return [slice(None)]
+        order = stream(self.spec, f"batch-{self.epoch}").permutation(len(self._splits["train"][1]))
+        return list(torch.from_numpy(order).to(self._to).split(self.spec.batch))
 
     def advance(self, count: int) -> None:
         """Train for some epochs."""

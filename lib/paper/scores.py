@@ -6,7 +6,7 @@ from scipy.stats import betabinom
 
 from lib.paper.search import SEARCH_EPOCHS, SEEDS_OF_PAPER, SENTENCES, Sentence
 
-RECIPE_FIELDS = ["lr", "weight_decay", "beta2"]
+RECIPE_FIELDS = ["lr", "weight_decay", "beta2", "loss", "init_scale"]
 RISEN = 0.1
 """Validation accuracy at which generalization has begun (events "begins" and "norm")."""
 
@@ -52,7 +52,7 @@ def of_sentences(runs: pd.DataFrame, curves: pd.DataFrame, times=TIMES) -> pd.Da
     """
     by_key = dict(iter(curves.groupby("key", sort=False)))
     rows = []
-    for recipe, own in runs.groupby(RECIPE_FIELDS):
+    for recipe, own in runs.groupby(RECIPE_FIELDS, dropna=False):
         cells = dict(iter(own.groupby(["task", "d_model", "train_size"])))
         for number, sentence in enumerate(SENTENCES):
             keys = cells[sentence.cell]["key"] if sentence.cell in cells else ()
@@ -77,7 +77,9 @@ def of_recipes(sentences: pd.DataFrame) -> pd.DataFrame:
         for end in ("least", "most")
     )
     met = (least <= part) & (part <= most)
-    grouped = sentences.assign(met=met, seen=sentences["n"] > 0).groupby([*RECIPE_FIELDS, "T"])
+    grouped = sentences.assign(met=met, seen=sentences["n"] > 0).groupby(
+        [*RECIPE_FIELDS, "T"], dropna=False
+    )
     how = dict(score="prod", seen="sum", met="sum", runs="min")
     source = dict(score="probability", runs="n")
     return grouped.agg(**{k: (source.get(k, k), f) for k, f in how.items()}).reset_index()

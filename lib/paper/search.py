@@ -31,6 +31,16 @@ RECIPES = (
 """Stage 1: twenty pairs of learning rate and weight decay, four of them with beta2 = 0.999."""
 
 
+ARMS = tuple(
+    dict(lr=1e-3, weight_decay=w) | switch
+    for w in (1.0, 2.0)
+    for switch in (dict(loss="float32"), dict(init_scale=0.5), dict(init_scale=2.0))
+)
+"""What the paper may also have done, tried on Nanda's recipe and on the one that led when these
+arms were added (99 runs of stage 1 were known): a loss that rounds, smaller and larger weights
+to begin with."""
+
+
 def _cell(d_model: int, train_size: int, task: str = "add") -> dict:
     return dict(task=task, d_model=d_model, train_size=train_size)
 
@@ -117,18 +127,19 @@ meet the sentence, from k of n runs and Jeffreys' prior, beta(1/2, 1/2)."""
 def grids(base: RunSpec) -> tuple[Grid, ...]:
     """The experiments of the search."""
     base = base.replace(epochs=SEARCH_EPOCHS, stop_after=SEARCH_STOP)
-    of_cells = (
-        ("search", "Learning rate and weight decay on thirteen narrow cells", NARROW),
-        ("search_wide", "The three wide cells, whose pair tells recipes apart", WIDE),
+    stages = (
+        ("search", "Learning rate and weight decay on thirteen narrow cells", RECIPES, NARROW),
+        ("search_wide", "The three wide cells, whose pair tells recipes apart", RECIPES, WIDE),
+        ("search_arms", "Loss in float32 and scale of the first weights", ARMS, (*NARROW, *WIDE)),
     )
     return tuple(
         Grid(
             name,
             f"Which recipe? {what} (ours)",
             base,
-            cells=tuple(recipe | cell for recipe in RECIPES for cell in cells),
+            cells=tuple(recipe | cell for recipe in recipes for cell in cells),
             seeds=2,
             first_seed=FIRST_SEED,
         )
-        for name, what, cells in of_cells
+        for name, what, recipes, cells in stages
     )

@@ -10,6 +10,7 @@ from oracles import CASES, STEPS, TINY, TRAINED, autograd, error, shares_of_roun
 from processes import launch
 
 from lib.data import Dataset, Split, build
+from lib.engines import reference
 from lib.engines.kernel.engine import Engine
 from lib.engines.simd import processor
 from lib.model import build_model
@@ -62,6 +63,15 @@ def test_first_steps_with_the_recipe_s_eps(spec):
         assert error(engine.parameters[name], value) <= 1e-5, name
 
 
+@pytest.mark.parametrize("spec", CASES, ids=lambda s: f"{s.label()} P={s.modulus}")
+def test_gradients_of_the_loss_in_float32(spec):
+    """Where nothing rounds to 1 it is the same loss."""
+    data = build(spec)
+    _, truth = autograd(spec, data)
+    for name, gradient in Engine(spec.replace(loss="float32"), data).gradients().items():
+        assert error(gradient, truth[name]) <= 1e-5, name
+
+
 def test_a_near_certain_answer_keeps_its_gradient():
     """Where p(right) rounds to 1 in float32 the exact loss still has a gradient."""
     spec = RunSpec(modulus=5, train_size=10, d_model=8)
@@ -79,6 +89,12 @@ def test_a_near_certain_answer_keeps_its_gradient():
     assert right == 1
     assert loss == pytest.approx(4 * np.exp(-40.0), rel=1e-5)
     assert engine.gradients()["W_U"][0, 0] == pytest.approx(-4 * np.exp(-40.0), rel=1e-5)
+    rounds = spec.replace(loss="float32")
+    textbook = reference.Engine(rounds, one, parameters=parameters)
+    for engine in (Engine(rounds, one, parameters=parameters), textbook):
+        gradient = engine.gradients()["W_U"][0]
+        assert gradient[0] == 0  # softmax collapse: only the wrong classes are still pushed
+        np.testing.assert_allclose(gradient[1:], np.exp(-40.0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])

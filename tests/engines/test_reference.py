@@ -73,6 +73,31 @@ def test_it_goes_on_from_its_checkpoint(tmp_path):
     assert min(again) > 0 and run.digest == train(spec, engine="reference").digest
 
 
+def test_a_batch_is_a_step_on_a_part_and_an_epoch_sees_each_point_once():
+    spec = SMALL.replace(batch=40, eps=0.1, warmup=None)
+    engine, seen = reference.Engine(spec, build(spec)), []
+    backward = engine._backward
+    engine._backward = lambda batch: (seen.append(batch.tolist()), backward(batch))
+    engine.advance(2)
+    assert [len(part) for part in seen] == [40, 40, 10] * 2
+    first, second = sum(seen[:3], []), sum(seen[3:], [])
+    assert sorted(first) == sorted(second) == list(range(90)) and first != second
+    whole = train(spec.replace(batch=90), engine="reference")
+    full = train(spec.replace(batch=None), engine="reference")
+    for column in full.curve:  # the same sum in another order
+        np.testing.assert_allclose(whole.curve[column], full.curve[column], rtol=1e-3, atol=1e-6)
+    assert train(spec).engine == "reference"
+
+
+def test_initial_weights_are_scaled():
+    plain, half = (
+        reference.Engine(spec, build(spec)).parameters
+        for spec in (SMALL, SMALL.replace(init_scale=0.5))
+    )
+    for name, value in plain.items():
+        np.testing.assert_allclose(half[name], value / 2, rtol=1e-6)
+
+
 def test_a_state_of_another_network_is_refused():
     engine = reference.Engine(SMALL, build(SMALL))
     wider = SMALL.replace(d_model=20)
@@ -86,3 +111,12 @@ def test_a_state_of_another_network_is_refused():
 def test_what_does_not_fit_is_one_line(how):
     with pytest.raises(SpecError, match=next(iter(how.values()))):
         train(SMALL.replace(n_layers=2), **how)
+
+
+@pytest.mark.parametrize(
+    "fields, engine",
+    [(dict(batch=8), "numba"), (dict(batch=8), "stacked"), (dict(loss="float32"), "stacked")],
+)
+def test_what_only_the_textbook_trains_is_said(fields, engine):
+    with pytest.raises(SpecError, match="batch"):
+        train(SMALL.replace(warmup=None, **fields), engine=engine)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lib.paper.scores import of_recipes, of_sentences, probability, shows
+from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences, probability, shows
 from lib.paper.search import SENTENCES, Sentence
 
 CELL = ("add", 8, 3000)
@@ -49,8 +49,8 @@ def test_probability_grows_with_evidence_and_counts_what_the_sentence_counts():
 def test_a_recipe_is_the_product_of_its_sentences_and_says_what_is_missing():
     good, bad = curve([0, 0.2, 0.3, 0.4, 0.5], range(5)), curve([0] * 5, range(5))
     runs = pd.DataFrame(
-        [("a", 1e-3, 2.0, 0.98, *CELL), ("b", 1e-3, 1.0, 0.98, *CELL)],
-        columns=["key", "lr", "weight_decay", "beta2", "task", "d_model", "train_size"],
+        [("a", 1e-3, 2.0, 0.98, None, None, *CELL), ("b", 1e-3, 1.0, 0.98, None, None, *CELL)],
+        columns=["key", *RECIPE_FIELDS, "task", "d_model", "train_size"],
     )
     curves = pd.concat([good.assign(key="a"), bad.assign(key="b")])
     sentences = of_sentences(runs, curves, times=(60_000,))

@@ -28,7 +28,7 @@ from lib.widgets.inside import Inside
 from lib.widgets.trainer import WIDER, Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = dict(task="add", modulus=31, d_model=8, train_size=300, epochs=500, seed=0)
+QUICK = dict(task="add", modulus=31, d_model=4, train_size=300, epochs=500, seed=0)
 
 
 class Heard(Trainer):
@@ -266,16 +266,19 @@ def test_the_trainer_works_under_a_real_server(jupyter, browser):
     root.locator("summary").first.click()
 
     # Pause, Resume and Stop: a long run is ended early, and answers.
-    slider = root.get_by_label("epochs", exact=True)
-    slider.focus()
-    page.keyboard.press("End")
+    def slide(key):
+        for name in ("d_model", "epochs"):
+            root.get_by_label(name, exact=True).focus()
+            page.keyboard.press(key)
+
+    slide("End")
     go.click()
     grown = "n => document.querySelector('.lab-single').drawn.curve?.epoch.length > n"
     page.wait_for_function(grown, arg=3)
     first = single.evaluate("e => e.drawn.curve.epoch.length")
     page.wait_for_function(grown, arg=first)  # it is drawn while it trains
     assert root.locator("polyline[data-name=validation]").first.get_attribute("points")
-    go.click()
+    root.get_by_role("button", name="Pause", exact=True).click()
     page.wait_for_selector("[data-phase=paused]")
     root.get_by_role("button", name="Ask").click()
     root.locator("[aria-label='Ask it'] [role=status]").filter(has_text="mod 31").wait_for()
@@ -285,8 +288,7 @@ def test_the_trainer_works_under_a_real_server(jupyter, browser):
     page.wait_for_selector("[data-phase=stopped]")
 
     # A short run goes to its end, has a zone and is kept.
-    slider.focus()
-    page.keyboard.press("Home")
+    slide("Home")
     go.click()
     page.wait_for_selector("[data-phase=done]")
     assert single.evaluate("e => e.drawn.zone") == "unlearned"
@@ -297,7 +299,7 @@ def test_the_trainer_works_under_a_real_server(jupyter, browser):
     root.get_by_role("button", name="Keep").click()
     root.get_by_role("button", name="Kept").wait_for()
     (run,) = store.runs().itertuples()
-    assert (run.epochs, run.d_model, run.status) == (500, 8, "finished")
+    assert (run.epochs, run.d_model, run.status) == (500, 4, "finished")
     drawn = single.evaluate("e => e.drawn.curve")
     curve = store.curve(RunSpec(**QUICK))
     for name in ("epoch", "val_accuracy", "train_loss", "param_norm"):

@@ -54,6 +54,7 @@ class Engine:
             equals=data.n_classes,
             split=bool(spec.split_mlp),
             amx=PARTS[precision],
+            rounds=spec.loss == "float32",
         )
         values = parameters or initial_values(spec, data)
         values = {name: np.asarray(value, np.float32) for name, value in values.items()}

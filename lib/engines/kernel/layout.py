@@ -77,6 +77,7 @@ class Sizes(NamedTuple):
     t_U: int
     n_packs: int
     n_room: int
+    rounds: bool  # the loss's gradient rounds as in float32
 
 
 @register_jitable
@@ -92,14 +93,15 @@ def _pack_size(rows: int, terms: int, step: int) -> int:
 @register_jitable
 def sizes(
     d_model: int, n_heads: int, d_mlp: int, n_tokens: int, n_classes: int, length: int,
-    equals: int, split: bool = False, amx: int = 0,
+    equals: int, split: bool = False, amx: int = 0, rounds: bool = False,
 ) -> Sizes:  # fmt: skip
     """Everything that the kernel has to know about a network's shape.
 
     Plain arithmetic, so that Numba can compile it for a page too (`lib.engines.wasm`).
 
     split: an MLP with a half for each task.  amx: parts of a float in products on tile
-    registers (`lib.engines.kernel.amx_products`), 0 for products on vectors.
+    registers (`lib.engines.kernel.amx_products`), 0 for products on vectors.  rounds: the
+    gradient of the loss as plain float32 has it.
     """
     unit = 16 if amx else 4
     d_p, mlp_p, classes_p = _up(d_model, unit), _up(d_mlp, unit), _up(n_classes, unit)
@@ -159,7 +161,7 @@ def sizes(
         x_eq, tail, n_chunk,
         0, A * TILE, O * TILE, X * TILE, H * TILE, Y * TILE, L * TILE, dX * TILE, stride,
         per_chunk, half, minus,
-        amx, 0, p_in, p_out, p_U, t_O, t_in, t_out, t_U, n_packs, room,
+        amx, 0, p_in, p_out, p_U, t_O, t_in, t_out, t_U, n_packs, room, rounds,
     )  # fmt: skip
 
 

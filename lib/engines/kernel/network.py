@@ -222,13 +222,15 @@ def _loss_gradient(sz, samples, first, S, s):
     """Logits -> gradient of the weighted exact cross-entropy, in place.
 
     With `wrong` the sum over wrong classes of exp(l_j - max) and `right` the right one's,
-    the right class gets -wrong / (wrong + right): as 1 - p it would round to 0 near p = 1.
+    the right class gets -wrong / (wrong + right): as p - 1, which plain float32 has
+    (`rounds`), it is 0 near p = 1.
     """
     at = s + sz.L
     for v in range(0, TILE, 2 * LANES):
         _wrong_classes(sz, samples, first, S, at, s + sz.dX, v)
     for i in range(TILE):
-        S[at + samples.labels[first + i]] = -S[s + sz.dX + i]
+        right = at + samples.labels[first + i]
+        S[right] = S[right] - samples.weights[first + i] if sz.rounds else -S[s + sz.dX + i]
     for c in range(sz.n_classes, sz.classes_p):
         for v in range(0, TILE, LANES):
             vectors.store(S, at + c * TILE + v, vectors.broadcast(0.0))

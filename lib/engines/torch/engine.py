@@ -30,7 +30,7 @@ from lib.engines.precision import name_of
 from lib.engines.torch.gradient import Gather, Gradient, exact_losses, pays
 from lib.engines.torch.inputs import Batch, make_batch
 from lib.initial import initial_values
-from lib.spec import RunSpec
+from lib.spec import RunSpec, SpecError
 
 EVALUATED = 1 << 26
 """Floats of the widest activation that an evaluation may hold at once."""
@@ -67,6 +67,8 @@ class StackedEngine:
         precision: str = "float32",
         compile: bool | None = None,
     ):
+        if any(spec.loss or spec.batch for spec in specs):
+            raise SpecError("a loss in float32 and a batch are not for the engine stacked")
         self.specs, self.epoch, self.precision = list(specs), 0, precision
         self.name = name_of("stacked", precision)
         self.device, self._graph = torch.device(device), None

@@ -9,7 +9,7 @@ from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences
 from lib.paper.search import SENTENCES
 from lib.spec import RunSpec
 
-STAGES = ("search", "search_wide")
+STAGES = ("search", "search_wide", "search_arms")
 
 
 def specs() -> list[RunSpec]:
@@ -18,9 +18,11 @@ def specs() -> list[RunSpec]:
 
 
 def in_words(recipe: tuple) -> str:
-    """A recipe (its learning rate, weight decay and beta2) as a label."""
-    lr, decay, beta2 = recipe
-    return f"lr {lr:g}, wd {decay:g}" + (f", β₂ {beta2:g}" if beta2 != 0.98 else "")
+    """A recipe, the values of `RECIPE_FIELDS`, as a label: what is not as usual is named."""
+    lr, decay, beta2, loss, scale = recipe
+    more = {f"β₂ {beta2:g}": beta2 != 0.98, f"{loss} loss": pd.notna(loss)}
+    more[f"weights × {scale:g}"] = pd.notna(scale)
+    return ", ".join([f"lr {lr:g}, wd {decay:g}", *(text for text, so in more.items() if so)])
 
 
 def scored(found: Gathered) -> tuple[pd.DataFrame, pd.DataFrame]:
