@@ -149,7 +149,7 @@ def _page(folder: Path):
         server.shutdown()
 
 
-def measure(widths=WIDTHS, seconds: float = 1.0) -> Iterator[Row]:
+def measure(widths=WIDTHS, seconds: float = 0.5) -> Iterator[Row]:
     """One `Row` a width.  Raises UserError where losses differ: then times mean nothing."""
     jax = jax_js()
     with tempfile.TemporaryDirectory() as name:
