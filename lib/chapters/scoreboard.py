@@ -69,11 +69,23 @@ PLAIN = {
 
 
 def reason(verdict: Verdict) -> str:
-    """Why a takeaway has its verdict, in one plain sentence."""
-    _, *reasons = PLAIN[verdict.claim.name]
+    """Why a takeaway has its verdict, or any claim has none, in one plain sentence."""
     if verdict.verdict == NONE:
         return f"{len(verdict.missing):,} runs are missing."
+    _, *reasons = PLAIN[verdict.claim.name]
     return reasons[["reproduced", "not reproduced", OPEN].index(verdict.verdict)]
+
+
+def opening(verdicts: list[Verdict]) -> str:
+    """A chapter's first words, in Markdown: what was found, then what the paper claims."""
+    lines = []
+    for v in verdicts:
+        badge = f"{{bdg-{COLOURS[v.verdict]}}}`{ICONS[v.verdict]} {v.verdict}`"
+        lines.append(f"{badge} **{reason(v)}**")
+        lines.append(f"*The paper's claim:* {v.claim.says}.")
+        if v.finding and (numbers := "; ".join(map(str, v.finding.conditions[:2]))):
+            lines.append(f"*Measured* on {v.runs:,} runs: {numbers} ([all](verdicts.ipynb)).")
+    return "\n\n".join(lines)
 
 
 def scoreboard(store: Store, book: bool = False) -> str:

@@ -43,20 +43,17 @@ def conditions(verdicts: Iterable[Verdict]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def criteria_table(claims: Iterable[Claim]) -> str:
-    """What each verdict asks for, and the runs that decide it."""
+def needs_words(claim: Claim) -> list[str]:
+    """The runs that decide a claim: experiment, cells, seeds."""
     short = {"d_model": "d", "train_size": "D", "memorize_size": "memorized"}
-    rows = []
-    for claim in claims:
-        needs = []
-        for experiment, cells, seeds in claim.needs:
-            words = [f"{short[name]} " + ", ".join(f"{v:,}" for v in values)
-                     for name, values in cells.items() if name in short]  # fmt: skip
-            where = "; ".join(words + ["split"] * (cells.get("split_mlp") == (True,)))
-            which = f"{seeds} seeds" if isinstance(seeds, int) else seeds_phrase(seeds)
-            needs.append(f"{experiment}{f' ({where})' if where else ''}, {which}")
-        rows.append((claim.name, claim.criterion, "<br>".join(needs)))
-    return table(["claim", "reproduced if", "runs that decide it"], rows, left=(0, 1, 2))
+    needs = []
+    for experiment, cells, seeds in claim.needs:
+        words = [f"{short[name]} " + ", ".join(f"{v:,}" for v in values)
+                 for name, values in cells.items() if name in short]  # fmt: skip
+        where = "; ".join(words + ["split"] * (cells.get("split_mlp") == (True,)))
+        which = f"{seeds} seeds" if isinstance(seeds, int) else seeds_phrase(seeds)
+        needs.append(f"{experiment}{f' ({where})' if where else ''}, {which}")
+    return needs
 
 
 def changes() -> pd.DataFrame:
