@@ -48,8 +48,10 @@ NO_ADDRESS = "(Not yet: this project has no public address. It is set in `_confi
 
 def substitutions() -> dict[str, str]:
     """Name -> Markdown text, for every field of the recipe and the table of experiments."""
-    from benchmarks.kept import table
+    from benchmarks.kept import table as measured
+    from lib.chapters.export import MEANING
     from lib.chapters.scoreboard import scoreboard
+    from lib.chapters.tables import table
     from lib.paper.experiments import BASE, EXPERIMENTS, STOP_AFTER
     from lib.paper.mixtures import DEEP
     from lib.runs.store import Store
@@ -69,7 +71,10 @@ def substitutions() -> dict[str, str]:
     values["experiments"] = "\n".join(rows)
     values["costs"] = costs()
     values["fields"] = fields()
-    values["speed_browser"] = table("browser")
+    values["speed_browser"] = measured("browser")
+    values["columns"] = table(
+        ["column", "unit", "meaning"], [(f"`{n}`", *said) for n, said in MEANING.items()], (0, 1, 2)
+    )
     values["scoreboard"] = scoreboard(Store(), book=True)
     return values
 
