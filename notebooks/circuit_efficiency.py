@@ -45,7 +45,7 @@ except ImportError as error:  # not installed; on Linux `lib` may even be the fo
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 d_model = 48  # the one width of this chapter
 memorized_sizes = [300, 400, 600, 800, 1200, 1600, 2000, 2400, 2800]  # random labels (P1)
 generalized_sizes = [4000, 5000, 6500, 8500, 11000]  # enough data to generalize early (P1)
@@ -117,7 +117,7 @@ found = story.both_kinds(page, few, epochs, memorized_sizes, generalized_sizes)
 found |= story.both_kinds_calm(page, few, calm_lr, calm_epochs, calm_memorized, calm_generalized)
 needed = {kind: story.norms(*own) for kind, own in found.items()}
 norms = pd.concat([rows.assign(kind=kind) for kind, rows in needed.items()])
-page.export(norms, "circuit_norms", "norms")
+page.export(norms.rename(columns={"norm": "norm_needed"}), "circuit_norms", "norms")
 MEM, GEN, *_ = found
 whole = page.specs("figure3", train_size=range(2000, 4001, 200), seed=seeds, epochs=epochs)
 whole = gather(whole, store=page.store).runs
@@ -260,10 +260,6 @@ told(long)
 # %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: validation accuracy of every seed against epoch, a dot where a run ends, a dotted line at the share of mirrored pairs, a vertical line where the book's other runs end."}, "figure": {"caption": "P4: every seed near D_crit, for five times the usual training (vertical line); a dot is where a run ends, early ones because they generalized. Dotted: what mirrored pairs give by symmetry. [Data](data/circuit_semi.csv).", "name": "fig-semi"}}
 circuits.long_runs(long.curves, semi_sizes, LONG * epochs, epochs)
 
-# %% tags=["hide-input"]
-runs = long.curves.groupby(["train_size", "seed"])
-show(story.PLATEAU_HEADER, [story.plateau_row(*at, curve) for at, curve in runs], left=(4, 7))
-
 # %% [markdown]
 # Does more time close the gap between what is kept and what is found? The same runs, by size: how
 # many had generalized (validation accuracy at 0.95 or above) by the epoch at which the book's
@@ -402,6 +398,13 @@ page.verdicts(*(claim.name for claim in PREDICTIONS), who="Varma et al. say")
 # The first shows what is stored. The sweeps train what the predictions need. The last two (the
 # very last from weights that the sweeps have kept) measure circuits and keep the numbers in `results/circuits/`: weights are not kept in the
 # repository, so what this page says of them comes from there.
+
+# %% [markdown]
+# ## Appendix: every run of P4
+
+# %% tags=["hide-input"]
+runs = long.curves.groupby(["train_size", "seed"])
+show(story.PLATEAU_HEADER, [story.plateau_row(*at, curve) for at, curve in runs], left=(4, 7))
 
 # %% tags=["hide-input"]
 page.end()

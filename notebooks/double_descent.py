@@ -10,17 +10,6 @@
 # # Double descent
 #
 # Sections 4.1 and 4.2 of {cite:t}`huang2024unified`, figure 6.
-#
-# Keep the data, make the network wider. One expects validation accuracy to rise. The paper
-# reports that with 3,000 training points it rises, falls and rises again: *double
-# descent* by model size {cite:p}`nakkiran2020deep,belkin2019reconciling`. With 2,600 points it
-# falls to zero, and no network of its figure groks yet; with 4,000 or 5,000 it only rises.
-#
-# The paper's account: a narrow network cannot memorize its training set, so it has to
-# generalize what it can (*progression*). A wider one can memorize everything, and with little
-# data memorizing is the cheaper way (*ungrokking*): validation accuracy falls to zero. A wider
-# one still needs less data to generalize, and does so after memorizing (*grokking*). With
-# plenty of data the middle stage is missing, and so is the dip.
 
 # %% tags=["remove-cell"]
 try:
@@ -30,7 +19,7 @@ except ImportError as error:  # not installed; on Linux `lib` may even be the fo
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 d_models = [4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100]  # model sizes
 train_sizes = [2600, 3000, 4000, 5000]  # training points, a panel each
 seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]  # one run each; the paper's number of seeds
@@ -56,8 +45,21 @@ from lib.widgets.explorers import accuracy_explorer
 
 page = Page("double_descent", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
 
+page.opening("takeaway 5")
+
 # %% [markdown]
-# ## Our figure 6
+# Keep the data, make the network wider. One expects validation accuracy to rise. The paper
+# reports that with 3,000 training points it rises, falls and rises again: *double
+# descent* by model size {cite:p}`nakkiran2020deep,belkin2019reconciling`. With 2,600 points it
+# falls to zero, and no network of its figure groks yet; with 4,000 or 5,000 it only rises.
+#
+# The paper's account: a narrow network cannot memorize its training set, so it has to
+# generalize what it can (*progression*). A wider one can memorize everything, and with little
+# data memorizing is the cheaper way (*ungrokking*): validation accuracy falls to zero. A wider
+# one still needs less data to generalize, and does so after memorizing (*grokking*). With
+# plenty of data the middle stage is missing, and so is the dip.
+#
+# ## Accuracy against width
 
 # %% tags=["hide-input"]
 found = page.runs("figure6", d_model=d_models, train_size=train_sizes, seed=seeds)
@@ -74,19 +76,21 @@ def curves(size):
         cells[cells.index.get_level_values("train_size") == size] for cells in (train, val)
     )
     return {
-        "training": (own, known, "train_accuracy", style.TRAIN, "--"),
-        "validation": (own, good, "val_accuracy", style.VAL, "-"),
+        "training": (own, known, "train_accuracy", style.TRAIN, "-"),
+        "validation": (own, good, "val_accuracy", style.VAL, "--"),
     }
 
 
-figure6 = {f"D = {size:,}": curves(size) for size in train_sizes}
-told(found, paper_seeds=EXPERIMENTS["figure6"].seeds)
+figure6 = {size: curves(size) for size in train_sizes}
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final training and validation accuracy against d_model on a logarithmic axis, mean over seeds with a band, and a dot for each run. Hatched widths have no run."}, "figure": {"caption": "Figure 6 from our runs: final accuracy against width, by epoch T. Lines: mean over seeds; bands: Student's 95% interval, from three seeds on; dots: single runs; hatched: no run stored. [Data](data/figure6.csv).", "name": "fig-double-descent"}}
-accuracy.accuracy_by_width(figure6, d_models)
+# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final training and validation accuracy against d_model on a logarithmic axis, mean over seeds, a dot for each run, and the share of seeds that generalize. With 2,600 and 3,000 points validation falls between narrow and wide networks; with 4,000 and 5,000 it hardly does."}, "figure": {"caption": "Final accuracy against width, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. Straw: what the paper states. [Data](data/figure6.csv).", "name": "fig-double-descent"}}
+accuracy.accuracy_by_width(figure6, d_models, figure=6)
+
+# %% tags=["hide-input"]
+page.beside(6, found, paper_seeds=EXPERIMENTS["figure6"].seeds)
 
 # %% [markdown]
-# Read a panel from left to right. Where the dashed training curve is below 1, the network
+# Read a panel from left to right. Where the solid training curve is below 1, the network
 # could not memorize its training set by epoch T. Where it is at 1 and the validation curve is
 # at the bottom, the network memorized and did not generalize.
 #
@@ -183,7 +187,7 @@ longer = page.gather(
 page.export_runs(longer.runs, "figure6_long", "the longer runs")
 told(longer)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of two training sizes: final validation accuracy against d_model for the narrow networks, by epoch T dashed and after three times as many epochs solid, with a dot for each run."}, "figure": {"caption": "Final validation accuracy of the narrow networks by epoch T (dashed) and by 3 T (solid), same seeds. Lines: mean over seeds; bands: Student's 95% interval, from three seeds on; dots: single runs; hatched: no run stored. [Data](data/figure6_long.csv).", "name": "fig-double-descent-long"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of two training sizes: final validation accuracy against d_model for the narrow networks, by epoch T in grey and after three times as many epochs, with a dot for each run."}, "figure": {"caption": "Final validation accuracy of the narrow networks by epoch T (grey) and by 3 T, same seeds. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. [Data](data/figure6_long.csv).", "name": "fig-double-descent-long"}}
 same = runs[runs["seed"].isin(long_seeds) & runs["d_model"].isin(narrow)]
 
 
@@ -191,7 +195,7 @@ def by_length(size):
     """What a panel shows: validation accuracy by T and by 3 T."""
     shown = {}
     for label, frame, colour, dash in (
-        ("by T", same, style.TRAIN, "--"), ("by 3 T", longer.runs, style.VAL, "-")
+        ("by T", same, style.GREY, ":"), ("by 3 T", longer.runs, style.VAL, "--")
     ):  # fmt: skip
         own = frame[frame["train_size"] == size]
         shown[label] = own, statistics.cell_means(own), "val_accuracy", colour, dash

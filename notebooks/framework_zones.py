@@ -10,26 +10,16 @@
 # # Two curves, four zones
 #
 # Section 3 of {cite:t}`huang2024unified`, figures 1 and 5, with the four cells of figure 2.
-#
-# The paper's framework is one picture. Against the size of the network it draws two curves:
-# the number of facts that the network can memorize, $D_{\mathrm{mem}}$, which rises, and the
-# number of training points that it needs to generalize, $D_{\mathrm{crit}}$, which falls.
-# They cross. Left of $D_{\mathrm{mem}}$ lies *progression*, below both curves *ungrokking*, on
-# $D_{\mathrm{crit}}$ *semi-grokking*, above it *grokking*.
-#
-# In the paper the picture is a sketch. Here it is computed: both curves from our runs, the
-# crossing with an interval, and every run as a dot whose colour is the zone that its own
-# training curve shows. Region and run need not agree; how often they do is the test.
 
 # %% tags=["remove-cell"]
 try:
-    from lib.chapters.page import Page, show, told
+    from lib.chapters.page import Page, show
 except ImportError as error:  # not installed; on Linux `lib` may even be the folder /lib
     error._render_traceback_ = lambda: ["This chapter runs in the project that it comes from: "
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]  # of the grids of figures 3 and 6
 capacity_seeds = [0, 1, 2]  # of the random labels, figure 4
 progression_seeds = [0, 1, 2, 3, 4]  # of figure 5
@@ -47,6 +37,7 @@ from IPython.display import Markdown
 from lib.analysis.dynamics import zone
 from lib.analysis.zones import boundaries
 from lib.analysis.zones.prediction import fit
+from lib.chapters.export import CAPACITY, CRITICAL
 from lib.chapters.stories import framework as story
 from lib.chapters.tables import zone_rules
 from lib.figures import accuracy, curves, zones
@@ -62,7 +53,19 @@ def specs(name, chosen):
     return [spec.replace(**page.recipe) for spec in EXPERIMENTS[name].specs(chosen)]
 
 
+page.opening("takeaway 3")
+
 # %% [markdown]
+# The paper's framework is one picture. Against the size of the network it draws two curves:
+# the number of facts that the network can memorize, $D_{\mathrm{mem}}$, which rises, and the
+# number of training points that it needs to generalize, $D_{\mathrm{crit}}$, which falls.
+# They cross. Left of $D_{\mathrm{mem}}$ lies *progression*, below both curves *ungrokking*, on
+# $D_{\mathrm{crit}}$ *semi-grokking*, above it *grokking*.
+#
+# In the paper the picture is a sketch. Here it is computed: both curves from our runs, the
+# crossing with an interval, and every run as a dot whose colour is the zone that its own
+# training curve shows. Region and run need not agree; how often they do is the test.
+#
 # ## Figure 1, computed
 
 # %% tags=["hide-input"]
@@ -76,15 +79,15 @@ dots = dots.assign(
     zone=[shown[key] for key in dots["key"]], region=pd.Series(regions, dtype=object)
 )
 page.export(dots, "figure1_runs", "the runs with region and zone")
-page.export(found.critical_points, "figure1_critical", "critical sizes")
-page.export(found.capacity_points, "figure1_capacity", "capacities")
-Markdown(
-    f"The grids of figures 3 and 6: {grids.provenance(paper_seeds=11)}\n\n"
-    f"Random labels, figure 4: {random.provenance(paper_seeds=3)}"
-)
+page.export(found.critical_points.rename(columns=CRITICAL), "figure1_critical", "critical sizes")
+page.export(found.capacity_points.rename(columns=CAPACITY), "figure1_capacity", "capacities")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A map over model size and data. A rising curve of memorization capacity and a falling curve of the critical data size, with points and intervals; shaded zones between them; a star where they cross, if they do; every run a small marker coloured by the zone its own curve shows."}, "figure": {"caption": "Figure 1 from our runs, by epoch T. Solid: memorization capacity; dashed: critical size, dotted where it is drawn beyond the widths it was fitted to; arrows: bounds. Shaded: the zones between the curves. Small markers: single runs. Left axis: unordered pairs; right axis: training points that hold so many. Data: [runs](data/figure1_runs.csv), [critical sizes](data/figure1_critical.csv), [capacities](data/figure1_capacity.csv).", "name": "fig-zones"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A map over model size and data. A rising curve of memorization capacity and a falling curve of the critical data size, with points and intervals; shaded zones between them; a star where they cross, if they do; every cell a pie coloured by the zones its seeds show."}, "figure": {"caption": "The paper's sketch, computed from our runs, by epoch T. Solid: memorization capacity; dashed: critical size, dotted where it is drawn beyond the widths it was fitted to; arrows: bounds. Shaded: the zones between the curves. Pies: cells, by the share of their seeds in each zone. Left axis: unordered pairs; right axis: training points that hold so many. Data: [runs](data/figure1_runs.csv), [critical sizes](data/figure1_critical.csv), [capacities](data/figure1_capacity.csv).", "name": "fig-zones"}}
 zones.zone_map(found, dots, DYNAMICS)
+
+# %% tags=["hide-input"]
+labels = "The grids of figures 3 and 6 (the paper: 11 seeds)", "Random labels (the paper: 3 seeds)"
+page.beside(1, dict(zip(labels, (grids, random))))
 
 # %% [markdown]
 # How it is made, so that it can be judged:
@@ -149,13 +152,15 @@ Markdown(story.agreement(dots, epochs))
 # %% tags=["hide-input"]
 slow = page.runs("figure5", d_model=8, train_size=3000, epochs=2 * epochs, seed=progression_seeds)
 page.export(slow.curves, "figure5", "the curves of figure 5")
-told(slow, paper_seeds=EXPERIMENTS["figure5"].seeds)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Training accuracy above and validation accuracy below, against epoch, for d_model 8 with 3,000 points; one colour and dash for each seed."}, "figure": {"caption": "Figure 5 from our runs: d_model 8, 3,000 training points, one line a seed. [Data](data/figure5.csv).", "name": "fig-progression-seeds"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Training accuracy above and validation accuracy below, against epoch, for d_model 8 with 3,000 points; one colour and dash for each seed."}, "figure": {"caption": "d_model 8, 3,000 training points, one line a seed. [Data](data/figure5.csv).", "name": "fig-progression-seeds"}}
 curves.seed_curves(
     {"d_model 8, D = 3,000": slow.curves},
     {"train_accuracy": "training accuracy", "val_accuracy": "validation accuracy"},
 )
+
+# %% tags=["hide-input"]
+page.beside(5, slow, paper_seeds=EXPERIMENTS["figure5"].seeds)
 
 # %% [markdown]
 # A bump is a fall of training accuracy by 0.05 or more of which at least half is made good

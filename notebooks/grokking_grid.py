@@ -10,24 +10,16 @@
 # # The grokking grid
 #
 # Section 2.2 of {cite:t}`huang2024unified`, figures 2 and 3.
-#
-# A network with `d_model` = 64 and one with 32 see the same task, $(a + b) \bmod 113$. The
-# paper trains both on more and more of the 12,769 pairs and asks when they generalize. Its
-# answer is that the wider network needs less data, and that the way there has four forms.
-#
-# Every curve below is one of our own training runs. The paper states neither learning rate
-# nor weight decay nor the number of epochs; [](../method.md) says which values are ours.
-# All results are "by epoch T": a plateau may end later.
 
 # %% tags=["remove-cell"]
 try:
-    from lib.chapters.page import Page, show, told
+    from lib.chapters.page import Page, show
 except ImportError as error:  # not installed; on Linux `lib` may even be the folder /lib
     error._render_traceback_ = lambda: ["This chapter runs in the project that it comes from: "
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 d_models = [32, 36, 40, 44, 48, 56, 64]  # model sizes
 train_sizes = [2000, 2200, 2400, 2600, 2800, 3000, 3200, 3400, 3600, 3800, 4000]  # training points
 seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]  # one run each; figure 3's seeds
@@ -47,19 +39,28 @@ from myst_nb import glue
 
 from lib.analysis import statistics
 from lib.analysis.dynamics import GENERALIZED, zone
-from lib.analysis.words import span
 from lib.chapters.tables import zone_rules
 from lib.figures import accuracy, curves
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
 from lib.spec import RunSpec
 from lib.train import train
-from lib.widgets.explorers import flipbook, run_explorer
+from lib.widgets.explorers import run_explorer
 from lib.widgets.trainer import trainer
 
 page = Page("grokking_grid", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
 
+page.opening("takeaway 1")
+
 # %% [markdown]
+# A network with `d_model` = 64 and one with 32 see the same task, $(a + b) \bmod 113$. The
+# paper trains both on more and more of the 12,769 pairs and asks when they generalize. Its
+# answer is that the wider network needs less data, and that the way there has four forms.
+#
+# Every curve below is one of our own training runs. The paper states neither learning rate
+# nor weight decay nor the number of epochs; [](../method.md) says which values are ours.
+# All results are "by epoch T": a plateau may end later.
+#
 # ## Watch one grok
 #
 # Press Train: this network learns in the page, on the trainer that made every figure here.
@@ -113,10 +114,11 @@ page.export(four.curves, "figure2", "the curves of figure 2")
 by_cell = dict(list(four.curves.groupby(["d_model", "train_size"])))
 own = {name: by_cell.get(cell, four.curves.iloc[:0]) for name, cell in DYNAMICS.items()}
 panels = {f"{n}: d_model {d}, D = {size:,}": own[n] for n, (d, size) in DYNAMICS.items()}
-told(four, paper_seeds=1)
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of training and validation accuracy against epoch, logarithmic: d_model 8 with 3,000 points, 32 with 2,600, 64 with 3,000 and 32 with 3,000; seed 0 thick, other seeds thin."}, "figure": {"caption": "Figure 2 from our runs: the paper's four cells. Thick: the lowest seed; thin: the others. [Data](data/figure2.csv).", "name": "fig-dynamics"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of training and validation accuracy against epoch, logarithmic: d_model 8 with 3,000 points, 32 with 2,600, 64 with 3,000 and 32 with 3,000; seed 0 thick, other seeds thin."}, "figure": {"caption": "The paper's four cells, by epoch T. Thick: the lowest seed; thin: the others. [Data](data/figure2.csv).", "name": "fig-dynamics"}}
 curves.dynamics(panels)
+
+# %% tags=["hide-input"]
+page.beside(2, four, paper_seeds=1)
 
 # %% [markdown]
 # What each run did, named by its own curve, next to the paper's name for the cell. The rule
@@ -153,12 +155,14 @@ runs = grid.runs
 page.export_runs(runs, "figure3", "the runs of figure 3")
 glue("grid_stopped", int((runs["status"] == "stopped").sum()), display=False)
 glue("grid_runs", len(runs), display=False)
-told(grid, paper_seeds=EXPERIMENTS["figure3"].seeds)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, one line for each width from 32 to 64, with a dot for each run."}, "figure": {"caption": "Figure 3 from our runs: final validation accuracy against training size, by epoch T. Lines: mean over the seeds that are stored; dots: single runs. [Data](data/figure3.csv).", "name": "fig-grid-lines"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, one line for each width from 32 to 64: wider networks rise to 1 with fewer points."}, "figure": {"caption": "Final validation accuracy against training size, mean over seeds, by epoch T. Rings: where the paper puts d = 64 and d = 32. [Data](data/figure3.csv).", "name": "fig-grid-lines"}}
 accuracy.accuracy_by_train_size(runs, d_models)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A table of cells, widths up and training sizes across, coloured and labelled by mean final validation accuracy and by the number of runs. Hatched cells have no run."}, "figure": {"caption": "The same runs by cell: mean final validation accuracy, and below it the number of runs. Hatched: no run stored. [Data](data/figure3.csv).", "name": "fig-grid-cells"}}
+# %% tags=["hide-input"]
+page.beside(3, grid, paper_seeds=EXPERIMENTS["figure3"].seeds)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A table of cells, widths up and training sizes across, coloured by the share of seeds that generalize: a diagonal border between none and all, further left for wider networks."}, "figure": {"caption": "The same runs by cell: how many seeds end at a validation accuracy of 0.95 or above, and below it the mean. Near the border single runs are all or nothing. [Data](data/figure3.csv).", "name": "fig-grid-cells"}}
 accuracy.accuracy_grid(runs, d_models, train_sizes)
 
 # %% [markdown]
@@ -222,25 +226,6 @@ Markdown(
 # %% tags=["hide-input"]
 first = {title: own[own["seed"] == 0] for title, own in panels.items()}
 run_explorer(grid, four, fallback=curves.dynamics(first))
-
-# %% [markdown]
-# ## One width after the other
-#
-# Move the slider, or use the arrow keys on it: the training curves with 3,000 points, width
-# by width. It works in this page without a kernel; the pictures are in the page.
-
-
-# %% tags=["hide-input"]
-def at_width(d):
-    """The training curves of one width at D = 3,000, and what they are in words."""
-    own = grid.curves[(grid.curves["d_model"] == d) & (grid.curves["train_size"] == 3000)]
-    ends = own.sort_values("epoch").groupby("seed")["val_accuracy"].last()
-    seen = f"validation ends at {span(ends)}" if len(ends) else "no run"
-    words = f"Accuracies against epoch at d_model {d} with 3,000 points; {seen}."
-    return curves.dynamics({f"d_model {d}, D = 3,000": own}, (7, 3.2)), words
-
-
-flipbook({str(d): at_width(d) for d in d_models}, "d_model")
 
 # %% [markdown]
 # ## Train wider networks

@@ -10,12 +10,6 @@
 # # Memorization capacity
 #
 # Section 2.3 of {cite:t}`huang2024unified`, figure 4.
-#
-# How much can a network of a given size learn by heart? The paper gives every pair $(a, b)$
-# a random label, the same one for $(a, b)$ and $(b, a)$, and trains on all 12,769 pairs.
-# There is no rule to find: whatever the network answers rightly, it has memorized. The
-# accuracy it reaches is its capacity, and the paper finds that it grows with size and hardly
-# differs between seeds.
 
 # %% tags=["remove-cell"]
 try:
@@ -25,7 +19,7 @@ except ImportError as error:  # not installed; on Linux `lib` may even be the fo
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 d_models = [4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100]  # model sizes
 seeds = [0, 1, 2]  # one run each; figure 4's number of seeds
 epochs = 20000  # full-batch steps
@@ -42,6 +36,7 @@ from IPython.display import Markdown
 from lib.analysis.emergence import n_parameters
 from lib.analysis.words import bracket
 from lib.analysis.zones.capacity import capacities
+from lib.chapters.export import CAPACITY
 from lib.data import all_pairs
 from lib.figures.accuracy import capacity_by_width
 from lib.figures.curves import curves_by_width
@@ -52,7 +47,15 @@ base = EXPERIMENTS["figure4"].base
 a, b = all_pairs(base.modulus)
 ordered, unordered = base.n_pairs, int((a <= b).sum())
 
+page.opening("takeaway 2")
+
 # %% [markdown]
+# How much can a network of a given size learn by heart? The paper gives every pair $(a, b)$
+# a random label, the same one for $(a, b)$ and $(b, a)$, and trains on all 12,769 pairs.
+# There is no rule to find: whatever the network answers rightly, it has memorized. The
+# accuracy it reaches is its capacity, and the paper finds that it grows with size and hardly
+# differs between seeds.
+#
 # ## One network, two units
 #
 # Mirrored pairs share their label, so the pairs hold fewer facts than their number says
@@ -61,10 +64,9 @@ ordered, unordered = base.n_pairs, int((a <= b).sum())
 # %% tags=["hide-input"]
 found = page.runs("figure4", d_model=d_models, seed=seeds)
 runs, points = found.runs, capacities(found.runs)
-shown = points.assign(
-    estimate_ordered=points["accuracy"] * ordered,
-    low_ordered=points["low"] / unordered * ordered,
-    high_ordered=points["high"] / unordered * ordered,
+twice = ordered / unordered  # mirrored pairs counted twice
+shown = points.rename(columns=CAPACITY).assign(
+    **{new.replace("unordered", "ordered"): points[old] * twice for old, new in CAPACITY.items()}
 )
 page.export(shown, "figure4", "by width")
 page.export_runs(runs, "figure4_runs", "by run")
@@ -72,12 +74,14 @@ Markdown(
     f"With modulus {base.modulus} there are {ordered:,} ordered pairs and {unordered:,} "
     "unordered ones. Capacity is accuracy times the one number or the other. The left axis "
     "counts unordered pairs, as all of this book does where capacity meets the size of a "
-    "training set; the right axis counts ordered ones, the paper's reading.\n\n"
-    + found.provenance(paper_seeds=EXPERIMENTS["figure4"].seeds)
+    "training set; the right axis counts ordered ones, the paper's reading."
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Memorization capacity against d_model on a logarithmic axis: mean with a band and a dot for each run; unordered pairs on the left axis, ordered pairs on the right."}, "figure": {"caption": "Figure 4 from our runs: pairs with random labels that a network has memorized by epoch T. Line: mean over seeds; band: Student's 95% interval; dots: single runs; hatched: no run stored. Data: [by width](data/figure4.csv), [by run](data/figure4_runs.csv).", "name": "fig-capacity"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Memorization capacity against d_model on a logarithmic axis: mean with a band and a dot for each run; unordered pairs on the left axis, ordered pairs on the right."}, "figure": {"caption": "Pairs with random labels that a network has memorized by epoch T. Line: mean over seeds; band: Student's 95% interval; dots: single runs. Data: [by width](data/figure4.csv), [by run](data/figure4_runs.csv).", "name": "fig-capacity"}}
 capacity_by_width(points, runs, d_models, (unordered, ordered))
+
+# %% tags=["hide-input"]
+page.beside(4, found, paper_seeds=EXPERIMENTS["figure4"].seeds)
 
 # %% [markdown]
 # The same in numbers. The last column divides by the number of parameters: how many facts a
@@ -89,10 +93,10 @@ header = ["d_model", "accuracy", "unordered pairs", "95% interval", "ordered pai
           "facts per 1,000 params"]  # fmt: skip
 rows = []
 for row in shown.itertuples():
-    held = row.estimate / n_parameters(row.d_model, modulus=base.modulus) * 1000
-    rows.append((row.d_model, f"{row.accuracy:.3f}", f"{row.estimate:,.0f}",
-                 bracket(row.low, row.high, "{:,.0f}").strip() or "–",
-                 f"{row.estimate_ordered:,.0f}", row.seeds,
+    held = row.capacity_unordered / n_parameters(row.d_model, modulus=base.modulus) * 1000
+    rows.append((row.d_model, f"{row.accuracy:.3f}", f"{row.capacity_unordered:,.0f}",
+                 bracket(row.capacity_unordered_low, row.capacity_unordered_high, "{:,.0f}").strip() or "–",
+                 f"{row.capacity_ordered:,.0f}", row.seeds,
                  f"{'≥ ' * (row.accuracy >= 0.99)}{held:.0f}"))  # fmt: skip
 show(header, rows)
 
@@ -114,30 +118,28 @@ def part(curve, start):
     return np.interp(at, curve["epoch"], curve["train_accuracy"]).mean()
 
 
-rows, worst = [], 0.0
-for d, own in curves.groupby("d_model"):
-    each = [curve for _, curve in own.groupby("seed")]
-    ends = [curve["train_accuracy"].iloc[-1] for curve in each]
-    before = [np.interp(0.9 * epochs, curve["epoch"], curve["train_accuracy"]) for curve in each]
-    change = max(np.subtract(ends, before), key=abs)
-    drift = max((part(curve, 0.9) - part(curve, 0.8) for curve in each), key=abs)
-    worst = max(worst, abs(drift))
-    rows.append((d, len(ends), f"{np.mean(ends):.3f}", f"{change:+.4f}", f"{drift:+.4f}",
-                 "settled" if abs(drift) < 0.01 else "**still moving**"))  # fmt: skip
+drift = {
+    d: max((part(curve, 0.9) - part(curve, 0.8) for _, curve in own.groupby("seed")), key=abs)
+    for d, own in curves.groupby("d_model")
+}
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Training accuracy on random labels against epoch, one colour for each width from narrow to wide, a thin line for each seed."}, "figure": {"caption": "Training accuracy on random labels over the epochs, one line a run. The shaded part is the last tenth of the training. [Data](data/figure4_curves.csv).", "name": "fig-capacity-curves"}}
 curves_by_width(curves, d_models, "train_accuracy", "training accuracy", epochs)
 
 # %% [markdown]
-# Two measures, each of the seed where it is largest. The *change* is that of the last evaluation
-# since nine tenths of the training; a single evaluation may fall into one of the brief drops that
-# the figure shows. The *drift* compares the mean over the last tenth of the training with that
-# over the tenth before it. "Settled" means a drift of less than 0.01. (The drift was added when
-# the runs were there: by their last evaluation alone two widths would count as unsettled.)
+# The *drift* of a width compares mean accuracy over the last tenth of the training with that over
+# the tenth before it, for the seed where it is largest. A width has settled where it is below 0.01.
+# (The drift was added when the runs were there: by their last evaluation alone, which may fall
+# into one of the brief drops of the figure, two widths would count as unsettled.)
 
 # %% tags=["hide-input"]
-header = ["d_model", "seeds", "accuracy by epoch T", "largest change", "largest drift", ""]
-show(header, rows, after=f"The largest drift of all: {worst:.3f}.")
+settled = sum(abs(value) < 0.01 for value in drift.values())
+Markdown(
+    f"{settled} of {len(drift)} widths have settled; the largest drift is "
+    f"{max(map(abs, drift.values())):.3f}."
+    if drift
+    else "No run is stored."
+)
 
 # %% [markdown]
 # ## Against the paper's sentences

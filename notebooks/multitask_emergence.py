@@ -10,16 +10,6 @@
 # # Emergence in a mixture
 #
 # Section 5 of {cite:t}`huang2024unified`, figure 8.
-#
-# Some abilities of large models are said to be *emergent*: absent in small models, present in
-# large ones {cite:p}`wei2022emergent`. The paper makes one. It mixes addition, which can be
-# generalized, with pairs that have random labels, which can only be memorized. Small models spend
-# what they have on memorizing, the account goes, and addition stays at chance; only a model whose
-# capacity far exceeds the data has room to find the rule.
-#
-# An input reads $[a, \mathrm{op}, b, =]$. Under "+" the answer is $(a + b) \bmod P$, and some of
-# these pairs are training data. Under "−" the answer is random. Accuracy is measured on the
-# addition pairs that were not trained on.
 
 # %% tags=["remove-cell"]
 try:
@@ -29,7 +19,7 @@ except ImportError as error:  # not installed; on Linux `lib` may even be the fo
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 seeds = [0, 1, 2]  # one run each; the paper has three and reports the best
 epochs = 20000  # full-batch steps of the one-layer runs
 lr = 0.003  # learning rate of the one-layer runs
@@ -50,6 +40,7 @@ from lib.analysis.emergence import emergent_size, n_parameters
 from lib.chapters.stories import mixture_rows as story
 from lib.chapters.stories.mixtures import COLUMNS, just_below, panels, study
 from lib.figures.mixtures import accuracy_by_size
+from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import EPOCHS_DEPTH, SIZES_8
 from lib.spec import RunSpec
 from lib.sweeps.plan import format_duration
@@ -58,7 +49,19 @@ from lib.widgets.explorers import flipbook
 page = Page("multitask_emergence", train_missing, lr=lr, weight_decay=weight_decay)
 study = partial(study, page, seeds=seeds)
 
+page.opening("takeaway 7")
+
 # %% [markdown]
+# Some abilities of large models are said to be *emergent*: absent in small models, present in
+# large ones {cite:p}`wei2022emergent`. The paper makes one. It mixes addition, which can be
+# generalized, with pairs that have random labels, which can only be memorized. Small models spend
+# what they have on memorizing, the account goes, and addition stays at chance; only a model whose
+# capacity far exceeds the data has room to find the rule.
+#
+# An input reads $[a, \mathrm{op}, b, =]$. Under "+" the answer is $(a + b) \bmod P$, and some of
+# these pairs are training data. Under "−" the answer is random. Accuracy is measured on the
+# addition pairs that were not trained on.
+#
 # ## What is whose
 #
 # The paper has 3,000 addition points, 3,000 to 6,000 points to memorize, and models from 1 layer ×
@@ -82,10 +85,12 @@ study = partial(study, page, seeds=seeds)
 # %% tags=["hide-input"]
 main, curves = study("emergent_113", more=["emergent_113_fill"], train=train_missing, epochs=epochs)
 page.export(main.runs, "emergence", "the runs at modulus 113", COLUMNS)
-told(main, paper_seeds=3)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each amount of memorization data: final validation accuracy on addition against d_model, addition alone in grey, the mixture in orange; best seed solid, mean dashed, single runs as dots. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "Figure 8 at our scale: 3,000 addition points and one layer, by epoch T. Solid: best seed; dashed: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; hatched boxes below zero: a curve's cells without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each amount of memorization data: final validation accuracy on addition against d_model, addition alone in grey, the mixture in brown; best seed thick, mean thin, single runs as dots. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "At our scale: 3,000 addition points and one layer, by epoch T. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; hatched boxes below zero: a curve's cells without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
 accuracy_by_size(panels(curves, split=False), 113)
+
+# %% tags=["hide-input"]
+page.beside(8, main, paper_seeds=3)
 
 # %% tags=["hide-input"]
 shared = [c for c in curves if not c.split]
@@ -221,19 +226,11 @@ show(story.LONGER_HEADER, rows, left=(0, 9))
 
 # %% [markdown]
 # ## The paper's own sizes
+#
+# They need a GPU: `python -m lib sweep figure8 --device cuda` trains them.
 
 # %% tags=["hide-input"]
-paper, curves_8 = study("figure8", lr=deep_lr)
-page.export(paper.runs, "figure8", "those at the paper's sizes", COLUMNS)
-Markdown(
-    paper.provenance(paper_seeds=3) + " What lies between the ends of the paper's ranges is ours."
-)
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "The grid of the paper's figure 8, from 1 layer of width 64 to 8 layers of width 1024, a panel for each amount of memorization data. Hatched boxes are cells without runs."}, "figure": {"caption": "Figure 8 at the paper's sizes, pre-LayerNorm: what is stored of it. Hatched boxes below zero: no run. [Data](data/figure8.csv).", "name": "fig-emergence-paper"}}
-accuracy_by_size(panels(curves_8), 113)
-
-# %% tags=["hide-input"]
-show(story.EMERGENT_HEADER, story.emergent_rows(curves_8))
+told(page.gather(EXPERIMENTS["figure8"].specs(seeds)), paper_seeds=3)
 
 # %% [markdown]
 # ## Against the paper's sentences
@@ -250,8 +247,7 @@ page.verdicts("takeaway 7", "emergence at modulus 113", "emergence at modulus 59
 # that at which addition alone generalizes to that at which the mixture does:
 
 # %% tags=["hide-input"]
-where = {"modulus 113": curves, "modulus 59": curves_59, "modulus 59, with depth": curves_depth,
-         "the paper's sizes": curves_8}  # fmt: skip
+where = {"modulus 113": curves, "modulus 59": curves_59, "modulus 59, with depth": curves_depth}  # fmt: skip
 show(
     ["study", "until it emerges"], [(n, story.until_then(own)) for n, own in where.items()], (0, 1)
 )
@@ -272,14 +268,6 @@ if alone and alone.bound != ">":
 Markdown(text)
 
 # %% [markdown]
-# ## Every size
-
-# %% tags=["hide-input"]
-header = ["data", "size", "parameters", "best", "mean", "worst", "memorized", "seeds"]
-listed = {"": shared, "P = 59": shared_59, "P = 59, with depth": curves_depth}
-show(header, story.of_studies(listed, story.by_size_rows))
-
-# %% [markdown]
 # ## Rerun it
 #
 # ```bash
@@ -288,6 +276,13 @@ show(header, story.of_studies(listed, story.by_size_rows))
 # python -m lib sweep figure8 --device cuda      # the paper's sizes, on a GPU
 # python -m lib run multitask_emergence -p train_longer true
 # ```
+#
+# ## Appendix: every size
+
+# %% tags=["hide-input"]
+header = ["data", "size", "parameters", "best", "mean", "worst", "memorized", "seeds"]
+listed = {"": shared, "P = 59": shared_59, "P = 59, with depth": curves_depth}
+show(header, story.of_studies(listed, story.by_size_rows))
 
 # %% tags=["hide-input"]
 page.end()

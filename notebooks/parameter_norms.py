@@ -10,25 +10,16 @@
 # # Parameter norms
 #
 # Appendix A of {cite:t}`huang2024unified`, figure 9.
-#
-# Progression and grokking look alike in one respect: validation accuracy comes late. The paper
-# tells them apart by the norm of all parameters. In grokking the network first memorizes, at
-# a high norm, and then finds a rule that gives the same answers at a lower norm: the norm
-# *falls* as it generalizes. In progression the network was too small to memorize; learning the
-# rule lets it fit more of the data, and the norm *rises*.
-#
-# Both kinds are trained twice as long as the large grids: the paper's text on this
-# figure speaks of epochs 30,000 to 40,000.
 
 # %% tags=["remove-cell"]
 try:
-    from lib.chapters.page import Page, show, told
+    from lib.chapters.page import Page, show
 except ImportError as error:  # not installed; on Linux `lib` may even be the folder /lib
     error._render_traceback_ = lambda: ["This chapter runs in the project that it comes from: "
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 progression = [8, 3000]  # d_model and training points of the paper's progression cell
 grokking = [64, 3000]  # the same of its grokking cell
 seeds = [0, 1, 2, 3, 4]  # one run each (the paper does not say how many it has)
@@ -50,8 +41,19 @@ from lib.figures.curves import seed_curves
 page = Page("parameter_norms", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
 cells = {"progression": tuple(progression), "grokking": tuple(grokking)}
 
+page.opening("takeaway 4")
+
 # %% [markdown]
-# ## Our figure 9
+# Progression and grokking look alike in one respect: validation accuracy comes late. The paper
+# tells them apart by the norm of all parameters. In grokking the network first memorizes, at
+# a high norm, and then finds a rule that gives the same answers at a lower norm: the norm
+# *falls* as it generalizes. In progression the network was too small to memorize; learning the
+# rule lets it fit more of the data, and the norm *rises*.
+#
+# Both kinds are trained twice as long as the large grids: the paper's text on this
+# figure speaks of epochs 30,000 to 40,000.
+#
+# ## Accuracy and norm over training
 
 # %% tags=["hide-input"]
 found = page.gather([s for d, size in cells.values()
@@ -66,14 +68,16 @@ for name, (d, size) in cells.items():
         points = [curve.iloc[i] for i in dynamics.norm_ends(curve)]
         marks += [dict(point, title=title) for point in points]
         rows.append((name, seed, curve, points))
-told(found)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels: validation accuracy above and parameter norm below, against epoch; progression on the left, grokking on the right; one colour and dash for each seed, rings where generalization begins and where it is done."}, "figure": {"caption": "Figure 9 from our runs: validation accuracy and the norm of all parameters. Rings: the last evaluation before a run generalizes (validation accuracy below 0.1) and the first at nine tenths of its final value. [Data](data/figure9.csv).", "name": "fig-norms"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels: validation accuracy above and parameter norm below, against epoch; progression on the left, grokking on the right; one colour and dash for each seed, rings where generalization begins and where it is done."}, "figure": {"caption": "Validation accuracy and the norm of all parameters. Rings: the last evaluation before a run generalizes (validation accuracy below 0.1) and the first at nine tenths of its final value. [Data](data/figure9.csv).", "name": "fig-norms"}}
 seed_curves(
     panels,
     {"val_accuracy": "validation accuracy", "param_norm": "parameter norm"},
     pd.DataFrame(marks),
 )
+
+# %% tags=["hide-input"]
+page.beside(9, found)
 
 # %% [markdown]
 # ## How much the norm changes while a run generalizes

@@ -32,7 +32,7 @@ except ImportError as error:  # not installed; on Linux `lib` may even be the fo
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 recipes = [
     "recipe-3e-3-1.0",
     "recipe-3e-3-1.5",
@@ -179,7 +179,7 @@ show(header, story.time_rows(found))
 # recipe has runs on random labels. "By epoch T" cuts through all of it: a cell that has not
 # generalized may only be slow.
 #
-# ## What makes depth train
+# ## Appendix: what makes depth train
 #
 # [](multitask_emergence.ipynb) has models of several layers. The book's model has no LayerNorm,
 # and weight decay is strong; does that train, stacked four or eight deep? To try are the plain
@@ -227,7 +227,7 @@ words = (
 show(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds), after=words)
 
 # %% [markdown]
-# ## Does rounding matter?
+# ## Appendix: does rounding matter?
 #
 # The paper does not state its precision. Ours is float32. On some servers the products can be
 # made of bfloat16 instead ([](../method.md)): six of them are as exact as float32 (bf16x6); three

@@ -10,19 +10,6 @@
 # # A split feed-forward network
 #
 # Appendix B of {cite:t}`huang2024unified`, figure 10.
-#
-# In a mixture, memorizing and generalizing compete for the same parameters
-# ([](multitask_emergence.ipynb)). What if they did not have to? The paper divides the
-# intermediate dimension of the MLP (the feed-forward network, FFN) in two: one section works for
-# addition only, the other for the memorization data only. It reports that addition then emerges at
-# a much smaller size.
-#
-# The operator token of an input decides which section it goes through, at all of its positions.
-# The paper does not say how large the sections are; here each is exactly half. Attention, the
-# embeddings and the unembedding stay shared. A split model has as many parameters as a shared one,
-# $12 d^2 + 5 d$ a layer beside the embeddings, but an input uses only half of the hidden units.
-# What the data to memorize ask of the MLP can therefore not reach addition's half: changing their
-# labels changes none of its gradients, to the bit (`tests/engines/test_stacked.py`).
 
 # %% tags=["remove-cell"]
 try:
@@ -32,7 +19,7 @@ except ImportError as error:  # not installed; on Linux `lib` may even be the fo
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 seeds = [0, 1, 2]  # one run each (the paper does not say how many it has)
 epochs = 20000  # full-batch steps
 lr = 0.003  # learning rate of the one-layer runs
@@ -50,13 +37,29 @@ from IPython.display import Markdown
 from lib.chapters.stories import mixture_rows as story
 from lib.chapters.stories.mixtures import COLUMNS, panels, study
 from lib.figures.mixtures import accuracy_by_size
+from lib.paper.experiments import EXPERIMENTS
 from lib.widgets.explorers import flipbook
 
 page = Page("split_ffn", train_missing, lr=lr, weight_decay=weight_decay)
 study = partial(study, page, seeds=seeds)
 
+page.opening("takeaway 8")
+
 # %% [markdown]
-# ## Our figure 10
+# In a mixture, memorizing and generalizing compete for the same parameters
+# ([](multitask_emergence.ipynb)). What if they did not have to? The paper divides the
+# intermediate dimension of the MLP (the feed-forward network, FFN) in two: one section works for
+# addition only, the other for the memorization data only. It reports that addition then emerges at
+# a much smaller size.
+#
+# The operator token of an input decides which section it goes through, at all of its positions.
+# The paper does not say how large the sections are; here each is exactly half. Attention, the
+# embeddings and the unembedding stay shared. A split model has as many parameters as a shared one,
+# $12 d^2 + 5 d$ a layer beside the embeddings, but an input uses only half of the hidden units.
+# What the data to memorize ask of the MLP can therefore not reach addition's half: changing their
+# labels changes none of its gradients, to the bit (`tests/engines/test_stacked.py`).
+#
+# ## Alone, shared, split
 #
 # The same scaled settings as in [](multitask_emergence.ipynb): one layer, 3,000 addition points at
 # modulus 113 and 1,200 at modulus 59; and at modulus 59 up to four layers, with LayerNorm.
@@ -70,10 +73,12 @@ depth, curves_depth = study("emergent_depth", lr=deep_lr)
 page.export(main.runs, "split", "the runs at modulus 113", COLUMNS)
 page.export(small.runs, "split_59", "those at modulus 59", COLUMNS)
 page.export(depth.runs, "split_depth", "those with depth", COLUMNS)
-told({"Modulus 113": main, "Modulus 59": small, "Modulus 59, with depth": depth})
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Modulus 113, a panel for each amount of memorization data: final validation accuracy on addition against d_model, alone in grey, with a shared MLP in orange, with a split one in blue. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "Figure 10 at our scale, modulus 113, by epoch T. Solid: best seed; dashed: mean (lines where a size has all of its seeds); dots: single runs; hatched boxes below zero: a curve's cells without runs. [Data](data/split.csv).", "name": "fig-split"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Modulus 113, a panel for each amount of memorization data: final validation accuracy on addition against d_model, alone in grey, with a shared MLP in brown, with a split one in green. Hatched boxes below zero are cells without runs."}, "figure": {"caption": "At our scale, modulus 113, by epoch T. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; hatched boxes below zero: a curve's cells without runs. [Data](data/split.csv).", "name": "fig-split"}}
 accuracy_by_size(panels(curves), 113)
+
+# %% tags=["hide-input"]
+page.beside(10, {"Modulus 113": main, "Modulus 59": small, "Modulus 59, with depth": depth})
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same at modulus 59: validation accuracy on addition against d_model, alone, with a shared MLP and with a split one, a panel for each amount of memorization data."}, "figure": {"caption": "The same at modulus 59, by epoch T. [Data](data/split_59.csv).", "name": "fig-split-59"}}
 accuracy_by_size(panels(curves_59), 59)
@@ -146,17 +151,11 @@ flipbook(pages, "points to memorize")
 
 # %% [markdown]
 # ## The paper's own sizes
+#
+# They need a GPU: `python -m lib sweep figure10 --device cuda` trains them.
 
 # %% tags=["hide-input"]
-paper, curves_8 = study("figure8", "figure10", amounts=(0, 3000), lr=deep_lr)
-page.export(paper.runs, "figure10", "those at the paper's sizes", COLUMNS)
-Markdown(paper.provenance() + " What lies between the ends of the paper's range is ours.")
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "The grid of the paper's figure 10, from 1 layer of width 64 to 8 layers of width 1024, alone, shared and split. Hatched boxes are cells without runs."}, "figure": {"caption": "Figure 10 at the paper's sizes, pre-LayerNorm: what is stored of it. Hatched boxes below zero: no run. [Data](data/figure10.csv).", "name": "fig-split-paper"}}
-accuracy_by_size(panels(curves_8), 113)
-
-# %% tags=["hide-input"]
-show(story.EMERGENT_HEADER, story.emergent_rows(curves_8))
+told(page.gather(EXPERIMENTS["figure10"].specs(seeds)))
 
 # %% [markdown]
 # ## Against the paper's sentence

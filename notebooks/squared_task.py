@@ -10,14 +10,6 @@
 # # A harder task
 #
 # Section 4.3 of {cite:t}`huang2024unified`, figure 7.
-#
-# If double descent is a matter of two curves, moving one of them must move it. The paper
-# makes the task harder, $(a + b)^2 \bmod 113$ instead of $(a + b) \bmod 113$: a harder rule
-# should need more data (a higher $D_{\mathrm{crit}}$), while learning labels by heart costs
-# what it did (the same $D_{\mathrm{mem}}$). The crossing moves to the upper right, and at the
-# same 3,000 points double descent becomes more prominent.
-#
-# First the effect, then the mechanism, which the paper does not measure.
 
 # %% tags=["remove-cell"]
 try:
@@ -27,7 +19,7 @@ except ImportError as error:  # not installed; on Linux `lib` may even be the fo
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 d_models = [4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100]  # model sizes
 critical_d_models = [32, 48, 64]  # model sizes whose critical size is measured
 capacity_d_models = [8, 16, 24, 32]  # model sizes whose capacity is measured
@@ -58,10 +50,20 @@ from lib.widgets.explorers import accuracy_explorer
 page = Page("squared_task", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
 NAMES = {"square": "(a + b)²", "add": "a + b"}
 GRIDS = {"square": "figure7", "add": "figure6"}
-COLOURS = {"square": style.VAL, "add": style.TRAIN}
+COLOURS = {"square": style.SQUARE, "add": style.ADD}
+
+page.opening("takeaway 6")
 
 # %% [markdown]
-# ## Our figure 7
+# If double descent is a matter of two curves, moving one of them must move it. The paper
+# makes the task harder, $(a + b)^2 \bmod 113$ instead of $(a + b) \bmod 113$: a harder rule
+# should need more data (a higher $D_{\mathrm{crit}}$), while learning labels by heart costs
+# what it did (the same $D_{\mathrm{mem}}$). The crossing moves to the upper right, and at the
+# same 3,000 points double descent becomes more prominent.
+#
+# First the effect, then the mechanism, which the paper does not measure.
+#
+# ## Both tasks against width
 
 # %% tags=["hide-input"]
 asked = [s for grid in GRIDS.values()
@@ -72,24 +74,32 @@ page.export_runs(runs, "figure7", "the runs of figure 7")
 by_task = {task: runs[runs["task"] == task] for task in NAMES}
 
 
-def panel(value, dashes=("-", "--")):
+def panel(value):
     """Both tasks against width."""
     return {
-        NAMES[task]: (own, statistics.cell_means(own, value), value, COLOURS[task], dash)
-        for (task, own), dash in zip(by_task.items(), dashes)
+        NAMES[task]: (
+            own,
+            statistics.cell_means(own, value),
+            value,
+            COLOURS[task],
+            style.DASHES[value],
+        )
+        for task, own in by_task.items()
     }
 
 
-told(found, paper_seeds=EXPERIMENTS["figure7"].seeds)
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels, final validation accuracy and final training accuracy against d_model with 3,000 training points: the squared task as a solid line, addition dashed, each with a band and a dot for each run."}, "figure": {"caption": "Figure 7 from our runs, by epoch T: the squared task (solid) and addition (dashed) at 3,000 training points. Lines: mean over seeds; bands: Student's 95% interval, from three seeds on; dots: single runs; hatched: no run stored. [Data](data/figure7.csv).", "name": "fig-squared"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels, final validation accuracy and final training accuracy against d_model with 3,000 training points: the squared task in purple, addition in grey, with a dot for each run and the share of seeds that generalize."}, "figure": {"caption": "The squared task (purple) and addition (grey) at 3,000 training points, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. Ring: what the paper states of the square. [Data](data/figure7.csv).", "name": "fig-squared"}}
 accuracy.accuracy_by_width(
     {
         "validation, D = 3,000": panel("val_accuracy"),
         "training, D = 3,000": panel("train_accuracy"),
     },
     d_models,
+    figure=7,
 )
+
+# %% tags=["hide-input"]
+page.beside(7, found, paper_seeds=EXPERIMENTS["figure7"].seeds)
 
 # %% [markdown]
 # The depth of the deepest dip of each mean curve (first peak less valley; see
@@ -137,7 +147,7 @@ page.export_runs(both, "squared_critical", "the runs behind the critical sizes")
 critical = {task: critical_sizes(grids[task].runs) for task in NAMES}
 told({NAMES[task]: grids[task] for task in NAMES})
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of three widths: final validation accuracy against the number of training points for the squared task and for addition, with a dot for each run and a vertical line at each critical size."}, "figure": {"caption": "Final validation accuracy against training size, by epoch T. Lines: mean over seeds; dots: single runs; hatched: no run stored; vertical dotted lines: critical sizes; horizontal: validation accuracy 0.95. [Data](data/squared_critical.csv).", "name": "fig-squared-critical"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of three widths: final validation accuracy against the number of training points for the squared task and for addition, with a dot for each run and a vertical line at each critical size."}, "figure": {"caption": "Final validation accuracy against training size, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval; vertical dotted lines: critical sizes; horizontal: 0.95. [Data](data/squared_critical.csv).", "name": "fig-squared-critical"}}
 panels = {}
 for d in critical_d_models:
     panels[f"d_model {d}"] = {}
@@ -220,10 +230,10 @@ Markdown(
     + told({RANDOM[task]: learned[task] for task in NAMES}).data
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Final training accuracy on all pairs against d_model: random labels dashed, squared random labels solid, each with a band and a dot for each run. Hatched widths have no run."}, "figure": {"caption": "How many of all pairs are learned by heart by epoch T: random labels (dashed) and the same labels squared (solid). Lines: mean over seeds; bands: Student's 95% interval, from three seeds on; dots: single runs; hatched: no run stored. [Data](data/squared_capacity.csv).", "name": "fig-squared-capacity"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Final training accuracy on all pairs against d_model: random labels in grey, squared random labels in purple, with a dot for each run."}, "figure": {"caption": "How many of all pairs are learned by heart by epoch T: random labels (grey) and the same labels squared (purple). Lines: mean over seeds; dots: single seeds, moved apart. [Data](data/squared_capacity.csv).", "name": "fig-squared-capacity"}}
 known = {
     RANDOM[task]: (g.runs, statistics.cell_means(g.runs, "train_accuracy"), "train_accuracy",
-                   COLOURS[task], "-" if task == "square" else "--")
+                   COLOURS[task], "-")
     for task, g in learned.items()
 }  # fmt: skip
 accuracy.accuracy_by_width({"training, all pairs": known}, capacity_d_models)
@@ -258,7 +268,7 @@ page.verdicts("takeaway 6", "squared at 24", "addition at 24")
 # those of the section on the mechanism.
 
 # %% tags=["hide-input"]
-fallback = {"validation, D = 3,000": panel("val_accuracy", dashes=("-", "-"))}
+fallback = {"validation, D = 3,000": panel("val_accuracy")}
 accuracy_explorer(
     pd.concat([runs, both]).drop_duplicates("key"),
     fallback=accuracy.accuracy_by_width(fallback, d_models),

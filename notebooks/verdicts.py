@@ -11,23 +11,6 @@
 #
 # What {cite:t}`huang2024unified` conclude, and what our runs say of it: first the paper's
 # takeaways, then single sentences.
-#
-# A claim is one or more numbers, each with a 95% interval and the range in which the paper puts it
-# (`lib/paper/takeaways.py` has the words, `lib/paper/criteria` the code). There are four verdicts.
-#
-# * **reproduced**: every interval lies in its range, whole.
-# * **not reproduced**: one interval lies outside its range, whole. That speaks of the claim *under
-#   our recipe, by epoch T, by this criterion*: the paper leaves its recipe open, and
-#   [](recipe.ipynb) shows what changes with another one.
-# * **undecided**: an interval reaches across an end of its range, or too few runs do what the claim
-#   is about (a claim on networks that generalize needs some that do).
-# * **not enough runs**: a run that the criterion needs is missing. It says nothing for or against
-#   the claim.
-#
-# Several numbers of one claim share its 5% (Bonferroni). Near a boundary a run is all or nothing, so
-# runs are counted there, with exact intervals; a share counts as few or most where it is below
-# a third or above two thirds, which eleven seeds show only if they all agree. Student's intervals
-# are for graded outcomes, such as a seed's critical size or its mean over widths.
 
 # %% tags=["remove-cell"]
 try:
@@ -37,21 +20,15 @@ except ImportError as error:  # not installed; on Linux `lib` may even be the fo
         "get it (the book's front page says where) and start `make lab` in its folder."]  # fmt: skip
     raise
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train_missing = False  # true: train all the runs that a verdict lacks (hours)
 
 # %% tags=["hide-input"]
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import HTML, Markdown
 
-from lib.chapters.tables import (
-    changes,
-    changes_table,
-    claims_table,
-    conditions,
-    criteria_table,
-    progress_table,
-)
+from lib.chapters.stories.cards import cards
+from lib.chapters.tables import changes, changes_table, conditions, progress_table
 from lib.paper.claims import VERDICTS
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import CLAIMS, PREDICTIONS, judge_all
@@ -76,7 +53,7 @@ page.export(conditions(verdicts), "conditions", "each number with its interval a
 
 def tally(chosen):
     words = [v.verdict for v in chosen]
-    return ", ".join(f"{words.count(w)} {w}" for w in VERDICTS)
+    return ", ".join(f"{words.count(w)} {w}" for w in VERDICTS if w in words)
 
 
 Markdown(
@@ -89,19 +66,15 @@ Markdown(
 # ## Takeaways
 
 # %% tags=["hide-input"]
-Markdown(claims_table(takeaways))
+HTML(cards(takeaways))
 
 # %% [markdown]
-# Each number is followed by its interval in square brackets and by the range that it has to lie in.
-# The chapters behind them:
-# [1](grokking_grid.ipynb), [2](memorization_capacity.ipynb), [3](framework_zones.ipynb),
-# [4](parameter_norms.ipynb), [5](double_descent.ipynb), [6](squared_task.ipynb),
-# [7](multitask_emergence.ipynb), [8](split_ffn.ipynb).
+# In an axis: straw, where the paper puts the number; the bar, our 95% interval.
 #
 # ## Sentences
 
 # %% tags=["hide-input"]
-Markdown(claims_table(sentences))
+HTML(cards(sentences))
 
 # %% [markdown]
 # ## Predictions of Varma et al.
@@ -109,15 +82,27 @@ Markdown(claims_table(sentences))
 # Not of this paper, but of the theory that it builds on ([](circuit_efficiency.ipynb)).
 
 # %% tags=["hide-input"]
-Markdown(claims_table(predictions, "Varma et al. say"))
+HTML(cards(predictions, "Varma et al. say"))
 
 # %% [markdown]
-# ## The criteria
+# ## How a claim is decided
 #
-# What each verdict asks for.
-
-# %% tags=["hide-input"]
-Markdown(criteria_table(CLAIMS))
+# A claim is one or more numbers, each with a 95% interval and the range in which the paper puts it
+# (`lib/paper/takeaways.py` has the words, `lib/paper/criteria` the code). There are four verdicts.
+#
+# * **reproduced**: every interval lies in its range, whole.
+# * **not reproduced**: one interval lies outside its range, whole. That speaks of the claim *under
+#   our recipe, by epoch T, by this criterion*: the paper leaves its recipe open, and
+#   [](recipe.ipynb) shows what changes with another one.
+# * **undecided**: an interval reaches across an end of its range, or too few runs do what the claim
+#   is about (a claim on networks that generalize needs some that do).
+# * **not enough runs**: a run that the criterion needs is missing. It says nothing for or against
+#   the claim.
+#
+# Several numbers of one claim share its 5% (Bonferroni). Near a boundary a run is all or nothing, so
+# runs are counted there, with exact intervals; a share counts as few or most where it is below
+# a third or above two thirds, which eleven seeds show only if they all agree. Student's intervals
+# are for graded outcomes, such as a seed's critical size or its mean over widths.
 
 # %% [markdown]
 # ## Tests that were changed

@@ -12,7 +12,9 @@ from IPython.display import Markdown
 
 from lib.analysis.gather import Gathered, gather
 from lib.chapters.export import OF_A_RUN, export
+from lib.chapters.scoreboard import opening
 from lib.chapters.tables import claims_table, cost, table
+from lib.figures.stated import panel_words
 from lib.figures.style import use_style
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import judge_named
@@ -66,7 +68,8 @@ class Page:
     def export(self, frame: pd.DataFrame, name: str, what: str, columns: Iterable[str] = ()):
         """Leave a table for download as <name>.csv, which the page's end lists as `what`."""
         export(frame[list(columns)] if columns else frame, name)
-        self._files[name] = what
+        if len(frame):  # an empty table is not offered
+            self._files[name] = what
 
     def export_runs(self, runs: pd.DataFrame, name: str, what: str) -> None:
         """Leave the final states of some runs for download."""
@@ -76,21 +79,31 @@ class Page:
         """What the claims of these names come to: the very table of the page "Verdicts"."""
         return Markdown(claims_table(judge_named(self.store, *names), who))
 
+    def opening(self, *names: str) -> Markdown:
+        """What the page found, then what the paper claims: its first words."""
+        return Markdown(opening(judge_named(self.store, *names)))
+
+    def beside(self, figure: int, found: Gathered | dict, paper_seeds: int | None = None):
+        """Under our version of a figure: where its runs come from, what the paper's shows."""
+        return Markdown(f"{told(found, paper_seeds).data}\n\n{panel_words(figure)}")
+
     def end(self) -> Markdown:
         """What the page's runs took to train, and everything that it has to download."""
         data = (f"[{what}](data/{name}.csv)" for name, what in self._files.items())
         own = f"{{download}}`this notebook, executed <{self.chapter}.ipynb>`, "
         own += f"{{download}}`its source <../../notebooks/{self.chapter}.py>`"
         took = f"{cost(*self._runs)}\n\n" if self._runs else ""
-        return Markdown(f"{took}Download {own}, or its data: {', '.join(data)}.")
+        words = f"{took}Download {own}"
+        if self._files:
+            words += f", or its data ([what the columns mean](../data.md)): {', '.join(data)}"
+        return Markdown(f"{words}.")
 
 
 def told(found: Gathered | dict[str, Gathered], paper_seeds: int | None = None) -> Markdown:
-    """Where runs come from (`Gathered.provenance`); of several, each after its label."""
-    if isinstance(found, Gathered):
-        return Markdown(found.provenance(paper_seeds))
-    lines = (f"{label}: {own.provenance(paper_seeds)}" for label, own in found.items())
-    return Markdown("\n\n".join(lines))
+    """Where runs come from (`Gathered.provenance`), small; of several, each after its label."""
+    several = {"": found} if isinstance(found, Gathered) else found
+    lines = [f"{name}: " * bool(name) + g.provenance(paper_seeds) for name, g in several.items()]
+    return Markdown(":::{container} provenance\n" + "\n\n".join(lines) + "\n:::")
 
 
 def show(header: list[str], rows: Iterable, left: Iterable[int] = (0,), after: str = ""):

@@ -14,7 +14,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lib.figures.style import MISSING, TRAIN, VAL, grid_of, hatch, legend, panels, width_axis
+from lib.analysis.dynamics import GENERALIZED
+from lib.figures.stated import mark
+from lib.figures.style import (
+    MISSING,
+    TRAIN,
+    VAL,
+    grid_of,
+    hatch,
+    jitter,
+    legend,
+    panels,
+    shares,
+    width_axis,
+)
 from lib.paper.recipe import within
 
 LIMITS = dict(ylim=(-0.04, 1.04))
@@ -22,6 +35,8 @@ LIMITS = dict(ylim=(-0.04, 1.04))
 
 def success_by_size(shown: dict[str, dict[str, tuple]], level: float) -> Figure:
     """Final validation accuracy against training size, tasks next to each other (takeaway 6).
+
+    Thin lines: means over seeds; dots: seeds, moved apart; bars: share of seeds that generalize.
 
     Args:
         shown: title -> label -> (runs of one width and task, D_crit estimate or NaN, colour,
@@ -32,19 +47,21 @@ def success_by_size(shown: dict[str, dict[str, tuple]], level: float) -> Figure:
     figure, axes = panels(1, len(shown), (3.1 * max(len(shown), 2), 3.2), sharey=True)
     for ax, (title, tasks) in zip(axes.flat, shown.items()):
         wanted, there = set(), set()
-        for label, (runs, critical, colour, marker, asked) in tasks.items():
+        for i, (label, (runs, critical, colour, marker, asked)) in enumerate(tasks.items()):
             mean = runs.groupby("train_size")["val_accuracy"].mean().reindex(sorted(asked))
             wanted, there = wanted | set(asked), there | set(runs["train_size"])
-            ax.plot(mean.index, mean, color=colour, marker=marker, ms=4.5, lw=1.5, label=label)
-            single = dict(color=colour, ms=2.5, alpha=0.4)
-            ax.plot(runs["train_size"], runs["val_accuracy"], marker, **single)
+            ax.plot(mean.index, mean, color=colour, lw=1.2, label=f"{label}, mean")
+            single = dict(color=colour, ms=3, alpha=0.55, mew=0)
+            x = jitter(runs["train_size"], runs["seed"], 0.012)
+            ax.plot(x, runs["val_accuracy"], marker, **single)
+            shares(ax, runs, "train_size", level, colour, shift=0.008 * i)
             if np.isfinite(critical):
                 ax.axvline(critical, color=colour, ls=":", lw=1.4)
         hatch(ax, wanted, there, 0.015)
         ax.axhline(level, color="#999999", lw=0.7)
         ax.set(title=title, xlabel="training points D", **LIMITS)
     axes[0, 0].set_ylabel("final validation accuracy")
-    legend(figure, ncols=2)
+    legend(figure, ncols=3)
     return figure
 
 
@@ -61,7 +78,7 @@ def recipe_grid(
         cells: (d_model, train_size), across.
         ranges: cell -> (lowest, highest, …) that the paper states.
     """
-    figure, ((ax,),) = panels(1, 1, (8.6, 0.62 * len(values) + 1.3))
+    figure, ((ax,),) = panels(1, 1, (8.6, 0.62 * len(values) + 1.3), stacks=False)
     for y, runs in enumerate(values.values()):
         for x, (d, size) in enumerate(cells):
             own = runs[(runs["d_model"] == d) & (runs["train_size"] == size)]["val_accuracy"]
@@ -71,7 +88,7 @@ def recipe_grid(
             sign = "✓" if within(own.mean(), ranges[d, size]) else "✗"
             ax.text(x, y - 0.12, f"{own.mean():.2f} {sign}", fontsize=9, **ink)
             singles = " ".join(f"{v:.1f}".lstrip("0") if v < 0.95 else "1" for v in own)
-            ax.text(x, y + 0.24, singles, fontsize=6, **ink)
+            ax.text(x, y + 0.26, singles, fontsize=7.5, **ink)
     _cells_axes(ax, [f"{d}\n{size:,}" for d, size in cells], list(values))
     ax.set(ylim=(len(values) - 0.5, -0.5), xlabel="d_model, training points D")
     ax.tick_params(axis="x", labelsize=8)
@@ -87,7 +104,7 @@ def _cell(ax: Axes, x: int, y: int, mean: float) -> dict:
     missing = dict(facecolor="white", edgecolor=MISSING, hatch="///")
     look = missing if np.isnan(mean) else dict(facecolor=mpl.colormaps["cividis"](mean))
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, lw=0, **look))
-    return dict(ha="center", va="center", color="white" if mean < 0.55 else "black")
+    return dict(ha="center", va="center", color="#fefefe" if mean < 0.55 else "#010101")
 
 
 def _cells_axes(ax: Axes, across: Sequence, up: Sequence) -> None:
@@ -101,86 +118,88 @@ def _cells_axes(ax: Axes, across: Sequence, up: Sequence) -> None:
 def accuracy_by_train_size(runs: pd.DataFrame, d_models: Sequence[int]) -> Figure:
     """Final validation accuracy against training size, one line a width (§2.2, figure 3).
 
-    Lines are means over seeds; each dot is one run.
+    Lines are means over seeds, as the paper draws them; the seeds are in `accuracy_grid`.
     """
     figure, ((ax,),) = panels(1, 1, (8, 4))
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.92, len(d_models)))
-    several = runs.groupby(["d_model", "train_size"]).size().max() > 1 if len(runs) else False
     for d_model, colour in zip(d_models, colours):
-        cells = runs[runs["d_model"] == d_model].groupby("train_size")["val_accuracy"]
-        mean = cells.mean()
-        ax.plot(mean.index, mean, color=colour, label=str(d_model), marker="o", ms=4, lw=1.6)
-        if several:
-            dots = runs[runs["d_model"] == d_model]
-            ax.plot(dots["train_size"], dots["val_accuracy"], ".", color=colour, ms=3, alpha=0.5)
-    ax.set(
-        xlabel="training points D",
-        ylabel="final validation accuracy",
-        ylim=(-0.03, 1.03),
-    )
-    ax.legend(title="d_model", ncols=1, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        mean = runs[runs["d_model"] == d_model].groupby("train_size")["val_accuracy"].mean()
+        ax.plot(mean.index, mean, color=colour, label=f"d = {d_model}", marker="o", ms=4, lw=1.6)
+        mark(ax, 3, d_model)
+    sizes = sorted(runs["train_size"].unique())
+    ax.set(xlabel="training points D", ylabel="final validation accuracy", ylim=(-0.03, 1.06))
+    ax.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45, fontsize=8)
+    legend(figure)
     return figure
 
 
 def accuracy_grid(
     runs: pd.DataFrame, d_models: Sequence[int], train_sizes: Sequence[int]
 ) -> Figure:
-    """Mean final validation accuracy of each cell, widths up and sizes across.
+    """How many seeds of each cell generalize, widths up and sizes across.
 
-    The number in a cell is the mean, the small one how many runs it stands on; a hatched
-    cell has none.
+    Coloured by that share; below it the mean final validation accuracy.  A hatched cell has no
+    run.
     """
-    figure, ((ax,),) = panels(1, 1, (8, 0.42 * len(d_models) + 1.4))
-    cells = runs.groupby(["d_model", "train_size"])["val_accuracy"].agg(["mean", "size"])
+    figure, ((ax,),) = panels(1, 1, (8, 0.44 * len(d_models) + 1.4), stacks=False)
+    cells = runs.groupby(["d_model", "train_size"])["val_accuracy"]
+    cells = cells.agg(mean="mean", good=lambda own: (own >= GENERALIZED).sum(), seeds="size")
     for y, d_model in enumerate(d_models):
         for x, train_size in enumerate(train_sizes):
             there = (d_model, train_size) in cells.index
-            mean, count = cells.loc[(d_model, train_size)] if there else (np.nan, 0)
-            ink = _cell(ax, x, y, mean)
+            mean, good, seeds = cells.loc[(d_model, train_size)] if there else (np.nan, np.nan, 1)
+            ink = _cell(ax, x, y, good / seeds)
             if there:
-                ax.text(x, y + 0.08, f"{mean:.2f}", fontsize=9, **ink)
-                ax.text(x, y - 0.3, f"{count:.0f}", fontsize=6, **ink)
-    _cells_axes(ax, train_sizes, d_models)
+                ax.text(x, y + 0.16, f"{good:.0f} of {seeds:.0f}", fontsize=8, **ink)
+                ax.text(x, y - 0.24, f"{mean:.2f}", fontsize=7.5, **ink)
+    _cells_axes(ax, [f"{size:,}" for size in train_sizes], d_models)
     ax.set(xlabel="training points D", ylabel="d_model")
     return figure
 
 
-def _by_width(ax, runs: pd.DataFrame, cells: pd.DataFrame, value, colour, label, dash="-"):
-    """One curve against width: mean, 95% band where there are seeds for one, seeds as dots."""
+def _by_width(
+    ax, runs: pd.DataFrame, cells: pd.DataFrame, value, colour, label, dash="-", shift=0.0
+):
+    """One curve against width: the mean, the seeds as dots, and how many of them generalize."""
     cells = cells.reset_index().sort_values("d_model")
-    band = cells.dropna(subset=["low", "high"])
-    if len(band):
-        ax.fill_between(band["d_model"], band["low"], band["high"], color=colour, alpha=0.16, lw=0)
-    ax.plot(cells["d_model"], cells["mean"], dash, color=colour, lw=1.6, marker="o", ms=3.5)
-    ax.plot([], [], dash, color=colour, lw=1.6, marker="o", ms=3.5, label=label)
-    if len(cells) and cells["seeds"].max() > 1:
-        ax.plot(runs["d_model"], runs[value], ".", color=colour, ms=3.5, alpha=0.45)
+    ax.plot(cells["d_model"], cells["mean"], dash, color=colour, lw=1.5, label=label)
+    x = jitter(runs["d_model"], runs["seed"], 0.018)
+    ax.plot(x, runs[value], "o", color=colour, ms=2.6, alpha=0.5, mew=0)
+    if value == "val_accuracy":
+        shares(ax, runs, "d_model", GENERALIZED, colour, shift)
 
 
 def accuracy_by_width(
-    shown: dict[str, dict[str, tuple[pd.DataFrame, pd.DataFrame, str, str, str]]],
+    shown: dict[object, dict[str, tuple[pd.DataFrame, pd.DataFrame, str, str, str]]],
     d_models: Sequence[int],
+    figure: int | None = None,
 ) -> Figure:
     """Final accuracies against width, in panels (§4, figures 6 and 7).
 
     Args:
-        shown: title -> label of a curve -> (runs, cells from `statistics.cell_means`, the
-            column of the dots, a colour, a dash such as "-" or "--").
+        shown: title of a panel, or the training size that it is about -> label of a curve ->
+            (runs, cells from `statistics.cell_means`, the column of the dots, a colour, a dash).
         d_models: all widths of the axis; one without runs leaves a gap that is hatched.
+        figure: of the paper, whose statements on these panels are drawn in.
     """
     across = min(2, len(shown))
     size, room = ((8.4, 2.9), 1.22) if across > 1 else ((7, 2.9), 1.1)
-    figure, axes = grid_of(len(shown), size, across, ylabel="final accuracy", sharey=True)
-    for ax, (title, curves) in zip(axes, shown.items()):
+    drawn, axes = grid_of(len(shown), size, across, ylabel="final accuracy", sharey=True)
+    for ax, (panel, curves) in zip(axes, shown.items()):
         there = set()
-        for label, (runs, cells, value, colour, dash) in curves.items():
-            _by_width(ax, runs, cells, value, colour, label, dash)
+        several = sum(value == "val_accuracy" for _, _, value, *_ in curves.values()) > 1
+        for i, (label, (runs, cells, value, colour, dash)) in enumerate(curves.items()):
+            shift = (0.03 * i - 0.015) * several  # bars of two curves stand beside each other
+            _by_width(ax, runs, cells, value, colour, label, dash, shift)
             there |= set(runs["d_model"])
         width_axis(ax, d_models, room=room)
+        title = f"D = {panel:,}" if isinstance(panel, int) else panel
         ax.set(title=title, **LIMITS)
         hatch(ax, d_models, there)
-    legend(figure)
-    return figure
+        if figure:
+            mark(ax, figure, panel)
+    legend(drawn, ncols=2)
+    return drawn
 
 
 def capacity_by_width(

@@ -54,13 +54,13 @@ def norms_by_size(
     hatch(ax, sizes, stored)
     ax.set(xscale="log", yscale="log", xlabel="training points D", ylabel="norm needed")
     ticks = sorted(stored) or sorted(sizes)
-    ax.set_xticks(ticks, [f"{size:,}" for size in ticks], fontsize=7, rotation=45)
+    ax.set_xticks(ticks, [f"{size:,}" for size in ticks], fontsize=8, rotation=45)
     ax.set_xticks([], minor=True)
     ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(6))
     ax.yaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
     ax.yaxis.set_minor_locator(mpl.ticker.NullLocator())
     if there:
-        ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        legend(figure, ncols=2)
     elif stored:
         note(ax, "no run settles")
     return figure
@@ -96,8 +96,8 @@ def long_runs(curves: pd.DataFrame, sizes: Sequence[int], epochs: int, usual: in
 
 COURSE = {
     "train_accuracy": ("training accuracy", dict(color=TRAIN, lw=1)),
-    "val_accuracy": ("validation accuracy", dict(color=VAL, lw=1.6)),
-    "trig_share": ("waves' share of the logits", dict(color=WAVES, lw=1.6, ls="--")),
+    "val_accuracy": ("validation accuracy", dict(color=VAL, lw=1.6, ls="--")),
+    "trig_share": ("waves' share of the logits", dict(color=WAVES, lw=1.6)),
     "held_out_share": ("the same on held-out pairs", dict(color="black", lw=1.1, ls=":")),
 }
 """What `course` draws: column -> (label, line)."""
@@ -147,9 +147,9 @@ def races(shown: dict[str, dict[str, np.ndarray]]) -> Figure:
     figure, axes = panels(2, len(shown), size, sharex=True, sharey="row")
     for (above, below), (title, run) in zip(axes.T, shown.items()):
         above.plot(run["time"], run["generalizing"], color=WAVES, label="generalizing")
-        above.plot(run["time"], run["memorizing"], "--", color=VAL, label="memorizing")
+        above.plot(run["time"], run["memorizing"], ":", color="black", label="memorizing")
         below.plot(run["time"], run["train_loss"], color=TRAIN, label="training")
-        below.plot(run["time"], run["val_loss"], "--", color="black", label="validation")
+        below.plot(run["time"], run["val_loss"], "--", color=VAL, label="validation")
         above.set_title(title, fontsize=9)
         below.set(xlabel="time", xscale="symlog", xlim=(0, None))
     axes[0, 0].set_ylabel("logit")

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib.figures.stated import mark
 from lib.figures.style import (
     SEED_STYLES,
     TRAIN,
@@ -21,7 +22,7 @@ from lib.figures.style import (
 
 ACCURACIES = {
     "train_accuracy": ("training", dict(color=TRAIN)),
-    "val_accuracy": ("validation", dict(color=VAL)),
+    "val_accuracy": ("validation", dict(color=VAL, ls="--")),
 }
 """Column -> label and line of a training curve."""
 
@@ -48,7 +49,8 @@ def dynamics(shown: dict[str, pd.DataFrame], size: tuple[float, float] = (8, 2.7
     for ax, (title, curves) in zip(axes, shown.items()):
         ax.set(title=title, xscale="symlog", xlabel="epoch", ylim=(-0.03, 1.03))
         by_seed(ax, curves, ACCURACIES, first=dict(lw=1.8), others=dict(lw=0.8, alpha=0.55))
-    legend(figure, ncols=2)
+        mark(ax, 2, title.partition(":")[0])
+    legend(figure, ncols=3)
     return figure
 
 
@@ -84,6 +86,8 @@ def seed_curves(
         for ax, (title, curves) in zip(axes[i], columns.items()):
             if i == 0:
                 ax.set_title(title)
+            if value == "param_norm":
+                mark(ax, 9, title.partition(":")[0])
             if curves.empty:
                 note(ax)
             for seed, curve in curves.groupby("seed"):

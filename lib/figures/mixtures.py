@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from lib.analysis.emergence import EMERGED, SEEDS, n_parameters, sizes
-from lib.figures.style import grid_of, legend
+from lib.figures.style import ADD, grid_of, legend
 
-ALONE = dict(color="#666666", marker="s")
-SHARED = dict(color="#D55E00", marker="o")
-SPLIT = dict(color="#0072B2", marker="^")
+ALONE = dict(color=ADD, marker="s")
+SHARED = dict(color="#994F00", marker="o")
+SPLIT = dict(color="#117733", marker="^")
 """Addition alone; with memorization data in a shared MLP; with a split one."""
 
 
@@ -25,7 +25,7 @@ def accuracy_by_size(
 ) -> Figure:
     """Final validation accuracy on addition against the number of parameters (figures 8, 10).
 
-    Solid: the best seed; dashed: the mean; small dots: single runs.  Lines are drawn where a size
+    Thick: the best seed; thin: the mean; small dots: single runs.  Lines are drawn where a size
     has three seeds, or as many as any size here.  A cell without runs is a hatched box in its
     curve's colour below zero; a line never crosses one.
 
@@ -62,7 +62,7 @@ def _curve(ax, runs, style, label, cells, at, seeds) -> None:
     table = table.reindex(pd.MultiIndex.from_tuples(cells, names=table.index.names))
     x = [at[cell] for cell in cells]
     ax.plot(x, table["best"], "-", color=colour, marker=marker, ms=4.5, lw=1.6, label=label)
-    ax.plot(x, table["mean"], "--", color=colour, lw=1)
+    ax.plot(x, table["mean"], color=colour, lw=0.8, alpha=0.7)
     dots = [at[cell] for cell in zip(runs["n_layers"], runs["d_model"])]
     ax.plot(dots, runs["val_accuracy"], ".", color=colour, ms=3, alpha=0.5)
 

@@ -17,7 +17,7 @@ def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
         seen: recipe -> sentences with a run behind them; a recipe that lacks some is hatched.
         asked: how many sentences there are.
     """
-    figure, ((ax,),) = panels(1, 1, (8.4, 0.3 * len(met) + 1.5))
+    figure, ((ax,),) = panels(1, 1, (8.4, 0.3 * len(met) + 1.5), stacks=False)
     if met.empty:
         note(ax)
         return figure
@@ -28,7 +28,7 @@ def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
             box = dict(fc="none", ec=MISSING, hatch="//", lw=0)
             ax.add_patch(Rectangle((-0.5, y - 0.5), met.shape[1], 1, **box))
         for x, value in enumerate(met.loc[recipe]):
-            ink = "white" if value < 0.55 * asked else "black"
+            ink = "#fefefe" if value < 0.55 * asked else "#010101"
             ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=7.5, color=ink)
     ax.set_xticks(range(met.shape[1]), [f"{T // 1000}" for T in met.columns], fontsize=8)
     ax.set_yticks(range(len(met)), met.index, fontsize=8)

@@ -1,14 +1,25 @@
-"""Colours and style that all figures share, and the panels that they are drawn on."""
+"""Colours and style that all figures share, and the panels that they are drawn on.
 
+A colour and a dash mean one thing in every figure and widget: blue and solid is training,
+vermilion and dashed validation; grey is addition alone, purple its square.
+"""
+
+import base64
+import io
 from collections.abc import Collection, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from IPython import get_ipython
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib.paper.criteria import rules
+
 TRAIN, VAL = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion
 WAVES, GREY, MISSING = "#009E73", "#666666", "#d0d0d0"
+ADD, SQUARE = GREY, "#882E9C"
+DASHES = {"train_accuracy": "-", "val_accuracy": "--"}
 EMPTY = "no runs stored"
 
 STYLE = {
@@ -31,19 +42,75 @@ SEED_STYLES = [
 """Okabe and Ito's colours, and a dash for each: seeds are told apart without colour too."""
 
 
+PHONE = 4.0
+"""Inches: a figure so wide has letters of 9 pixels or more on a phone."""
+
+CARRIED = '<metadata id="phone">'
+"""Before the narrow form of a figure (base64), which its SVG carries for phones; the book's build
+takes it out (`book/_ext/pictures.py`)."""
+
+
 def use_style() -> None:
-    """Set matplotlib up for the book: vector output, quiet axes."""
+    """Set matplotlib up for the book: quiet axes; in a notebook, vector output for all screens."""
     mpl.rcParams.update(STYLE)
+    if shell := get_ipython():
+        svg = shell.display_formatter.formatters["image/svg+xml"]
+        svg.for_type(Figure, for_all_screens)
 
 
-def panels(rows: int, columns: int, size: tuple[float, float], **how) -> tuple[Figure, np.ndarray]:
+def for_all_screens(figure: Figure) -> str:
+    """A figure as SVG without a ground of its own, which carries its form for phones.
+
+    Panels of a figure that says `figure.stacks` (`panels` does) go below each other there; another
+    one keeps its form and scrolls.
+    """
+    wide = _svg(figure)
+    if not getattr(figure, "stacks", False):
+        return wide
+    _stack(figure)
+    narrow = base64.b64encode(_svg(figure).encode()).decode()
+    return wide.replace("</svg>", f"{CARRIED}{narrow}</metadata>\n</svg>")
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    how = dict(format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
+    figure.savefig(buffer, **how)
+    return buffer.getvalue()
+
+
+def _stack(figure: Figure) -> None:
+    """Puts the panels of a figure below each other, as wide as a phone."""
+    axes = [ax for ax in figure.axes if ax.get_subplotspec() is not None]
+    old = axes[0].get_gridspec()
+    height = figure.get_figheight() / old.nrows
+    grid = figure.add_gridspec(len(axes), 1)
+    for i, ax in enumerate(axes):
+        above = axes[i % old.ncols]
+        ax.set_title(ax.get_title() or above.get_title(), fontsize=9)
+        ax.set_xlabel(ax.get_xlabel() or axes[-1].get_xlabel())
+        ax.set_ylabel(ax.get_ylabel() or axes[i - i % old.ncols].get_ylabel())
+        ax.set_subplotspec(grid[i])
+        ax.tick_params(labelleft=True, labelbottom=True)
+    figure.set_size_inches(PHONE, max(height, 2.6) * len(axes))
+    if figure.legends:
+        labels = [text.get_text() for text in figure.legends[0].get_texts()]
+        figure.legends[0].remove()
+        legend(figure, ncols=1 if max(map(len, labels)) > 18 else 2)
+
+
+def panels(
+    rows: int, columns: int, size: tuple[float, float], stacks: bool = True, **how
+) -> tuple[Figure, np.ndarray]:
     """A figure that pyplot does not know (a notebook shows it once), and its axes (rows, columns).
 
     Args:
         size: of the whole figure, in inches.
+        stacks: whether its panels may go below each other on a phone.
         how: `sharex`, `sharey`.
     """
     figure = Figure(figsize=size, layout="constrained")
+    figure.stacks = stacks
     return figure, figure.subplots(rows, columns, squeeze=False, **how)
 
 
@@ -81,7 +148,7 @@ def hatch(ax: Axes, wanted: Collection[float], there: Collection[float], part: f
 
 
 def width_axis(ax: Axes, d_models: Sequence[int], room: float = 1.1) -> None:
-    """Widths on a logarithmic axis; a label only where it is `room` times the one before."""
+    """Widths on a logarithmic axis: a tick for each, a label where there is `room` for it."""
     widths = sorted(d_models) or [4, 100]
     # Factors of 0.93 and 1.08 leave room for markers at the ends.
     ax.set(xscale="log", xlabel="d_model", xlim=(widths[0] * 0.93, widths[-1] * 1.08))
@@ -90,7 +157,35 @@ def width_axis(ax: Axes, d_models: Sequence[int], room: float = 1.1) -> None:
         if width >= last * room:
             shown, last = [*shown, width], width
     ax.set_xticks(shown, [str(width) for width in shown], fontsize=8)
-    ax.set_xticks([], minor=True)
+    ax.set_xticks(sorted(set(widths) - set(shown)), minor=True)
+    ax.tick_params(axis="x", which="minor", length=3.5, labelbottom=False)
+
+
+def jitter(x: np.ndarray, seeds: np.ndarray, part: float) -> np.ndarray:
+    """Places x, moved apart by seed within ±`part` of themselves: equal outcomes stay visible."""
+    seeds = np.asarray(seeds, float)
+    spread = (seeds - seeds.min(initial=0)) / max(np.ptp(seeds) if len(seeds) else 0, 1) - 0.5
+    return np.asarray(x, float) * (1 + 2 * part * spread)
+
+
+def shares(ax: Axes, runs, by: str, level: float, colour: str, shift: float = 0.0) -> None:
+    """The share of seeds that end at `level` or above, with exact 95% intervals, by a column.
+
+    Args:
+        runs: final states with val_accuracy.
+        by: the column of the x axis.
+        shift: moves the bars, as a part of x, beside another curve's.
+    """
+    said = f"share of seeds ≥ {level:g}, exact 95%"
+    for x, cell in runs.groupby(by):
+        if len(cell) < 3:
+            continue
+        found = rules.share("", cell["val_accuracy"] >= level)
+        at = x * (1 + shift)
+        ax.plot([at, at], [found.low, found.high], color=colour, lw=4, alpha=0.2, zorder=1,
+                solid_capstyle="butt")  # fmt: skip
+        ax.plot(at, found.value, "D", ms=4, mfc="#fefefe", mec=colour, mew=1.1, zorder=3)
+    ax.plot([], [], "D", ms=4, mfc="#fefefe", mec=GREY, label=said)
 
 
 def epoch_axis(ax: Axes, ticks: int) -> None:

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from lib.analysis.zones.boundaries import Map
 from lib.analysis.zones.capacity import distinct_pairs, ordered_pairs
+from lib.figures.stated import mark
 from lib.figures.style import note, panels, width_axis
 
 ZONE_STYLES = {
@@ -35,7 +36,7 @@ def zone_map(found: Map, dots: pd.DataFrame, named: dict[str, tuple[int, int]]) 
             its seeds in each zone.
         named: cells to point out by a letter: name -> (d_model, train_size).
     """
-    figure, ((ax,),) = panels(1, 1, (8.4, 5.4))
+    figure, ((ax,),) = panels(1, 1, (8.4, 5.4), stacks=False)
     widths = sorted({*dots["d_model"], *found.capacity_points["d_model"]}) or [4, 100]
     sizes = [*dots["train_size"], *(size for _, size in named.values())]
     points = found.capacity_points
@@ -48,6 +49,7 @@ def zone_map(found: Map, dots: pd.DataFrame, named: dict[str, tuple[int, int]]) 
     if found.star:
         place = found.star[0], float(distinct_pairs(found.star[1]))
         ax.plot(*place, "*", ms=17, mfc="#F0E442", mec="black", zorder=9, label="intersection")
+    mark(ax, 1, "D_crit", distinct_pairs)
     for letter, (d, size) in zip("abcdefgh", named.values()):
         ax.annotate(letter, (d, distinct_pairs(size)), xytext=(-6, 0), ha="right", va="center",
                     fontsize=9, textcoords="offset points", fontweight="bold")  # fmt: skip

@@ -8,6 +8,7 @@ import re
 import sys
 
 import jupytext
+import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -15,6 +16,7 @@ from worlds import like_the_paper, outcome
 
 from lib.analysis.dynamics import GENERALIZED, ZERO
 from lib.chapters.build import table_of_contents
+from lib.chapters.export import MEANING, base_name
 from lib.chapters.parameters import NOTEBOOKS
 from lib.chapters.parameters import chapters as known_chapters
 from lib.paper.claims import VERDICTS
@@ -36,6 +38,7 @@ def specs(seeds, *names):
 
 VERDICT = re.compile(rf"\b(agrees?|does not agree|{'|'.join(VERDICTS)})\b")
 CELL = re.compile(r" *\| *")
+CARD = re.compile(r'data-claim="([^"]*)" data-verdict="([^"]*)"')
 
 
 @pytest.fixture(scope="session", params=["nothing", "one seed", "five seeds"])
@@ -62,6 +65,9 @@ def test_a_chapter_runs_and_reads(page, judged, name):
         assert format(made.glued[key], form[1:]), f"{key} is not glued"
     for file in re.findall(r"data/(\w+)\.csv", (NOTEBOOKS / f"{name}.py").read_text()):
         assert (made.data / f"{file}.csv").is_file(), f"{file}.csv is offered and not there"
+    for table in made.data.glob("*.csv"):  # an empty table has no header to look at
+        columns = pd.read_csv(table, nrows=1).columns if table.stat().st_size > 1 else ()
+        assert {base_name(name) for name in columns} <= MEANING.keys(), table.name
     words = made.words
     assert not re.search(r"\bnan\b|\binf\b|\bNone\b(?! of the)", words), "a missing number shows"
     check_verdicts(made, judged)
@@ -80,9 +86,10 @@ def test_every_figure_has_words(name):
 
 
 def check_verdicts(made, known):
-    """Every verdict in a chapter's tables is that of the claim in its first column."""
+    """Every verdict in a chapter's tables and cards is that of its claim."""
     rows = [CELL.split(line.strip())[1:-1] for line in made.tables.splitlines()]
     said = [(row[0], row[-1]) for row in rows if VERDICT.fullmatch(row[-1].strip("*"))]
+    said += CARD.findall(made.html)
     assert said == [(name, known[name]) for name, _ in said]
     assert said or made.name == "recipe"  # which has no claim
 

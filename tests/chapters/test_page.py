@@ -37,7 +37,7 @@ def test_the_end_names_what_was_left_and_what_runs_took(page, tmp_path):
     end = page.end().data
     assert "The 1 stored runs" in end and "[some runs](data/some.csv)" in end
     assert "<tiny.ipynb>" in end and "<../../notebooks/tiny.py>" in end
-    assert told({"Both": found}).data.startswith("Both: 1 of 2 runs")
+    assert told({"Both": found}).data.splitlines()[1].startswith("Both: 1 of 2 runs")
 
 
 def test_runs_for_comparison_are_not_behind_the_page(page):

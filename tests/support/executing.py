@@ -2,11 +2,12 @@
 
 import ast
 import re
+from html import unescape
 
 import jupytext
 import matplotlib
 import pytest
-from IPython.display import Markdown
+from IPython.display import HTML, Markdown
 from worlds import like_the_paper
 
 import lib.train
@@ -43,6 +44,11 @@ class Page:
         """All Markdown that the reader sees, written and computed; cells of tables unpadded."""
         shown = [v.data for v in self.shown if isinstance(v, Markdown)]
         return re.sub(r" +", " ", "\n".join(self.text + shown))
+
+    @property
+    def html(self):
+        """All HTML that the reader sees, but for widgets; without entities."""
+        return unescape("\n".join(v.data for v in self.shown if isinstance(v, HTML)))
 
     @property
     def tables(self):

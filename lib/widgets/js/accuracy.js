@@ -26,7 +26,7 @@ function render({ model, el }) {
   root.append(
     element("div", { class: "gc-controls" }, size.node, seeds.node),
     status,
-    legend({ name: "training", colour: COLOURS.train, dash: "7 3" }, { name: "validation", colour: COLOURS.val }),
+    legend({ name: "training", colour: COLOURS.train }, { name: "validation", colour: COLOURS.val, dash: "7 3" }),
     picture.node,
   );
 
@@ -44,14 +44,14 @@ function render({ model, el }) {
       name: `${part} seed`,
       colour: COLOURS[part],
     });
-    const bands = ["train", "val"].map((part) => {
+    const bands = ["train"].map((part) => {
       const firm = rows.filter((row) => row[part].interval);
       const ends = (k) => firm.map((row) => row[part].interval[k]);
       return { x: firm.map((row) => row.d_model), low: ends(0), high: ends(1), colour: COLOURS[part] };
     });
     const series = [
-      { name: "training", x, y: mean("train"), colour: COLOURS.train, dash: "7 3", markers: true },
-      { name: "validation", x, y: mean("val"), colour: COLOURS.val, markers: true },
+      { name: "training", x, y: mean("train"), colour: COLOURS.train, markers: true },
+      { name: "validation", x, y: mean("val"), colour: COLOURS.val, dash: "7 3", markers: true },
       ...(state.seeds ? [dots("train"), dots("val")] : []),
     ];
     root.drawn = { ...state, d_model: x, train: mean("train"), val: mean("val"), dots: state.seeds ? dots("val").y : [] };
@@ -61,7 +61,7 @@ function render({ model, el }) {
     const setting = `${TASKS[state.task] || state.task}, D = ${number(state.train_size)}`;
     status.textContent = rows.length
       ? `${setting}: ${rows.length} width${rows.length > 1 ? "s" : ""}, ${few === many ? few : `${few} to ${many}`} ` +
-        `seed${many > 1 ? "s" : ""} each. Lines: means; bands: 95% intervals, from three seeds on.`
+        `seed${many > 1 ? "s" : ""} each. Lines: means; band: the 95% interval of training, from three seeds on.`
       : `${setting}: no run is stored.`;
     picture.draw({
       series: rows.length ? series : [],

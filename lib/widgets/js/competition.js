@@ -80,7 +80,7 @@ function render({ model, el }) {
   const logits = chart("Logits of the two circuits against time", 220);
   const losses = chart("Training and validation loss against time", 220);
   const gen = { name: "generalizing", colour: COLOURS.third };
-  const mem = { name: "memorizing", colour: COLOURS.val, dash: "6 4" };
+  const mem = { name: "memorizing", colour: "currentColor", dash: "2 4" };
   const train = { name: "training", colour: COLOURS.train };
   const val = { name: "validation", colour: COLOURS.val, dash: "6 4" };
   root.append(

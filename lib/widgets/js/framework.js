@@ -19,7 +19,7 @@ function render({ model, el }) {
   root.append(
     element("div", { class: "gc-controls" }, difficulty.node, size.node),
     status,
-    legend({ name: "predicted", colour: COLOURS.val }, { name: "measured, addition", colour: COLOURS.train, dash: "2 4" }),
+    legend({ name: "predicted", colour: COLOURS.third }, { name: "measured, addition", colour: COLOURS.val, dash: "7 3" }),
     picture.node,
   );
 
@@ -60,8 +60,8 @@ function render({ model, el }) {
     const widths = [x[0], x.at(-1), ...measured.x];
     picture.draw({
       series: [
-        { name: "predicted", x, y, colour: COLOURS.val },
-        { name: "measured", ...measured, colour: COLOURS.train, dash: "2 4", markers: true },
+        { name: "predicted", x, y, colour: COLOURS.third },
+        { name: "measured", ...measured, colour: COLOURS.val, dash: "7 3", markers: true },
       ],
       x: { label: "d_model", low: Math.min(...widths) * 0.93, high: Math.max(...widths) * 1.08, log: true, at: [4, 8, 16, 32, 64, 100] },
       y: { label: "validation accuracy", low: 0, high: 1 },
