@@ -44,7 +44,7 @@ def conditions(verdicts: Iterable[Verdict]) -> pd.DataFrame:
 
 
 def needs_words(claim: Claim) -> list[str]:
-    """The runs that decide a claim: experiment, cells, seeds."""
+    """The runs that decide a claim: experiment, cells, seeds, and whether they are new."""
     short = {"d_model": "d", "train_size": "D", "memorize_size": "memorized"}
     needs = []
     for experiment, cells, seeds in claim.needs:
@@ -52,7 +52,8 @@ def needs_words(claim: Claim) -> list[str]:
                  for name, values in cells.items() if name in short]  # fmt: skip
         where = "; ".join(words + ["split"] * (cells.get("split_mlp") == (True,)))
         which = f"{seeds} seeds" if isinstance(seeds, int) else seeds_phrase(seeds)
-        needs.append(f"{experiment}{f' ({where})' if where else ''}, {which}")
+        age = ", younger than the test" * (experiment in claim.later)
+        needs.append(f"{experiment}{f' ({where})' if where else ''}, {which}{age}")
     return needs
 
 
