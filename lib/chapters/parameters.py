@@ -62,13 +62,15 @@ def parameters(chapter: str) -> dict[str, Parameter]:
         if token.type == tokenize.COMMENT
     }
     return {
-        node.targets[0].id: Parameter(
+        target.id: Parameter(
             _literal(node.value),
             " ".join(ast.get_source_segment(code, node.value).split()),
             comments.get(node.end_lineno, ""),
         )
         for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value
+        for target in getattr(node, "targets", None) or [node.target]
+        if isinstance(target, ast.Name)
     }
 
 

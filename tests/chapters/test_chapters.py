@@ -78,6 +78,16 @@ def printed(path):
     return "".join(output.text for output in outputs if output.output_type == "stream")
 
 
+def test_parameters_may_be_annotated_and_hold_any_text(book):
+    """Papermill calls these two unknown (its issues 864 and 906)."""
+    lines = 'name = "a=b"', "kind: Literal['one', 'two'] = 'one'", "epochs: int = 10", "x: int"
+    cell = "\n".join(['# %% tags=["parameters"]', *lines, ""])
+    (book / "notebooks" / "tiny.py").write_text(cell)
+    assert list(parameters.parameters("tiny")) == ["name", "kind", "epochs"]
+    given = [("name", "c=d=e"), ("kind", "two"), ("epochs", "20")]
+    assert parameters.check("tiny", given) == dict(name="c=d=e", kind="two", epochs=20)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

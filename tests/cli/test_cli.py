@@ -133,6 +133,7 @@ def test_train_stores_its_run_and_says_so(call, store):
     assert row["digest"] in first.output and "stored in" in first.output
     assert f"training accuracy      {row['train_accuracy']:.4f}" in first.output
     assert "zone " in first.output and "by epoch 20" in first.output
+    assert "\r" not in first.output  # a bar is for terminals, not for logs
     assert store.load_weights(BASE)
     second = call("train", *SMALL)
     assert second.exit_code == 0 and "stored already" in second.output

@@ -25,6 +25,7 @@ WORKS = {  # name -> a shell line around the command {c}, and variables
     "no folder for temporary files": (LIST, "{c}", dict(TMPDIR="/nonexistent")),
     "a time zone that does not exist": (LIST, "{c}", dict(TZ="Nowhere/Land")),
     "a working folder that is gone": (LIST, "mkdir gone && cd gone && rmdir ../gone && {c}", {}),
+    "another package called lib": (LIST, "mkdir lib && touch lib/__init__.py && {c}", {}),
     "24 open files": ("status --no-estimate", "ulimit -n 24; {c}", {}),
     "standard output closed": ("--help", "{c} >&-", {}),
     "standard input closed": (LIST, "{c} <&-", {}),
