@@ -28,6 +28,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.chapters.stories.cards import cards
+from lib.chapters.stories.recipe.search import out_of_sample, unseen
 from lib.chapters.tables import changes, changes_table, conditions, progress_table
 from lib.paper.claims import VERDICTS
 from lib.paper.experiments import EXPERIMENTS
@@ -59,7 +60,8 @@ def tally(chosen):
 Markdown(
     f"Of {len(takeaways)} takeaways: {tally(takeaways)}.\n\n"
     f"Of {len(sentences)} sentences: {tally(sentences)}.\n\n"
-    f"Of {len(predictions)} predictions of Varma et al.: {tally(predictions)}."
+    f"Of {len(predictions)} predictions of Varma et al.: {tally(predictions)}.\n\n"
+    + out_of_sample(page.gather(unseen(), train=False))
 )
 
 # %% [markdown]

@@ -74,8 +74,13 @@ def run_explorer(*grids: Gathered, fallback: Figure | None = None) -> widgets.Wi
     runs = runs.drop_duplicates(["d_model", "train_size", "seed"])
     curves = pd.concat([grid.curves for grid in grids]).drop_duplicates(["key", "epoch"])
     meta, data = packed_runs(curves[curves["key"].isin(runs["key"])], runs)
-    presets = [dict(name=n, d_model=d, train_size=size) for n, (d, size) in DYNAMICS.items()]
     stored = {(run["d_model"], run["train_size"]): run["seed"] for run in meta["runs"][::-1]}
+    shows = {(r["d_model"], r["train_size"], r["zone"]): r["seed"] for r in meta["runs"][::-1]}
+    presets = [  # a seed that shows what the preset is called, where there is one
+        dict(name=n, d_model=d, train_size=size,
+             seed=shows.get((d, size, n), stored.get((d, size), 0)))
+        for n, (d, size) in DYNAMICS.items()
+    ]  # fmt: skip
     wanted = [DYNAMICS["grokking"], *DYNAMICS.values()]
     d, size = next((cell for cell in wanted if cell in stored), wanted[0])
 

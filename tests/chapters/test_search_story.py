@@ -1,11 +1,14 @@
 """The search's tables from the stored runs."""
 
+import re
+
 import pytest
+from worlds import jump
 
 from lib.analysis.gather import gather
 from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map
-from lib.paper.search import RECIPES, SENTENCES
+from lib.paper.search import FIRST_SEED, RECIPES, SENTENCES
 
 
 @pytest.fixture(scope="module")
@@ -31,5 +34,16 @@ def test_tables_say_what_stands_behind_them(told):
 
 
 def test_recipes_in_words():
-    assert story.in_words((1e-3, 2.0, 0.98)) == "lr 0.001, wd 2"
-    assert story.in_words((1e-3, 2.0, 0.999)).endswith("β₂ 0.999")
+    assert story.in_words((1e-3, 2.0, 0.98, None, None)) == "lr 0.001, wd 2"
+    assert story.in_words((1e-3, 2.0, 0.999, None, None)).endswith("β₂ 0.999")
+
+
+def test_out_of_sample_is_scored_on_other_seeds(store):
+    specs = story.unseen()
+    assert specs and max(spec.seed for spec in specs) < FIRST_SEED
+    assert "No run" in story.out_of_sample(gather(specs, store=store))
+    for spec in specs[::7]:
+        store.add(jump(spec, val=1.0))
+    words = story.out_of_sample(gather(specs, store=store))
+    met, seen = map(int, re.search(r"meets (\d+) of the (\d+)", words).groups())
+    assert 0 < met < seen <= len(SENTENCES)  # all at 1: no sentence that asks for zero is met

@@ -107,15 +107,17 @@ def _first(accuracy: float, waves: float) -> str:
 
 def orders_words(rows: list[tuple]) -> str:
     """How often waves or accuracy come first, over the rows of `order_row`."""
+    said = {
+        "waves": "the waves rise first",
+        "accuracy": "accuracy rises first",
+        "together": "both rise at the same evaluation",
+        "waves alone": "only the waves rise",
+        "accuracy alone": "only accuracy rises",
+        "–": "neither rises",
+    }
     kinds = [row[-1] for row in rows]
-    return (
-        f"In {sum(kind != '–' for kind in kinds)} of {len(kinds)} runs something rises: first the "
-        f"waves in {kinds.count('waves')}, first accuracy in {kinds.count('accuracy')}, both "
-        f"together in {kinds.count('together')}, only the waves in {kinds.count('waves alone')}, "
-        f"only accuracy in {kinds.count('accuracy alone')}."
-        if rows
-        else ""
-    )
+    parts = [f"in {n} {words}" for kind, words in said.items() if (n := kinds.count(kind))]
+    return f"Of {len(kinds)} runs, {', '.join(parts)}." if parts else ""
 
 
 def correlation_rows(cells: Mapping[str, pd.DataFrame]) -> list[tuple]:

@@ -18,8 +18,8 @@ function render({ model, el }) {
     meta.presets.map((p) => [p.name, `${p.name} (${p.d_model}, ${number(p.train_size)})`]),
   );
   const presets = choice("The paper's four:", names, (name) => {
-    const { d_model, train_size } = meta.presets.find((p) => p.name === name);
-    update({ d_model, train_size });
+    const { d_model, train_size, seed } = meta.presets.find((p) => p.name === name);
+    update({ d_model, train_size, seed });
   });
   const plain = Object.assign(meta.d_models, { format: String });
   const sliders = {

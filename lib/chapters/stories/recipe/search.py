@@ -6,7 +6,7 @@ from lib.analysis.gather import Gathered
 from lib.chapters.tables import table
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences
-from lib.paper.search import SENTENCES
+from lib.paper.search import FIRST_SEED, SENTENCES
 from lib.spec import RunSpec
 
 STAGES = ("search", "search_wide", "search_arms")
@@ -78,3 +78,29 @@ def standing(found: Gathered, recipes: pd.DataFrame) -> str:
     text += f"{whole} of {recipes['recipe'].nunique()} recipes have a run behind every sentence. "
     text += f"So far {best['recipe']} at T = {best['T']:,} leads, with {best['met']:.0f} of "
     return text + f"{len(SENTENCES)} sentences met by its runs."
+
+
+FIGURES = ("figure3", "figure6", "figure7")
+"""Experiments whose seeds the search has not seen."""
+
+
+def unseen() -> list[RunSpec]:
+    """The runs of the book's figures at the cells that the search is judged by."""
+    cells = {sentence.cell for sentence in SENTENCES}
+    every = (spec for name in FIGURES for spec in EXPERIMENTS[name])
+    return [spec for spec in every if (spec.task, spec.d_model, spec.train_size) in cells]
+
+
+def out_of_sample(found: Gathered) -> str:
+    """How many of the paper's sentences the book's recipe meets on seeds that chose nothing."""
+    if found.runs.empty:
+        return "*No run is stored that scores the recipe out of sample.*"
+    T = int(found.runs["epochs"].max())
+    (row,) = of_recipes(of_sentences(found.runs, found.curves, times=(T,))).itertuples()
+    return (
+        "**The recipe out of sample.** Recipes are searched for on seeds from "
+        f"{FIRST_SEED:,} on, by {len(SENTENCES)} sentences of the paper ([](recipe.ipynb)). On the "
+        f"figures' own seeds ({found.runs['seed'].nunique()} so far) the book's recipe meets "
+        f"{row.met} of the {row.seen} that have runs, by epoch {T:,}; one of them speaks of later "
+        "epochs."
+    )
