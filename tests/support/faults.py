@@ -89,6 +89,15 @@ def ends(process, code, *words):
     return told
 
 
+def running(group):
+    """Whether a process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def complete(store, count=COUNT, epochs=EPOCHS, *words, code=0):
     """The same command once more, undisturbed: in this process, but on a cluster."""
     if words:
@@ -332,6 +341,8 @@ def ctrl_c(folder, times, row, count):
                 pass
             os.killpg(process.pid, signal.SIGINT)
         ends(process, 130, "error: interrupted")
+        while running(process.pid):
+            time.sleep(0.01)
         row.tried += 1
         complete(store, 12, LONG)
         row.audit(store, specs(12, LONG), finished)
