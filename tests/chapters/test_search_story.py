@@ -1,5 +1,6 @@
 """The search's tables from the stored runs."""
 
+import math
 import re
 
 import pytest
@@ -34,8 +35,8 @@ def test_tables_say_what_stands_behind_them(told):
 
 
 def test_recipes_in_words():
-    assert story.in_words((1e-3, 2.0, 0.98, None, None)) == "lr 0.001, wd 2"
-    assert story.in_words((1e-3, 2.0, 0.999, None, None)).endswith("β₂ 0.999")
+    assert story.in_words((1e-3, 2.0, 0.98, None, math.nan)) == "lr 0.001, wd 2"
+    assert story.in_words((1e-3, 2.0, 0.999, None, math.nan)).endswith("β₂ 0.999")
 
 
 def test_out_of_sample_is_scored_on_other_seeds(store):
