@@ -100,5 +100,5 @@ def scoreboard(store: Store, book: bool = False) -> str:
         if book:
             why += f" [Why](chapters/{PLAIN[v.claim.name][0]}.ipynb)"
             words = f"{{bdg-{COLOURS[v.verdict]}}}`{words}`"
-        rows.append((number, v.claim.says, why, words))
-    return table(["", "The paper says", "Our runs", "Verdict"], rows, left=(1, 2, 3))
+        rows.append((number, words, v.claim.says, why))
+    return table(["", "Verdict", "The paper says", "Our runs"], rows, left=(1, 2, 3))
