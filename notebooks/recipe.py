@@ -56,11 +56,13 @@ from lib.chapters.stories.recipe import cells as story
 from lib.chapters.stories.recipe import depth, precision
 from lib.chapters.stories.recipe import search as searched
 from lib.figures import accuracy
-from lib.figures.recipes import search_map
+from lib.figures.recipes import search_map, sentence_map
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import DEPTHS
 from lib.paper.recipe import STATED
+from lib.paper.scores import TIMES
 from lib.paper.search import SENTENCES
+from lib.widgets.explorers import flipbook
 
 page = Page("recipe", train_missing)
 names = {name: story.label(name) for name in recipes}
@@ -89,6 +91,20 @@ Markdown(searched.standing(search, tried))
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A map of recipes down and training lengths across, coloured and labelled by how many of the paper's nineteen sentences the runs of a recipe meet by that epoch. Hatched: recipes that lack runs for some of the sentences."}, "figure": {"caption": "How many of the paper's sentences the runs of a recipe meet (lr: learning rate; wd: weight decay), by epoch T; seeds from 1,000 on. Hatched: some sentences have no run yet, so the count can only be too low. [Data](data/search.csv).", "name": "fig-search"}}
 search_map(*searched.map_of(tried), len(SENTENCES))
 
+# %% [markdown]
+# Sentence by sentence, at the training length that the slider names. A tick: the share of runs
+# that show it is one that the sentence asks for.
+
+
+# %% tags=["hide-input"]
+def by(T: int):
+    share, met = searched.at(sentences, T)
+    words = f"Which of the paper's sentences each recipe meets by epoch {T:,}."
+    return sentence_map(share, met, [one.says.split(" (§")[0] for one in SENTENCES]), words
+
+
+flipbook({f"{T:,}": by(T) for T in TIMES[::-1]}, "training length T")
+
 # %% tags=["hide-input"]
 Markdown(searched.best_of_each(tried))
 
@@ -98,6 +114,24 @@ Markdown(searched.best_of_each(tried))
 
 # %% tags=["hide-input"]
 Markdown(searched.of_the_best(sentences, tried))
+
+# %% [markdown]
+# Some sentences exclude each other: recipes meet each, and none both.
+
+# %% tags=["hide-input"]
+Markdown(searched.conflicts(sentences))
+
+# %% [markdown]
+# ## The book's recipe, out of sample
+#
+# The same sentences, asked of the figures' own seeds, on which nothing was chosen.
+
+# %% tags=["hide-input"]
+own = page.gather(searched.unseen())
+Markdown(searched.out_of_sample(own))
+
+# %% tags=["hide-input"]
+Markdown(searched.sentence_by_sentence(own))
 
 # %% [markdown]
 # ## What the paper says of twelve cells

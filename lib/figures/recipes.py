@@ -37,3 +37,31 @@ def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
     bar = figure.colorbar(drawn, ax=ax, ticks=np.arange(0, asked + 1, 3), pad=0.01)
     bar.set_label(f"sentences met, of {asked}")
     return figure
+
+
+def sentence_map(share: pd.DataFrame, met: pd.DataFrame, says: list[str]) -> Figure:
+    """Which sentences of the paper the runs of each recipe meet, by one epoch T.
+
+    Args:
+        share: recipes (down, in words) by sentences (across), the share of runs that show the
+            event; NaN where there is no run.
+        met: the same, whether that share is one that the sentence asks for.
+        says: the sentences, in few words.
+    """
+    figure, ((ax,),) = panels(1, 1, (8.4, 0.26 * len(share) + 3.6))
+    if share.empty:
+        note(ax)
+        return figure
+    ax.imshow(met.where(share.notna()).astype(float), cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for y, recipe in enumerate(share.index):
+        for x, value in enumerate(share.loc[recipe]):
+            if np.isnan(value):
+                box = dict(fc="none", ec=MISSING, hatch="//", lw=0)
+                ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **box))
+            else:
+                ink, sign = ("black", "✓") if met.loc[recipe].iloc[x] else ("white", "×")
+                ax.text(x, y, sign, ha="center", va="center", fontsize=9, color=ink)
+    ax.set_yticks(range(len(share)), share.index, fontsize=8)
+    ax.set_xticks(range(len(says)), says, fontsize=8, rotation=55, ha="right")
+    ax.grid(False)
+    return figure

@@ -64,6 +64,16 @@ def of_sentences(runs: pd.DataFrame, curves: pd.DataFrame, times=TIMES) -> pd.Da
     return pd.DataFrame(rows, columns=[*RECIPE_FIELDS, "T", "sentence", "k", "n", "probability"])
 
 
+def met_by(sentences: pd.DataFrame) -> pd.Series:
+    """Whether the share of runs that show an event is one that its sentence asks for."""
+    part = sentences["k"] / sentences["n"].where(sentences["n"] > 0)
+    least, most = (
+        sentences["sentence"].map(lambda i, end=end: getattr(SENTENCES[i], end) / SEEDS_OF_PAPER)
+        for end in ("least", "most")
+    )
+    return (least <= part) & (part <= most)
+
+
 def of_recipes(sentences: pd.DataFrame) -> pd.DataFrame:
     """One row for each recipe and T: the product over sentences, and what stands behind it.
 
@@ -71,13 +81,7 @@ def of_recipes(sentences: pd.DataFrame) -> pd.DataFrame:
     `met` (those that the runs so far meet in the share that the sentence asks), `runs` (the
     fewest runs behind one).
     """
-    part = sentences["k"] / sentences["n"].where(sentences["n"] > 0)
-    least, most = (
-        sentences["sentence"].map(lambda i, end=end: getattr(SENTENCES[i], end) / SEEDS_OF_PAPER)
-        for end in ("least", "most")
-    )
-    met = (least <= part) & (part <= most)
-    grouped = sentences.assign(met=met, seen=sentences["n"] > 0).groupby(
+    grouped = sentences.assign(met=met_by(sentences), seen=sentences["n"] > 0).groupby(
         [*RECIPE_FIELDS, "T"], dropna=False
     )
     how = dict(score="prod", seen="sum", met="sum", runs="min")

@@ -1,14 +1,14 @@
 """The search's tables from the stored runs."""
 
-import math
 import re
 
+import pandas as pd
 import pytest
 from worlds import jump
 
 from lib.analysis.gather import gather
 from lib.chapters.stories.recipe import search as story
-from lib.figures.recipes import search_map
+from lib.figures.recipes import search_map, sentence_map
 from lib.paper.search import FIRST_SEED, RECIPES, SENTENCES
 
 
@@ -35,8 +35,39 @@ def test_tables_say_what_stands_behind_them(told):
 
 
 def test_recipes_in_words():
-    assert story.in_words((1e-3, 2.0, 0.98, None, math.nan)) == "lr 0.001, wd 2"
-    assert story.in_words((1e-3, 2.0, 0.999, None, math.nan)).endswith("β₂ 0.999")
+    assert story.in_words((1e-3, 2.0, 0.98, None, None)) == "lr 0.001, wd 2"
+    assert story.in_words((1e-3, 2.0, 0.999, None, float("nan"))).endswith("β₂ 0.999")
+    assert story.in_words((1e-3, 1.0, 0.98, "float32", 0.5)) == (
+        "lr 0.001, wd 1, float32 loss, weights × 0.5"
+    )
+
+
+def made_up(**met):
+    """Sentences 4 and 5 (both "zero", 10 of 11) of some recipes at one T; None: no run."""
+    rows = [
+        (recipe, 60_000, number, 0 if not ok else 4, 0 if ok is None else 4)
+        for recipe, answers in met.items()
+        for number, ok in zip((4, 5), answers)
+    ]
+    return pd.DataFrame(rows, columns=["recipe", "T", "sentence", "k", "n"])
+
+
+def test_what_no_recipe_gives_together():
+    apart = made_up(a=(True, False), b=(False, True))
+    assert story.never_together(apart) == [(SENTENCES[4].says, SENTENCES[5].says)]
+    assert story.never_together(made_up(a=(True, False), b=(True, True))) == []
+    assert story.never_together(made_up(a=(True, None), b=(None, True))) == []  # not seen
+    assert story.never_together(made_up(a=(True, False))) == []  # none meets the second
+    assert SENTENCES[5].says in story.conflicts(apart)
+
+
+def test_the_sentences_by_one_epoch():
+    share, met = story.at(made_up(b=(True, None), a=(False, True)), 60_000)
+    assert share.index.tolist() == ["b", "a"] and share.loc["b", 4] == 1
+    assert pd.isna(share.loc["b", 5]) and not met.loc["a", 4] and met.loc["a", 5]
+    figure = sentence_map(share, met, ["one", "other"])
+    signs = [text.get_text() for text in figure.axes[0].texts]
+    assert signs == ["✓", "×", "✓"]
 
 
 def test_out_of_sample_is_scored_on_other_seeds(store):
@@ -48,3 +79,5 @@ def test_out_of_sample_is_scored_on_other_seeds(store):
     words = story.out_of_sample(gather(specs, store=store))
     met, seen = map(int, re.search(r"meets (\d+) of the (\d+)", words).groups())
     assert 0 < met < seen <= len(SENTENCES)  # all at 1: no sentence that asks for zero is met
+    rows = story.sentence_by_sentence(gather(specs, store=store)).splitlines()[2:]
+    assert len(rows) == seen and sum("| yes" in row.replace("  ", "") for row in rows) == met

@@ -1,11 +1,13 @@
 """The search for the paper's recipe, told: tables and sentences of the recipe chapter."""
 
+import itertools
+
 import pandas as pd
 
 from lib.analysis.gather import Gathered
 from lib.chapters.tables import table
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences
+from lib.paper.scores import RECIPE_FIELDS, met_by, of_recipes, of_sentences
 from lib.paper.search import FIRST_SEED, SENTENCES
 from lib.spec import RunSpec
 
@@ -20,9 +22,10 @@ def specs() -> list[RunSpec]:
 def in_words(recipe: tuple) -> str:
     """A recipe, the values of `RECIPE_FIELDS`, as a label: what is not as usual is named."""
     lr, decay, beta2, loss, scale = recipe
-    more = {f"β₂ {beta2:g}": beta2 != 0.98, f"{loss} loss": pd.notna(loss)}
-    more[f"weights × {scale:g}"] = pd.notna(scale)
-    return ", ".join([f"lr {lr:g}, wd {decay:g}", *(text for text, so in more.items() if so)])
+    more = [f"β₂ {beta2:g}"] if beta2 != 0.98 else []
+    more += [f"{loss} loss"] if pd.notna(loss) else []
+    more += [f"weights × {scale:g}"] if pd.notna(scale) else []
+    return ", ".join([f"lr {lr:g}, wd {decay:g}", *more])
 
 
 def scored(found: Gathered) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -39,6 +42,40 @@ def map_of(recipes: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     seen = recipes.groupby("recipe", sort=False)["seen"].max()
     met = recipes.pivot(index="recipe", columns="T", values="met").loc[seen.index]
     return met, seen
+
+
+def at(sentences: pd.DataFrame, T: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What `lib.figures.recipes.sentence_map` draws by one T: shares of runs, and what is met."""
+    own = sentences[sentences["T"] == T]
+    own = own.assign(share=own["k"] / own["n"].where(own["n"] > 0), met=met_by(own))
+    order = own["recipe"].unique()
+    return tuple(
+        own.pivot(index="recipe", columns="sentence", values=value).loc[order]
+        for value in ("share", "met")
+    )
+
+
+def never_together(sentences: pd.DataFrame) -> list[tuple[str, str]]:
+    """Pairs of sentences each of which some recipe meets, and none both at one T."""
+    own = sentences.assign(met=met_by(sentences))[sentences["n"] > 0]
+    met = own.pivot(index=["recipe", "T"], columns="sentence", values="met")
+    seen, met = met.notna().astype(int), met.eq(True).astype(int)
+    both, together = seen.T @ seen, met.T @ met
+    some = met.any()
+    return [
+        (SENTENCES[i].says, SENTENCES[j].says)
+        for i, j in itertools.combinations(met.columns, 2)
+        if some[i] and some[j] and both.loc[i, j] and not together.loc[i, j]
+    ]
+
+
+def conflicts(sentences: pd.DataFrame) -> str:
+    """`never_together` in Markdown."""
+    pairs = never_together(sentences)
+    if not pairs:
+        return "No two sentences exclude each other: each pair is met together by some recipe."
+    head = ["one sentence", "the other"]
+    return table(head, pairs, left=(0, 1))
 
 
 def best_of_each(recipes: pd.DataFrame) -> str:
@@ -95,8 +132,9 @@ def out_of_sample(found: Gathered) -> str:
     """How many of the paper's sentences the book's recipe meets on seeds that chose nothing."""
     if found.runs.empty:
         return "*No run is stored that scores the recipe out of sample.*"
-    T = int(found.runs["epochs"].max())
-    (row,) = of_recipes(of_sentences(found.runs, found.curves, times=(T,))).itertuples()
+    sentences = _of_figures(found)
+    T = sentences["T"].iloc[0]
+    (row,) = of_recipes(sentences).itertuples()
     return (
         "**The recipe out of sample.** Recipes are searched for on seeds from "
         f"{FIRST_SEED:,} on, by {len(SENTENCES)} sentences of the paper ([](recipe.ipynb)). On the "
@@ -104,3 +142,21 @@ def out_of_sample(found: Gathered) -> str:
         f"{row.met} of the {row.seen} that have runs, by epoch {T:,}; one of them speaks of later "
         "epochs."
     )
+
+
+def sentence_by_sentence(found: Gathered) -> str:
+    """The same in Markdown: what the book's recipe meets on those seeds, and what not."""
+    if found.runs.empty:
+        return out_of_sample(found)
+    asked = _of_figures(found).query("n > 0")
+    rows = [
+        (SENTENCES[row.sentence].says, f"{row.k} of {row.n}", "yes" if ok else "no")
+        for row, ok in zip(asked.itertuples(), met_by(asked), strict=True)
+    ]
+    return table(["the paper", "runs that show it", "met"], rows, left=(0,))
+
+
+def _of_figures(found: Gathered) -> pd.DataFrame:
+    """Rows by sentence, by the last epoch."""
+    T = int(found.runs["epochs"].max())
+    return of_sentences(found.runs, found.curves, times=(T,))
