@@ -163,6 +163,8 @@ def test_every_kind_of_processor_gives_the_same_gradients(name):
     """Shorter vectors, fewer registers, no multiply-add: the same code, compiled for them here."""
     if name in ("AVX2", "no FMA") and not processor.X86:
         pytest.skip("an x86 machine's")
+    if name == f"{processor.LANES} lanes":
+        pytest.skip("this machine's own, which every other test here is on")
     script = """
 import numpy as np
 from numba import njit
