@@ -115,7 +115,7 @@ def test_the_first_figure_is_within_ten_tab_stops(pages, context, server):
 
 def test_mathjax_is_loaded_where_there_is_a_formula_and_nowhere_else(pages, context, server):
     with_formulas = set()
-    for path in pages:
+    for path in set(pages) - {"index.html"}:  # which leads on to the front page at once
         page = context.new_page()
         page.goto(f"{server}/{path}", wait_until="load")
         formulas = page.locator(".math").count()
