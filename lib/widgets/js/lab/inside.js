@@ -8,7 +8,7 @@ function askPanel(run) {
   const go = element("button", { type: "button", onclick: () => ask() }, "Ask");
   const answer = element("p", { class: "lab-answer", role: "status" });
   const node = element(
-    "section", { class: "lab-panel", "aria-label": "Ask it" }, element("h4", {}, "Ask it"),
+    "section", { class: "lab-panel", "aria-label": "Ask it" }, element("h3", {}, "Ask it"),
     element("div", { class: "gc-choice" }, a, sign, b, go), answer,
   );
   for (const one of [a, b]) one.addEventListener("keydown", (event) => event.key === "Enter" && ask());
@@ -43,7 +43,7 @@ function lesionPanel(run) {
   const table = element("table", { class: "lab-table" });
   const note = element("p", { class: "lab-answer", role: "status" });
   const node = element(
-    "section", { class: "lab-panel", "aria-label": "Lesion it" }, element("h4", {}, "Lesion it"),
+    "section", { class: "lab-panel", "aria-label": "Lesion it" }, element("h3", {}, "Lesion it"),
     element("div", { class: "gc-choice" }, element("label", {}, "frequencies ", which), go), note, table,
   );
   which.addEventListener("keydown", (event) => event.key === "Enter" && cut());

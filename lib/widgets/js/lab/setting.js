@@ -55,9 +55,9 @@ function fromHash(hash) {
 }
 
 function toCommand(setting) {
-  const options = Object.entries({ ...shown(setting), ...FACTS.fixed }).map(
-    ([name, value]) => `--${name.replaceAll("_", "-")} ${value}`,
-  );
+  const options = Object.entries({ ...shown(setting), ...FACTS.fixed })
+    .filter(([name, value]) => name !== "memorize_size" || value > 0)
+    .map(([name, value]) => `--${name.replaceAll("_", "-")} ${value}`);
   return `grokking train ${options.join(" ")}`;
 }
 
