@@ -71,7 +71,7 @@ def substitutions() -> dict[str, str]:
     values["experiments"] = "\n".join(rows)
     values["costs"] = costs()
     values["fields"] = fields()
-    values["speed_browser"] = measured("browser")
+    values |= {f"speed_{name}": measured(name) for name in ("browser", "native", "parts")}
     values["columns"] = table(
         ["column", "unit", "meaning"], [(f"`{n}`", *said) for n, said in MEANING.items()], (0, 1, 2)
     )

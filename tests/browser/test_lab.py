@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browsing import HTML, HUNG, new_context
+from zone_settings import ZONES
 
 from lib.analysis.dynamics import zone
 from lib.circuits.fourier import key_frequencies
@@ -114,6 +115,21 @@ def test_from_the_first_click_to_the_rule_as_the_native_kernel(visit):
     memorized = int(np.argmax(expected["train_accuracy"] >= 0.99))
     assert not apart[: memorized // 2].any()  # rounding has not parted them yet
     assert zone(expected) == found["zone"]
+
+
+def test_zones_in_a_browser_are_those_of_the_native_kernel(visit):
+    """In the build that this browser takes, through the page's own controls."""
+    for setting, expected in zip(ZONES, native([on_the_sliders(s) for s in ZONES]), strict=True):
+        page = visit(setting)
+        page.locator(".lab-single .lab-go").click()
+        until(page, "done")
+        assert drawn(page)["zone"] == zone(expected), setting
+        page.close()
+
+
+def on_the_sliders(setting):
+    """The whole setting that the lab trains; its curve has more points than the test's."""
+    return {name: value for name, value in setting.items() if name != "n_evals"}
 
 
 def test_the_mouse_works_every_control(visit):
