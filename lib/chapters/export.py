@@ -49,6 +49,8 @@ MEANING = {
     "lr": ("", "learning rate"),
     "weight_decay": ("", "weight decay of AdamW"),
     "beta2": ("", "second beta of AdamW"),
+    "loss": ("", "float32: its gradient rounds as in plain float32; else exact"),
+    "init_scale": ("", "factor of all first weights; none is 1"),
     "norm": ("", "where LayerNorm stands"),
     "residual": ("", "what the residual branches are scaled by at the start"),
     "warmup": ("epochs", "of the learning rate"),

@@ -5,6 +5,7 @@ that fails is exit code 1; Ctrl-C is 130.  A command's module is imported when i
 for, so that `--help` answers at once.
 """
 
+import contextlib
 import errno
 import importlib
 import importlib.util
@@ -59,6 +60,9 @@ class _Main(click.Group):
             _fail(error, 2)
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
+            if not where and error.errno == errno.ENOSPC:  # what is left would fail at exit again
+                with contextlib.suppress(OSError):  # a stdout that is no file has no number
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             # A wrong path is the user's to mend, a full disk the machine's.
             wrong = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
             users = isinstance(error, wrong) or error.errno == errno.ENAMETOOLONG

@@ -58,6 +58,8 @@ def at(sentences: pd.DataFrame, T: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def never_together(sentences: pd.DataFrame) -> list[tuple[str, str]]:
     """Pairs of sentences each of which some recipe meets, and none both at one T."""
     own = sentences.assign(met=met_by(sentences))[sentences["n"] > 0]
+    if own.empty:
+        return []
     met = own.pivot(index=["recipe", "T"], columns="sentence", values="met")
     seen, met = met.notna().astype(int), met.eq(True).astype(int)
     both, together = seen.T @ seen, met.T @ met
@@ -71,6 +73,8 @@ def never_together(sentences: pd.DataFrame) -> list[tuple[str, str]]:
 
 def conflicts(sentences: pd.DataFrame) -> str:
     """`never_together` in Markdown."""
+    if not sentences["n"].any():
+        return "*None of the search's runs is stored.*"
     pairs = never_together(sentences)
     if not pairs:
         return "No two sentences exclude each other: each pair is met together by some recipe."
