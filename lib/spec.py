@@ -1,4 +1,4 @@
-"""What to train: `RunSpec` describes one training run, `Grid` a product of runs.
+"""What to train: `RunSpec` describes one training run.
 
 A spec says everything that can change a run's result and nothing else.  Its key is the
 name under which the run is stored.
@@ -7,10 +7,8 @@ name under which the run is stored.
 import dataclasses
 import functools
 import hashlib
-import itertools
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import ge, gt, le, lt
 from typing import Any, NamedTuple
@@ -138,10 +136,7 @@ class RunSpec:
         0 and T are always among them.  A third of the points is spaced evenly in the
         logarithm, which shows the first epochs; the rest evenly, which shows the end.
         """
-        n_log = self.n_evals // 3
-        early = np.geomspace(1, self.epochs, n_log) if n_log > 1 else np.empty(0)
-        late = np.linspace(0, self.epochs, self.n_evals - n_log)
-        return np.unique(np.concatenate([early, late]).round().astype(np.int64))
+        return _eval_epochs(self.epochs, self.n_evals)
 
     def label(self) -> str:
         """A short name for progress bars and messages."""
@@ -155,6 +150,16 @@ class RunSpec:
 
 STOP_ACCURACY = 0.999
 """Validation accuracy that has to hold for `stop_after` epochs before a run stops early."""
+
+
+@functools.cache  # an estimate asks for the same ones thousands of times
+def _eval_epochs(epochs: int, n_evals: int) -> np.ndarray:
+    n_log = n_evals // 3
+    early = np.geomspace(1, epochs, n_log) if n_log > 1 else np.empty(0)
+    late = np.linspace(0, epochs, n_evals - n_log)
+    found = np.unique(np.concatenate([early, late]).round().astype(np.int64))
+    found.flags.writeable = False
+    return found
 
 
 @functools.cache
@@ -260,53 +265,3 @@ def _parent_problem(s: RunSpec) -> str | None:
     if (TASKS[s.task].memorize is None) != (TASKS[s.init_from.task].memorize is None):
         return f"init_from is a run of {s.init_from.task!r}, whose inputs {s.task!r} does not have"
     return None
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """A named experiment: every combination of some values, times seeds.
-
-    Attributes:
-        name: the experiment's name on the command line, e.g. "figure3".
-        title: what it is, with the paper's section and figure.
-        base: the fields that all runs share.
-        axes: field name -> values; runs are ordered with the first axis slowest.
-        cells: instead of `axes`, explicit combinations (dicts of fields).
-        seeds: how many seeds the paper has.
-        first_seed: the lowest of them: 0, or 1,000 for calibration.
-    """
-
-    name: str
-    title: str
-    base: RunSpec
-    axes: dict[str, tuple] = field(default_factory=dict)
-    cells: tuple[dict, ...] = ()
-    seeds: int = 1
-    first_seed: int = 0
-
-    @property
-    def seed_range(self) -> range:
-        """The experiment's own seeds."""
-        return range(self.first_seed, self.first_seed + self.seeds)
-
-    def points(self) -> list[dict]:
-        """The cells of the grid: one dict of fields each, without seeds."""
-        if self.cells:
-            return [dict(cell) for cell in self.cells]
-        return [dict(zip(self.axes, values)) for values in itertools.product(*self.axes.values())]
-
-    def specs(self, seeds: "range | list[int] | None" = None) -> list[RunSpec]:
-        """One spec for each cell and seed, seed by seed (so that early seeds finish first)."""
-        seeds = self.seed_range if seeds is None else seeds
-        return [spec for seed in seeds for spec in _of_seed(self, seed)]
-
-    def __iter__(self) -> Iterator[RunSpec]:
-        return iter(self.specs())
-
-    def __len__(self) -> int:
-        return len(self.points()) * self.seeds
-
-
-@functools.cache  # a command asks for the specs of an experiment a hundred times
-def _of_seed(grid: Grid, seed: int) -> tuple[RunSpec, ...]:
-    return tuple(grid.base.replace(**point).with_seed(seed) for point in grid.points())

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lib.spec
+from lib.paper.grid import Grid
 from lib.paths import ROOT
-from lib.spec import Grid, RunSpec, SpecError
+from lib.spec import RunSpec, SpecError
 
 BAD = [
     dict(task="foo"),

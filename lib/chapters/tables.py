@@ -12,7 +12,7 @@ from lib.analysis.words import bracket, number, seeds_phrase
 from lib.analysis.zones.boundaries import Map
 from lib.paper import criteria
 from lib.paper.claims import Claim, Verdict
-from lib.spec import Grid
+from lib.paper.grid import Grid
 from lib.sweeps.plan import format_duration
 
 

@@ -31,7 +31,7 @@ def command(timed, measure, results):
     options.close(store)
 
 
-_row = "{:<19} {:>13} {:>9} {:>10} {:>9}  {}".format
+_row = "{:<19} {:>13} {:>9} {:>10} {:>8} {:>8}  {}".format
 
 
 def lacking(experiments, store) -> dict:
@@ -42,15 +42,20 @@ def lacking(experiments, store) -> dict:
 def table(experiments, store, todo, jobs, rate=None):
     """Yield the table's lines.
 
-    `todo` is what `lacking` found.  `rate` tells a width's speed (`lib.sweeps.speed.machine_rate`);
-    without it no times are given.
+    Times are of one core: what the stored runs of an experiment took on processors, and what the
+    missing ones are expected to.  `todo` is what `lacking` found.  `rate` tells a width's speed
+    (`lib.sweeps.speed.machine_rate`); without it nothing is expected.
     """
 
-    def time(specs):
-        return format_duration(makespan(estimate(specs, rate, runs), jobs))
+    def core_hours(seconds):
+        return f"{seconds / 3600:,.1f} h"
 
-    stored, runs = store.keys(), rate and store.runs()
-    yield _row("experiment", "runs", "seeds", "cells", "to do", "runs by seed")
+    stored, runs = store.keys(), store.runs()
+    every = list(dict.fromkeys(spec for specs in todo.values() for spec in specs))
+    costs = dict(zip(every, estimate(every, rate, runs).tolist())) if rate else {}
+    own = runs[runs["device"] == "cpu"]
+    spent = dict(zip(own["key"], own["wall_seconds"] * own["threads"], strict=True))
+    yield _row("experiment", "runs", "seeds", "cells", "taken", "to do", "runs by seed")
     for name, grid in experiments.items():
         there = [[spec.key in stored for spec in grid.specs([n])] for n in grid.seed_range]
         by_seed = [sum(row) for row in there]
@@ -61,15 +66,19 @@ def table(experiments, store, todo, jobs, rate=None):
             f"{sum(by_seed):,} of {len(grid):,}",
             f"{complete} of {grid.seeds}",
             f"{whole} of {len(grid.points())}",
-            time(todo[name]) if rate and todo[name] else "",
+            core_hours(sum(spent.get(spec.key, 0.0) for spec in grid.specs())),
+            core_hours(sum(costs[spec] for spec in todo[name])) if rate and todo[name] else "",
             " ".join(map(str, by_seed)),
         ).rstrip()
     large = [name for name in FOR_A_GPU if name in experiments]
-    rest = [spec for name, specs in todo.items() if name not in large for spec in specs]
+    rest = {spec for name, specs in todo.items() if name not in large for spec in specs}
     if rate and rest:
         but = f" but {' and '.join(large)}, which need a GPU" if large else ""
-        total = time(missing(rest, store))  # which counts a run of two experiments once
-        yield f"all that is missing{but}, shared runs once, {jobs} at once: {total}"
+        seconds = [costs[spec] for spec in every if spec in rest]
+        yield (
+            f"all that is missing{but}: {core_hours(sum(seconds))} of one core, "
+            f"{format_duration(makespan(seconds, jobs))} with {jobs} at once"
+        )
     yield f"{len(stored):,} runs in {store.folder}, {store.stale:,} stale ones left out"
 
 

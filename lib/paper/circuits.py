@@ -1,7 +1,7 @@
 """The experiments on the two circuits of Varma et al. 2023 (all of it ours)."""
 
+from lib.paper.grid import Grid
 from lib.paper.recipe import BASE, DYNAMICS, RECIPE, STOP_AFTER
-from lib.spec import Grid
 
 CIRCUIT_WIDTH = 48
 """The one width of the chapter on circuit efficiency: what two cores can carry."""

@@ -8,8 +8,8 @@ uses; the book's method page tells how.
 import itertools
 
 from lib.paper import circuits, mixtures, search
+from lib.paper.grid import Grid
 from lib.paper.recipe import BASE, CALIBRATION_SEED, DYNAMICS, RECIPE, RECIPES, STATED, STOP_AFTER
-from lib.spec import Grid
 
 WIDTHS_3 = (32, 36, 40, 44, 48, 56, 64)
 SIZES_3 = tuple(range(2000, 4001, 200))

@@ -5,8 +5,8 @@ The paper gives the ends of figure 8's ranges, 1 layer × 64 to 8 layers × 1024
 sizes: at modulus 113 with one layer, and at modulus 59 with more depth and width.
 """
 
+from lib.paper.grid import Grid
 from lib.paper.recipe import BASE, CALIBRATION_SEED, STOP_AFTER
-from lib.spec import Grid
 
 SIZES_8 = ((1, 64), (1, 128), (2, 128), (2, 256), (4, 256), (4, 512), (8, 512), (8, 1024))
 """(n_layers, d_model) of figures 8 and 10: the ends are the paper's."""

@@ -8,7 +8,8 @@ recipes), whose outcomes were known when it was written.
 
 from dataclasses import dataclass
 
-from lib.spec import Grid, RunSpec
+from lib.paper.grid import Grid
+from lib.spec import RunSpec
 
 SEARCH_EPOCHS = 60_000
 """A run holds every shorter training, so that T is read off its curve."""

@@ -16,7 +16,7 @@ import pandas as pd
 from lib.engines.flops import evaluated_logits, flops
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.sweeps.speed import PYTORCH, Rate
+from lib.sweeps.speed import PYTORCH, Rate, deep_rates
 
 
 def estimate(specs: Sequence[RunSpec], rate: Rate, runs: pd.DataFrame | None = None) -> np.ndarray:
@@ -25,14 +25,24 @@ def estimate(specs: Sequence[RunSpec], rate: Rate, runs: pd.DataFrame | None = N
     Args:
         rate: this machine's speed (`machine_rate`).
         runs: stored runs (`Store.runs`), which tell where an early stop is to be expected
-            (`expected_parts`).
+            (`expected_parts`), and what the PyTorch engine does (`lib.sweeps.speed.deep_rates`).
     """
-    parts = expected_parts(specs, pd.DataFrame() if runs is None else runs)
+    runs = pd.DataFrame() if runs is None else runs
+    deep = deep_rates(runs) if len(runs) and not all(s.plain for s in specs) else {}
     seconds, per_logit = [], getattr(rate, "per_logit", 0.0)
-    for s, part in zip(specs, parts, strict=True):
-        speed = rate(s.d_model) * (1 if s.plain else PYTORCH)
-        seconds.append(flops(s, part) / speed + part * evaluated_logits(s) * per_logit)
+    for s, part in zip(specs, expected_parts(specs, runs), strict=True):
+        speed = rate(s.d_model) if s.plain else _deep_rate(s, rate, deep)
+        logits = evaluated_logits(s) if s.plain else 0  # in the rate of the others
+        seconds.append(flops(s, part) / speed + part * logits * per_logit)
     return np.array(seconds, dtype=float)
+
+
+def _deep_rate(spec: RunSpec, rate: Rate, known: dict[tuple[int, int], float]) -> float:
+    """The PyTorch engine's speed at a size: of the nearest size that stored runs have."""
+    if not known:
+        return rate(spec.d_model) * PYTORCH
+    own = np.log([spec.n_layers, spec.d_model])
+    return known[min(known, key=lambda shape: np.abs(np.log(shape) - own).sum())]
 
 
 NEAR = np.log([1.08, 1.05])

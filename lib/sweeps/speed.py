@@ -29,8 +29,13 @@ WIDEST = 128
 
 
 PYTORCH = 0.2
-"""What the PyTorch engine reaches of the kernel's rate on a processor, roughly: it trains what
-the kernel does not cover.  A sweep corrects its estimates by its first runs."""
+"""What the PyTorch engine reaches of the kernel's rate on a processor, roughly, where no stored
+run tells: it trains what the kernel does not cover.  A sweep learns from its first runs."""
+
+
+QUIET, ENOUGH = 0.75, 10
+"""The quantile of stored rates that counts, as other work beside a run only slows it; from how many
+runs of this processor on others are left out."""
 
 
 @dataclass(frozen=True)
@@ -88,26 +93,35 @@ def known_rate(
 ) -> tuple[Speed, str] | None:
     """What is known of this machine's speed without measuring it, and in words from where.
 
-    A kept measurement where there is one; else what stored runs took, those of this processor
-    if there are any.  None where nothing is stored.
+    A kept measurement where there is one; else what stored runs took.  None where there are none.
     """
     _, _, speed = _kept(cache / "speed.json", jobs, None, how)
     if not _lacking(widths, speed):
         return speed, "as measured on this machine"
     own = runs[(runs["engine"] == "numba") & (runs["n_layers"] == 1) & runs["norm"].isna()]
-    here = own[own["cpu"] == cpu_model()]
-    own, where = (here, "this processor") if len(here) else (own, "other processors")
     if own.empty:
         return None
     per_logit = 4e-9  # seconds, as on most machines: `--measure` measures it
-    known = {width: _median_rate(some, per_logit) for width, some in own.groupby("d_model")}
+    known = {width: _usual_rate(some, per_logit) for width, some in own.groupby("d_model")}
     nearest = {w: min(known, key=lambda d: abs(math.log(d / w))) for w in {*widths, WIDEST}}
     rates = {min(w, WIDEST): known[d] for w, d in nearest.items()}
-    return Speed(rates, per_logit), f"from stored runs on {where}; --measure measures it here"
+    return Speed(rates, per_logit), "from stored runs; --measure measures it here"
 
 
-def _median_rate(runs: pd.DataFrame, per_logit: float) -> float:
-    """Operations a second and core in some runs of one width; a few tell as much as all."""
+def deep_rates(runs: pd.DataFrame) -> dict[tuple[int, int], float]:
+    """(n_layers, d_model) -> operations a second and core that stored runs of the PyTorch engine
+    reached on a processor."""
+    own = runs[(runs["engine"] == "stacked") & (runs["device"] == "cpu")]
+    return {shape: _usual_rate(some, 0.0) for shape, some in own.groupby(["n_layers", "d_model"])}
+
+
+def _usual_rate(runs: pd.DataFrame, per_logit: float) -> float:
+    """Operations a second and core in some runs of one shape: a few tell as much as all.
+
+    Those of this processor, if there are `ENOUGH`; their `QUIET` quantile.
+    """
+    here = runs[runs["cpu"] == cpu_model()]
+    runs = here if len(here) >= ENOUGH else runs
     found = []
     for row in runs.sort_values("key").head(30).to_dict("records"):
         values = {name: row[name] for name in KNOBS if name in row and name != "init_from"}
@@ -115,7 +129,7 @@ def _median_rate(runs: pd.DataFrame, per_logit: float) -> float:
         part = row["epoch"] / spec.epochs
         seconds = row["wall_seconds"] * row["threads"] - part * evaluated_logits(spec) * per_logit
         found.append(flops(spec, part) / max(seconds, 1e-9))
-    return float(np.median(found))
+    return float(np.quantile(found, QUIET))
 
 
 def _lacking(widths: Iterable[int], speed: Speed) -> list[int]:

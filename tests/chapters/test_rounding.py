@@ -8,8 +8,9 @@ from fake_train import fake_run
 
 import benchmarks.rounding as benchmark
 from lib.chapters.stories.recipe.precision import COLUMNS, alike, lateness, two_precisions
+from lib.paper.grid import Grid
 from lib.runs.store import Store
-from lib.spec import Grid, RunSpec
+from lib.spec import RunSpec
 from lib.train import train
 
 

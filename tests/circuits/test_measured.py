@@ -23,8 +23,9 @@ from lib.cli.circuits import command as circuits_command
 from lib.cli.main import main
 from lib.data import build
 from lib.model import build_model
+from lib.paper.grid import Grid
 from lib.runs.store import Store
-from lib.spec import Grid, RunSpec
+from lib.spec import RunSpec
 from lib.train import train
 
 BASE = RunSpec(modulus=11, train_size=60, d_model=8, epochs=60, n_evals=12)

@@ -18,8 +18,9 @@ import lib.paper.recipe
 import lib.runs.files
 import lib.runs.shard
 import lib.runs.store
+from lib.paper.grid import Grid
 from lib.runs.store import Store
-from lib.spec import Grid, RunSpec
+from lib.spec import RunSpec
 from lib.sweeps.sweep import Report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -317,7 +318,7 @@ def test_ctrl_c_of_a_real_sweep(tmp_path):
     code = (
         f"import sys; sys.path[:0] = {[str(ROOT / 'tests' / n) for n in ('cli', 'support')]!r}\n"
         "import lib.cli.main, lib.cli.sweep, lib.cli.options, test_cli\n"
-        "from lib.spec import Grid\n"
+        "from lib.paper.grid import Grid\n"
         "grid = Grid('tiny', '', test_cli.BASE.replace(epochs=3000), {}, ({},), seeds=3000)\n"
         "lib.cli.sweep.EXPERIMENTS = {'tiny': grid}\n"
         "lib.cli.options.machine_rate = lambda *args, **kwargs: lambda width: 1e9\n"

@@ -13,7 +13,8 @@ import lib.cli.main
 import lib.runs.store
 from lib.chapters import parameters
 from lib.cli import options
-from lib.spec import Grid, RunSpec, SpecError
+from lib.paper.grid import Grid
+from lib.spec import RunSpec, SpecError
 
 BASE = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
 TINY = Grid("tiny", "A tiny experiment", BASE, axes={"train_size": (10, 12)}, seeds=3)

@@ -26,8 +26,9 @@ if __name__ == "__main__":
 
 from made_up import fake_run  # noqa: E402
 
+from lib.paper.grid import Grid  # noqa: E402
 from lib.runs.store import Store  # noqa: E402
-from lib.spec import Grid, RunSpec  # noqa: E402
+from lib.spec import RunSpec  # noqa: E402
 from lib.sweeps.workers import _train  # noqa: E402
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from lib.paper.grid import Grid
 from lib.runs import shard
 from lib.runs.store import Store
-from lib.spec import Grid, RunSpec, SpecError
+from lib.spec import RunSpec, SpecError
 from lib.sweeps.plan import estimate, in_order
 from lib.sweeps.sweep import sweep
 from lib.sweeps.weights import load_model, start_of

@@ -13,8 +13,9 @@ import lib.cli.sweep
 import lib.sweeps.device
 from benchmarks.stacked import lines
 from lib.paper.experiments import EXPERIMENTS
+from lib.paper.grid import Grid
 from lib.runs.store import Store
-from lib.spec import Grid, RunSpec
+from lib.spec import RunSpec
 from lib.sweeps import roofline
 from lib.sweeps.device import sweep_stacked
 

@@ -153,6 +153,25 @@ def test_what_is_known_of_the_speed_without_measuring(store, tmp_path):
     assert speed(12) == speed(8) and speed(64) == speed(32)
 
 
+def test_what_ran_beside_a_run_is_not_held_against_the_machine(store, tmp_path):
+    """Of eight runs three ran alone: their speed counts, not that of those that had company."""
+    spec = RunSpec(d_model=8, epochs=1000, n_evals=2)
+    for seed, seconds in enumerate([1.0, 1.0, 1.0, *5 * [30.0]]):
+        store.add(fake_run(spec.replace(seed=seed), wall_seconds=seconds, threads=1))
+    speed, _ = known_rate([8], tmp_path, store.runs(), 1)
+    assert plan.estimate([spec], speed)[0] < 2.0
+
+
+def test_deep_runs_tell_what_deep_runs_take(store):
+    """The nearest size that stored runs of the PyTorch engine have, not the kernel's rate."""
+    deep = RunSpec(n_layers=4, d_model=64, epochs=100, n_evals=2)
+    for spec, seconds in ((deep, 40.0), (deep.replace(n_layers=1, norm="pre"), 10.0)):
+        store.add(fake_run(spec, engine="stacked", wall_seconds=seconds, threads=1))
+    longer = deep.replace(epochs=200, seed=1)
+    (seconds,) = plan.estimate([longer], lambda width: 1.0, store.runs())
+    assert seconds == pytest.approx(80.0, rel=0.05)
+
+
 # Sweeping
 
 
