@@ -3,13 +3,16 @@
 Everything on one core, in processor time, one after the other in turn (`benchmarks.clock`).
 The opponent: `lib.engines.reference`, the model run eagerly on all three positions, autograd,
 `torch.optim.AdamW`; with `--compiled` the same through `torch.compile`, too, which needs a C++
-compiler.  The hardware: `benchmarks.roofline`.
+compiler; with `--jax` the same in JAX (`benchmarks.jax_trainer`), which needs `pip install jax`.
+The hardware: `benchmarks.roofline`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import click
+import numba
 import torch
 
 from benchmarks import roofline
@@ -45,9 +48,11 @@ class Row:
         return self.opponents[name].median / self.ours.median
 
 
-def measure(widths=WIDTHS, compiled: bool = False, seconds: float = 0.3) -> Iterator[Row]:
+def measure(widths=WIDTHS, compiled=False, jax=False, seconds: float = 0.3) -> Iterator[Row]:
     """A `Row` for each width; the loop of multiply-adds is measured beside each."""
     torch.set_num_threads(1)
+    if jax:
+        from benchmarks import jax_trainer  # not among the project's libraries
     loop, operations = roofline.growing()
     for d_model in widths:
         spec = RunSpec(d_model=d_model, train_size=TRAIN_SIZE)
@@ -58,21 +63,23 @@ def measure(widths=WIDTHS, compiled: bool = False, seconds: float = 0.3) -> Iter
             engine = reference.Engine(spec, data)
             engine.model.compile()
             calls["the same compiled"] = engine.advance
+        if jax:
+            calls["JAX, jitted scan"] = jax_trainer.Engine(spec, data).advance
         found = in_turn(calls, seconds)
         limit, ours = operations / found.pop("loop").median, found.pop("ours")
         yield Row(d_model, ours, found, epoch_flops(spec) / ours.median, limit)
 
 
-def table(widths, compiled: bool) -> Iterator[str]:
+def table(widths, compiled: bool, jax: bool) -> Iterator[str]:
     """The table in Markdown, a line at a time."""
     yield f"ms an epoch ± half the spread of five repeats; {TRAIN_SIZE:,} points, one core, "
     yield f"{roofline.instructions()}"
     yield ""
-    names = ["textbook PyTorch"] + ["the same compiled"] * compiled
+    names = ["textbook PyTorch", *["the same compiled"] * compiled, *["JAX, jitted scan"] * jax]
     heads = " | ".join(f"{name} | ratio" for name in names)
     yield f"| d_model | ours | {heads} | GFLOP/s | multiply-adds alone | share |"
     yield "|--:" * (5 + 2 * len(names)) + "|"
-    for row in measure(widths, compiled):
+    for row in measure(widths, compiled, jax):
         others = " | ".join(f"{_ms(row.opponents[n])} | {row.ratio(n):.1f}×" for n in names)
         yield (
             f"| {row.d_model} | {_ms(row.ours)} | {others} | {row.rate / 1e9:.0f} "
@@ -88,18 +95,21 @@ def _ms(timing: Timing) -> str:
 @click.option("--widths", default=DEFAULT, help="d_model values, with commas.")
 @click.option("--parts", is_flag=True, help="Instead: where an epoch spends its time.")
 @click.option("--compiled", is_flag=True, help="torch.compile as an opponent, too (slow to start).")
+@click.option("--jax", is_flag=True, help="A JAX trainer as an opponent, too (pip install jax).")
 @click.option("--stacked/--no-stacked", default=True, help="The PyTorch engine's table, too.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="For that table.")
 @click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32")
 @click.option("--browser", is_flag=True, help="Instead: the kernel in a page (needs Chromium).")
 @click.option("--keep", "kept", is_flag=True, help="Keep what is printed for the page Speed.")
-def command(widths, parts, compiled, stacked, device, precision, browser, kept) -> None:
+def command(widths, parts, compiled, jax, stacked, device, precision, browser, kept) -> None:
     """Print the speed tables: our trainers, the textbook loop, and the hardware's rate."""
     try:
         chosen = [RunSpec(d_model=int(w)).d_model for w in widths.split(",")]
     except ValueError as error:  # SpecError is one
         raise click.BadParameter(str(error)) from error
     check_device(device)
+    if jax and not find_spec("jax"):
+        raise click.UsageError("--jax needs JAX: pip install jax")
     if said := busy():
         click.echo(said, err=True)
     tables = {}
@@ -108,7 +118,7 @@ def command(widths, parts, compiled, stacked, device, precision, browser, kept) 
     elif parts:
         tables["parts"] = roofline.table(chosen, TRAIN_SIZE)
     else:
-        tables["native"] = table(chosen, compiled)
+        tables["native"] = table(chosen, compiled, jax)
         if stacked:
             runs = 1 if device == "cpu" else 64
             tables[f"stacked on {device}, {precision}"] = lines(
@@ -119,7 +129,8 @@ def command(widths, parts, compiled, stacked, device, precision, browser, kept) 
             click.echo(f"\nthe PyTorch engine: {name}; ms per epoch and run\n")
         printed = [_printed(line) for line in one]
         if kept:
-            keep(name, printed)
+            told = numba.config.CPU_FEATURES is not None  # another processor than there is
+            keep(f"{name}, {roofline.instructions().split(',')[0]}" if told else name, printed)
 
 
 def _printed(line: str) -> str:

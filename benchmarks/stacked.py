@@ -22,15 +22,14 @@ from lib.engines.torch.gradient import pays
 from lib.spec import RunSpec
 from lib.sweeps.roofline import Device, epoch_bytes, epoch_seconds, measure_device
 
+_MIXED = RunSpec(task="multitask", memorize_size=1200, modulus=59, train_size=1200)
 SETTINGS = (
     RunSpec(d_model=32),
     RunSpec(d_model=64),
-    RunSpec(task="multitask", memorize_size=1200, modulus=59, train_size=1200, d_model=64),
-    RunSpec(
-        task="multitask", memorize_size=1200, modulus=59, train_size=1200, d_model=64,
-        n_layers=4, norm="pre",
-    ),
-)  # fmt: skip
+    _MIXED.replace(d_model=64),
+    _MIXED.replace(n_layers=2, d_model=128, norm="pre"),
+    _MIXED.replace(n_layers=4, d_model=64, norm="pre"),
+)
 
 
 @dataclass(frozen=True)

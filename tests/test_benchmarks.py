@@ -1,10 +1,14 @@
 """The bench: what it prints is named, repeated, and next to what the hardware does."""
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from benchmarks import clock
 from benchmarks.speed import command
+from lib.data import build
+from lib.engines.kernel.engine import Engine
+from lib.spec import RunSpec
 
 
 @pytest.fixture
@@ -58,6 +62,25 @@ def test_tables(monkeypatch, words, heads):
     assert row.startswith("| 8 |") and row.count("|") == head.count("|")
     assert not [name for name in heads if f" {name} |" not in head]
     assert "lanes" in result.stdout and "nan" not in row and "inf" not in row
+
+
+def test_the_jax_trainer_is_the_same_trainer():
+    """Where JAX is installed; a few steps, as sums in another order part ways later."""
+    pytest.importorskip("jax")
+    from benchmarks import jax_trainer
+
+    spec = RunSpec(modulus=31, train_size=300, d_model=16)
+    own, other = Engine(spec, build(spec)), jax_trainer.Engine(spec, build(spec))
+    for engine in (own, other):
+        engine.advance(9)
+    for name, value in own.parameters.items():
+        np.testing.assert_allclose(other.parameters[name], value, atol=2e-5, err_msg=name)
+
+
+def test_no_jax_is_one_line(monkeypatch):
+    monkeypatch.setattr("benchmarks.speed.find_spec", lambda name: None)
+    result = CliRunner().invoke(command, ["--jax"])
+    assert result.exit_code == 2 and "pip install jax" in result.stderr
 
 
 def quickly(calls, seconds):

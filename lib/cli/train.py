@@ -52,10 +52,10 @@ def command(engine, device, precision, threads, force, results, **values):
 
 
 def _train_with_bar(spec, states, how):
-    from lib.engines.simd.vectors import compiles  # Numba takes a second to import
+    from lib.engines.kernel.engine import compiles  # Numba takes a second to import
     from lib.train import train as train_run
 
-    if compiles() and spec.plain:
+    if spec.plain and how["engine"] in (None, "numba") and compiles(how["threads"]):
         told = "compiling the trainer for this processor: half a minute or more, once"
         click.echo(told, err=True)
     with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:

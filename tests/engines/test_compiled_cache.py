@@ -9,6 +9,7 @@ from pathlib import Path
 import numba
 import pytest
 
+from lib.engines.kernel.engine import compiles
 from lib.engines.simd import vectors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,3 +67,15 @@ def test_damaged_code_is_compiled_again_and_said(tmp_path, monkeypatch, capsys):
     assert function.compiled == 1 and told.count("\n") == 1 and "damaged" in told
     with pytest.raises(pickle.UnpicklingError):  # what is wrong for good is not hidden
         vectors.compile_kept(Function(tmp_path / "x.nbi", always=True), (1, 2.0))
+
+
+def test_what_a_killed_process_left_half_compiled_is_compiled_again_and_said(tmp_path, monkeypatch):
+    """Serial and parallel code are compiled apart, the training first, the evaluation last."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    for name, left in (("train_serial", [True, True]), ("evaluate_serial", [False, True])):
+        (tmp_path / f"epochs.{name}-175.py311.nbi").touch()
+        assert [compiles(1), compiles(2)] == left
+    for name in ("train_parallel", "evaluate_parallel"):
+        assert compiles(2)
+        (tmp_path / f"epochs.{name}-199.py311.nbi").touch()
+    assert not compiles(2)

@@ -1,5 +1,7 @@
 """One network in training, on the Numba kernel: arrays, epochs, evaluations."""
 
+from pathlib import Path
+
 import numba
 import numpy as np
 
@@ -19,6 +21,13 @@ def check_tiles(precision: str) -> None:
     """Raise SpecError for a precision that needs tile registers, where there are none."""
     if PARTS[precision] and not processor.AMX:
         raise SpecError(f"{precision} needs a processor with tile registers (AMX); use float32")
+
+
+def compiles(threads: int) -> bool:
+    """Whether code for so many threads has to be compiled first, which takes half a minute."""
+    kind = "parallel" if threads > 1 else "serial"
+    kept = {path.name.split("-")[0] for path in Path(numba.config.CACHE_DIR).rglob("*.nbi")}
+    return not {f"epochs.train_{kind}", f"epochs.evaluate_{kind}"} <= kept
 
 
 class Engine:

@@ -63,11 +63,6 @@ def _cache_directory() -> str:
 numba.config.CACHE_DIR = _cache_directory()
 
 
-def compiles() -> bool:
-    """Whether the kernel has to be compiled first: nothing of it is kept."""
-    return not any(Path(numba.config.CACHE_DIR).rglob("*.nbi"))
-
-
 def compile_kept(function, arguments: tuple) -> None:
     """Compile a function for some arguments, or load what was compiled before.
 
