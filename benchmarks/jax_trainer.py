@@ -7,7 +7,7 @@ LayerNorm, the textbook's cross-entropy, on all three positions.
 import os
 from functools import partial
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")  # one core, as the others
+os.environ.setdefault("NPROC", "1")  # threads of XLA: one core, as the others
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
@@ -53,20 +53,26 @@ def train(state: tuple, tokens: jax.Array, labels: jax.Array, spec: RunSpec, cou
     return jax.lax.scan(step, state, None, length=count)[0]
 
 
+BLOCKS = (64, 8, 1)
+"""Steps of one call: each count is compiled, so there are few."""
+
+
 class Engine:
     """A network in training: `advance` and `parameters` as in `lib.engines.choose.Engine`."""
 
     def __init__(self, spec: RunSpec, data: Dataset):
         p = {name: jnp.array(value) for name, value in initial_values(spec, data).items()}
         zeros = [jax.tree.map(jnp.zeros_like, p) for _ in range(2)]
-        self.spec, self.state = spec, (p, *zeros, jnp.zeros((), jnp.int32))
+        self.state = (p, *zeros, jnp.zeros((), jnp.int32))
         self.data = jnp.array(data.train.tokens), jnp.array(data.train.labels)
+        lowered = {block: train.lower(self.state, *self.data, spec, block) for block in BLOCKS}
+        self.steps = {block: own.compile() for block, own in lowered.items()}
 
     def advance(self, count: int) -> None:
-        """Train for some epochs: one full-batch step each, in blocks that are compiled once."""
-        for block in (64, 8, 1):
+        """Train for some epochs: one full-batch step each."""
+        for block, steps in self.steps.items():
             for _ in range(count // block):
-                self.state = train(self.state, *self.data, self.spec, block)
+                self.state = steps(self.state, *self.data)
             count %= block
         jax.block_until_ready(self.state)
 

@@ -15,7 +15,7 @@ import click
 import numba
 import torch
 
-from benchmarks import roofline
+from benchmarks import roofline, start
 from benchmarks.browser import WIDTHS as PAGE_WIDTHS
 from benchmarks.browser import table as in_browser
 from benchmarks.clock import Timing, busy, in_turn
@@ -94,6 +94,7 @@ def _ms(timing: Timing) -> str:
 @click.command()
 @click.option("--widths", default=DEFAULT, help="d_model values, with commas.")
 @click.option("--parts", is_flag=True, help="Instead: where an epoch spends its time.")
+@click.option("--start", "started", is_flag=True, help="Instead: a first and a second short run.")
 @click.option("--compiled", is_flag=True, help="torch.compile as an opponent, too (slow to start).")
 @click.option("--jax", is_flag=True, help="A JAX trainer as an opponent, too (pip install jax).")
 @click.option("--stacked/--no-stacked", default=True, help="The PyTorch engine's table, too.")
@@ -101,7 +102,9 @@ def _ms(timing: Timing) -> str:
 @click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32")
 @click.option("--browser", is_flag=True, help="Instead: the kernel in a page (needs Chromium).")
 @click.option("--keep", "kept", is_flag=True, help="Keep what is printed for the page Speed.")
-def command(widths, parts, compiled, jax, stacked, device, precision, browser, kept) -> None:
+def command(
+    widths, parts, started, compiled, jax, stacked, device, precision, browser, kept
+) -> None:  # fmt: skip
     """Print the speed tables: our trainers, the textbook loop, and the hardware's rate."""
     try:
         chosen = [RunSpec(d_model=int(w)).d_model for w in widths.split(",")]
@@ -115,6 +118,8 @@ def command(widths, parts, compiled, jax, stacked, device, precision, browser, k
     tables = {}
     if browser:
         tables["browser"] = in_browser(chosen if widths != DEFAULT else PAGE_WIDTHS)
+    elif started:
+        tables["start"] = start.table()
     elif parts:
         tables["parts"] = roofline.table(chosen, TRAIN_SIZE)
     else:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import clock
+from benchmarks import clock, start
 from benchmarks.speed import command
 from lib.data import build
 from lib.engines.kernel.engine import Engine
@@ -62,6 +62,21 @@ def test_tables(monkeypatch, words, heads):
     assert row.startswith("| 8 |") and row.count("|") == head.count("|")
     assert not [name for name in heads if f" {name} |" not in head]
     assert "lanes" in result.stdout and "nan" not in row and "inf" not in row
+
+
+def test_a_first_and_a_second_run(monkeypatch):
+    """Each first run has an empty folder, the second one what the first left there."""
+    seen = {}
+
+    def seconds(words, folder):
+        seen.setdefault(folder, []).append(words[0])
+        return float(len(seen[folder]))
+
+    monkeypatch.setattr("benchmarks.start.seconds", seconds)
+    result = CliRunner().invoke(command, ["--start"])
+    assert list(seen.values()) == [["train", "train", "--help"]] * start.REPEATS
+    assert "| the first time | 1.0 | 1.0 | 1.0 |" in result.stdout
+    assert "| from then on | 2.0 |" in result.stdout
 
 
 def test_the_jax_trainer_is_the_same_trainer():

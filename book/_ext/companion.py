@@ -43,6 +43,18 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
 CORE = 100e9
 """Operations a second of the core for which the costs of chapters are given."""
 
+MEASURED = {
+    "browser": "browser",
+    "native": "native",
+    "parts": "parts",
+    "native_avx2": "native, AVX2",
+    "parts_avx2": "parts, AVX2",
+    "deep": "stacked on cpu, float32",
+    "start": "start",
+}
+"""What the page Speed shows -> the name under which the bench kept it."""
+
+
 NO_ADDRESS = "(Not yet: this project has no public address. It is set in `_config.yml`.)"
 
 
@@ -71,7 +83,7 @@ def substitutions() -> dict[str, str]:
     values["experiments"] = "\n".join(rows)
     values["costs"] = costs()
     values["fields"] = fields()
-    values |= {f"speed_{name}": measured(name) for name in ("browser", "native", "parts")}
+    values |= {f"speed_{place}": measured(name) for place, name in MEASURED.items()}
     values["columns"] = table(
         ["column", "unit", "meaning"], [(f"`{n}`", *said) for n, said in MEANING.items()], (0, 1, 2)
     )
