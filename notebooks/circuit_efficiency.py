@@ -9,33 +9,7 @@
 # %% [markdown]
 # # Circuit efficiency
 #
-# {cite:t}`huang2024unified` stand on {cite:t}`varma2023explaining`, who look for two *circuits*
-# in one network: one that memorizes the training set, one that computes the rule. Both lower
-# the training loss. Weight decay makes the network pay for the norm of its weights, so the
-# circuit that buys more logit for its norm, the more *efficient* one, wins in the end. A rule
-# costs the same whatever the number of examples; a list of examples costs more as it grows. So
-# there is a training size, $D_{crit}$, from which on the rule is the cheaper one. Four
-# predictions follow:
-#
-# 1. **P1.** The norm that memorizing needs rises with $D$; the norm that generalizing needs does
-#    not depend on it.
-# 2. **P2.** $D_{crit}$ does not move with the strength of weight decay: it taxes both alike.
-# 3. **P3, ungrokking.** A network that has generalized loses its rule when it is trained on with
-#    less data than $D_{crit}$.
-# 4. **P4, semi-grokking.** Near $D_{crit}$ a network gets stuck at a moderate validation accuracy.
-#
-# The numbers are ours, not theirs. Varma et al. state the second of a network that had
-# generalized and is trained on: what is left then does not depend on weight decay. We test that,
-# and the same of networks from scratch, which they do not claim.
-#
-# :::{warning}
-# *Ungrokking* has two meanings. In the rest of this book it is Huang et al.'s: a network that,
-# trained from scratch, never generalizes. In this chapter it is Varma et al.'s: a network that
-# had generalized and loses it.
-# :::
-#
-# Varma et al. use a network of width 128. We use one width that two cores can carry, and our
-# own recipe; everything here is "by epoch T".
+# The theory that {cite:t}`huang2024unified` stand on, tested.
 
 # %% tags=["remove-cell"]
 try:
@@ -95,7 +69,39 @@ def at_decays(experiment, values, sizes, **fields):
         seed=seeds, **fields)]  # fmt: skip
 
 
+page.opening("P1: efficiency", "P2: weight decay", "P3: ungrokking", "P4: semi-grokking")
+
 # %% [markdown]
+# ## Two circuits and a price
+#
+# {cite:t}`huang2024unified` stand on {cite:t}`varma2023explaining`, who look for two *circuits*
+# in one network: one that memorizes the training set, one that computes the rule. Both lower
+# the training loss. Weight decay makes the network pay for the norm of its weights, so the
+# circuit that buys more logit for its norm, the more *efficient* one, wins in the end. A rule
+# costs the same whatever the number of examples; a list of examples costs more as it grows. So
+# there is a training size, $D_{crit}$, from which on the rule is the cheaper one. Four
+# predictions follow:
+#
+# 1. **P1.** The norm that memorizing needs rises with $D$; the norm that generalizing needs does
+#    not depend on it.
+# 2. **P2.** $D_{crit}$ does not move with the strength of weight decay: it taxes both alike.
+# 3. **P3, ungrokking.** A network that has generalized loses its rule when it is trained on with
+#    less data than $D_{crit}$.
+# 4. **P4, semi-grokking.** Near $D_{crit}$ a network gets stuck at a moderate validation accuracy.
+#
+# The numbers are ours, not theirs. Varma et al. state the second of a network that had
+# generalized and is trained on: what is left then does not depend on weight decay. We test that,
+# and the same of networks from scratch, which they do not claim.
+#
+# :::{warning}
+# *Ungrokking* has two meanings. In the rest of this book it is Huang et al.'s: a network that,
+# trained from scratch, never generalizes. In this chapter it is Varma et al.'s: a network that
+# had generalized and loses it.
+# :::
+#
+# Varma et al. use a network of width 128. We use one width that two cores can carry, and our
+# own recipe; everything here is "by epoch T".
+#
 # ## P1: efficiency against data
 #
 # To see memorization alone, labels are random (the same for $(a, b)$ and $(b, a)$, as in

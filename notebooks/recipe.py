@@ -9,20 +9,7 @@
 # %% [markdown]
 # # The recipe
 #
-# What {cite:t}`huang2024unified` leave open, what we chose, and what would change with another
-# choice.
-#
-# The paper states the task, the model's form and the optimizer. It does not state the learning
-# rate, the weight decay, the number of epochs, the batch size or the initial weights, and it
-# publishes no code. [](../method.md) lists what is whose. These values are not details: which
-# of the four dynamics a network shows *by epoch T* depends on them.
-#
-# So we tried some. **The recipe of this book was chosen on cells such as those below**: pairs of
-# model size and training size of which the paper says what happens, with seeds from 1,000 on,
-# which no other figure of the book uses. Those first trials were few and are not stored; the
-# runs below make the comparison again, in the open. A recipe that was picked because it fits
-# these cells is no evidence for the paper when it fits them. The other cells and the other seeds
-# are.
+# What {cite:t}`huang2024unified` leave open: what we chose, and what else we tried.
 
 # %% tags=["remove-cell"]
 try:
@@ -68,12 +55,28 @@ page = Page("recipe", train_missing)
 names = {name: story.label(name) for name in recipes}
 cells = list(STATED)
 
+search = page.gather(searched.specs())
+sentences, tried = searched.scored(search)
+own = page.gather(searched.unseen())
+Markdown(searched.opening(tried, own))
+
 # %% [markdown]
+# The paper states the task, the model's form and the optimizer. It does not state the learning
+# rate, the weight decay, the number of epochs, the batch size or the initial weights, and it
+# publishes no code. [](../method.md) lists what is whose. These values are not details: which
+# of the four dynamics a network shows *by epoch T* depends on them.
+#
+# So we tried some. **The recipe of this book was chosen on cells such as those below**: pairs of
+# model size and training size of which the paper says what happens, with seeds from 1,000 on,
+# which no other figure of the book uses. Those first trials were few and are not stored; the
+# runs below make the comparison again, in the open. A recipe that was picked because it fits
+# these cells is no evidence for the paper when it fits them. The other cells and the other seeds
+# are.
+#
 # ## Which recipe did they use?
 #
-# Nobody has published a recipe that gives this paper's pictures, so we search for one. Twenty
-# pairs of learning rate and weight decay, and four of them with a slower second moment, are
-# trained on sixteen cells of which the paper speaks. Each sentence is a count: how many of its
+# Twenty pairs of learning rate and weight decay, and four of them with a slower second moment,
+# are trained on sixteen cells of which the paper speaks. Each sentence is a count: how many of its
 # eleven seeds must show something. From $k$ of $n$ runs that show it, and Jeffreys' prior, follows
 # the probability that eleven new seeds meet the sentence; a recipe's score is the product over
 # all sentences. They were written down, and committed, before any of these runs but those of a
@@ -83,8 +86,6 @@ cells = list(STATED)
 # one, so the length T is read off its curve.
 
 # %% tags=["hide-input"]
-search = page.gather(searched.specs())
-sentences, tried = searched.scored(search)
 page.export(sentences, "search", "the search")
 Markdown(searched.standing(search, tried))
 
@@ -127,7 +128,6 @@ Markdown(searched.conflicts(sentences))
 # The same sentences, asked of the figures' own seeds, on which nothing was chosen.
 
 # %% tags=["hide-input"]
-own = page.gather(searched.unseen())
 Markdown(searched.out_of_sample(own))
 
 # %% tags=["hide-input"]

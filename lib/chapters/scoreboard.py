@@ -67,12 +67,44 @@ PLAIN = {
     ),
 }
 
+# what the paper's theory predicts -> the same, for the chapter on it
+PREDICTED = {
+    "P1: efficiency": (
+        "circuit_efficiency",
+        "Learning by heart takes a larger norm with every example; the rule takes the same, "
+        "whatever the data.",
+        "Learning by heart does not take a larger norm with more examples, or the rule does.",
+        "Learning by heart is dear; whether the rule costs the same whatever the data, these runs "
+        "do not settle.",
+    ),
+    "P2: weight decay": (
+        "circuit_efficiency",
+        "From weight decay 1 to 2, the data that the rule needs stay the same.",
+        "With weight decay, the data that the rule needs change.",
+        "Whether weight decay moves the data that the rule needs, these runs do not settle.",
+    ),
+    "P3: ungrokking": (
+        "circuit_efficiency",
+        "A network that has found the rule loses it, sharply, when trained on with too few data.",
+        "A network that has found the rule does not lose it sharply, trained on with less data.",
+        "That a network which has found the rule loses it at a sharp threshold, these runs are too "
+        "few to say.",
+    ),
+    "P4: semi-grokking": (
+        "circuit_efficiency",
+        "Near the critical size of data networks get stuck half-way.",
+        "Near the critical size of data, networks do not get stuck half-way: they find the rule or "
+        "stay off it.",
+        "Whether networks get stuck half-way near the critical size of data is open.",
+    ),
+}
+
 
 def reason(verdict: Verdict) -> str:
-    """Why a takeaway has its verdict, or any claim has none, in one plain sentence."""
+    """Why a takeaway or prediction has its verdict, or a claim has none, in one sentence."""
     if verdict.verdict == NONE:
         return f"{len(verdict.missing):,} runs are missing."
-    _, *reasons = PLAIN[verdict.claim.name]
+    _, *reasons = (PLAIN | PREDICTED)[verdict.claim.name]
     return reasons[["reproduced", "not reproduced", OPEN].index(verdict.verdict)]
 
 

@@ -1,12 +1,10 @@
 """Pictures of section 5 and appendix B: accuracy on addition against the model's size."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lib.analysis.emergence import EMERGED, SEEDS, n_parameters, sizes
+from lib.analysis.emergence import EMERGED, SEEDS, sizes
 from lib.figures.style import ADD, grid_of, legend
 
 ALONE = dict(color=ADD, marker="s")
@@ -19,10 +17,11 @@ STRIP = 0.075
 """Height of a curve's strip of missing cells, below the axis's zero."""
 
 
-def accuracy_by_size(
-    shown: dict[str, dict[str, tuple[pd.DataFrame, dict, Sequence[tuple[int, int]]]]],
-    modulus: int,
-) -> Figure:
+Sizes = dict[tuple[int, int], float]
+"""(n_layers, d_model) -> its number of parameters."""
+
+
+def accuracy_by_size(shown: dict[str, dict[str, tuple[pd.DataFrame, dict, Sizes]]]) -> Figure:
     """Final validation accuracy on addition against the number of parameters (figures 8, 10).
 
     Thick: the best seed; thin: the mean; small dots: single runs.  Lines are drawn where a size
@@ -30,8 +29,7 @@ def accuracy_by_size(
     curve's colour below zero; a line never crosses one.
 
     Args:
-        shown: title -> label -> (runs, style, the (n_layers, d_model) that were asked for).
-        modulus: of the task, which a model's number of parameters depends on.
+        shown: title -> label -> (runs, style, the sizes that were asked for).
     """
     strips = max(map(len, shown.values()), default=1)
     tables = [sizes(runs) for curves in shown.values() for runs, *_ in curves.values()]
@@ -40,8 +38,7 @@ def accuracy_by_size(
     look = dict(ylabel="final validation accuracy", sharey=True)
     figure, axes = grid_of(len(shown), (max(6.4, 3.1 * across), 3.3), across, **look)
     for ax, (title, curves) in zip(axes, shown.items()):
-        asked = sorted({cell for *_, cells in curves.values() for cell in cells})
-        at = {cell: float(n_parameters(cell[1], cell[0], modulus, mixed=True)) for cell in asked}
+        at = {cell: x for *_, cells in curves.values() for cell, x in sorted(cells.items())}
         for i, (label, (runs, style, cells)) in enumerate(curves.items()):
             _curve(ax, runs, style, label, sorted(cells, key=at.get), at, seeds)
             there = set(zip(runs["n_layers"], runs["d_model"]))

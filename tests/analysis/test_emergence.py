@@ -17,15 +17,8 @@ from lib.analysis.emergence import (
     times,
 )
 from lib.chapters.page import Page
-from lib.chapters.stories.mixture_rows import (
-    by_size_rows,
-    emergent_rows,
-    fallen_rows,
-    longer_rows,
-    reading_rows,
-    spikes,
-)
-from lib.chapters.stories.mixtures import curves, just_below, panels, study
+from lib.chapters.stories.mixture_rows import emergent_rows, longer_rows
+from lib.chapters.stories.mixtures import curves, just_below, panel, study
 from lib.paper.claims import judge
 from lib.paper.experiments import EXPERIMENTS
 from lib.spec import RunSpec
@@ -236,10 +229,11 @@ def test_a_study_as_curves_and_rows(tmp_path):
     assert [(c.amount, c.split) for c in found] == [
         (0, False), (300, False), (300, True), (1200, False), (1200, True),
     ]  # fmt: skip
-    assert list(panels(found)) == ["300 points to memorize", "1,200 points to memorize"]
-    rows = {row[0]: row for row in emergent_rows(found)}
+    assert list(panel(found, 300)) == ["alone", "mixed", "mixed, split MLP"]
+    assert list(panel(found, 1200, split=False)) == ["alone", "mixed"]
+    rows = {row[0]: row for row in emergent_rows(found, store.curves())}
     assert str(rows["alone"][1]) == "64" and str(rows["+ 300"][1]) == "256"
-    assert float(str(rows["+ 300"][3])) > 10 and rows["+ 1,200"][1] == "–"
+    assert float(str(rows["+ 300"][3])) > 10 and "+ 1,200" not in rows  # which has no run
     wanted = just_below(found)
     assert [(c.label, size.d_model) for c, size, _ in wanted] == [
         ("alone", 48), ("+ 300", 128), ("+ 300 split", 64),
@@ -252,9 +246,10 @@ def test_a_study_as_curves_and_rows(tmp_path):
         """The first curve's row: the highest on the way and the verdict."""
         ends = cell[["key", "val_accuracy"]]
         way = ends.assign(val_accuracy=cell["val_accuracy"].clip(lower=highest))
-        return longer_rows(wanted, cell, pd.concat([way, ends]))[0][-2:]
+        rows = longer_rows(wanted, cell, pd.concat([way, ends]))
+        return rows and rows[0][-2:]
 
-    assert so(long.iloc[:0]) == ("–", "not trained yet")
+    assert so(long.iloc[:0]) == []
     assert so(long) == ("0.95", "later")
     assert so(long.iloc[:1]) == ("0.95", "later, 1 of 3 runs")
     long["val_accuracy"] = 0.5
@@ -262,31 +257,6 @@ def test_a_study_as_curves_and_rows(tmp_path):
     assert so(long.iloc[:1]) == ("0.50", "1 of 3 runs")
     assert so(long, 0.97) == ("0.97", "on the way only")
     assert so(long.iloc[:1], 0.97) == ("0.97", "on the way only, 1 of 3 runs")
-
-
-def test_runs_that_generalize_only_on_the_way_are_named(tmp_path):
-    """One run ends on a spike, one has given up what it had, one never had it, one keeps it."""
-    specs = [s for s in EXPERIMENTS["emergent_depth"].specs() if not s.memorize_size]
-    specs = [s for s in specs if s.seed == 0][:4]
-    own = pd.DataFrame(
-        dict(key=s.key, n_layers=s.n_layers, d_model=s.d_model, modulus=59, seed=0, epoch=6000,
-             memorize_size=0, split_mlp=None, memorize_accuracy=1.0, train_accuracy=t,
-             val_accuracy=v)
-        for s, t, v in zip(specs, (0.5, 1.0, 1.0, 1.0), (0.4, 0.3, 0.1, 1.0), strict=True)
-    )  # fmt: skip
-    evaluations = pd.DataFrame(
-        dict(key=s.key, epoch=epoch, val_accuracy=v)
-        for s, on_the_way in zip(specs, (0.95, 0.9, 0.2, 1.0), strict=True)
-        for epoch, v in ((0, 0.0), (4000, on_the_way), (5000, on_the_way), (6000, 0.1))
-    )
-    found = curves(own, specs)
-    rows = fallen_rows(found, evaluations)
-    first, second = (str(Size(s.n_layers, s.d_model, 0)) for s in specs[:2])
-    assert rows == [
-        ("alone", first, 0, "0.95", "4,000", "6,000", "0.40", "0.50"),
-        ("alone", second, 0, "0.90", "4,000", "6,000", "0.30", "1.00"),
-    ]
-    assert fallen_rows(curves(own.assign(val_accuracy=0.95), specs), evaluations) == []
 
 
 def test_a_size_by_the_best_on_the_way_is_no_larger():
@@ -300,25 +270,9 @@ def test_a_size_by_the_best_on_the_way_is_no_larger():
         for epoch, v in ((0, 0.0), (5000, top), (6000, last))
     )
     found = curves(own, specs)
-    ((label, *row),) = reading_rows(found, evaluations)
-    assert label == "alone" and [str(x) for x in row] == ["128", "0.95", "64", "0.97"]
-    assert reading_rows(curves(own.iloc[:0], specs), evaluations) == []
-
-
-def test_spikes_are_counted_once_the_data_are_fitted():
-    one = dict(key="a", train_accuracy=[0.1, 0.99, 0.5, 1.0, 0.89, 0.9])
-    never = dict(key="b", train_accuracy=[0.1, 0.95, 0.2])
-    both = pd.concat([pd.DataFrame(one), pd.DataFrame(never)], ignore_index=True)
-    assert spikes(both) == ("40.00%", "0 of 1")
-    assert spikes(both.iloc[:3]) == ("50.00%", "1 of 1")
-    assert spikes(both[both["key"] == "b"]) == ("–", "0 of 0")
-
-
-def test_sizes_name_their_layers():
-    deep = pd.concat([runs({32: 0.5}), runs({32: 0.5}, layers=2)])
-    specs = [RunSpec(d_model=32, n_layers=n, modulus=113, train_size=2600) for n in (1, 2)]
-    deep["key"] = [s.key for s in specs for _ in range(3)]
-    assert [row[1] for row in by_size_rows(curves(deep, specs))] == ["32", "2 × 32"]
+    ((label, last, *_, highest),) = emergent_rows(found, evaluations)
+    assert (label, str(last), str(highest)) == ("alone", "128", "64")
+    assert emergent_rows(curves(own.iloc[:0], specs), evaluations) == []
 
 
 def test_cells_between_count_only_where_they_are_stored(tmp_path, monkeypatch):

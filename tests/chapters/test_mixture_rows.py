@@ -3,11 +3,9 @@
 from dataclasses import replace
 
 import pandas as pd
-import pytest
 from worlds import runs
 
-from lib.analysis.emergence import n_parameters
-from lib.chapters.stories.mixture_rows import emergent_rows, price, steps, until_then
+from lib.chapters.stories.mixture_rows import ahead_rows, emergent_rows, fallen, until_then
 from lib.chapters.stories.mixtures import Curve
 from lib.spec import RunSpec
 
@@ -29,20 +27,23 @@ def step(at, widths=WIDTHS, low=0.02):
 
 
 ALONE = curve(step(40, FINE), widths=FINE)
+NONE = pd.DataFrame({"key": [], "val_accuracy": []})  # no evaluation on the way
 
 
 def test_a_mixture_without_effect_does_not_emerge_later():
     """Alone's own outcomes, at the mixture's widths: a coarser grid is not an effect."""
     same = curve(step(40), 3000)
-    assert str(emergent_rows([ALONE, same])[1][3]) == "1"  # times alone
-    assert str(emergent_rows([ALONE, same])[0][1]) == "40"  # alone is shown with all its sizes
+    assert str(emergent_rows([ALONE, same], NONE)[1][3]) == "1"  # times alone
+    assert (
+        str(emergent_rows([ALONE, same], NONE)[0][1]) == "40"
+    )  # alone is shown with all its sizes
 
 
 def test_times_alone_is_over_the_sizes_that_both_have():
     """The mixture's own extra size must not make it emerge later than alone can."""
     filled = curve(step(64, (*WIDTHS, 96)) | {96: 0.02}, 3000, widths=(32, 64, 96, 128, 256))
-    assert str(emergent_rows([ALONE, filled])[1][1]) == "128"  # its own size counts 96
-    assert str(emergent_rows([ALONE, filled])[1][3]) == "1"
+    assert str(emergent_rows([ALONE, filled], NONE)[1][1]) == "128"  # its own size counts 96
+    assert str(emergent_rows([ALONE, filled], NONE)[1][3]) == "1"
 
 
 def test_how_low_it_stays_until_then():
@@ -53,31 +54,18 @@ def test_how_low_it_stays_until_then():
     assert until_then([curve(step(999)), curve(step(999), 3000)]) == until_then([]) == nothing
 
 
-def test_steps_are_those_of_the_sizes_that_count():
-    def words(small, big):
-        factor = n_parameters(big, mixed=True) / n_parameters(small, mixed=True)
-        return f"a factor of up to {factor:.2g} in parameters"
-
-    assert steps([ALONE, curve(step(64), 3000)]) == words(128, 256)
-    filled = {d: 0.0 for d in (32, 48, 64, 96, 128, 192, 256)}
-    assert steps([curve(filled, 3000)]) == words(128, 192) != words(128, 256)
-    assert steps([curve(filled | {192: (0.0,)}, 3000)]) == words(128, 256)  # one seed
-    none = curve({32: (0.0,)}, 3000)  # no size counts yet: those that are asked for
-    assert steps([none]) == words(128, 256)
+def test_split_is_held_against_shared_at_every_size_and_seed():
+    shared = curve({32: (0.1, 0.2, 0.3), 64: (0.5, 0.5, 0.5)}, 3000)
+    split = curve({32: (0.2, 0.1, 0.3), 64: (0.9, 0.9, 0.9), 128: (1.0,)}, 3000, split=True)
+    found = [ALONE, shared, split]
+    assert ahead_rows(found) == [("+ 3,000", 2, "4 of 6 pairs", "+0.20", "+0.40")]
+    none = [replace(own, runs=own.runs[:0]) for own in found]
+    assert ahead_rows(none) == []
 
 
-def test_the_price_of_a_run_is_by_its_operations():
-    """At the speed of the widest runs on a processor, whatever narrower ones or a GPU did."""
-    specs = [RunSpec(d_model=32), RunSpec(d_model=64), RunSpec(d_model=64, seed=1)]
-    rows = [
-        dict(key=s.key, d_model=s.d_model, epoch=s.epochs // 2, epochs=s.epochs, device=device,
-             wall_seconds=100.0, threads=1)
-        for s, device in zip(specs, ("cpu", "cpu", "GPU X"))
-    ]  # fmt: skip
-    own = replace(ALONE, specs=tuple(specs), runs=pd.DataFrame(rows))
-    seconds, width = price(RunSpec(d_model=64), [own])
-    assert width == 64 and seconds == pytest.approx(200)  # the stored one did half its epochs
-    assert price(RunSpec(d_model=128), [own])[0] > 2.5 * seconds
-    assert (
-        price(RunSpec(), [replace(own, runs=own.runs[:0])]) is None and price(RunSpec(), []) is None
-    )
+def test_runs_that_had_it_and_lost_it_are_counted():
+    own = curve({32: (0.95, 0.5, 0.1)}, 3000).runs
+    own = own.assign(key=["stays", "falls", "never"])
+    rows = [("stays", 0.95), ("falls", 0.97), ("falls", 0.5), ("never", 0.1)]
+    evaluations = pd.DataFrame(rows, columns=["key", "val_accuracy"])
+    assert fallen(own, evaluations) == "1 of the 2 runs that passed 0.9 end below it"

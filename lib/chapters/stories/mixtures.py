@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib.analysis.emergence import Size, below, longer, pick
+from lib.analysis.emergence import Size, below, longer, n_parameters, pick
 from lib.analysis.gather import Gathered
 from lib.chapters.page import Page
-from lib.figures.mixtures import ALONE, SHARED, SPLIT
+from lib.figures.mixtures import ALONE, SHARED, SPLIT, Sizes
 from lib.paper.experiments import EXPERIMENTS
 from lib.spec import RunSpec
 
@@ -51,10 +51,12 @@ class Curve:
         return "mixed, split MLP" if self.split else "mixed" if self.amount else "alone"
 
     @property
-    def drawn(self) -> tuple[pd.DataFrame, dict, list[tuple[int, int]]]:
+    def drawn(self) -> tuple[pd.DataFrame, dict, Sizes]:
         """What `lib.figures.mixtures.accuracy_by_size` wants to know of it."""
         style = SPLIT if self.split else SHARED if self.amount else ALONE
-        return self.runs, style, self.cells
+        modulus = self.specs[0].modulus
+        parameters = {(n, d): float(n_parameters(d, n, modulus, mixed=True)) for n, d in self.cells}
+        return self.runs, style, parameters
 
 
 def curves(
@@ -81,14 +83,10 @@ def curves(
     return found
 
 
-def panels(found: Sequence[Curve], split: bool = True) -> dict[str, dict[str, tuple]]:
-    """A panel for each amount: alone, shared and (if asked for) split."""
-    alone = [c for c in found if not c.amount]
-    made = {}
-    for amount in sorted({c.amount for c in found if c.amount}):
-        own = alone + [c for c in found if c.amount == amount and (split or not c.split)]
-        made[f"{amount:,} points to memorize"] = {c.kind: c.drawn for c in own}
-    return made or {"addition alone": {c.kind: c.drawn for c in alone}}
+def panel(found: Sequence[Curve], amount: int, split: bool = True) -> dict[str, tuple]:
+    """What a panel for one amount shows: alone, shared and (if asked for) split."""
+    own = [c for c in found if c.amount in (0, amount) and (split or not c.split)]
+    return {c.kind: c.drawn for c in own}
 
 
 def just_below(found: Sequence[Curve]) -> list[tuple[Curve, Size, list[RunSpec]]]:

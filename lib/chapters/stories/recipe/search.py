@@ -121,6 +121,20 @@ def standing(found: Gathered, recipes: pd.DataFrame) -> str:
     return text + f"{len(SENTENCES)} sentences met by its runs."
 
 
+def opening(recipes: pd.DataFrame, own: Gathered) -> str:
+    """The chapter's first words: how far the best recipe so far goes, and how far the book's."""
+    if recipes.empty or own.runs.empty:
+        return "*Nothing is stored that recipes can be compared by.*"
+    best = recipes.loc[recipes["score"].idxmax()]
+    (row,) = of_recipes(_of_figures(own)).itertuples()
+    return (
+        f"**The best recipe so far, {best['recipe']} for {best['T']:,} epochs, meets "
+        f"{best['met']:.0f} of the paper's {len(SENTENCES)} sentences; the book's own meets "
+        f"{row.met} of {row.seen}, on seeds on which nothing was chosen.** The paper states none, "
+        "and nobody has published one that gives its pictures."
+    )
+
+
 FIGURES = ("figure3", "figure6", "figure7")
 """Experiments whose seeds the search has not seen."""
 
