@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.paper.recipe import BASE
+from lib.spec import KNOBS
+
 
 def export(frame: pd.DataFrame, name: str) -> Path:
     """Leave a table as CSV for the reader to download, as <name>.csv in the chapter's `data`.
@@ -19,6 +22,23 @@ def export(frame: pd.DataFrame, name: str) -> Path:
         frame = frame.dropna(axis="columns", how="all")  # no column that says nothing
     frame.to_csv(path, index=False, float_format="%.6g")
     return path
+
+
+def commands(runs: pd.DataFrame) -> dict[str, str]:
+    """Key -> the command that trains the run again; none where it began from another's weights.
+
+    Args:
+        runs: as `lib.runs.store.Store.runs` gives them.
+    """
+    found = {}
+    for row in runs[runs["init_from"].isna()].to_dict("records"):
+        words = [
+            f"--{name.replace('_', '-')} {row[name]}"
+            for name in KNOBS
+            if name != "init_from" and not pd.isna(row[name]) and row[name] != getattr(BASE, name)
+        ]
+        found[row["key"]] = " ".join(["python -m lib train", *words])
+    return found
 
 
 OF_A_RUN = (
@@ -37,7 +57,8 @@ CRITICAL = {"estimate": "d_crit_ordered", "low": "d_crit_ordered_low",
 
 MEANING = {
     # which run
-    "key": ("", "the run's name: a hash of its spec; `python -m lib train` repeats a spec"),
+    "key": ("", "the run's name: a hash of its spec"),
+    "command": ("", "what trains the run again"),
     "task": ("", "add: a + b; square: (a + b)²; random: random labels; multitask: a mixture"),
     "modulus": ("", "of the task"),
     "d_model": ("", "width of the network"),
@@ -135,8 +156,3 @@ the ends of its 95% interval."""
 def base_name(column: str) -> str:
     """The name under which a column stands in `MEANING`."""
     return column.removesuffix("_low").removesuffix("_high")
-
-
-def export_runs(runs: pd.DataFrame, name: str) -> Path:
-    """Leave the final states of some runs (`Gathered.runs`) as <name>.csv, like `export`."""
-    return export(runs[list(OF_A_RUN)], name)

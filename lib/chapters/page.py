@@ -11,7 +11,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lib.analysis.gather import Gathered, gather
-from lib.chapters.export import OF_A_RUN, export
+from lib.chapters.export import OF_A_RUN, commands, export
 from lib.chapters.scoreboard import opening
 from lib.chapters.tables import claims_table, cost, table
 from lib.figures.stated import panel_words
@@ -66,8 +66,15 @@ class Page:
         return gather(specs, store=self.store).runs
 
     def export(self, frame: pd.DataFrame, name: str, what: str, columns: Iterable[str] = ()):
-        """Leave a table for download as <name>.csv, which the page's end lists as `what`."""
-        export(frame[list(columns)] if columns else frame, name)
+        """Leave a table for download as <name>.csv, which the page's end lists as `what`.
+
+        In a table of runs each has the command that trains it again.
+        """
+        frame = frame[list(columns)] if columns else frame
+        if len(frame) and "key" in frame and frame["key"].is_unique:
+            known = {key: words for runs in self._runs for key, words in commands(runs).items()}
+            frame = frame.assign(command=frame["key"].map(known))
+        export(frame, name)
         if len(frame):  # an empty table is not offered
             self._files[name] = what
 

@@ -1,11 +1,14 @@
 """What every chapter does through its page: specs, runs, files, verdicts, the end."""
 
+import pandas as pd
 import pytest
 from worlds import jump
 
 from lib.chapters.page import Page, told
+from lib.cli.train import command
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.store import Store
+from lib.spec import KNOBS, RunSpec
 
 
 @pytest.fixture
@@ -38,6 +41,24 @@ def test_the_end_names_what_was_left_and_what_runs_took(page, tmp_path):
     assert "The 1 stored runs" in end and "[some runs](data/some.csv)" in end
     assert "<tiny.ipynb>" in end and "<../../notebooks/tiny.py>" in end
     assert told({"Both": found}).data.splitlines()[1].startswith("Both: 1 of 2 runs")
+
+
+def test_each_run_of_a_table_has_the_command_that_trains_it_again(page, tmp_path):
+    """Read as the command line reads it; what begins from another's weights has none."""
+    (parent,) = page.specs("circuits_parents")
+    mixed = dict(task="multitask", memorize_size=9, split_mlp=[None, True])
+    specs = page.specs("emergent_depth", d_model=[8, 16], n_layers=2, **mixed)
+    specs += page.specs("circuits_ungrok", init_from=parent)
+    for spec in specs:
+        Store().add(jump(spec, val=1.0))
+    page.export(page.gather(specs).runs, "some", "some runs", ["key", "d_model"])
+    table = pd.read_csv(tmp_path / "data" / "some.csv").set_index("key")["command"]
+    assert pd.isna(table.pop(specs[-1].key)) and len(table) == len(specs) - 1 == 4
+    for key, words in table.items():
+        given = command.make_context("train", words.removeprefix("python -m lib train ").split())
+        assert RunSpec(**{n: v for n, v in given.params.items() if n in KNOBS}).key == key
+    page.export(pd.DataFrame({"key": ["a", "a"], "epoch": [0, 1]}), "curves", "evaluations")
+    assert "command" not in (tmp_path / "data" / "curves.csv").read_text()
 
 
 def test_runs_for_comparison_are_not_behind_the_page(page):
