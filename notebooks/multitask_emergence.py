@@ -36,7 +36,7 @@ from functools import partial
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.analysis.emergence import emergent_size, n_parameters
+from lib.analysis.emergence import emergent_size, n_parameters, whole_sizes
 from lib.chapters.stories import mixture_rows as story
 from lib.chapters.stories.mixtures import COLUMNS, just_below, panel, study
 from lib.figures.mixtures import accuracy_by_size
@@ -86,9 +86,9 @@ small, curves_59 = study(
 )
 depth, curves_depth = study("emergent_depth", lr=deep_lr)
 long, curves_long = study("emergent_depth_long", more=["emergent_depth_wide"], lr=deep_lr)
-found = {"P = 113": main, "P = 59": small, "P = 59, with depth": depth}
-if any(len(c.runs) for c in curves_long if c.amount):  # takeaway 7's own
-    found["P = 59, with depth, five times as long"] = long
+found = {"P = 113": main, "P = 59": small, "P = 59, depth": depth}
+if any(whole_sizes(c.runs) for c in curves_long if c.amount):  # takeaway 7's own
+    found["P = 59, depth, 5 × as long"] = long
 studies = dict(zip(found, (curves, curves_59, curves_depth, curves_long)))
 every = pd.concat([own.curves for own in found.values()]).drop_duplicates(["key", "epoch"])
 runs = pd.concat([own.runs for own in found.values()]).drop_duplicates("key")

@@ -69,7 +69,7 @@ small, curves_59 = study(
     "emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs
 )
 depth, curves_depth = study("emergent_depth", lr=deep_lr)
-found = {"P = 113": main, "P = 59": small, "P = 59, with depth": depth}
+found = {"P = 113": main, "P = 59": small, "P = 59, depth": depth}
 studies = dict(zip(found, (curves, curves_59, curves_depth)))
 every = pd.concat([own.curves for own in found.values()])
 page.export(pd.concat([own.runs for own in found.values()]), "split", "the runs", COLUMNS)

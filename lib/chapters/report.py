@@ -36,7 +36,7 @@ def write_picture(store: Store, path: Path = PICTURE) -> None:
     style.use_style()
     figure = zones.zone_map(boundaries.measure(grids.runs, random.runs), dots, DYNAMICS)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
+    path.write_text(style.for_all_screens(figure, ground=True), "utf-8")
 
 
 def with_section(text: str, section: str) -> str:

@@ -31,8 +31,10 @@ def accuracy_by_size(shown: dict[str, dict[str, tuple[pd.DataFrame, dict, Sizes]
     Args:
         shown: title -> label -> (runs, style, the sizes that were asked for).
     """
-    strips = max(map(len, shown.values()), default=1)
-    tables = [sizes(runs) for curves in shown.values() for runs, *_ in curves.values()]
+    every = [curve for curves in shown.values() for curve in curves.values()]
+    lacking = any(set(cells) - set(_sizes_of(runs)) for runs, _, cells in every)
+    strips = max(map(len, shown.values()), default=1) if lacking else 0
+    tables = [sizes(runs) for runs, *_ in every]
     seeds = min(SEEDS, max((table["seeds"].max() for table in tables if len(table)), default=1))
     across = 2 if len(shown) == 4 else min(3, max(1, len(shown)))
     look = dict(ylabel="final validation accuracy", sharey=True)
@@ -41,7 +43,7 @@ def accuracy_by_size(shown: dict[str, dict[str, tuple[pd.DataFrame, dict, Sizes]
         at = {cell: x for *_, cells in curves.values() for cell, x in sorted(cells.items())}
         for i, (label, (runs, style, cells)) in enumerate(curves.items()):
             _curve(ax, runs, style, label, sorted(cells, key=at.get), at, seeds)
-            there = set(zip(runs["n_layers"], runs["d_model"]))
+            there = set(_sizes_of(runs))
             _missing(ax, [at[c] for c in cells if c not in there], style["color"], i)
         _size_axis(ax, at)
         ax.axhline(EMERGED, color="#999999", lw=0.7)
@@ -60,8 +62,12 @@ def _curve(ax, runs, style, label, cells, at, seeds) -> None:
     x = [at[cell] for cell in cells]
     ax.plot(x, table["best"], "-", color=colour, marker=marker, ms=4.5, lw=1.6, label=label)
     ax.plot(x, table["mean"], color=colour, lw=0.8, alpha=0.7)
-    dots = [at[cell] for cell in zip(runs["n_layers"], runs["d_model"])]
+    dots = [at[cell] for cell in _sizes_of(runs)]
     ax.plot(dots, runs["val_accuracy"], ".", color=colour, ms=3, alpha=0.5)
+
+
+def _sizes_of(runs) -> list[tuple[int, int]]:
+    return list(zip(runs["n_layers"], runs["d_model"]))
 
 
 def _missing(ax, places, colour, i) -> None:

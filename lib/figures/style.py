@@ -58,23 +58,29 @@ def use_style() -> None:
         svg.for_type(Figure, for_all_screens)
 
 
-def for_all_screens(figure: Figure) -> str:
-    """A figure as SVG without a ground of its own, which carries its form for phones.
+def for_all_screens(figure: Figure, ground: bool = False) -> str:
+    """A figure as SVG which carries its form for phones.
 
-    Panels of a figure that says `figure.stacks` (`panels` does) go below each other there; another
-    one keeps its form and scrolls.
+    That is the figure that `figure.phone` makes, where there is one.  Panels of a figure that says
+    `figure.stacks` (`panels` does) go below each other; another one keeps its form and scrolls.
+
+    Args:
+        ground: whether it has a white ground of its own, for pages that are not the book's.
     """
-    wide = _svg(figure)
-    if not getattr(figure, "stacks", False):
+    wide, narrow = _svg(figure, ground), figure
+    if hasattr(figure, "phone"):
+        narrow = figure.phone()
+    elif getattr(figure, "stacks", False):
+        _stack(figure)
+    else:
         return wide
-    _stack(figure)
-    narrow = base64.b64encode(_svg(figure).encode()).decode()
-    return wide.replace("</svg>", f"{CARRIED}{narrow}</metadata>\n</svg>")
+    carried = base64.b64encode(_svg(narrow, ground).encode()).decode()
+    return wide.replace("</svg>", f"{CARRIED}{carried}</metadata>\n</svg>")
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure, ground: bool) -> str:
     buffer = io.StringIO()
-    how = dict(format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
+    how = dict(format="svg", transparent=not ground, bbox_inches="tight", metadata={"Date": None})
     figure.savefig(buffer, **how)
     return buffer.getvalue()
 

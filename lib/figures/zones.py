@@ -1,6 +1,7 @@
 """Figure 1, drawn: the two curves, the zones between them, what runs did."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.lines import Line2D
 from lib.analysis.zones.boundaries import Map
 from lib.analysis.zones.capacity import distinct_pairs, ordered_pairs
 from lib.figures.stated import mark
-from lib.figures.style import note, panels, width_axis
+from lib.figures.style import PHONE, note, panels, width_axis
 
 ZONE_STYLES = {
     "progression": dict(color="#009E73", marker="s"),
@@ -27,7 +28,9 @@ SIZE_TICKS = (0, 1000, 2000, 3000, 4000, 5000, 6000, 8000, 12769)
 POINT = dict(fmt="none", ecolor="black", elinewidth=1, capsize=2.5, zorder=6)
 
 
-def zone_map(found: Map, dots: pd.DataFrame, named: dict[str, tuple[int, int]]) -> Figure:
+def zone_map(
+    found: Map, dots: pd.DataFrame, named: dict[str, tuple[int, int]], phone: bool = False
+) -> Figure:
     """Figure 1, computed: the two curves, their crossing, the zones, and what runs did.
 
     Args:
@@ -35,17 +38,20 @@ def zone_map(found: Map, dots: pd.DataFrame, named: dict[str, tuple[int, int]]) 
         dots: one row a run: d_model, train_size, seed, zone.  Each cell is a pie: the share of
             its seeds in each zone.
         named: cells to point out by a letter: name -> (d_model, train_size).
+        phone: as narrow as one, the legend in one column.
     """
-    figure, ((ax,),) = panels(1, 1, (8.4, 5.4), stacks=False)
+    figure, ((ax,),) = panels(1, 1, (PHONE, 6.2) if phone else (8.4, 5.4), stacks=False)
+    if not phone:
+        figure.phone = partial(zone_map, found, dots, named, phone=True)
     widths = sorted({*dots["d_model"], *found.capacity_points["d_model"]}) or [4, 100]
     sizes = [*dots["train_size"], *(size for _, size in named.values())]
     points = found.capacity_points
-    width_axis(ax, widths)
+    width_axis(ax, widths, 1.35 if phone else 1.1)
     top = 1.05 * max([*distinct_pairs(np.array(sizes, float)), *points["estimate"], 1.0])
     _shade(ax, found, widths)
     _capacity_points(ax, points)
     _critical_points(ax, found.critical_points)
-    _pies(ax, dots)
+    _pies(ax, dots, 26 if phone else 62)
     if found.star:
         place = found.star[0], float(distinct_pairs(found.star[1]))
         ax.plot(*place, "*", ms=17, mfc="#F0E442", mec="black", zorder=9, label="intersection")
@@ -55,26 +61,30 @@ def zone_map(found: Map, dots: pd.DataFrame, named: dict[str, tuple[int, int]]) 
                     fontsize=9, textcoords="offset points", fontweight="bold")  # fmt: skip
     ax.set(ylabel="unordered pairs", ylim=(0, top), yticks=np.arange(0, top, 1000))
     other = ax.secondary_yaxis("right", functions=(ordered_pairs, distinct_pairs))
-    other.set_ylabel("training points D that hold so many (ordered pairs)")
+    other.set_ylabel("training points D" if phone else
+                     "training points D that hold so many (ordered pairs)")  # fmt: skip
     other.set_yticks([size for size in SIZE_TICKS if distinct_pairs(size) <= top])
     if len(dots) + len(points):
-        _zone_legend(figure, ax, dots, named)
+        _zone_legend(figure, ax, dots, named, phone)
     else:
         note(ax)
     return figure
 
 
-def _zone_legend(figure: Figure, ax, dots: pd.DataFrame, named: dict) -> None:
+def _zone_legend(figure: Figure, ax, dots: pd.DataFrame, named: dict, phone: bool) -> None:
     """Above the picture: zones, curves, and what the letters stand for; nothing over data."""
     handles, labels = ax.get_legend_handles_labels()
     for name, style in ZONE_STYLES.items():
         if (dots["zone"] == name).any():
             handles.append(Line2D([], [], marker="o", ls="", ms=8, color=style["color"]))
             labels.append(f"{name} (share of a cell's seeds)" if not labels else name)
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=8.5)
+    columns = 1 if phone else 3
+    place = dict(loc="outside upper center", frameon=False, fontsize=8.5)
+    figure.legend(handles, labels, ncols=columns, **place)
     cells = (f"{letter} {name} ({d}, {size:,})"
              for letter, (name, (d, size)) in zip("abcdefgh", named.items()))  # fmt: skip
-    ax.set_title("Figure 2's cells: " + ", ".join(cells) if named else "", fontsize=8.5)
+    between = ",\n" if phone else ", "
+    ax.set_title("Figure 2's cells: " + between.join(cells) if named else "", fontsize=8.5)
 
 
 def _name(ax, text: str, x: float, y: float, **place) -> None:
@@ -129,7 +139,7 @@ def _shade(ax, found: Map, widths: Sequence[int]) -> None:
         line = distinct_pairs(np.clip(size, 0, 113**2))
         ax.plot(d[fitted], line[fitted], "--", color="black", lw=1.4, zorder=5)
         ax.plot(d, line, ":", color="black", lw=0.9, zorder=5)
-        _name(ax, "critical size D_crit, beyond its fit dotted", d[0], line[0], ha="left")
+        _name(ax, "critical size D_crit", d[0], line[0], ha="left")
         low = distinct_pairs(np.clip(size - margin, 0, None))
         high = distinct_pairs(np.clip(size + margin, 0, 113**2))
         area(np.zeros(len(d)), np.minimum(low, facts), "ungrokking")
@@ -149,7 +159,14 @@ def _critical_points(ax, points: pd.DataFrame) -> None:
         face = "black" if row.used or row.bound else "white"
         ax.plot(row.d_model, place, marker=marker, color="black", mfc=face, ms=5, zorder=7, ls="")
     if len(points):
-        ax.plot([], [], "o", color="black", ms=6, label="critical size, 95% (hollow: not fitted)")
+        ax.plot(
+            [],
+            [],
+            "o",
+            color="black",
+            ms=6,
+            label="critical size, 95% (hollow and dotted: not fitted)",
+        )
         if (points["bound"] != "").any():
             ax.plot([], [], marker="$\\uparrow$", color="black", ls="", label="a bound of it")
 
