@@ -62,6 +62,7 @@ def substitutions() -> dict[str, str]:
     """Name -> Markdown text, for every field of the recipe and the table of experiments."""
     from benchmarks.kept import table as measured
     from lib.chapters.export import MEANING
+    from lib.chapters.memorable import memorable
     from lib.chapters.scoreboard import scoreboard
     from lib.chapters.tables import table
     from lib.paper.experiments import BASE, EXPERIMENTS, STOP_AFTER
@@ -88,6 +89,7 @@ def substitutions() -> dict[str, str]:
         ["column", "unit", "meaning"], [(f"`{n}`", *said) for n, said in MEANING.items()], (0, 1, 2)
     )
     values["scoreboard"] = scoreboard(Store(), book=True)
+    values["memorable"] = memorable(Store())
     return values
 
 

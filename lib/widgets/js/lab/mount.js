@@ -1,6 +1,7 @@
-// Puts a lab into every element of class `grokking-lab`; `data-views` says which views it has.
+// Puts a lab into every element of class `grokking-lab`; `data-views` says which views it has,
+// `data-short` that one network is shown without what is inside it.
 
-const VIEWS = { single: ["One network", (root, start) => singleView(root, start, workerPort)], race: ["Race", raceView], many: ["Grid", gridView] };
+const VIEWS = { single: ["One network", (root, start, short) => singleView(root, start, workerPort, { short })], race: ["Race", raceView], many: ["Grid", gridView] };
 
 function mount(place) {
   const root = element("div", { class: "gc-explorer lab", role: "group", "aria-label": "The lab: train a network in this page" });
@@ -16,7 +17,7 @@ function mount(place) {
     for (const [other, view] of Object.entries(made)) if (other !== name) view.stop();
     if (!made[name]) {
       const part = element("div", { class: `lab-${name}` });
-      made[name] = { node: part, ...VIEWS[name][1](part, name === "single" ? start : null) };
+      made[name] = { node: part, ...VIEWS[name][1](part, name === "single" ? start : null, "short" in place.dataset) };
     }
     body.replaceChildren(made[name].node);
     tabs?.press(name);

@@ -30,7 +30,8 @@ function render({ model, el }) {
   const alive = ({ what }) => {
     if (what !== "alive" || part.isConnected) return;
     root.replaceChildren(part);
-    view = singleView(part, model.get("start"), kernelPort(model), (run) => run.send({ do: "keep" }));
+    const keep = (run) => run.send({ do: "keep" });
+    view = singleView(part, model.get("start"), kernelPort(model), { keep });
   };
   let view = null;
   model.on("msg:custom", alive);

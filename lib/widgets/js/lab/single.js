@@ -53,7 +53,8 @@ function sentence(run) {
 }
 
 // keep: what a button beside the others does with a whole run, where there is somewhere to keep it.
-function singleView(root, start, connect, keep = null) {
+// short: what looks inside the network is folded away.
+function singleView(root, start, connect, { keep = null, short = false } = {}) {
   let setting = possible(start || FACTS.presets[0].setting);
   let run = null;
   let drawn = 0;
@@ -82,16 +83,20 @@ function singleView(root, start, connect, keep = null) {
   const [ask, lesion] = [askPanel(() => run), lesionPanel(() => run)];
   const grey = element("p", { class: "lab-caption" }, "In grey: the book's own run of this setting.");
   const share_ = shareRow(() => setting, () => run);
+  const folded = (name, ...parts) =>
+    element("details", { class: "lab-more" }, element("summary", {}, name), ...parts);
+  const charts = element("div", { class: "gc-pair" },
+    element("div", {}, spectrumLegend(), spectrum.node), curves.charts.norm.node, curves.charts.loss.node);
+  const questions = element("div", { class: "gc-pair" }, ask.node, lesion.node);
   root.append(
     presets.node, about,
     element("div", { class: "gc-choice" }, go, stop, reset, ...(kept ? [kept] : []), bar), status.node,
     element("div", { class: "lab-main" },
       element("div", {}, curveLegend({ name: "trigonometric share", colour: COLOURS.third, dash: "2 3" }), grey, curves.charts.accuracy.node),
       element("div", {}, field.node, fieldLegend())),
-    element("div", { class: "gc-pair" },
-      element("div", {}, spectrumLegend(), spectrum.node), curves.charts.norm.node, curves.charts.loss.node),
-    element("details", { class: "lab-more" }, element("summary", {}, "Change the setting"), sliders.node),
-    element("div", { class: "gc-pair" }, ask.node, lesion.node),
+    ...(short ? [] : [charts]),
+    folded("Change the setting", sliders.node),
+    ...(short ? [folded("Look inside, ask it, lesion it", charts, questions)] : [questions]),
     share_.node,
   );
 
