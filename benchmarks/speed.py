@@ -88,7 +88,7 @@ def table(widths, compiled: bool, jax: bool) -> Iterator[str]:
 
 
 def _ms(timing: Timing) -> str:
-    return f"{timing.median * 1e3:.3g} ± {timing.spread / 2:.0%}"
+    return f"{timing.median * 1e3:.3g} ±{timing.spread / 2:.0%}"
 
 
 @click.command()

@@ -107,8 +107,9 @@ shared = {name: [c for c in own if not c.split] for name, own in studies.items()
 show(story.EMERGENT_HEADER, story.of_studies(shared, story.emergent_rows, every))
 
 # %% [markdown]
-# ">" marks the largest size tried where even that does not generalize; what is computed from it is
-# a bound. "Times alone" compares numbers of parameters over the sizes that a mixture and addition
+# Best and mean are of the seeds at that size; the last column is the emergent size by the highest
+# accuracy on the way. ">" marks the largest size tried where even that does not generalize; what is
+# computed from it is a bound. "Times alone" compares numbers of parameters over the sizes that a mixture and addition
 # alone both have. A best of three seeds, which is what the paper reports, hides how often a size
 # fails: where best and mean lie apart, another seed may say that the ability is not there.
 #
@@ -157,7 +158,11 @@ wanted = {name: just_below(own) for name, own in list(studies.items())[:3]}
 asked = [spec for own in wanted.values() for *_, specs in own for spec in specs]
 again = page.gather(asked, train_longer)
 rows = story.of_studies(wanted, story.longer_rows, again.runs, again.curves)
-show(story.LONGER_HEADER, rows, left=(0, 9))
+total = sum(map(len, wanted.values()))
+after = (
+    f"{len(rows)} of these {total} sizes are trained so long; `-p train_longer true` does the rest."
+)
+show(story.LONGER_HEADER, rows, left=(0, 9), after=after)
 
 # %% [markdown]
 # ## Against the paper's sentences

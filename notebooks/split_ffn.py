@@ -90,8 +90,9 @@ show(story.EMERGENT_HEADER, story.of_studies(studies, story.emergent_rows, every
 
 # %% [markdown]
 # The emergent size is the smallest size from which every larger size tried has validation accuracy
-# of at least 0.9 in its best of three seeds; ">" marks the largest size tried where even that has
-# not, and what is computed from it is a bound. "Times alone" looks at addition alone over the
+# of at least 0.9 in its best of three seeds, by the last epoch or, in the last column, by the highest
+# on the way; ">" marks the largest size tried where even that has not, and what is computed from it
+# is a bound. "Times alone" looks at addition alone over the
 # sizes of that row only. Whether the sizes just below generalize later is asked in
 # [](multitask_emergence.ipynb).
 #

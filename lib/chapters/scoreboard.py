@@ -114,7 +114,8 @@ def opening(verdicts: list[Verdict]) -> str:
     for v in verdicts:
         badge = f"{{bdg-{COLOURS[v.verdict]}}}`{ICONS[v.verdict]} {v.verdict}`"
         lines.append(f"{badge} **{reason(v)}**")
-        lines.append(f"*The paper's claim:* {v.claim.says}.")
+        whose = "Predicted" if v.claim.name in PREDICTED else "The paper's claim"
+        lines.append(f"*{whose}:* {v.claim.says}.")
         if v.finding and (numbers := "; ".join(map(str, v.finding.conditions[:2]))):
             lines.append(f"*Measured* on {v.runs:,} runs: {numbers} ([all](verdicts.ipynb)).")
     return "\n\n".join(lines)
@@ -133,4 +134,5 @@ def scoreboard(store: Store, book: bool = False) -> str:
             why += f" [Why](chapters/{PLAIN[v.claim.name][0]}.ipynb)"
             words = f"{{bdg-{COLOURS[v.verdict]}}}`{words}`"
         rows.append((number, words, v.claim.says, why))
-    return table(["", "Verdict", "The paper says", "Our runs"], rows, left=(1, 2, 3))
+    shown = table(["", "Verdict", "The paper says", "Our runs"], rows, left=(1, 2, 3))
+    return f":::{{container}} scoreboard\n{shown}\n:::" if book else shown

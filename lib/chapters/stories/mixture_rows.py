@@ -33,8 +33,8 @@ def of_studies(
     ]
 
 
-EMERGENT_HEADER = ["data", "emergent size", "parameters", "times alone", "best there",
-                   "mean there", "by the highest on the way"]  # fmt: skip
+EMERGENT_HEADER = ["data", "emergent size", "parameters", "times alone", "best", "mean",
+                   "on the way"]  # fmt: skip
 
 
 def emergent_rows(found: Sequence[Curve], curves: pd.DataFrame) -> list[tuple]:

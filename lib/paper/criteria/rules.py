@@ -62,7 +62,7 @@ class Condition:
     def __str__(self) -> str:
         known = not math.isnan(self.low)
         interval = f" [{_word(self.low)}, {_word(self.high)}]" if known else ""
-        return f"{self.says}: {_word(self.value)}{interval}, {self.range}"
+        return f"{self.says}: {_word(self.value)}{interval}, asked: {self.range}"
 
     @property
     def range(self) -> str:
