@@ -63,7 +63,7 @@ def substitutions() -> dict[str, str]:
     from benchmarks.kept import table as measured
     from lib.chapters.export import MEANING
     from lib.chapters.memorable import memorable
-    from lib.chapters.scoreboard import scoreboard
+    from lib.chapters.scoreboard import score, scoreboard
     from lib.chapters.tables import table
     from lib.paper.experiments import BASE, EXPERIMENTS, STOP_AFTER
     from lib.paper.mixtures import DEEP
@@ -89,6 +89,7 @@ def substitutions() -> dict[str, str]:
         ["column", "unit", "meaning"], [(f"`{n}`", *said) for n, said in MEANING.items()], (0, 1, 2)
     )
     values["scoreboard"] = scoreboard(Store(), book=True)
+    values["score"] = score(Store())
     values["memorable"] = memorable(Store())
     return values
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from lib.chapters.scoreboard import PREDICTED
+from lib.paper.claims import OPEN
 from lib.paper.criteria.rules import Condition, Finding
 from lib.paper.takeaways import judge_named
 from lib.runs.store import Store
@@ -19,12 +21,14 @@ def _between(condition: Condition, shown: Callable[[float], str]) -> str:
 
 def _fewer(found: Finding) -> str:
     part = _between(found.conditions[0], lambda power: f"{2**power:.0%}")
-    return f"**Twice the width finds the rule from fewer sums**: from {part} of them."
+    return f"**A network twice as wide needs fewer sums to find the rule**: {part} as many."
 
 
 def _more(found: Finding) -> str:
     times = _between(found.conditions[0], lambda power: f"{2**power:.1f}")
-    return f"**Twice the width learns more by heart**: {times} times as many random answers."
+    return (
+        f"**A network twice as wide learns more by heart**: {times} times as many random answers."
+    )
 
 
 def _dip(found: Finding) -> str:
@@ -38,20 +42,27 @@ def _dip(found: Finding) -> str:
 def _kept(found: Finding) -> str:
     found_from, kept_from = PLACES.search(found.note).groups()
     return (
-        "**What has been found is kept where it could not have been found.** Trained on with ever "
-        f"fewer sums, networks keep the rule down to {kept_from}; from scratch they find it from "
-        f"{found_from} on."
+        "**A rule, once found, lives on less than it takes to find it.** Networks that have it "
+        f"keep it when they are trained on with as few as {kept_from} sums; from scratch they need "
+        f"{found_from}."
     )
 
 
 def _moved(found: Finding) -> str:
-    moved = _between(found.conditions[1], lambda points: f"{points:,.0f}")
-    return f"**Twice the weight decay hardly moves the data that the rule needs**: by {moved} sums."
+    condition = found.conditions[1]
+    moved = _between(condition, lambda points: f"{points:,.0f}")
+    return (
+        "**Weight decay does not set how much data the rule needs.** Twice as much of it moves "
+        f"that number by {moved} sums; up to {condition.most:,.0f} would count as the same."
+    )
 
 
 def _halfway(found: Finding) -> str:
-    seen = found.conditions[0].says.split("(")[-1].rstrip(")")
-    return f"**Networks do not stay half-way**: {seen} near the critical size of data do."
+    stay, of = re.search(r"\((\d+) of (\d+)\)", found.conditions[0].says).groups()
+    return (
+        f"**No plateau half-way**: of {of} networks near the critical amount of data {stay} stay "
+        "at moderate accuracy."
+    )
 
 
 LINES = {
@@ -66,10 +77,15 @@ LINES = {
 
 
 def memorable(store: Store) -> str:
-    """The lines as a Markdown list, for a page in `book/`; none for a claim that lacks runs."""
+    """The lines as a Markdown list, for a page in `book/`.
+
+    None for a claim that lacks runs, nor for one of the paper's that is undecided; of an
+    undecided prediction the numbers are told all the same.
+    """
     lines = []
     for verdict in judge_named(store, *LINES):
         chapter, line = LINES[verdict.claim.name]
-        if verdict.finding and verdict.finding.conditions:
+        told = verdict.verdict != OPEN or verdict.claim.name in PREDICTED
+        if told and verdict.finding and verdict.finding.conditions:
             lines.append(f"* {line(verdict.finding)} [How](chapters/{chapter}.ipynb)")
     return "\n".join(lines) or "*No run is stored.*"

@@ -103,9 +103,18 @@ PREDICTED = {
 def reason(verdict: Verdict) -> str:
     """Why a takeaway or prediction has its verdict, or a claim has none, in one sentence."""
     if verdict.verdict == NONE:
-        return f"{len(verdict.missing):,} runs are missing."
+        wanted = {spec.key for spec in verdict.claim.specs()}
+        return f"{len(verdict.missing):,} of {len(wanted):,} runs are missing."
     _, *reasons = (PLAIN | PREDICTED)[verdict.claim.name]
     return reasons[["reproduced", "not reproduced", OPEN].index(verdict.verdict)]
+
+
+def score(store: Store) -> str:
+    """How many takeaways have which verdict, in words: "3 reproduced, 1 undecided"."""
+    verdicts = [v.verdict for v in judge_named(store, *PLAIN)]
+    words = {NONE: "waiting for runs"}
+    counts = ((verdicts.count(kind), words.get(kind, kind)) for kind in ICONS)
+    return ", ".join(f"{count} {kind}" for count, kind in counts if count)
 
 
 def opening(verdicts: list[Verdict]) -> str:

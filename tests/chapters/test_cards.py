@@ -45,7 +45,7 @@ def test_a_card_says_verdict_claim_numbers_and_chapter():
     )
     assert 'href="grokking_grid.html"' in html and escape(claim.criterion) in html
     missing = cards([Verdict(claim, "not enough runs", None, 0, [1, 2])])
-    assert "2 runs are missing" in missing and "<svg" not in missing
+    assert "2 of 385 runs are missing" in missing and "<svg" not in missing
 
 
 def test_every_claim_leads_to_a_chapter():

@@ -2,7 +2,6 @@
 
 import itertools
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,7 +13,7 @@ from lib.runs.store import Store
 
 def finding(*numbers, says="runs (0 of 20)", note=""):
     """A finding of conditions with these values and ends."""
-    ends = dict(least=-np.inf, most=np.inf)
+    ends = dict(least=-600, most=600)
     made = (Condition(says, value, low, high, **ends) for value, low, high in numbers)
     return Finding(tuple(made), note)
 
@@ -22,11 +21,19 @@ def finding(*numbers, says="runs (0 of 20)", note=""):
 @pytest.mark.parametrize(
     "name, found, words",
     [
-        ("takeaway 1", finding((-1, -2, -0.5)), "from 50% (95%: 25% to 71%) of them"),
+        ("takeaway 1", finding((-1, -2, -0.5)), ": 50% (95%: 25% to 71%) as many"),
         ("takeaway 2", finding((1, 0.5, 2)), "2.0 (95%: 1.4 to 4.0) times"),
         ("3,000: dip", finding((0.4, 0.01, 0.75)), "is 0.40 (95%: 0.01 to 0.75) lower"),
-        ("P2: weight decay", finding((9, 9, 9), (80, -237, 397)), "by 80 (95%: −237 to 397) sums"),
-        ("P4: semi-grokking", finding((0, 0, 0.1)), "0 of 20 near"),
+        (
+            "P2: weight decay",
+            finding((9, 9, 9), (80, -237, 397)),
+            "by 80 (95%: −237 to 397) sums; up to",
+        ),
+        (
+            "P4: semi-grokking",
+            finding((0, 0, 0.1)),
+            "of 20 networks near the critical amount of data 0 stay",
+        ),
     ],
 )
 def test_a_line_has_its_finding_s_numbers(name, found, words):
@@ -45,7 +52,7 @@ def test_the_rule_is_kept_where_it_is_not_found():
 
     found = circuits.rule_is_lost(learned(0), learned(1000), learned(2700))
     words = LINES["P3: ungrokking"][1](found)
-    assert "down to 900; from scratch they find it from 2,700 on" in words
+    assert "as few as 900 sums; from scratch they need 2,700." in words
 
 
 def test_a_claim_without_runs_has_no_line(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.chapters.scoreboard import COLOURS, ICONS, PLAIN, reason, scoreboard
+from lib.chapters.scoreboard import COLOURS, ICONS, PLAIN, PREDICTED, reason, score, scoreboard
 from lib.paper.claims import VERDICTS, Verdict
 from lib.paper.takeaways import BY_NAME
 from lib.paths import ROOT
@@ -12,22 +12,24 @@ from lib.runs.store import Store
 def test_every_takeaway_has_a_row_and_every_verdict_a_face():
     assert list(PLAIN) == [f"takeaway {i}" for i in range(1, 9)]
     assert set(ICONS) == set(COLOURS) == set(VERDICTS)
-    for chapter, *reasons in PLAIN.values():
+    for chapter, *reasons in (PLAIN | PREDICTED).values():
         assert (ROOT / "notebooks" / f"{chapter}.py").is_file()
         assert len(set(reasons)) == 3
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", [*PLAIN, *PREDICTED])
 def test_the_reason_follows_the_verdict(name):
     said = {
         word: reason(Verdict(BY_NAME[name], word, None, 0, ["a run", "another"]))
         for word in VERDICTS
     }
     assert len(set(said.values())) == len(VERDICTS)
-    assert said["not enough runs"] == "2 runs are missing."
+    wanted = len(set(BY_NAME[name].specs()))
+    assert said["not enough runs"] == f"2 of {wanted:,} runs are missing."
 
 
 def test_an_empty_store_has_eight_rows_and_no_verdict(tmp_path):
     rows = scoreboard(Store(tmp_path)).splitlines()[2:]
     assert len(rows) == 8 and all("not enough runs" in row for row in rows)
     assert "chapters/grokking_grid.ipynb" in scoreboard(Store(tmp_path), book=True)
+    assert score(Store(tmp_path)) == "8 waiting for runs"

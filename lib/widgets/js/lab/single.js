@@ -92,12 +92,13 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
     presets.node, about,
     element("div", { class: "gc-choice" }, go, stop, reset, ...(kept ? [kept] : []), bar), status.node,
     element("div", { class: "lab-main" },
-      element("div", {}, curveLegend({ name: "trigonometric share", colour: COLOURS.third, dash: "2 3" }), grey, curves.charts.accuracy.node),
+      element("div", {}, curveLegend({ name: short ? "the rule, seen inside" : "trigonometric share", colour: COLOURS.third, dash: "2 3" }), grey, curves.charts.accuracy.node),
       element("div", {}, field.node, fieldLegend())),
     ...(short ? [] : [charts]),
     folded("Change the setting", sliders.node),
-    ...(short ? [folded("Look inside, ask it, lesion it", charts, questions)] : [questions]),
-    share_.node,
+    ...(short
+      ? [folded("Look inside, ask it, remove a part of it, take it with you", charts, questions, share_.node)]
+      : [questions, share_.node]),
   );
 
   function choose(next) {
