@@ -31,20 +31,17 @@ train_longer = False  # true: train the sizes just below the emergent ones at 5 
 # %% tags=["hide-input"]
 # %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
-from functools import partial
-
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.analysis.emergence import emergent_size, n_parameters, whole_sizes
+from lib.analysis.emergence import emergent_size, n_parameters
 from lib.chapters.stories import mixture_rows as story
-from lib.chapters.stories.mixtures import COLUMNS, just_below, panel, study
+from lib.chapters.stories.mixtures import COLUMNS, just_below, panel, panels, scaled
 from lib.figures.mixtures import accuracy_by_size
 from lib.paper.mixtures import SIZES_8
 from lib.widgets.explorers import flipbook
 
 page = Page("multitask_emergence", train_missing, lr=lr, weight_decay=weight_decay)
-study = partial(study, page, seeds=seeds)
 
 page.opening("takeaway 7")
 
@@ -80,24 +77,13 @@ page.opening("takeaway 7")
 # ## From which size on?
 
 # %% tags=["hide-input"]
-main, curves = study("emergent_113", more=["emergent_113_fill"], train=train_missing, epochs=epochs)
-small, curves_59 = study(
-    "emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs
-)
-depth, curves_depth = study("emergent_depth", lr=deep_lr)
-long, curves_long = study("emergent_depth_long", more=["emergent_depth_wide"], lr=deep_lr)
-found = {"P = 113": main, "P = 59": small, "P = 59, depth": depth}
-if any(whole_sizes(c.runs) for c in curves_long if c.amount):  # takeaway 7's own
-    found["P = 59, depth, 5 × as long"] = long
-studies = dict(zip(found, (curves, curves_59, curves_depth, curves_long)))
+found, studies = scaled(page, seeds, epochs, deep_lr, train_missing)
 every = pd.concat([own.curves for own in found.values()]).drop_duplicates(["key", "epoch"])
 runs = pd.concat([own.runs for own in found.values()]).drop_duplicates("key")
 page.export(runs, "emergence", "the runs", COLUMNS)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on; mixed with random pairs, in brown, it is gone at those sizes, and comes back at the largest or not at all."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), and up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000 and, where a fourth panel is, by 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
-amounts = dict(zip(found, (3000, 300, 1200, 1200)))
-accuracy_by_size({f"{name}, + {amounts[name]:,}": panel(own, amounts[name], split=False)
-                  for name, own in studies.items()})  # fmt: skip
+accuracy_by_size(panels(studies, split=False))
 
 # %% tags=["hide-input"]
 page.beside(8, found, paper_seeds=3)
@@ -142,6 +128,7 @@ def one_amount(amount):
     return accuracy_by_size(drawn), words
 
 
+curves = studies["P = 113"]
 tried = sorted({c.amount for c in curves} - {0})
 flipbook({f"{amount:,}": one_amount(amount) for amount in tried}, "points to memorize")
 

@@ -31,16 +31,13 @@ train_missing = False  # true: train the runs that the store lacks (many hours)
 # %% tags=["hide-input"]
 # %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
-from functools import partial
-
 import pandas as pd
 
 from lib.chapters.stories import mixture_rows as story
-from lib.chapters.stories.mixtures import COLUMNS, panel, study
+from lib.chapters.stories.mixtures import COLUMNS, panels, scaled, study
 from lib.figures.mixtures import accuracy_by_size
 
 page = Page("split_ffn", train_missing, lr=lr, weight_decay=weight_decay)
-study = partial(study, page, seeds=seeds)
 
 page.opening("takeaway 8")
 
@@ -64,20 +61,12 @@ page.opening("takeaway 8")
 # modulus 113 and 1,200 at modulus 59; and at modulus 59 up to four layers, with LayerNorm.
 
 # %% tags=["hide-input"]
-main, curves = study("emergent_113", more=["emergent_113_fill"], train=train_missing, epochs=epochs)
-small, curves_59 = study(
-    "emergent_59", more=["emergent_59_wider"], train=train_missing, epochs=epochs
-)
-depth, curves_depth = study("emergent_depth", lr=deep_lr)
-found = {"P = 113": main, "P = 59": small, "P = 59, depth": depth}
-studies = dict(zip(found, (curves, curves_59, curves_depth)))
+found, studies = scaled(page, seeds, epochs, deep_lr, train_missing, split=True)
 every = pd.concat([own.curves for own in found.values()])
 page.export(pd.concat([own.runs for own in found.values()]), "split", "the runs", COLUMNS)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study: alone in grey, mixed in a shared MLP in brown, mixed in a split MLP in green. Split returns before shared with depth; with one layer neither returns at the larger amounts."}, "figure": {"caption": "Figure 10's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), and up to four layers with pre-LayerNorm by epoch 6,000 (1,200 points). Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; a hatched box: a cell without runs. [Data](data/split.csv).", "name": "fig-split"}}
-amounts = dict(zip(studies, (3000, 300, 1200)))
-accuracy_by_size({f"{name}, + {amounts[name]:,}": panel(own, amounts[name])
-                  for name, own in studies.items()})  # fmt: skip
+accuracy_by_size(panels(studies))
 
 # %% tags=["hide-input"]
 page.beside(10, found)
@@ -101,7 +90,7 @@ show(story.EMERGENT_HEADER, story.of_studies(studies, story.emergent_rows, every
 # last epoch? The last row has five more seeds at the two sizes where takeaway 8 is decided.
 
 # %% tags=["hide-input"]
-more, curves_more = study("split_depth", seeds=more_seeds, lr=deep_lr)
+more, curves_more = study(page, "split_depth", seeds=more_seeds, lr=deep_lr)
 page.export(more.runs, "split_depth", "the runs of eight seeds", COLUMNS)
 paired = studies | {"P = 59, 2 × 64 and 4 × 64": curves_more}
 show(story.AHEAD_HEADER, story.of_studies(paired, story.ahead_rows))

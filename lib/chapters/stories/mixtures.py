@@ -1,11 +1,11 @@
 """The curves of a study on mixtures: addition alone, shared and split MLPs (§5, appendix B)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from lib.analysis.emergence import Size, below, longer, n_parameters, pick
+from lib.analysis.emergence import Size, below, longer, n_parameters, pick, whole_sizes
 from lib.analysis.gather import Gathered
 from lib.chapters.page import Page
 from lib.figures.mixtures import ALONE, SHARED, SPLIT, Sizes
@@ -104,7 +104,6 @@ def study(
     *names: str,
     seeds: list[int],
     more: tuple[str, ...] = (),
-    amounts: Collection[int] | None = None,
     train: bool = False,
     **changes,
 ) -> tuple[Gathered, list[Curve]]:
@@ -115,17 +114,54 @@ def study(
         names: experiments of `lib.paper.mixtures`, of which every cell is shown.
         seeds: one run each.
         more: experiments of which only stored cells are shown.
-        amounts: memorization points that are asked for; all by default.
         train: train what is missing.
         changes: fields of the specs that a chapter's parameters change.
     """
 
     def specs(names):
         every = (s for name in names for s in EXPERIMENTS[name].specs(seeds))
-        asked = (s for s in every if amounts is None or s.memorize_size in amounts)
-        return [s.replace(**page.recipe | changes) for s in asked]
+        return [s.replace(**page.recipe | changes) for s in every]
 
     stored = page.store.keys() if more else ()
     filled = [spec for spec in specs(more) if spec.key in stored]
     found = page.gather([*specs(names), *filled], train)
     return found, curves(found.runs, specs(names), filled)
+
+
+SCALED = {"P = 113": 3000, "P = 59": 300, "P = 59, depth": 1200, "P = 59, depth, 5 × as long": 1200}
+"""Our studies of section 5 -> the memorization points that their panel shows."""
+
+
+def scaled(
+    page: Page, seeds: list[int], epochs: int, deep_lr: float, train: bool, split: bool = False
+) -> tuple[dict[str, Gathered], dict[str, list[Curve]]]:
+    """Our studies of section 5 by name: their runs, their curves.
+
+    The last one, which has no split MLP, only where a size of its mixture has all seeds.
+
+    Args:
+        epochs, train: of the one-layer runs.
+        deep_lr: learning rate of the others.
+        split: only those that have a split MLP.
+    """
+    one_layer = dict(seeds=seeds, train=train, epochs=epochs)
+    deep = dict(seeds=seeds, lr=deep_lr)
+    each = [
+        study(page, "emergent_113", more=("emergent_113_fill",), **one_layer),
+        study(page, "emergent_59", more=("emergent_59_wider",), **one_layer),
+        study(page, "emergent_depth", **deep),
+    ]
+    if not split:
+        long = study(page, "emergent_depth_long", more=("emergent_depth_wide",), **deep)
+        there = any(whole_sizes(curve.runs) for curve in long[1] if curve.amount)
+        each += [long] * there
+    found, shown = zip(*each)
+    return dict(zip(SCALED, found)), dict(zip(SCALED, shown))
+
+
+def panels(studies: Mapping[str, Sequence[Curve]], split: bool = True) -> dict[str, dict]:
+    """A panel for each of `scaled`'s studies (`panel`)."""
+    return {
+        f"{name}, + {SCALED[name]:,}": panel(found, SCALED[name], split)
+        for name, found in studies.items()
+    }
