@@ -31,6 +31,11 @@ ALONE_113 = (8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100, 128, 256)
 WIDTHS_113 = (32, 64, 128, 256)
 AMOUNTS_113 = (3000, 1000, 6000)
 FILL_113 = (48, 96, 192)
+LAW_WIDTHS, LAW_AMOUNTS = (16, 24, 32, 48, 64, 96, 128, 192), (125, 250, 500)
+"""Where the emergent size is followed as there is more to memorize: from next to nothing up to the
+1,000 points of `AMOUNTS_113`, whose widths go on to 256."""
+
+
 SMALL = dict(modulus=59, train_size=1200)
 """The smaller modulus: 3,481 pairs, a third of them for addition."""
 
@@ -103,6 +108,9 @@ GRIDS = (
          "The same between its widths, and split with other amounts (ours)", _stops,
          cells=_cells(FILL_113, *AMOUNTS_113) + _cells(FILL_113, 3000, split=True)
          + _cells(WIDTHS_113, 1000, 6000, split=True), seeds=3),
+    Grid("emergent_law", "The emergent size with little to memorize, shared and split (ours)",
+         _stops, cells=_cells(LAW_WIDTHS, *LAW_AMOUNTS)
+         + _cells(LAW_WIDTHS, *LAW_AMOUNTS, split=True), seeds=3),
     Grid("emergent_59", "Emergence at modulus 59, one layer (§5; ours)", _small,
          cells=_cells(ALONE_59, 0) + _cells(WIDTHS_59, *AMOUNTS_59)
          + _cells(WIDTHS_59, *AMOUNTS_59, split=True), seeds=3),
