@@ -1,6 +1,8 @@
 """The built book in a real browser: every page works, alone and without a network."""
 
+import gzip
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from browsing import FACTS, HTML, visit
@@ -41,6 +43,22 @@ def chapters(facts):
 
 def test_no_page_has_an_error_or_asks_another_host(facts):
     assert {path: fact["problems"] for path, fact in facts.items() if fact["problems"]} == {}
+
+
+def test_a_page_weighs_less_than_two_megabytes_in_all(facts, base):
+    """Compressed: the page, and every script, style, font and picture that it loads."""
+    for path, fact in facts.items():
+        files = {HTML / path}
+        for url in fact["loaded"]:
+            if url.startswith(f"{base}/"):
+                files.add(HTML / unquote(url.removeprefix(f"{base}/").split("?")[0]))
+        weight = sum(len(gzip.compress(file.read_bytes())) for file in files)
+        assert len(files) > 5 and weight < 2_000_000, f"{path}: {weight:,} bytes"
+
+
+def test_every_icon_is_drawn(facts):
+    """Font Awesome's script, of which only what is used is left, makes an SVG of each."""
+    assert all(fact["icons"] and not fact["undrawn_icons"] for fact in facts.values())
 
 
 def test_every_formula_is_typeset(facts):

@@ -138,5 +138,7 @@ FACTS = """() => {
         drawings: all('.bd-content div.cell_output :is(img, svg, canvas, table)').length,
         downloads: all('a.download[download]').map(e => decodeURI(new URL(e.href).pathname)),
         over: document.documentElement.scrollWidth - window.innerWidth,
+        loaded: performance.getEntriesByType('resource').map(e => e.name),
+        icons: all('.fa-solid, .fa-lg').length, undrawn_icons: all('i.fa-solid').length,
     };
 }"""
