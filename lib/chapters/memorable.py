@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from lib.analysis.efficiency import LASTING
 from lib.chapters.scoreboard import PREDICTED
 from lib.paper.claims import OPEN
 from lib.paper.criteria.rules import Condition, Finding
@@ -21,7 +22,7 @@ def _between(condition: Condition, shown: Callable[[float], str]) -> str:
 
 def _fewer(found: Finding) -> str:
     part = _between(found.conditions[0], lambda power: f"{2**power:.0%}")
-    return f"**A network twice as wide needs fewer sums to find the rule**: {part} as many."
+    return f"**A network twice as wide finds the rule from fewer sums**: from {part} of them."
 
 
 def _more(found: Finding) -> str:
@@ -42,26 +43,24 @@ def _dip(found: Finding) -> str:
 def _kept(found: Finding) -> str:
     found_from, kept_from = PLACES.search(found.note).groups()
     return (
-        "**A rule, once found, lives on less than it takes to find it.** Networks that have it "
-        f"keep it when they are trained on with as few as {kept_from} sums; from scratch they need "
-        f"{found_from}."
+        "**A rule, once found, lives on less than it takes to find it.** A network that has it "
+        f"keeps it on as few as {kept_from} training sums; a new one needs {found_from}."
     )
 
 
 def _moved(found: Finding) -> str:
-    condition = found.conditions[1]
-    moved = _between(condition, lambda points: f"{points:,.0f}")
+    moved = _between(found.conditions[1], lambda points: f"{points:,.0f}")
     return (
         "**Weight decay does not set how much data the rule needs.** Twice as much of it moves "
-        f"that number by {moved} sums; up to {condition.most:,.0f} would count as the same."
+        f"that number by {moved} sums."
     )
 
 
 def _halfway(found: Finding) -> str:
     stay, of = re.search(r"\((\d+) of (\d+)\)", found.conditions[0].says).groups()
     return (
-        f"**No plateau half-way**: of {of} networks near the critical amount of data {stay} stay "
-        "at moderate accuracy."
+        f"**Half-way is a passage, not a place**: of {of} networks near the critical size, {stay} "
+        f"stay at moderate accuracy for {LASTING:,} epochs."
     )
 
 

@@ -21,7 +21,7 @@ def finding(*numbers, says="runs (0 of 20)", note=""):
 @pytest.mark.parametrize(
     "name, found, words",
     [
-        ("takeaway 1", finding((-1, -2, -0.5)), ": 50% (95%: 25% to 71%) as many"),
+        ("takeaway 1", finding((-1, -2, -0.5)), ": from 50% (95%: 25% to 71%) of them"),
         ("takeaway 2", finding((1, 0.5, 2)), "2.0 (95%: 1.4 to 4.0) times"),
         ("3,000: dip", finding((0.4, 0.01, 0.75)), "is 0.40 (95%: 0.01 to 0.75) lower"),
         (
@@ -32,7 +32,7 @@ def finding(*numbers, says="runs (0 of 20)", note=""):
         (
             "P4: semi-grokking",
             finding((0, 0, 0.1)),
-            "of 20 networks near the critical amount of data 0 stay",
+            "of 20 networks near the critical size, 0 stay",
         ),
     ],
 )
@@ -52,7 +52,7 @@ def test_the_rule_is_kept_where_it_is_not_found():
 
     found = circuits.rule_is_lost(learned(0), learned(1000), learned(2700))
     words = LINES["P3: ungrokking"][1](found)
-    assert "as few as 900 sums; from scratch they need 2,700." in words
+    assert "keeps it on as few as 900 training sums; a new one needs 2,700." in words
 
 
 def test_a_claim_without_runs_has_no_line(tmp_path):
