@@ -53,7 +53,7 @@ page = Page("grokking_grid", train_missing, epochs=epochs, lr=lr, weight_decay=w
 page.opening("takeaway 1")
 
 # %% [markdown]
-# A network with `d_model` = 64 and one with 32 see the same task, $(a + b) \bmod 113$. The
+# A network with `d_model` = 64 and one with 32 see the same task, (*a* + *b*) modulo 113. The
 # paper trains both on more and more of the 12,769 pairs and asks when they generalize. Its
 # answer is that the wider network needs less data, and that the way there has four forms.
 #

@@ -77,7 +77,7 @@ Markdown(searched.opening(tried, own))
 #
 # Twenty pairs of learning rate and weight decay, and four of them with a slower second moment,
 # are trained on sixteen cells of which the paper speaks. Each sentence is a count: how many of its
-# eleven seeds must show something. From $k$ of $n$ runs that show it, and Jeffreys' prior, follows
+# eleven seeds must show something. From *k* of *n* runs that show it, and Jeffreys' prior, follows
 # the probability that eleven new seeds meet the sentence; a recipe's score is the product over
 # all sentences. They were written down, and committed, before any of these runs but those of a
 # first arm: one seed of seven recipes.
@@ -209,7 +209,7 @@ show(header, story.time_rows(found))
 # In the paper's terms, weight decay is the price of a large norm. Where it is low, nothing
 # presses a network to give up what it has memorized. Where it is high, memorizing is dear, and
 # one expects generalizing to pay with less data; the two tables above say how far our runs bear
-# that out. One expects $D_{\mathrm{mem}}$ to sink, too; that we have not measured, as no other
+# that out. One expects capacity to sink, too; that we have not measured, as no other
 # recipe has runs on random labels. "By epoch T" cuts through all of it: a cell that has not
 # generalized may only be slow.
 #
@@ -220,7 +220,7 @@ show(header, story.time_rows(found))
 # model and
 #
 # * a warm-up: the learning rate rises linearly over the first 200 epochs;
-# * scaled residuals: $W_O$ and $W_{\mathrm{out}}$ start smaller by $\sqrt{2 \cdot \text{layers}}$, as
+# * scaled residuals: `W_O` and `W_out` start smaller by the root of twice the number of layers, as
 #   in GPT-2;
 # * pre-LayerNorm: a LayerNorm before every sublayer and before the unembedding, without gain and
 #   bias (the matrix behind it has them, and weight decay would pull a gain to 0).

@@ -27,7 +27,7 @@ def finding(*numbers, says="runs (0 of 20)", note=""):
         (
             "P2: weight decay",
             finding((9, 9, 9), (80, -237, 397)),
-            "by 80 (95%: −237 to 397) sums; up to",
+            "by 80 (95%: −237 to 397) sums.",
         ),
         (
             "P4: semi-grokking",

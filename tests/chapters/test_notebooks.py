@@ -155,7 +155,7 @@ def test_double_descent_tells_what_the_runs_show(page):
 def test_later_or_never_is_asked_of_every_curve(page):
     words = page("multitask_emergence").words
     trained, asked = map(int, re.search(r"(\d+) of these (\d+) sizes are trained", words).groups())
-    assert trained == 0 and asked >= 8  # alone, shared and split, of three studies
+    assert trained < asked >= 8  # alone, shared and split, of three studies
 
 
 def test_the_world_has_both_outcomes():

@@ -19,7 +19,7 @@ from wasm_host import Host
 
 import lib.data
 import lib.train
-from lib.model import Transformer
+from lib.initial import initial_values
 from lib.paper.recipe import BASE
 from lib.runs.run import CURVE, Progress
 from lib.runs.store import Store
@@ -115,7 +115,7 @@ def test_a_mixture_has_a_field_of_its_sums_alone(store):
 
 
 def slow(spec, *, threads=1, on_progress=None, on_evaluation=None):
-    weights = build_parameters(spec)
+    weights = initial_values(spec, lib.data.build(spec))
     for epoch in range(100_000):
         values = dict.fromkeys(CURVE, 0.5) | {"epoch": epoch}
         on_evaluation(epoch, weights)
@@ -123,14 +123,10 @@ def slow(spec, *, threads=1, on_progress=None, on_evaluation=None):
         time.sleep(0.001)
 
 
-def build_parameters(spec):
-    data = lib.data.build(spec)
-    model = Transformer(data.n_tokens, data.n_classes, data.length, spec.d_model)
-    return {name: value.detach().numpy() for name, value in model.named_parameters()}
-
-
-def until(condition):
+def until(condition, trainer):
+    """Poll while it trains; what was said last tells why a thread has ended."""
     while not condition():
+        assert trainer._training.thread.is_alive(), [m for m in trainer.said if m["what"] != "view"]
         time.sleep(0.01)
 
 
@@ -138,7 +134,7 @@ def test_pause_resume_and_end(store, monkeypatch):
     monkeypatch.setattr(lib.train, "train", slow)
     trainer = Heard(store=store)
     trainer.begin()
-    until(lambda: trainer.of("points"))
+    until(lambda: trainer.of("points"), trainer)
     trainer.hears("pause")
     time.sleep(0.3)
     at = len(trainer.said)
@@ -147,13 +143,13 @@ def test_pause_resume_and_end(store, monkeypatch):
     trainer.hears("ask", a=1, b=2)
     assert trainer.said[-1]["what"] == "answer"
     trainer.hears("resume")
-    until(lambda: len(trainer.said) > at + 3)
+    until(lambda: len(trainer.said) > at + 3, trainer)
     first = trainer._training.thread
     trainer.begin(run=2)  # what came before ends
     assert not first.is_alive()
     trainer.hears("pause", run=1)  # of one that is over
     at = len(trainer.of("points", 2))
-    until(lambda: len(trainer.of("points", 2)) > at + 2)
+    until(lambda: len(trainer.of("points", 2)) > at + 2, trainer)
     trainer.hears("end", run=2)
     trainer.wait()
     assert not trainer._training.thread.is_alive() and trainer.finished is None
