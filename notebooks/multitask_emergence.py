@@ -36,7 +36,7 @@ from IPython.display import Markdown
 
 from lib.analysis.emergence import emergent_size, n_parameters
 from lib.chapters.stories import mixture_rows as story
-from lib.chapters.stories.mixtures import COLUMNS, just_below, panel, panels, scaled
+from lib.chapters.stories.mixtures import COLUMNS, LONG, just_below, panel, panels, scaled
 from lib.figures.mixtures import accuracy_by_size
 from lib.paper.mixtures import SIZES_8
 from lib.widgets.explorers import flipbook
@@ -95,9 +95,10 @@ show(story.EMERGENT_HEADER, story.of_studies(shared, story.emergent_rows, every)
 # %% [markdown]
 # Best and mean are of the seeds at that size; the last column is the emergent size by the highest
 # accuracy on the way. ">" marks the largest size tried where even that does not generalize; what is
-# computed from it is a bound. "Times alone" compares numbers of parameters over the sizes that a mixture and addition
-# alone both have. A best of three seeds, which is what the paper reports, hides how often a size
-# fails: where best and mean lie apart, another seed may say that the ability is not there.
+# computed from it is a bound. "Times alone" compares numbers of parameters over the sizes that a
+# mixture and addition alone both have. A best of three seeds, which is what the paper reports,
+# hides how often a size fails: where best and mean lie apart, another seed may say that the
+# ability is not there.
 #
 # The paper's account is that until then accuracy on addition is about zero. Over the sizes from
 # that at which addition alone generalizes to that at which the mixture does:
@@ -141,7 +142,7 @@ flipbook({f"{amount:,}": one_amount(amount) for amount in tried}, "points to mem
 # again. Which runs these are depends on the others' outcomes, so they belong to no experiment.
 
 # %% tags=["hide-input"]
-wanted = {name: just_below(own) for name, own in list(studies.items())[:3]}
+wanted = {name: just_below(own) for name, own in studies.items() if name != LONG}
 asked = [spec for own in wanted.values() for *_, specs in own for spec in specs]
 again = page.gather(asked, train_longer)
 rows = story.of_studies(wanted, story.longer_rows, again.runs, again.curves)

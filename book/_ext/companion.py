@@ -62,8 +62,8 @@ def substitutions() -> dict[str, str]:
     """Name -> Markdown text, for every field of the recipe and the table of experiments."""
     from benchmarks.kept import table as measured
     from lib.chapters.export import MEANING
-    from lib.chapters.memorable import memorable
     from lib.chapters.scoreboard import score, scoreboard
+    from lib.chapters.stories.memorable import memorable
     from lib.chapters.tables import table
     from lib.paper.experiments import BASE, EXPERIMENTS, STOP_AFTER
     from lib.paper.mixtures import DEEP

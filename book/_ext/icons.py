@@ -6,7 +6,10 @@ The theme ships all of Font Awesome, which is more than half of what a plain pag
 import re
 from pathlib import Path
 
-SCRIPTS = Path("_static", "scripts")
+SCRIPT = Path("_static", "scripts", "fontawesome.js")
+OTHERS = ("pydata-sphinx-theme.js", "sphinx-book-theme.js", "togglebutton.js")
+"""Scripts that put icons on a page."""
+
 USED = re.compile(r"\bfa-([a-z0-9-]+)")
 ICON = re.compile(
     r'(?:"(?P<quoted>[\w-]+)"|(?P<bare>\w+)):'  # its name
@@ -29,17 +32,13 @@ def thin(app, error):
     if error or app.builder.format != "html":
         return
     out = Path(app.outdir)
-    script = out / SCRIPTS / "fontawesome.js"
+    script = out / SCRIPT
     scripts = [path for path in out.glob("_static/**/*.js") if path.name in OTHERS]
     texts = (path.read_text("utf-8") for path in [*out.rglob("*.html"), *scripts])
     used = {name for text in texts for name in USED.findall(text)}
     if script.exists():
         script.write_text(keep_used(script.read_text("utf-8"), used), "utf-8")
         script.with_suffix(".js.map").unlink(missing_ok=True)
-
-
-OTHERS = ("pydata-sphinx-theme.js", "sphinx-book-theme.js", "togglebutton.js")
-"""Scripts that put icons on a page."""
 
 
 def setup(app):

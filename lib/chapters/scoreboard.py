@@ -5,6 +5,7 @@ What a row says depends on the verdict alone; the numbers behind it are on the v
 
 from lib.chapters.tables import table
 from lib.paper.claims import NONE, OPEN, Verdict
+from lib.paper.criteria.circuits import NEAR, SOME
 from lib.paper.takeaways import judge_named
 from lib.runs.store import Store
 
@@ -67,35 +68,30 @@ PLAIN = {
     ),
 }
 
-# what the paper's theory predicts -> the same, for the chapter on it
+# what the paper's theory predicts -> a reason for each verdict
 PREDICTED = {
     "P1: efficiency": (
-        "circuit_efficiency",
         "Learning by heart takes a larger norm with every example; the rule takes the same, "
         "whatever the data.",
         "Learning by heart does not take a larger norm with more examples, or the rule does.",
-        "Learning by heart is dear; whether the rule costs the same whatever the data, these runs "
-        "do not settle.",
+        "Whether learning by heart takes a larger norm with every example, and the rule the same "
+        "whatever the data, these runs do not settle.",
     ),
     "P2: weight decay": (
-        "circuit_efficiency",
-        "From weight decay 1 to 2, the data that the rule needs stay the same.",
-        "With weight decay, the data that the rule needs change.",
-        "Whether weight decay moves the data that the rule needs, these runs do not settle.",
+        f"At weight decay 1, 1.5 and 2 the rule needs the same number of sums, within {NEAR}.",
+        "With weight decay, the number of sums that the rule needs changes.",
+        "Whether weight decay moves the number of sums that the rule needs is open.",
     ),
     "P3: ungrokking": (
-        "circuit_efficiency",
-        "A network that has found the rule loses it, sharply, when trained on with too few data.",
-        "A network that has found the rule does not lose it sharply, trained on with less data.",
+        "A network that has found the rule loses it, sharply, when trained on with too few sums.",
+        "A network that has found the rule does not lose it sharply, trained on with fewer sums.",
         "That a network which has found the rule loses it at a sharp threshold, these runs are too "
         "few to say.",
     ),
     "P4: semi-grokking": (
-        "circuit_efficiency",
-        "Near the critical size of data networks get stuck half-way.",
-        "Near the critical size of data, networks do not get stuck half-way: they find the rule or "
-        "stay off it.",
-        "Whether networks get stuck half-way near the critical size of data is open.",
+        f"Near the critical size {SOME:.0%} of the networks or more get stuck half-way.",
+        f"Near the critical size fewer than {SOME:.0%} of the networks get stuck half-way.",
+        "How many networks get stuck half-way near the critical size is open.",
     ),
 }
 
@@ -105,8 +101,8 @@ def reason(verdict: Verdict) -> str:
     if verdict.verdict == NONE:
         wanted = {spec.key for spec in verdict.claim.specs()}
         return f"{len(verdict.missing):,} of {len(wanted):,} runs are missing."
-    _, *reasons = (PLAIN | PREDICTED)[verdict.claim.name]
-    return reasons[["reproduced", "not reproduced", OPEN].index(verdict.verdict)]
+    *_, yes, no, unsettled = (PLAIN | PREDICTED)[verdict.claim.name]
+    return {"reproduced": yes, "not reproduced": no, OPEN: unsettled}[verdict.verdict]
 
 
 def score(store: Store) -> str:

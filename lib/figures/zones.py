@@ -159,14 +159,8 @@ def _critical_points(ax, points: pd.DataFrame) -> None:
         face = "black" if row.used or row.bound else "white"
         ax.plot(row.d_model, place, marker=marker, color="black", mfc=face, ms=5, zorder=7, ls="")
     if len(points):
-        ax.plot(
-            [],
-            [],
-            "o",
-            color="black",
-            ms=6,
-            label="critical size, 95% (hollow and dotted: not fitted)",
-        )
+        words = "critical size, 95% (hollow and dotted: not fitted)"
+        ax.plot([], [], "o", color="black", ms=6, label=words)
         if (points["bound"] != "").any():
             ax.plot([], [], marker="$\\uparrow$", color="black", ls="", label="a bound of it")
 

@@ -18,7 +18,7 @@ def curve(values, amount=0, split=False, widths=WIDTHS, seeds=3):
     label = f"+ {amount}" if amount else "alone"
     asked = tuple(RunSpec(d_model=d) for d in widths)
     own = runs(values, seeds, memorize_size=amount)
-    return Curve(label, amount, split, own, asked, frozenset((1, d) for d in widths))
+    return Curve(label, amount, split, own, asked)
 
 
 def step(at, widths=WIDTHS, low=0.02):

@@ -12,9 +12,8 @@ from lib.runs.store import Store
 def test_every_takeaway_has_a_row_and_every_verdict_a_face():
     assert list(PLAIN) == [f"takeaway {i}" for i in range(1, 9)]
     assert set(ICONS) == set(COLOURS) == set(VERDICTS)
-    for chapter, *reasons in (PLAIN | PREDICTED).values():
+    for chapter, *_ in PLAIN.values():
         assert (ROOT / "notebooks" / f"{chapter}.py").is_file()
-        assert len(set(reasons)) == 3
 
 
 @pytest.mark.parametrize("name", [*PLAIN, *PREDICTED])

@@ -10,7 +10,7 @@ import numba
 import pytest
 
 from lib.engines.kernel.engine import compiles
-from lib.engines.simd import vectors
+from lib.engines.simd import kept
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def cache_of(**environment):
     """The folder that a new process uses, whether it was there then, and what it said."""
     code = (
-        "from lib.engines.simd import vectors; import numba, os\n"
+        "from lib.engines.simd import kept; import numba, os\n"
         "print(numba.config.CACHE_DIR, os.path.isdir(numba.config.CACHE_DIR))"
     )
     result = subprocess.run(
@@ -62,11 +62,11 @@ def test_damaged_code_is_compiled_again_and_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     (tmp_path / "x.nbi").write_bytes(b"half a f")
     function = Function(tmp_path / "x.nbi")
-    vectors.compile_kept(function, (1, 2.0))
+    kept.compile_kept(function, (1, 2.0))
     told = capsys.readouterr().err
     assert function.compiled == 1 and told.count("\n") == 1 and "damaged" in told
     with pytest.raises(pickle.UnpicklingError):  # what is wrong for good is not hidden
-        vectors.compile_kept(Function(tmp_path / "x.nbi", always=True), (1, 2.0))
+        kept.compile_kept(Function(tmp_path / "x.nbi", always=True), (1, 2.0))
 
 
 def test_what_a_killed_process_left_half_compiled_is_compiled_again_and_said(tmp_path, monkeypatch):

@@ -32,16 +32,11 @@ def critical_size(runs: pd.DataFrame) -> float:
     return critical_point(runs)[0]
 
 
-def bound_of(runs: pd.DataFrame) -> str:
-    """Whether D_crit of one width is a bound: "", "≤", "≥".
+def critical_point(runs: pd.DataFrame) -> tuple[float, str]:
+    """`critical_size` of one width, and whether it is a bound: "", "≤", "≥".
 
     Some seeds generalize at the smallest size already (≤) or not even at the largest (≥).
     """
-    return critical_point(runs)[1]
-
-
-def critical_point(runs: pd.DataFrame) -> tuple[float, str]:
-    """`critical_size` and `bound_of` of one width."""
     share = success_curve(runs)
     bound = "≥" if share.iloc[-1] < 1 else "≤" if share.iloc[0] > 0 else ""
     return _mean_threshold(share.index.to_numpy(float), share.to_numpy()), bound
@@ -72,7 +67,7 @@ CRITICAL = ["d_model", "estimate", "low", "high", "seeds", "bound"]
 
 
 def critical_sizes(runs: pd.DataFrame, resamples: int = RESAMPLES) -> pd.DataFrame:
-    """D_crit of every width: d_model, estimate, low, high, seeds, bound (`bound_of`)."""
+    """D_crit of every width: d_model, estimate, low, high, seeds, bound (`critical_point`)."""
     rows = []
     for d_model, cell in runs.groupby("d_model"):
         seeds = cell["seed"].nunique()

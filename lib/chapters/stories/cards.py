@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-from lib.chapters.scoreboard import ICONS, PLAIN, reason
+from lib.chapters.scoreboard import ICONS, PLAIN, PREDICTED, reason
 from lib.chapters.tables import needs_words
 from lib.paper.claims import NONE, Claim, Verdict
 from lib.paper.criteria.rules import Condition
@@ -68,7 +68,8 @@ def card(verdict: Verdict, who: str) -> str:
         measured.append(f"<li>{escape(str(condition))}{axis(condition)}</li>")
     if found and found.note:
         measured.append(f"<li>{escape(found.note)}</li>")
-    why = reason(verdict) if claim.name in PLAIN or verdict.verdict == NONE else ""
+    plain = claim.name in PLAIN | PREDICTED or verdict.verdict == NONE
+    why = reason(verdict) if plain else ""
     needs = "".join(f"<li>{escape(words)}</li>" for words in needs_words(claim))
     chapter = chapter_of(claim)
     kind = verdict.verdict.replace(" ", "-")

@@ -30,7 +30,6 @@ class Curve:
         split: whether the MLP is split.
         runs: the stored ones.
         specs: all that were asked for.
-        main: (n_layers, d_model) of the study itself, without what was only filled in.
     """
 
     label: str
@@ -38,7 +37,6 @@ class Curve:
     split: bool
     runs: pd.DataFrame
     specs: tuple[RunSpec, ...]
-    main: frozenset[tuple[int, int]]
 
     @property
     def cells(self) -> list[tuple[int, int]]:
@@ -70,7 +68,6 @@ def curves(
         more: stored cells between them.
     """
     groups: dict[tuple[int, bool], list[RunSpec]] = {}
-    specs = list(specs)
     for spec in (*specs, *more):
         groups.setdefault((spec.memorize_size, bool(spec.split_mlp)), []).append(spec)
     found = []
@@ -78,8 +75,7 @@ def curves(
         label = f"+ {amount:,}{' split' if split else ''}" if amount else "alone"
         keys = {spec.key for spec in own}
         chosen = pick(runs[runs["key"].isin(keys)], amount, split)
-        main = frozenset((s.n_layers, s.d_model) for s in set(specs).intersection(own))
-        found.append(Curve(label, amount, split, chosen, tuple(own), main))
+        found.append(Curve(label, amount, split, chosen, tuple(own)))
     return found
 
 
@@ -128,7 +124,8 @@ def study(
     return found, curves(found.runs, specs(names), filled)
 
 
-SCALED = {"P = 113": 3000, "P = 59": 300, "P = 59, depth": 1200, "P = 59, depth, 5 × as long": 1200}
+LONG = "P = 59, depth, 5 × as long"
+SCALED = {"P = 113": 3000, "P = 59": 300, "P = 59, depth": 1200, LONG: 1200}
 """Our studies of section 5 -> the memorization points that their panel shows."""
 
 

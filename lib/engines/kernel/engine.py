@@ -11,8 +11,8 @@ from lib.engines.kernel.layout import aligned, pack, sizes, unpack
 from lib.engines.kernel.pace import Pace
 from lib.engines.precision import PARTS, name_of
 from lib.engines.simd import processor
+from lib.engines.simd.kept import compile_kept
 from lib.engines.simd.processor import LANES
-from lib.engines.simd.vectors import compile_kept
 from lib.initial import initial_values
 from lib.spec import RunSpec, SpecError
 

@@ -81,14 +81,17 @@ def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Fin
         return Finding((), note)
     place, sizes = critical.critical_size(own), own["train_size"]
     kept = own["val_accuracy"] >= dynamics.GENERALIZED
-    found = f"{efficiency.edge(scratch)}{critical.critical_size(scratch):,.0f}"
-    note += f"; the rule is found from scratch from {found} on, kept from "
-    note += f"{efficiency.edge(own)}{place:,.0f}"
+    also = {
+        "found from": f"{efficiency.edge(scratch)}{critical.critical_size(scratch):,.0f}",
+        "kept from": f"{efficiency.edge(own)}{place:,.0f}",
+    }
+    note += f"; the rule is found from scratch from {also['found from']} on, kept from "
+    note += also["kept from"]
     return Finding((
         share(f"runs that keep the rule at D ≤ {place / FACTOR:,.0f}",
               kept[sizes <= place / FACTOR], 2, most=0.2),
         share(f"at D ≥ {place * FACTOR:,.0f}", kept[sizes >= place * FACTOR], 2, least=0.8),
-    ), note)  # fmt: skip
+    ), note, also)  # fmt: skip
 
 
 def plateaus_exist(runs: pd.DataFrame) -> Finding:

@@ -14,7 +14,7 @@ These rules are older than the runs of the recipe that the search chooses, which
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
@@ -87,10 +87,12 @@ class Finding:
     Attributes:
         conditions: each number that the claim asks for; none where the runs cannot speak to it.
         note: what else is to be said of them; it decides nothing.
+        also: numbers in the note, in words, by name: for who tells them elsewhere.
     """
 
     conditions: tuple[Condition, ...] = ()
     note: str = ""
+    also: dict[str, str] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool | None:

@@ -1,0 +1,65 @@
+"""What stays with a reader: one line a result, each from the numbers of a verdict."""
+
+from collections.abc import Callable
+
+from lib.analysis.efficiency import LASTING
+from lib.chapters.stories.cards import chapter_of
+from lib.paper.claims import OPEN, Verdict
+from lib.paper.criteria.rules import Condition
+from lib.paper.takeaways import judge_named
+from lib.runs.store import Store
+
+YES, NO = "reproduced", "not reproduced"
+
+
+def _between(condition: Condition, shown: Callable[[float], str]) -> str:
+    """A number and the ends of its interval."""
+    low, high = map(shown, sorted((condition.low, condition.high)))
+    return f"{shown(condition.value)} (95%: {low} to {high})".replace("-", "−")
+
+
+def _first(shown: Callable[[float], str]) -> Callable[[Verdict], str]:
+    """The claim's first number in words."""
+    return lambda verdict: _between(verdict.finding.conditions[0], shown)
+
+
+def _places(verdict: Verdict) -> str:
+    also = verdict.finding.also
+    return f"{also['kept from']} training sums; a new one needs {also['found from']}"
+
+
+# fmt: off
+LINES = (
+    ("takeaway 1", (YES,),
+     "**A network twice as wide finds the rule from fewer sums**: from {} of them.",
+     _first(lambda power: f"{2**power:.0%}")),
+    ("takeaway 2", (YES,),
+     "**A network twice as wide learns more by heart**: {} times as many random answers.",
+     _first(lambda power: f"{2**power:.1f}")),
+    ("3,000: dip", (YES,),
+     "**Wider can be worse.** Trained on 3,000 sums, networks of width 28 to 36 get fewer of the "
+     "others right than narrower and wider ones: accuracy is {} lower.",
+     _first("{:.2f}".format)),
+    ("P3: ungrokking", (YES, OPEN),
+     "**A rule, once found, lives on less than it takes to find it.** A network of width 48 that "
+     "has it keeps it on as few as {}.", _places),
+    ("P2: weight decay", (YES,),
+     "**Weight decay hardly moves how much data the rule needs**: twice as much of it, by {} sums.",
+     lambda verdict: _between(verdict.finding.conditions[1], "{:,.0f}".format)),  # 2 less 1
+    ("P4: semi-grokking", (NO,),
+     "**Half-way is seldom a place to stay**: {} of the networks near the critical size keep a "
+     f"moderate accuracy for {LASTING:,} epochs.", _first("{:.0%}".format)),
+)
+# fmt: on
+"""A claim, the verdicts of which a line is true, the line, and the number that stands in it."""
+
+
+def memorable(store: Store) -> str:
+    """The lines that are true of the stored runs, as a Markdown list for a page in `book/`."""
+    verdicts = judge_named(store, *(name for name, *_ in LINES))
+    lines = [
+        f"* {words.format(number(verdict))} [How](chapters/{chapter_of(verdict.claim)}.ipynb)"
+        for verdict, (_, true_of, words, number) in zip(verdicts, LINES, strict=True)
+        if verdict.verdict in true_of and verdict.finding.conditions
+    ]
+    return "\n".join(lines) or "*Nothing is decided by the runs that are stored.*"

@@ -1,0 +1,59 @@
+"""Where compiled code is kept, and how it is taken from there."""
+
+import atexit
+import contextlib
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numba
+
+from lib.engines.simd.processor import AMX, FMA, LANES
+
+
+def _cache_directory() -> str:
+    """A cache folder named by the sources of the compiled code.
+
+    Numba's own cache looks at the calling file alone, so an edit of one file would leave
+    stale machine code of another in use.  A folder chosen by the user gets the same name
+    inside.
+    """
+    digest = hashlib.sha256(f"{numba.__version__} {LANES} {AMX} {FMA}".encode())
+    engines = Path(__file__).parent.parent
+    for path in sorted([*engines.glob("simd/*.py"), *engines.glob("kernel/*.py")]):
+        digest.update(path.read_bytes())
+    root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    root = root or Path.home() / ".cache"
+    folder = Path(root) / "grokking-companion" / digest.hexdigest()[:16]
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if os.access(folder, os.W_OK):
+        return str(folder)
+    # A home that cannot be written to: compiled for this process and those that it starts.
+    print(f"warning: compiled code is not kept: {folder} cannot be written", file=sys.stderr)
+    os.environ["NUMBA_CACHE_DIR"] = own = tempfile.mkdtemp(prefix="grokking-companion-")
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return _cache_directory()
+
+
+numba.config.CACHE_DIR = _cache_directory()
+
+
+def compile_kept(function, arguments: tuple) -> None:
+    """Compile a function for some arguments, or load what was compiled before.
+
+    Numba reads what it kept without looking whether it is whole: a file cut off by a full disk
+    would end every training from then on.
+    """
+    signature = tuple(map(numba.typeof, arguments))
+    try:
+        function.compile(signature)
+    except Exception as error:  # of many kinds; what is wrong with the code itself comes again
+        folder, why = numba.config.CACHE_DIR, str(error).splitlines()[0]
+        print(f"warning: compiled again: what {folder} keeps is damaged ({why})", file=sys.stderr)
+        for path in Path(folder).rglob("*.nbi"):
+            path.unlink(missing_ok=True)
+        function.compile(signature)
