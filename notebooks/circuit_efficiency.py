@@ -79,15 +79,15 @@ page.opening("P1: efficiency", "P2: weight decay", "P3: ungrokking", "P4: semi-g
 # the training loss. Weight decay makes the network pay for the norm of its weights, so the
 # circuit that buys more logit for its norm, the more *efficient* one, wins in the end. A rule
 # costs the same whatever the number of examples; a list of examples costs more as it grows. So
-# there is a training size, $D_{crit}$, from which on the rule is the cheaper one. Four
+# there is a training size, $D_\text{crit}$, from which on the rule is the cheaper one. Four
 # predictions follow:
 #
 # 1. **P1.** The norm that memorizing needs rises with $D$; the norm that generalizing needs does
 #    not depend on it.
-# 2. **P2.** $D_{crit}$ does not move with the strength of weight decay: it taxes both alike.
+# 2. **P2.** $D_\text{crit}$ does not move with the strength of weight decay: it taxes both alike.
 # 3. **P3, ungrokking.** A network that has generalized loses its rule when it is trained on with
-#    less data than $D_{crit}$.
-# 4. **P4, semi-grokking.** Near $D_{crit}$ a network gets stuck at a moderate validation accuracy.
+#    less data than $D_\text{crit}$.
+# 4. **P4, semi-grokking.** Near $D_\text{crit}$ a network gets stuck at a moderate validation accuracy.
 #
 # The numbers are ours, not theirs. Varma et al. state the second of a network that had
 # generalized and is trained on: what is left then does not depend on weight decay. We test that,
@@ -251,7 +251,7 @@ show(["", "training points D"], rows, after=story.kept_on_less(continued.runs, w
 # %% [markdown]
 # ## P4: semi-grokking
 #
-# Near $D_{crit}$ Varma et al. see networks that stop half way; they add that this does not follow
+# Near $D_\text{crit}$ Varma et al. see networks that stop half way; they add that this does not follow
 # strictly from the theory, only that the two circuits cost nearly the same there. Ours are
 # trained for five times 20,000 epochs; all seeds are shown. A *plateau* is a stretch of 10,000
 # epochs or more in which validation accuracy stays within a band of 0.1. Its level has to lie at
@@ -351,7 +351,7 @@ show(header, waves.correlation_rows(inside))
 # generalizing is $P_G = 1$. On a held-out point generalizing raises the right class and
 # memorizing a wrong one:
 #
-# $$L_{val} = \ln\left(1 + e^{\,o_M - o_G} + (q - 2)\, e^{-o_G}\right).$$
+# $$L_\text{val} = \ln\left(1 + e^{\,o_M - o_G} + (q - 2)\, e^{-o_G}\right).$$
 #
 # The four weights follow $\dot w = -\partial L/\partial w$. They start at $u_G = u_M = 0$,
 # $v_M = 1$ and a small $v_G$.

@@ -17,16 +17,4 @@
   // The theme's icon script turns every <i class="fa …"> into an <svg>, also those that widgets
   // add later and then look for (the Play button stops working).  Leave later ones alone.
   window.FontAwesomeConfig = Object.assign({ observeMutations: false }, window.FontAwesomeConfig);
-
-  // html-manager typesets labels through MathJax 2's queue; the book has MathJax 3.
-  window.addEventListener("load", function () {
-    const math = window.MathJax;
-    if (!math || math.Hub) return;
-    math.Hub = {
-      Queue: function (command) {
-        const element = command[2];
-        if (element && math.typesetPromise) math.typesetPromise([element]).catch(console.warn);
-      },
-    };
-  });
 })();

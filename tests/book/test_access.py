@@ -111,15 +111,3 @@ def test_the_first_figure_is_within_ten_tab_stops(pages, context, server):
         tried += 1
         page.close()
     assert tried
-
-
-def test_mathjax_is_loaded_where_there_is_a_formula_and_nowhere_else(pages, context, server):
-    with_formulas = set()
-    for path in set(pages) - {"index.html"}:  # which leads on to the front page at once
-        page = context.new_page()
-        page.goto(f"{server}/{path}", wait_until="load")
-        formulas = page.locator(".math").count()
-        assert page.locator("script[src*=mathjax]").count() == bool(formulas), path
-        with_formulas |= {path} if formulas else set()
-        page.close()
-    assert 0 < len(with_formulas) < len(pages)

@@ -46,10 +46,7 @@ def test_no_page_has_an_error_or_asks_another_host(facts):
 
 
 def test_a_page_weighs_less_than_two_megabytes_in_all(facts, base):
-    """Compressed: the page, and every script, style, font and picture that it loads.
-
-    Chapters that need Jupyter's widgets and MathJax, 1.6 together, may weigh somewhat more.
-    """
+    """Compressed: the page, and every script, style, font and picture that it loads."""
     if base.startswith("file:"):
         pytest.skip("browsers do not say what a page loads from files")
     for path, fact in chapters(facts):
@@ -58,8 +55,7 @@ def test_a_page_weighs_less_than_two_megabytes_in_all(facts, base):
             if url.startswith(f"{base}/"):
                 files.add(HTML / unquote(url.removeprefix(f"{base}/").split("?")[0]))
         weight = sum(len(gzip.compress(file.read_bytes())) for file in files)
-        limit = 2_300_000 if fact["views"] and fact["formulas"] else 2_000_000
-        assert len(files) > 5 and weight < limit, f"{path}: {weight:,} bytes"
+        assert len(files) > 5 and weight < 2_000_000, f"{path}: {weight:,} bytes"
 
 
 def test_every_icon_is_drawn(facts):

@@ -132,12 +132,11 @@ def visit(context, base, path):
 FACTS = """() => {
     const all = selector => [...document.querySelectorAll(selector)];
     const views = all("script[type='application/vnd.jupyter.widget-view+json']").length;
-    const formulas = all('.math').length;
+    const formulas = all('.math > *').length;
     return {
         drawn: all('.widget-subarea').length === views
-            && all('.math mjx-container').length >= formulas
             && all('.widget-subarea').every(e => e.querySelector('*')),
-        views, formulas, broken_formulas: all('mjx-merror').length,
+        views, formulas, broken_formulas: all('.math').filter(e => e.textContent.includes('\\\\')).length,
         images: all('.bd-content :is(figure img, div.cell_output img)').map(e => ({
             source: e.src.slice(0, 80), width: e.naturalWidth, alt: e.alt,
             widget: !!e.closest('.jupyter-widgets')})),

@@ -115,7 +115,7 @@ def where_they_cross(mem: pd.DataFrame, gen: pd.DataFrame, whole: pd.DataFrame) 
     critical = critical_sizes(whole).iloc[0]
     ends = bracket(critical["low"], critical["high"], "{:,.0f}")
     text += (
-        f" Validation accuracy, from scratch and by epoch T, puts $D_{{crit}}$ at "
+        f" Validation accuracy, from scratch and by epoch T, puts $D_{{\\text{{crit}}}}$ at "
         f"{critical['bound']}{critical['estimate']:,.0f}{ends} (width {critical['d_model']:.0f}, "
         "figure 3's grid). The theory has one number for both."
     )
