@@ -136,7 +136,8 @@ FACTS = """() => {
     return {
         drawn: all('.widget-subarea').length === views
             && all('.widget-subarea').every(e => e.querySelector('*')),
-        views, formulas, broken_formulas: all('.math').filter(e => e.textContent.includes('\\\\')).length,
+        views, formulas,
+        broken_formulas: all('.math').filter(e => e.textContent.includes('\\\\')).length,
         images: all('.bd-content :is(figure img, div.cell_output img)').map(e => ({
             source: e.src.slice(0, 80), width: e.naturalWidth, alt: e.alt,
             widget: !!e.closest('.jupyter-widgets')})),
