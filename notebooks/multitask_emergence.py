@@ -35,6 +35,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lib.analysis.emergence import emergent_size, n_parameters
+from lib.chapters.stories import growth
 from lib.chapters.stories import mixture_rows as story
 from lib.chapters.stories.mixtures import COLUMNS, LONG, just_below, panel, panels, scaled
 from lib.figures.mixtures import accuracy_by_size
@@ -116,9 +117,27 @@ Markdown(
 )
 
 # %% [markdown]
-# ## The amount of memorization data
+# ## How the emergent size grows
 #
-# The paper says that it hardly matters. Move the slider, which works in this page without a kernel.
+# The paper's discussion says that addition comes back once capacity far exceeds the data; between
+# 3,000 and 6,000 points to memorize, it says, their amount hardly matters. Capacity is what
+# [](memorization_capacity.ipynb) measures, and it can be followed from nothing to memorize on: the
+# same 3,000 points of addition at modulus 113, one layer, and step by step more beside them. A
+# seed's emergent width is where it begins to pass 0.9, by its highest accuracy on the way, at every
+# width tried.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It rises from about 45 alone to beyond 128 with 1,000 points, far above the dashed line on which capacity equals all data."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, where two amounts have one, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood, with the 95% interval of that power. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
+random = page.stored("figure4")
+turned = pd.concat(growth.turns_of(studies["P = 113"], every, kind).assign(split_mlp=kind)
+                   for kind in (False, True))  # fmt: skip
+page.export(turned, "emergent_width", "each seed's emergent width")
+growth.picture(studies["P = 113"], every, random)
+
+# %% tags=["hide-input"]
+Markdown(growth.words(studies["P = 113"], every, random))
+
+# %% [markdown]
+# Move the slider, which works in this page without a kernel.
 
 
 # %% tags=["hide-input"]
@@ -160,7 +179,7 @@ show(story.LONGER_HEADER, rows, left=(0, 9), after=after)
 
 # %% tags=["hide-input"]
 page.verdicts("takeaway 7", "emergence at modulus 113", "emergence at modulus 59",
-              "amount of memorization data")  # fmt: skip
+              "amount of memorization data", "capacity is a fixed factor")  # fmt: skip
 
 # %% tags=["hide-input"]
 ends = [n_parameters(d, layers, mixed=True) for layers, d in (SIZES_8[0], SIZES_8[-1])]

@@ -75,6 +75,9 @@ page.beside(10, found)
 # ## Does it emerge earlier?
 
 # %% tags=["hide-input"]
+long, curves_long = study(page, "emergent_59_long", seeds=seeds, epochs=5 * epochs)
+studies |= {"P = 59, 5 × as long": curves_long}
+every = pd.concat([every, long.curves])
 show(story.EMERGENT_HEADER, story.of_studies(studies, story.emergent_rows, every))
 
 # %% [markdown]

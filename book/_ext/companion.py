@@ -26,9 +26,14 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
         "emergent_113_fill",
         "emergent_59",
         "emergent_59_wider",
+        "emergent_law",
         "emergent_depth",
+        "emergent_depth_long",
     ),
-    "split_ffn": ("emergent_113", "emergent_113_fill", "emergent_59", "emergent_59_wider"),
+    "split_ffn": (
+        *("emergent_113", "emergent_113_fill", "emergent_59", "emergent_59_wider"),
+        *("emergent_59_long", "emergent_depth", "split_depth"),
+    ),
     "circuit_efficiency": (
         *("circuits_memorize", "circuits_generalize", "circuits_settle", "circuits_calm"),
         *("circuits_decay", "circuits_parents", "circuits_ungrok", "circuits_ungrok_decay"),
@@ -84,6 +89,7 @@ def substitutions() -> dict[str, str]:
     values["experiments"] = "\n".join(rows)
     values["costs"] = costs()
     values["fields"] = fields()
+    values["gpu_hours"] = gpu_hours()
     values |= {f"speed_{place}": measured(name) for place, name in MEASURED.items()}
     values["columns"] = table(
         ["column", "unit", "meaning"], [(f"`{n}`", *said) for n, said in MEANING.items()], (0, 1, 2)
@@ -121,6 +127,26 @@ def costs() -> str:
         hours = estimate(specs, lambda width: CORE).sum() / 3600 / 2
         rows.append(f"| [](chapters/{chapter}.ipynb) | {len(specs):,} | {work:.2g} | {hours:.2g} |")
     return "\n".join(rows)
+
+
+def gpu_hours() -> str:
+    """Figures 8 and 10 on an H100, hour by hour on paper, in Markdown."""
+    from lib.chapters.tables import table
+    from lib.paper.experiments import EXPERIMENTS
+    from lib.paper.mixtures import FOR_A_GPU, decisive
+    from lib.sweeps.roofline import H100, hours, seconds
+
+    specs = {spec for name in FOR_A_GPU for spec in EXPERIMENTS[name]}
+    first = {spec for spec in specs if decisive(spec)}
+    costs = ({spec: seconds(spec, device) for spec in specs} for device in H100.values())
+    plans = [hours((first, specs - first), cost) for cost in costs]
+    rows = []
+    for i, ((layers, width, runs, hours_, total), other) in enumerate(zip(*plans)):
+        what = "alone, 3,000 shared and split" if i < len(plans[0]) / 2 else "4,000 to 6,000"
+        rows.append((f"{layers} × {width}", what, runs, f"{hours_:.2f}", f"{total:.2f}",
+                     f"{other[-1]:.2f}"))  # fmt: skip
+    header = ["layers × d_model", "runs of", "runs", "hours, float32", "by then", "by then, bf16"]
+    return table(header, rows, (0, 1))
 
 
 def binder(config, chapter: str = "grokking_grid") -> str | None:

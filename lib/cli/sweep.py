@@ -6,7 +6,7 @@ import click
 
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.mixtures import AMOUNTS_8, FOR_A_GPU
+from lib.paper.mixtures import FOR_A_GPU, decisive
 from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.sweeps.plan import estimate, format_duration, makespan, missing
@@ -124,6 +124,5 @@ def _needed():
 
     takeaways = [claim for claim in CLAIMS if claim.name.startswith("takeaway")]
     large = {spec for name in FOR_A_GPU for spec in EXPERIMENTS.get(name, ())}
-    decisive = {spec for spec in large if spec.memorize_size in (0, AMOUNTS_8[0])}
     needed = ({spec for claim in some for spec in claim.specs()} for some in (takeaways, CLAIMS))
-    return (*needed, decisive)
+    return (*needed, set(filter(decisive, large)))

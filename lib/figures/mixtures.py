@@ -1,11 +1,15 @@
 """Pictures of section 5 and appendix B: accuracy on addition against the model's size."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from lib.analysis.emergence import EMERGED, SEEDS, sizes
-from lib.figures.style import ADD, grid_of, legend
+from lib.analysis.growth import Law, Power
+from lib.figures.style import ADD, GREY, grid_of, legend, panels
 
 ALONE = dict(color=ADD, marker="s")
 SHARED = dict(color="#994F00", marker="o")
@@ -51,6 +55,51 @@ def accuracy_by_size(shown: dict[str, dict[str, tuple[pd.DataFrame, dict, Sizes]
         ax.set(title=title, ylim=(-STRIP * strips - 0.03, 1.04))
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     legend(figure)
+    return figure
+
+
+def emergent_width(
+    shown: dict[str, tuple[pd.DataFrame, dict]], law: Law | None, capacity: Power | None
+) -> Figure:
+    """The width from which on each seed generalizes, against what is to be memorized.
+
+    Bars: between which two widths tried a seed's turn lies; an arrow: beyond the widest.
+
+    Args:
+        shown: label -> (rows of `lib.analysis.growth.turns`, style).
+        law: of the first of them, with the lines of its power's 95% interval; None: no line.
+        capacity: where capacity equals all data is dashed.
+    """
+    figure, ((ax,),) = panels(1, 1, (6.4, 4))
+    every = pd.concat([rows for rows, _ in shown.values()])
+    for i, (label, (rows, style)) in enumerate(shown.items()):
+        colour = style["color"]
+        x = rows["memorize_size"] + 11.0 * (rows["seed"] - 1) + 36.0 * (i - (len(shown) - 1) / 2)
+        for at, low, high in zip(x, rows["low"], rows["high"]):
+            if np.isfinite(high):
+                ax.plot([at, at], [max(low, 1), high], color=colour, lw=3, solid_capstyle="butt")
+            else:
+                ax.plot(at, low, "^", color=colour, ms=5)
+        ax.plot([], [], color=colour, lw=3, label=f"{label}, a seed")
+    amounts = np.linspace(0, every["memorize_size"].max(), 200)
+    alone = every[every["memorize_size"] == 0]["facts"]
+    if len(alone):
+        facts = alone.iloc[0] + amounts
+        if law:
+            colour = next(iter(shown.values()))[1]["color"]
+            ax.plot(amounts, law(facts), color=colour, lw=1.4, label="law, 95% of its power")
+            ends = [replace(law, power=power)(facts) for power in (law.low, law.high)]
+            if np.isfinite(ends).all():
+                ax.fill_between(amounts, *ends, color=colour, alpha=0.15, lw=0)
+        if capacity:
+            equal = dict(color=GREY, ls="--", lw=1.2, label="capacity = all data")
+            ax.plot(amounts, capacity.inverse(facts), **equal)
+    ticks = 16, 24, 32, 48, 64, 96, 128, 192, 256
+    ax.set(yscale="log", ylim=(14, 300), xlabel="points to memorize", ylabel="emergent width")
+    ax.set_yticks(ticks, map(str, ticks))
+    ax.set_yticks([], minor=True)
+    ax.set_xticks(sorted(every["memorize_size"].unique()))
+    legend(figure, ncols=2)
     return figure
 
 

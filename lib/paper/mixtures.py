@@ -7,6 +7,7 @@ sizes: at modulus 113 with one layer, and at modulus 59 with more depth and widt
 
 from lib.paper.grid import Grid
 from lib.paper.recipe import BASE, CALIBRATION_SEED, STOP_AFTER
+from lib.spec import RunSpec
 
 SIZES_8 = ((1, 64), (1, 128), (2, 128), (2, 256), (4, 256), (4, 512), (8, 512), (8, 1024))
 """(n_layers, d_model) of figures 8 and 10: the ends are the paper's."""
@@ -18,6 +19,11 @@ AMOUNTS_8 = (3000, 4000, 5000, 6000)
 
 FOR_A_GPU = ("figure8", "figure10")
 """Experiments that two cores would train for a year."""
+
+
+def decisive(spec: RunSpec) -> bool:
+    """Whether a run of these is among those that come first: alone, and figure 10's amount."""
+    return spec.memorize_size in (0, AMOUNTS_8[0])
 
 
 DEEP = dict(norm="pre", residual="scaled", lr=1e-3)
@@ -116,6 +122,10 @@ GRIDS = (
          + _cells(WIDTHS_59, *AMOUNTS_59, split=True), seeds=3),
     Grid("emergent_59_wider", "The same, wider, with 300 points to memorize (ours)", _small,
          cells=_cells(WIDER_59, 0, 300) + _cells(WIDER_59, 300, split=True), seeds=3),
+    Grid("emergent_59_long",
+         "With 300 points to memorize, trained five times as long (takeaway 8; ours)",
+         _small.replace(epochs=5 * BASE.epochs),
+         cells=_cells(WIDTHS_59[:3], 300) + _cells(WIDTHS_59[:3], 300, split=True), seeds=3),
     Grid("emergent_depth", "Emergence at modulus 59 with depth (§5; ours)", _depth,
          cells=_cells(SIZES_DEPTH, 0, 1200) + _cells(SIZES_DEPTH, 1200, split=True), seeds=3),
     Grid("emergent_depth_long", "The same, trained five times as long (takeaway 7; ours)", _longer,

@@ -10,7 +10,7 @@ from lib.paper.claims import Claim, Verdict, judge
 from lib.paper.criteria import addition, circuits, mixtures
 from lib.paper.criteria.circuits import FACTOR, FLAT, NEAR, SOME
 from lib.paper.criteria.rules import FEW, MOST
-from lib.paper.mixtures import ALONE_113
+from lib.paper.mixtures import ALONE_113, LAW_AMOUNTS
 from lib.runs.store import Store
 
 
@@ -242,6 +242,15 @@ CLAIMS = (
           "in width, by the highest accuracy on the way and by the last",
           tuple(_mixture("emergent_113", amount) for amount in (1000, 3000, 6000)),
           mixtures.amount_hardly_matters, curves=True),
+    Claim("capacity is a fixed factor",
+          "Addition emerges once capacity far exceeds all data (§5); ours: by a fixed factor",
+          "at modulus 113, one layer, 3,000 points of addition with 0, 125, 250, 500, 1,000 to "
+          "memorize: the power of all facts with which capacity at a seed's emergent width grows "
+          "(by a fixed factor: 1) is {:g} to {:g}; by the highest accuracy on the way and by the "
+          "last. Capacity goes with width as in figure 4, continued".format(*mixtures.PROPORTIONAL),
+          (_alone_113, *(_mixture("emergent_law", amount) for amount in LAW_AMOUNTS),
+           _mixture("emergent_113", 1000), ("figure4", {}, 3)),
+          mixtures.capacity_is_a_fixed_factor, curves=True, later=("emergent_law",)),
     *PREDICTIONS,
 )
 # fmt: on

@@ -120,7 +120,7 @@ def sweep_on_device(
     """The command `sweep --device`: the model of the time (`lib.sweeps.roofline`), then the sweep.
 
     Args:
-        dry_run: only say what it takes; then nothing is returned.
+        dry_run: only say what it takes, size by size; then nothing is returned.
         how: as in `sweep_stacked`.
     """
     precision = how.get("precision", "float32")
@@ -135,6 +135,10 @@ def sweep_on_device(
         "early stops where stored neighbours stopped"
     )
     if dry_run:
+        parts = _parts(todo, how.get("first", ()))
+        for layers, width, runs, own, total in roofline.hours(parts, expected):
+            took = format_duration(3600 * own), format_duration(3600 * total)
+            click.echo(f"{layers} × {width}: {runs:,} runs in {took[0]}, by then {took[1]}")
         return None
     return sweep_stacked(todo, store, device=device, expected=expected, **how)
 

@@ -8,9 +8,9 @@ stored neighbours did.
 """
 
 import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-
-import torch
 
 from lib.engines.flops import epoch_flops, evaluated_logits, floats_of, flops
 from lib.spec import RunSpec
@@ -54,6 +54,13 @@ class Device:
         )
 
 
+H100 = {
+    "float32": Device("an H100 SXM by its data sheet, float32", 67e12, 3.35e12),
+    "bf16": Device("an H100 SXM by its data sheet, bf16", 989e12, 3.35e12),
+}
+"""What a person with a GPU may expect at best: nothing here has run on one."""
+
+
 def measure_device(
     device: str = "cpu", precision: str = "float32", work: Work | None = None
 ) -> Device:
@@ -64,6 +71,8 @@ def measure_device(
         precision: of the products.
         work: what to measure on, by default that of `WORK`.
     """
+    import torch  # seconds, which who only asks the model need not wait
+
     work = work or WORK[device]
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(work.size, work.size, device=device).to(kind) for _ in range(2))
@@ -78,6 +87,8 @@ def measure_device(
 
 def _best(call, device: str, calls: int = 1, times: int = 5) -> float:
     """Seconds of one call, the least of some repetitions of several; the first one warms up."""
+    import torch  # loaded already
+
     shortest = float("inf")
     for i in range(times + 1):
         if device == "cuda":
@@ -111,3 +122,24 @@ def seconds(spec: RunSpec, device: Device, part: float = 1.0) -> float:
     """
     whole = flops(spec) / epoch_flops(spec) * epoch_seconds(spec, device)
     return part * (whole + 4.0 * 3 * evaluated_logits(spec) / device.bandwidth)
+
+
+HOURS = ["n_layers", "d_model", "runs", "hours", "in all"]
+
+
+def hours(parts: Iterable[Collection[RunSpec]], expected: Mapping[RunSpec, float]) -> list[tuple]:
+    """What a sweep does when: rows of `HOURS`, a size each.
+
+    Args:
+        parts: runs in groups, the most important first; within each the cheapest size is first.
+        expected: seconds that each run takes.
+    """
+    rows, total = [], 0.0
+    for part in parts:
+        sizes = defaultdict(list)
+        for spec in part:
+            sizes[spec.n_layers, spec.d_model].append(expected[spec] / 3600)
+        for size, each in sorted(sizes.items(), key=lambda item: sum(item[1])):
+            total += sum(each)
+            rows.append((*size, len(each), sum(each), total))
+    return rows

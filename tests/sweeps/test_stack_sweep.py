@@ -47,6 +47,7 @@ def test_what_is_missing_is_trained_in_stacks(call):
     result = call("sweep", "tiny", "--device", "cuda", "--dry-run")
     assert result.exit_code == 0 and "6 of 6 runs are missing" in result.output
     assert "a device: 0.001 Tflop/s" in result.output and not Store().keys()
+    assert "1 × 4: 6 runs in" in result.output
     result = call("sweep", "tiny", "--device", "cuda")
     assert result.exit_code == 0 and "6 runs trained and stored" in result.output, result.output
     frame = Store().runs()
@@ -106,6 +107,13 @@ def test_the_model_of_the_time_grows_as_it_should():
         whole = roofline.seconds(spec, device)
         assert whole > spec.epochs * roofline.epoch_seconds(spec, device)
         assert roofline.seconds(spec, device, 0.25) == pytest.approx(whole / 4)
+
+
+def test_hours_add_up_in_the_order_of_the_sweep():
+    some = [RunSpec(d_model=d, seed=seed) for d in (8, 64) for seed in (0, 1)]
+    costs = {spec: 3600.0 * spec.d_model for spec in some}
+    rows = roofline.hours((some[2:3], some[:2] + some[3:]), costs)
+    assert rows == [(1, 64, 1, 64, 64), (1, 8, 2, 16, 80), (1, 64, 1, 64, 144)]
 
 
 def test_the_model_expects_the_early_stops_of_neighbours(call, monkeypatch):

@@ -144,7 +144,7 @@ def scaled(
     one_layer = dict(seeds=seeds, train=train, epochs=epochs)
     deep = dict(seeds=seeds, lr=deep_lr)
     each = [
-        study(page, "emergent_113", more=("emergent_113_fill",), **one_layer),
+        study(page, "emergent_113", more=("emergent_113_fill", "emergent_law"), **one_layer),
         study(page, "emergent_59", more=("emergent_59_wider",), **one_layer),
         study(page, "emergent_depth", **deep),
     ]

@@ -6,16 +6,22 @@ size lies between two sizes tried, so what is asked of it is asked of both.
 """
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from lib.analysis.emergence import EMERGED, Size, emergent_size, paired, sizes, times
+from lib.analysis.growth import extended_capacity, fit_law, turns
 from lib.paper.criteria.rules import HALF, Condition, Finding, envelope, share
 
 FACTOR = 3.0
 """How many times more parameters the mixture has to need: one step of two in width, which is
 less than a factor of four because embeddings count, too."""
+
+
+PROPORTIONAL = (0.5, 2.0)
+"""Powers of all facts with which capacity at the emergent size may grow: a fixed factor is 1."""
 
 
 LEVELS = (EMERGED, 0.5, 0.8, 0.95)
@@ -85,3 +91,33 @@ def amount_hardly_matters(*mixtures):
     amounts = (f"{int(own['memorize_size'].iloc[0]):,}: {size.words}"
                for own, size in zip(mixtures, found))  # fmt: skip
     return Finding((envelope(readings),), "by the last accuracy with " + "; ".join(amounts))
+
+
+def capacity_is_a_fixed_factor(*frames):
+    """Whether capacity where addition emerges grows as all facts do, seed by seed.
+
+    Args:
+        frames: addition alone, then with each amount of memorization data; at last the runs of
+            figure 4, which say how capacity goes with width.
+    """
+    *mixtures, random = frames
+    capacity, runs = extended_capacity(random), _with_best(*mixtures)
+    found = {column: turns(runs, column) for column in READINGS}
+    laws = [fit_law(rows) for rows in found.values()]
+    if capacity is None or None in laws:
+        return Finding((), "addition emerges with fewer than two amounts within the widths tried")
+    grows = (
+        Condition("power of all facts with which capacity at the emergent width grows",
+                  capacity.power * law.power, capacity.power * law.low, capacity.power * law.high,
+                  least=PROPORTIONAL[0], most=PROPORTIONAL[1])
+        for law in laws
+    )  # fmt: skip
+    return Finding((envelope(list(grows)),), "; ".join(_factors(found["best"], capacity)))
+
+
+def _factors(rows: pd.DataFrame, capacity) -> Iterator[str]:
+    """Capacity over all facts at the emergent width of each amount's middle seed, in words."""
+    for amount, own in rows.groupby("memorize_size"):
+        width, facts = float(own["high"].median()), own["facts"].iloc[0]
+        factor = f"{capacity(width) / facts:.2g}" if np.isfinite(width) else "more than was tried"
+        yield f"{f'+ {amount:,}' if amount else 'alone'}: capacity over all facts {factor}"

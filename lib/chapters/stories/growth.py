@@ -1,0 +1,63 @@
+"""How the emergent width grows with what must be memorized: rows, picture and words (§5)."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.analysis.dynamics import with_best
+from lib.analysis.growth import Law, extended_capacity, fit_law, turns
+from lib.chapters.stories.mixtures import Curve
+from lib.figures.mixtures import SHARED, SPLIT, emergent_width
+from lib.paper.mixtures import AMOUNTS_113, LAW_AMOUNTS
+
+AMOUNTS = (0, *LAW_AMOUNTS, min(AMOUNTS_113))
+"""Memorization points of the law."""
+
+
+def turns_of(found: Sequence[Curve], curves: pd.DataFrame, split: bool) -> pd.DataFrame:
+    """Each seed's emergent width, by the highest accuracy on the way, for the law's amounts.
+
+    Args:
+        found: the curves of the study at modulus 113.
+        curves: evaluations of its runs.
+        split: of the split MLP; otherwise of the shared one.  Addition alone stands in both.
+    """
+    own = [c for c in found if c.amount in AMOUNTS and (c.split == split or not c.amount)]
+    return turns(with_best(pd.concat([c.runs for c in own]), curves))
+
+
+def picture(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) -> Figure:
+    """The emergent width against the amount, shared and split, with the shared one's law."""
+    shared, split = (turns_of(found, curves, kind) for kind in (False, True))
+    shown = {"shared MLP": (shared, SHARED)}
+    if (split["memorize_size"] > 0).any():
+        shown["split MLP"] = (split[split["memorize_size"] > 0], SPLIT)
+    return emergent_width(shown, fit_law(shared), extended_capacity(random))
+
+
+def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) -> str:
+    """What the law says, with its interval, and what capacity would be a fixed factor of."""
+    shared = turns_of(found, curves, split=False)
+    law, capacity = fit_law(shared), extended_capacity(random)
+    parts = [_of_amount(amount, own) for amount, own in shared.groupby("memorize_size")]
+    text = f"Seeds of the shared MLP turn, {'; '.join(parts)}."
+    if law is None or capacity is None:
+        return f"{text} With fewer than two amounts that is no law yet."
+    return (
+        f"{text} The law through them: the emergent width goes with the power {_range(law, 1)} of "
+        f"all that is to be learned, addition's facts included, and capacity at that width with "
+        f"the power {_range(law, capacity.power)}. Were it a fixed factor of all data, that power "
+        "would be 1."
+    )
+
+
+def _of_amount(amount: int, own: pd.DataFrame) -> str:
+    low, high = own["low"].min(), own["high"].max()
+    name = f"with {amount:,} points to memorize" if amount else "alone"
+    end = f"up to {high:,.0f}" if pd.notna(high) and high < float("inf") else "at least one never"
+    return f"{name}, above {low:,.0f}, {end}"
+
+
+def _range(law: Law, factor: float) -> str:
+    return f"{factor * law.power:.1f} [{factor * law.low:.1f}, {factor * law.high:.1f}]"
