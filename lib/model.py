@@ -113,12 +113,12 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.W_E[tokens] + self.W_pos  # (batch, time, d_model)
-        mask = self._mask(tokens) if self.split_mlp else None
+        mask = self.own_half(tokens) if self.split_mlp else None
         for block in self.blocks:
             x = block(x, mask)
         return self.norm(x) @ self.W_U
 
-    def _mask(self, tokens: Tensor) -> Tensor:
+    def own_half(self, tokens: Tensor) -> Tensor:
         """Which hidden units an input may use, (batch, 1, d_mlp)."""
         first = torch.arange(self.d_mlp, device=tokens.device) < self.d_mlp // 2
         return (first == (tokens[:, 1:2] != self.minus)).to(self.W_U.dtype)[:, None]

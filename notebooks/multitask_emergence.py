@@ -128,9 +128,7 @@ Markdown(
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It rises from about 45 alone to beyond 128 with 1,000 points, far above the dashed line on which capacity equals all data."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, where two amounts have one, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood, with the 95% interval of that power. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
 random = page.stored("figure4")
-turned = pd.concat(growth.turns_of(studies["P = 113"], every, kind).assign(split_mlp=kind)
-                   for kind in (False, True))  # fmt: skip
-page.export(turned, "emergent_width", "each seed's emergent width")
+page.export(growth.rows(studies["P = 113"], every), "emergent_width", "each seed's emergent width")
 growth.picture(studies["P = 113"], every, random)
 
 # %% tags=["hide-input"]

@@ -32,10 +32,13 @@ train_missing = False  # true: train the runs that the store lacks (many hours)
 # %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
 import pandas as pd
+from IPython.display import Markdown
 
 from lib.chapters.stories import mixture_rows as story
+from lib.chapters.stories import two_tasks
 from lib.chapters.stories.mixtures import COLUMNS, panels, scaled, study
 from lib.figures.mixtures import accuracy_by_size
+from lib.figures.mixtures import two_tasks as two_tasks_figure
 
 page = Page("split_ffn", train_missing, lr=lr, weight_decay=weight_decay)
 
@@ -97,6 +100,23 @@ more, curves_more = study(page, "split_depth", seeds=more_seeds, lr=deep_lr)
 page.export(more.runs, "split_depth", "the runs of eight seeds", COLUMNS)
 paired = studies | {"P = 59, 2 × 64 and 4 × 64": curves_more}
 show(story.AHEAD_HEADER, story.of_studies(paired, story.ahead_rows))
+
+# %% [markdown]
+# ## The two tasks, seen inside
+#
+# Where does a shared MLP keep what it knows? At modulus 59, one layer, `d_model` = 128, 1,200 + 300
+# points: each hidden unit is switched off alone, which says how much of the random pairs hangs on it,
+# and then more and more units together, the most memorizing first. In a split MLP these are the
+# memorizing half by construction.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within some hundred epochs, addition and its waves come much later, in the shared MLP less surely than in the split one. Below, accuracy as units are switched off, the most memorizing first: in the split MLP addition stays whole until half of the units are off, in the shared MLP it falls with the first of them."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, with the hidden units off from left to right. Thick: seed 0; thin: the others. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
+inside = two_tasks.measured(page, seeds, epochs=epochs)
+page.export(pd.concat(inside.values()), "two_tasks", "the course inside", two_tasks.COLUMNS)
+page.export(two_tasks.without_units(inside), "units_off", "accuracy without hidden units")
+two_tasks_figure(inside)
+
+# %% tags=["hide-input"]
+Markdown(two_tasks.words(inside))
 
 # %% [markdown]
 # ## Against the paper's sentence

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lib.data import Dataset, all_pairs
+from lib.circuits.mlp import ablated
+from lib.data import Dataset, Split, all_pairs
 from lib.model import Transformer
 
 KEY_SHARE = 0.001
@@ -32,12 +33,15 @@ BATCH = 4096  # pairs at once: a few MB of activations
 
 
 def logits_of(model: Transformer, modulus: int) -> np.ndarray:
-    """Logits of a network on every pair (a, b) of a task with one operator: (P, P, P), float64.
+    """Logits of a network on every pair (a, b), in a mixture under "+": (P, P, P), float64.
 
     The last axis is the class c; the mean over it is 0.
     """
     a, b = all_pairs(modulus)
-    tokens = torch.from_numpy(np.stack([a, b, np.full(len(a), modulus)], axis=1))
+    columns = [a, b, np.full(len(a), modulus)]
+    if len(model.W_pos) == 4:
+        columns.insert(1, np.full(len(a), modulus + 1))
+    tokens = torch.from_numpy(np.stack(columns, axis=1))
     with torch.no_grad():
         parts = [model(part)[:, -1] for part in tokens.split(BATCH)]
     logits = torch.cat(parts).double().numpy().reshape(modulus, modulus, modulus)
@@ -190,6 +194,17 @@ def mirrored(data: Dataset, *earlier: Dataset) -> np.ndarray:
     return seen[data.val.tokens[:, 0], data.val.tokens[:, 1]]
 
 
+def algorithmic(data: Dataset) -> Dataset:
+    """The data of the algorithmic task alone, as [a, b, =]: what else a mixture has is left out."""
+    if data.length == 3:
+        return data
+    count, columns = len(data.train) - len(data.memorize), [0, 2, 3]
+    train = Split(data.train.tokens[:count, columns], data.train.labels[:count])
+    val = Split(data.val.tokens[:, columns], data.val.labels)
+    empty = Split(val.tokens[:0], val.labels[:0])
+    return Dataset(train, val, empty, data.n_tokens, data.n_classes)
+
+
 @dataclass(frozen=True)
 class Measures:
     """What a network computes at one moment.
@@ -206,6 +221,7 @@ class Measures:
         unseen_accuracy: on those of them that no earlier run has seen, nor their mirrors.
         frequencies: the key frequencies that were used, strongest first.
         logit_spectrum, embedding_spectrum: ((P−1)/2,) shares, see the functions.
+        ablated_val, ablated_memorize: of a mixture, `lib.circuits.mlp.ablated`; otherwise None.
     """
 
     trig_share: float
@@ -220,6 +236,8 @@ class Measures:
     frequencies: list[int]
     logit_spectrum: np.ndarray
     embedding_spectrum: np.ndarray
+    ablated_val: list[float] | None = None
+    ablated_memorize: list[float] | None = None
 
 
 def measure(
@@ -228,7 +246,7 @@ def measure(
     frequencies: list[int] | None = None,
     earlier: Sequence[Dataset] = (),
 ) -> Measures:
-    """All measures of a network with one layer on a task without an operator token.
+    """All measures of a network with one layer; of a mixture those of addition, and `ablated`.
 
     Args:
         model: the network.
@@ -238,8 +256,10 @@ def measure(
         earlier: the data of the runs that this one goes on from.
     """
     modulus = data.n_classes
-    if modulus % 2 == 0 or data.length != 3:
-        raise ValueError("measured are networks that read [a, b, =], modulo an odd number")
+    if modulus % 2 == 0:
+        raise ValueError("measured are networks that work modulo an odd number")
+    units = ablated(model, data) if len(data.memorize) else (None, None)
+    data = algorithmic(data)
     logits = logits_of(model, modulus)
     spectrum = logit_spectrum(logits)
     keys = key_frequencies(spectrum) if frequencies is None else list(frequencies)
@@ -261,4 +281,6 @@ def measure(
         frequencies=keys,
         logit_spectrum=spectrum,
         embedding_spectrum=embedding_spectrum(model, modulus),
+        ablated_val=units[0],
+        ablated_memorize=units[1],
     )

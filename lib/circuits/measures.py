@@ -21,7 +21,6 @@ from lib.runs.run import Run
 from lib.runs.store import Store
 from lib.spec import NUMERICS_VERSION, RunSpec, SpecError
 from lib.sweeps.weights import start_of
-from lib.tasks import TASKS
 
 if TYPE_CHECKING:
     from lib.circuits.fourier import Measures
@@ -43,9 +42,14 @@ _MEASURES = {
     "frequencies": pa.list_(pa.int64()),
     "logit_spectrum": pa.list_(pa.float32()),
     "embedding_spectrum": pa.list_(pa.float32()),
+    "ablated_val": pa.list_(pa.float64()),
+    "ablated_memorize": pa.list_(pa.float64()),
 }
 
-_CURVE = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "param_norm")
+_CURVE = (
+    *("train_loss", "val_loss", "train_accuracy", "val_accuracy", "memorize_accuracy"),
+    "param_norm",
+)
 
 SCHEMA = pa.schema(
     {"key": pa.string(), "epoch": pa.int64(), "last": pa.bool_()}
@@ -142,9 +146,9 @@ def measure_run(
 
 def _check(spec: RunSpec) -> None:
     """Raise SpecError for a run that `lib.circuits.fourier` cannot measure."""
-    if spec.modulus % 2 == 0 or spec.n_layers > 1 or TASKS[spec.task].memorize:
+    if spec.modulus % 2 == 0 or not spec.plain:
         raise SpecError(
-            f"{spec.label()}: circuits are measured in one layer that reads [a, b, =], "
+            f"{spec.label()}: circuits are measured in one layer without LayerNorm, "
             "modulo an odd number"
         )
 
@@ -207,7 +211,7 @@ def gather_measures(
     if train_missing:
         for spec in lacking(specs, store, CHECKPOINTS):
             measure_run(spec, store, threads=cores())
-    labels = ["key", "task", "d_model", "train_size", "seed"]
+    labels = ["key", "task", "d_model", "train_size", "split_mlp", "seed"]
     rows = [[getattr(s, n) for n in labels] for s in {s.key: s for s in specs}.values()]
     return measures(store).merge(pd.DataFrame(rows, columns=labels), on="key")
 

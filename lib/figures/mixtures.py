@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 
 from lib.analysis.emergence import EMERGED, SEEDS, sizes
 from lib.analysis.growth import Law, Power
-from lib.figures.style import ADD, GREY, grid_of, legend, panels
+from lib.figures.curves import by_seed
+from lib.figures.style import ADD, GREY, VAL, WAVES, grid_of, legend, panels
 
 ALONE = dict(color=ADD, marker="s")
 SHARED = dict(color="#994F00", marker="o")
@@ -99,6 +100,38 @@ def emergent_width(
     ax.set_yticks(ticks, map(str, ticks))
     ax.set_yticks([], minor=True)
     ax.set_xticks(sorted(every["memorize_size"].unique()))
+    legend(figure, ncols=2)
+    return figure
+
+
+INSIDE = {
+    "memorize_accuracy": ("random pairs, memorized", dict(color=GREY, lw=1)),
+    "val_accuracy": ("addition, held out", dict(color=VAL, lw=1.6, ls="--")),
+    "held_out_share": ("waves' share of held-out logits", dict(color=WAVES, lw=1.6)),
+}
+"""What `two_tasks` draws over training: column -> (label, line)."""
+
+
+def two_tasks(shown: dict[str, pd.DataFrame]) -> Figure:
+    """Both tasks of a mixture in training, and with hidden units switched off at its end.
+
+    Args:
+        shown: a column each, title -> measures (`lib.circuits.measures`) of some seeds; the
+            lowest seed is drawn in full, the others thin.
+    """
+    figure, (above, below) = panels(2, len(shown), (3.4 * len(shown), 4.8), sharey=True)
+    for ax, under, (title, frame) in zip(above, below, shown.items()):
+        by_seed(ax, frame, INSIDE, first={}, others=dict(lw=0.6, alpha=0.5), empty="not measured")
+        ax.set(title=title, xscale="symlog", xlim=(0, None), xlabel="epoch", ylim=(-0.04, 1.04))
+        ends = frame[frame["last"].astype(bool)].sort_values("seed")
+        for i, (val, memorized) in enumerate(zip(ends["ablated_val"], ends["ablated_memorize"])):
+            for name, values in (("val_accuracy", val), ("memorize_accuracy", memorized)):
+                style = INSIDE[name][1] | (dict(lw=0.6, alpha=0.5) if i else {})
+                under.plot(np.linspace(0, 1, len(values)), values, **style)
+        under.axvline(0.5, color=GREY, lw=0.7, ls=":")
+        under.set(xlabel="share of hidden units off, memorizing first", ylim=(-0.04, 1.04))
+    above[0].set_ylabel("share")
+    below[0].set_ylabel("accuracy")
     legend(figure, ncols=2)
     return figure
 

@@ -126,6 +126,8 @@ GRIDS = (
          "With 300 points to memorize, trained five times as long (takeaway 8; ours)",
          _small.replace(epochs=5 * BASE.epochs),
          cells=_cells(WIDTHS_59[:3], 300) + _cells(WIDTHS_59[:3], 300, split=True), seeds=3),
+    Grid("mixture_inside", "A shared and a split MLP, looked into (appendix B; ours)", _small,
+         cells=_cells((128,), 300) + _cells((128,), 300, split=True), seeds=3),
     Grid("emergent_depth", "Emergence at modulus 59 with depth (§5; ours)", _depth,
          cells=_cells(SIZES_DEPTH, 0, 1200) + _cells(SIZES_DEPTH, 1200, split=True), seeds=3),
     Grid("emergent_depth_long", "The same, trained five times as long (takeaway 7; ours)", _longer,

@@ -169,7 +169,7 @@ def test_without_validation_there_is_nothing_to_say_of_it():
 
 
 def test_what_cannot_be_measured_is_refused():
-    spec = RunSpec(task="multitask", modulus=11, train_size=60, memorize_size=5, d_model=8)
+    spec = RunSpec(modulus=12, train_size=60, d_model=8)
     with pytest.raises(ValueError, match="odd"):
         measure(build_model(spec, build(spec)), build(spec))
     for frequencies in ([], [0], [57], [3, 3]):

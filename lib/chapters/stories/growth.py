@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -27,6 +28,13 @@ def turns_of(found: Sequence[Curve], curves: pd.DataFrame, split: bool) -> pd.Da
     return turns(with_best(pd.concat([c.runs for c in own]), curves))
 
 
+def rows(found: Sequence[Curve], curves: pd.DataFrame) -> pd.DataFrame:
+    """Both kinds of MLP for download, in columns of `lib.chapters.export.MEANING`."""
+    each = (turns_of(found, curves, kind).assign(split_mlp=kind) for kind in (False, True))
+    names = {"facts": "facts_unordered", "low": "width_above", "high": "width_up_to"}
+    return pd.concat(each).rename(columns=names)
+
+
 def picture(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) -> Figure:
     """The emergent width against the amount, shared and split, with the shared one's law."""
     shared, split = (turns_of(found, curves, kind) for kind in (False, True))
@@ -41,7 +49,7 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
     shared = turns_of(found, curves, split=False)
     law, capacity = fit_law(shared), extended_capacity(random)
     parts = [_of_amount(amount, own) for amount, own in shared.groupby("memorize_size")]
-    text = f"Seeds of the shared MLP turn, {'; '.join(parts)}."
+    text = f"The seeds' emergent widths with the shared MLP: {'; '.join(parts)}."
     if law is None or capacity is None:
         return f"{text} With fewer than two amounts that is no law yet."
     return (
@@ -53,10 +61,13 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
 
 
 def _of_amount(amount: int, own: pd.DataFrame) -> str:
-    low, high = own["low"].min(), own["high"].max()
     name = f"with {amount:,} points to memorize" if amount else "alone"
-    end = f"up to {high:,.0f}" if pd.notna(high) and high < float("inf") else "at least one never"
-    return f"{name}, above {low:,.0f}, {end}"
+    found = own[np.isfinite(own["high"])]
+    beyond = f"{len(own) - len(found)} of {len(own)} beyond {own['low'].max():,.0f}"
+    if found.empty:
+        return f"{name} {beyond}"
+    within = f"{name} {found['low'].min():,.0f} to {found['high'].max():,.0f}"
+    return within if len(found) == len(own) else f"{within}, {beyond}"
 
 
 def _range(law: Law, factor: float) -> str:

@@ -1,0 +1,66 @@
+"""Where the two tasks of a mixture live in its MLP, in words (appendix B)."""
+
+import pandas as pd
+
+from lib.analysis.words import span
+from lib.chapters.page import Page
+from lib.circuits.measures import gather_measures
+from lib.circuits.mlp import STEPS
+from lib.paper.experiments import EXPERIMENTS
+
+HALF = STEPS // 2
+COLUMNS = (
+    *("split_mlp", "seed", "epoch", "last", "train_accuracy", "memorize_accuracy"),
+    *("val_accuracy", "trig_share", "held_out_share", "key"),
+)
+"""What a table for download says of a network at an epoch."""
+
+
+def measured(page: Page, seeds: list[int], **changes) -> dict[str, pd.DataFrame]:
+    """The measures of the shared and the split MLP, by title.
+
+    Args:
+        changes: fields of the specs that the chapter's parameters change.
+    """
+    every = EXPERIMENTS["mixture_inside"].specs(seeds)
+    specs = [spec.replace(**page.recipe | changes) for spec in every]
+    page.gather(specs)
+    return {
+        title: gather_measures([spec for spec in specs if bool(spec.split_mlp) == split])
+        for title, split in (("shared MLP", False), ("split MLP", True))
+    }
+
+
+def without_units(shown: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Accuracy of each network at its end as hidden units are switched off, for download."""
+    found = []
+    for row in pd.concat(shown.values()).query("last").itertuples():
+        parts = dict(val_accuracy=row.ablated_val, memorize_accuracy=row.ablated_memorize)
+        parts["units_off"] = [i / (STEPS - 1) for i in range(STEPS)]
+        which = dict(split_mlp=bool(row.split_mlp), seed=row.seed)
+        found.append(pd.DataFrame(which | parts))
+    return pd.concat(found) if found else pd.DataFrame()
+
+
+def words(shown: dict[str, pd.DataFrame]) -> str:
+    """What is left of both tasks without one half of the hidden units, kind by kind."""
+    said = []
+    for title, frame in shown.items():
+        ends = frame[frame["last"].astype(bool)]
+        if ends.empty:
+            said.append(f"The {title} has not been looked into.")
+            continue
+        whole, half, memorized = (
+            span(values[at] for values in ends[column])
+            for column, at in (
+                ("ablated_val", 0),
+                ("ablated_val", HALF),
+                ("ablated_memorize", HALF),
+            )
+        )
+        said.append(
+            f"{title[0].upper()}{title[1:]}, {len(ends)} seeds: with the more memorizing half of "
+            f"its units off it knows {memorized} of the random pairs, and of held-out addition "
+            f"{half}, where it had {whole}."
+        )
+    return " ".join(said)

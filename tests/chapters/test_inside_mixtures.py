@@ -1,0 +1,104 @@
+"""The law's picture and words, and what the chapter says of a network's hidden units."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.analysis.growth import fit_law
+from lib.chapters.export import MEANING
+from lib.chapters.stories import growth, two_tasks
+from lib.chapters.stories.mixtures import Curve
+from lib.circuits.mlp import STEPS
+from lib.figures.mixtures import SHARED, SPLIT, emergent_width
+from lib.figures.mixtures import two_tasks as drawn
+from lib.spec import RunSpec
+
+WIDTHS = (16, 32, 64, 128, 256)
+
+
+def study(power):
+    """Curves whose seeds turn at 24 alone and later with more, shared and split."""
+    found, curves = [], []
+    for amount in growth.AMOUNTS:
+        for split in (False, True) if amount else (False,):
+            rows = []
+            for d in WIDTHS:
+                for seed in range(3):
+                    turn = (24 + 6 * seed) * (1 + amount / 2651) ** (power / (1 + split))
+                    key = f"{amount}-{split}-{d}-{seed}"
+                    rows.append((key, amount, split or None, d, seed, float(d >= turn)))
+                    curves += [(key, epoch, float(d >= turn) * epoch) for epoch in (0, 1)]
+            names = ["key", "memorize_size", "split_mlp", "d_model", "seed", "val_accuracy"]
+            runs = pd.DataFrame(rows, columns=names).assign(train_size=3000, modulus=113)
+            found.append(Curve(f"+ {amount}", amount, split, runs, (RunSpec(),)))
+    return found, pd.DataFrame(curves, columns=["key", "epoch", "val_accuracy"])
+
+
+def random_labels():
+    rows = [(d, s, min(1, 5 * d**1.5 / 6441)) for d in (8, 16, 32) for s in (0, 1)]
+    frame = pd.DataFrame(rows, columns=["d_model", "seed", "train_accuracy"])
+    return frame.assign(train_size=113**2, modulus=113)
+
+
+def test_the_law_is_drawn_and_said_with_its_interval():
+    found, curves = study(5)
+    shared = growth.turns_of(found, curves, split=False)
+    law = fit_law(shared)
+    text = growth.words(found, curves, random_labels())
+    assert f"{law.power:.1f} [{law.low:.1f}, {law.high:.1f}]" in text
+    assert "alone 16 to 64;" in text and "with 1,000 points to memorize 64 to 256" in text
+    figure = growth.picture(found, curves, random_labels())
+    (ax,) = figure.axes
+    bars = [line for line in ax.lines if line.get_linewidth() == 3 and len(line.get_xdata())]
+    assert len(bars) == 15 + 12  # three seeds of five amounts, and the split ones
+    labels = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert labels == {"shared MLP, a seed", "split MLP, a seed", "law, 95% of its power",
+                      "capacity = all data"}  # fmt: skip
+    table = growth.rows(found, curves)
+    assert set(table) <= set(MEANING) and len(table) == 2 * 15
+
+
+def test_what_lies_beyond_is_an_arrow_and_said():
+    found, curves = study(30)
+    text = growth.words(found, curves, random_labels())
+    assert "3 of 3 beyond 256" in text
+    shown = {"a": (growth.turns_of(found, curves, False), SHARED)}
+    shown["b"] = (growth.turns_of(found, curves, True), SPLIT)
+    (ax,) = emergent_width(shown, None, None).axes
+    arrows = [line for line in ax.lines if line.get_marker() == "^"]
+    beyond = sum(np.isinf(rows["high"]).sum() for rows, _ in shown.values())
+    assert len(arrows) == beyond > 0
+
+
+def test_one_amount_is_no_law_yet():
+    found, curves = study(5)
+    assert "no law yet" in growth.words(found[:1], curves, random_labels())
+
+
+@pytest.fixture
+def inside():
+    ends = dict(ablated_val=[1.0] * 5 + [0.5] * 4, ablated_memorize=[1.0] * 4 + [0.25] * 5)
+    rows = [
+        dict(seed=seed, epoch=epoch, last=epoch == 9, val_accuracy=epoch / 9,
+             memorize_accuracy=1.0, held_out_share=0.5, **ends)
+        for seed in (0, 1) for epoch in (0, 9)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    return {"shared MLP": frame.iloc[:0].assign(split_mlp=None),
+            "split MLP": frame.assign(split_mlp=True)}  # fmt: skip
+
+
+def test_what_units_are_for_is_said_and_drawn(inside):
+    text = two_tasks.words(inside)
+    assert "The shared MLP has not been looked into." in text
+    assert (
+        "Split MLP, 2 seeds: with the more memorizing half of its units off it knows 0.25" in text
+    )
+    assert "of held-out addition 1.00, where it had 1.00" in text
+    figure = drawn(inside)
+    *_, last = figure.axes
+    assert max(len(line.get_xdata()) for line in last.lines) == STEPS
+    table = two_tasks.without_units(inside)
+    assert len(table) == 2 * STEPS and set(table) <= set(MEANING)
+    assert table["units_off"].max() == 1
+    assert two_tasks.without_units({"shared MLP": inside["shared MLP"]}).empty
