@@ -80,7 +80,8 @@ def turns(runs: pd.DataFrame, column: str = "best", level: float = EMERGED) -> p
             below = tried.index[tried.index < (np.inf if np.isnan(turn) else turn)]
             high = np.inf if np.isnan(turn) else turn
             rows.append((int(amount), seed, float(facts), float(max(below, default=0)), high))
-    return pd.DataFrame(rows, columns=["memorize_size", "seed", "facts", "low", "high"])
+    table = pd.DataFrame(rows, columns=["memorize_size", "seed", "facts", "low", "high"])
+    return table.astype({name: float for name in ("facts", "low", "high")})  # of no runs, too
 
 
 @dataclass(frozen=True)
