@@ -41,7 +41,7 @@ book: $(INSTALLED)
 
 test: $(INSTALLED)
 	@echo "== running the tests"
-	$(PY) -m pytest -n auto --dist loadgroup
+	$(PY) -m pytest -n auto --dist loadgroup --durations=15
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

@@ -103,20 +103,21 @@ show(story.AHEAD_HEADER, story.of_studies(paired, story.ahead_rows))
 
 # %% [markdown]
 # ## The two tasks, seen inside
-#
-# Where does a shared MLP keep what it knows? At modulus 59, one layer, `d_model` = 128, 1,200 + 300
+
+# %% tags=["hide-input"]
+inside = two_tasks.measured(page, seeds, epochs=epochs)
+Markdown(two_tasks.words(inside))
+
+# %% [markdown]
+# So where does a shared MLP keep addition? In the units that it memorizes with. At modulus 59, one layer, `d_model` = 128, 1,200 + 300
 # points: each hidden unit is switched off alone, which says how much of the random pairs hangs on it,
 # and then more and more units together, the most memorizing first. In a split MLP these are the
-# memorizing half by construction.
+# memorizing half by construction; addition has the other, and there it has its waves sooner.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within some hundred epochs, addition and its waves come much later, in the shared MLP less surely than in the split one. Below, accuracy as units are switched off, the most memorizing first: in the split MLP addition stays whole until half of the units are off, in the shared MLP it falls with the first of them."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, with the hidden units off from left to right. Thick: seed 0; thin: the others. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
-inside = two_tasks.measured(page, seeds, epochs=epochs)
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within a hundred epochs; addition and its waves come thousands of epochs later, in every seed of the split MLP and not in every seed of the shared one. Below, accuracy as hidden units are switched off, the most memorizing first: with the split MLP addition stays whole until half of them are off, with the shared MLP it falls as fast as what is memorized."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, as hidden units are switched off, the most memorizing first. Thick: seed 0; thin: the others. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
 page.export(pd.concat(inside.values()), "two_tasks", "the course inside", two_tasks.COLUMNS)
 page.export(two_tasks.without_units(inside), "units_off", "accuracy without hidden units")
 two_tasks_figure(inside)
-
-# %% tags=["hide-input"]
-Markdown(two_tasks.words(inside))
 
 # %% [markdown]
 # ## Against the paper's sentence

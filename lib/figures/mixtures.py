@@ -129,7 +129,7 @@ def two_tasks(shown: dict[str, pd.DataFrame]) -> Figure:
                 style = INSIDE[name][1] | (dict(lw=0.6, alpha=0.5) if i else {})
                 under.plot(np.linspace(0, 1, len(values)), values, **style)
         under.axvline(0.5, color=GREY, lw=0.7, ls=":")
-        under.set(xlabel="share of hidden units off, memorizing first", ylim=(-0.04, 1.04))
+        under.set(xlabel="share of hidden units off", ylim=(-0.04, 1.04))
     above[0].set_ylabel("share")
     below[0].set_ylabel("accuracy")
     legend(figure, ncols=2)

@@ -91,10 +91,8 @@ def inside():
 def test_what_units_are_for_is_said_and_drawn(inside):
     text = two_tasks.words(inside)
     assert "The shared MLP has not been looked into." in text
-    assert (
-        "Split MLP, 2 seeds: with the more memorizing half of its units off it knows 0.25" in text
-    )
-    assert "of held-out addition 1.00, where it had 1.00" in text
+    assert "the split MLP (seeds 0–1) answers 1.00 of held-out addition, where it had 1.00" in text
+    assert "and 0.25 of the random pairs" in text
     figure = drawn(inside)
     *_, last = figure.axes
     assert max(len(line.get_xdata()) for line in last.lines) == STEPS

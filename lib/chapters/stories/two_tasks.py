@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lib.analysis.words import span
+from lib.analysis.words import seeds_phrase, span
 from lib.chapters.page import Page
 from lib.circuits.measures import gather_measures
 from lib.circuits.mlp import STEPS
@@ -44,23 +44,22 @@ def without_units(shown: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def words(shown: dict[str, pd.DataFrame]) -> str:
     """What is left of both tasks without one half of the hidden units, kind by kind."""
-    said = []
+    said, unknown = [], []
     for title, frame in shown.items():
         ends = frame[frame["last"].astype(bool)]
         if ends.empty:
-            said.append(f"The {title} has not been looked into.")
+            unknown.append(f" The {title} has not been looked into.")
             continue
         whole, half, memorized = (
             span(values[at] for values in ends[column])
             for column, at in (
-                ("ablated_val", 0),
-                ("ablated_val", HALF),
-                ("ablated_memorize", HALF),
+                ("ablated_val", 0), ("ablated_val", HALF), ("ablated_memorize", HALF)
             )
-        )
+        )  # fmt: skip
+        who = f"the {title} ({seeds_phrase(ends['seed'])}) "
         said.append(
-            f"{title[0].upper()}{title[1:]}, {len(ends)} seeds: with the more memorizing half of "
-            f"its units off it knows {memorized} of the random pairs, and of held-out addition "
-            f"{half}, where it had {whole}."
+            f"{who}answers {half} of held-out addition, where it had {whole}, and {memorized} "
+            "of the random pairs"
         )
-    return " ".join(said)
+    first = "Without the more memorizing half of its hidden units " if said else ""
+    return (f"**{first}{'; '.join(said)}.**" if said else "") + "".join(unknown)
