@@ -35,9 +35,9 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lib.analysis.emergence import emergent_size, n_parameters
-from lib.chapters.stories import growth
-from lib.chapters.stories import mixture_rows as story
-from lib.chapters.stories.mixtures import COLUMNS, LONG, just_below, panel, panels, scaled
+from lib.chapters.stories.mixtures import growth
+from lib.chapters.stories.mixtures import rows as story
+from lib.chapters.stories.mixtures.curves import COLUMNS, LONG, just_below, panel, panels, scaled
 from lib.figures.mixtures import accuracy_by_size
 from lib.paper.mixtures import SIZES_8
 from lib.widgets.explorers import flipbook
@@ -126,7 +126,7 @@ Markdown(
 # seed's emergent width is where it begins to pass 0.9, by its highest accuracy on the way, at every
 # width tried.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It rises from about 45 alone to beyond 128 with 1,000 points, far above the dashed line on which capacity equals all data."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, where two amounts have one, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood, with the 95% interval of that power. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It rises from about 45 alone to beyond 128 with 1,000 points, far above the dashed line on which capacity equals all data."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, where two amounts have one, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood, with the 95% interval of that power. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, seeds 0–2, the book's recipe, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
 random = page.stored("figure4")
 page.export(growth.rows(studies["P = 113"], every), "emergent_width", "each seed's emergent width")
 growth.picture(studies["P = 113"], every, random)

@@ -34,9 +34,9 @@ train_missing = False  # true: train the runs that the store lacks (many hours)
 import pandas as pd
 from IPython.display import Markdown
 
-from lib.chapters.stories import mixture_rows as story
-from lib.chapters.stories import two_tasks
-from lib.chapters.stories.mixtures import COLUMNS, panels, scaled, study
+from lib.chapters.stories.mixtures import rows as story
+from lib.chapters.stories.mixtures import two_tasks
+from lib.chapters.stories.mixtures.curves import COLUMNS, panels, scaled, study
 from lib.figures.mixtures import accuracy_by_size
 from lib.figures.mixtures import two_tasks as two_tasks_figure
 
@@ -114,7 +114,7 @@ Markdown(two_tasks.words(inside))
 # and then more and more units together, the most memorizing first. In a split MLP these are the
 # memorizing half by construction, and addition has the other to itself.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within a hundred epochs; addition and its waves come hundreds to thousands of epochs later, in every seed of the split MLP and not in every seed of the shared one. Below, accuracy as hidden units are switched off, the most memorizing first: with the split MLP addition stays whole until half of them are off, with the shared MLP it falls as fast as what is memorized."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, as hidden units are switched off, the most memorizing first. Thick: seed 0; thin: the others. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within a hundred epochs; addition and its waves come hundreds to thousands of epochs later, in every seed of the split MLP and not in every seed of the shared one. Below, accuracy as hidden units are switched off, the most memorizing first: with the split MLP addition stays whole until half of them are off, with the shared MLP it falls as fast as what is memorized."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, as hidden units are switched off, the most memorizing first. Thick: seed 0; thin: seeds 1 and 2. The book's recipe, by epoch 20,000. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
 page.export(pd.concat(inside.values()), "two_tasks", "the course inside", two_tasks.COLUMNS)
 page.export(two_tasks.without_units(inside), "units_off", "accuracy without hidden units")
 two_tasks_figure(inside)

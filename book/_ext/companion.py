@@ -138,13 +138,14 @@ def gpu_hours() -> str:
 
     specs = {spec for name in FOR_A_GPU for spec in EXPERIMENTS[name]}
     first = {spec for spec in specs if decisive(spec)}
-    costs = ({spec: seconds(spec, device) for spec in specs} for device in H100.values())
-    plans = [hours((first, specs - first), cost) for cost in costs]
-    rows = []
-    for i, ((layers, width, runs, hours_, total), other) in enumerate(zip(*plans)):
-        what = "alone, 3,000 shared and split" if i < len(plans[0]) / 2 else "4,000 to 6,000"
-        rows.append((f"{layers} × {width}", what, runs, f"{hours_:.2f}", f"{total:.2f}",
-                     f"{other[-1]:.2f}"))  # fmt: skip
+    parts = {"alone, 3,000 shared and split": first, "4,000 to 6,000": specs - first}
+    single, half = (
+        hours(parts, {spec: seconds(spec, device) for spec in specs}) for device in H100.values()
+    )
+    rows = [
+        (f"{layers} × {width}", part, runs, f"{own:.2f}", f"{total:.2f}", f"{other[-1]:.2f}")
+        for (part, layers, width, runs, own, total), other in zip(single, half)
+    ]
     header = ["layers × d_model", "runs of", "runs", "hours, float32", "by then", "by then, bf16"]
     return table(header, rows, (0, 1))
 

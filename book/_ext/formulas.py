@@ -15,10 +15,14 @@ def mathml(node, display: str) -> str:
     """The node's formula; one that is not understood is named with its place, as TeX."""
     tex = node.astext().strip()
     try:
-        return convert(tex, display=display)
-    except Exception as error:  # the library's errors have no base class of their own
-        logging.getLogger(__name__).warning("formula %r: %r", tex, error, location=node)
-        return f"<code>{escape(tex)}</code>"
+        made = convert(tex, display=display)
+        if "\\" not in made:
+            return made
+        error = "a command that is not known"
+    except Exception as raised:  # the library's errors have no base class of their own
+        error = type(raised).__name__
+    logging.getLogger(__name__).warning("formula %s: %s", tex, error, location=node)
+    return f"<code>{escape(tex)}</code>"
 
 
 def inline(self, node):

@@ -41,6 +41,8 @@ def thin_font(styles: Path, font: Path, used: set[str]):
     text = styles.read_text("utf-8")
     drawn = {ord(character) for character in DRAWN.findall(text)}
     drawn |= {int(code, 16) for names, code in NAMED.findall(text) if used & {*USED.findall(names)}}
+    if not drawn:
+        return
     options = subset.Options()
     whole = subset.load_font(font, options)
     subsetter = subset.Subsetter(options)

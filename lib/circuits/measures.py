@@ -46,10 +46,7 @@ _MEASURES = {
     "ablated_memorize": pa.list_(pa.float64()),
 }
 
-_CURVE = (
-    *("train_loss", "val_loss", "train_accuracy", "val_accuracy", "memorize_accuracy"),
-    "param_norm",
-)
+_CURVE = tuple(name for name in shard.CURVE if name != "epoch")
 
 SCHEMA = pa.schema(
     {"key": pa.string(), "epoch": pa.int64(), "last": pa.bool_()}

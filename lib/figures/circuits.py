@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.analysis.efficiency import mirror_share
-from lib.figures.curves import by_seed
+from lib.figures.curves import course_panel
 from lib.figures.style import (
     GREY,
     SEED_STYLES,
@@ -112,8 +112,7 @@ def course(shown: dict[str, pd.DataFrame]) -> Figure:
     """
     figure, axes = grid_of(len(shown), (8.6, 2.5), ylabel="share", sharey=True)
     for ax, (title, frame) in zip(axes, shown.items()):
-        by_seed(ax, frame, COURSE, first={}, others=dict(lw=0.6, alpha=0.5), empty="not measured")
-        ax.set(title=title, xscale="symlog", xlim=(0, None), xlabel="epoch", ylim=(-0.04, 1.04))
+        course_panel(ax, title, frame, COURSE)
     legend(figure, ncols=2)
     return figure
 

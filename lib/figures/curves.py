@@ -69,6 +69,15 @@ def by_seed(
         note(ax, empty)
 
 
+def course_panel(
+    ax: Axes, title: str, measured: pd.DataFrame, columns: dict[str, tuple[str, dict]]
+):
+    """A panel of what was measured inside networks over training (`lib.circuits.measures`)."""
+    thin = dict(lw=0.6, alpha=0.5)
+    by_seed(ax, measured, columns, first={}, others=thin, empty="not measured")
+    ax.set(title=title, xscale="symlog", xlim=(0, None), xlabel="epoch", ylim=(-0.04, 1.04))
+
+
 def seed_curves(
     columns: dict[str, pd.DataFrame], rows: dict[str, str], marks: pd.DataFrame | None = None
 ) -> Figure:

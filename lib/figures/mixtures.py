@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 
 from lib.analysis.emergence import EMERGED, SEEDS, sizes
 from lib.analysis.growth import Law, Power
-from lib.figures.curves import by_seed
+from lib.figures.curves import course_panel
 from lib.figures.style import ADD, GREY, VAL, WAVES, grid_of, legend, panels
 
 ALONE = dict(color=ADD, marker="s")
@@ -121,8 +121,7 @@ def two_tasks(shown: dict[str, pd.DataFrame]) -> Figure:
     """
     figure, (above, below) = panels(2, len(shown), (3.4 * len(shown), 4.8), sharey=True)
     for ax, under, (title, frame) in zip(above, below, shown.items()):
-        by_seed(ax, frame, INSIDE, first={}, others=dict(lw=0.6, alpha=0.5), empty="not measured")
-        ax.set(title=title, xscale="symlog", xlim=(0, None), xlabel="epoch", ylim=(-0.04, 1.04))
+        course_panel(ax, title, frame, INSIDE)
         ends = frame[frame["last"].astype(bool)].sort_values("seed")
         for i, (val, memorized) in enumerate(zip(ends["ablated_val"], ends["ablated_memorize"])):
             for name, values in (("val_accuracy", val), ("memorize_accuracy", memorized)):

@@ -135,8 +135,8 @@ def sweep_on_device(
         "early stops where stored neighbours stopped"
     )
     if dry_run:
-        parts = _parts(todo, how.get("first", ()))
-        for layers, width, runs, own, total in roofline.hours(parts, expected):
+        parts = dict(enumerate(_parts(todo, how.get("first", ()))))
+        for _, layers, width, runs, own, total in roofline.hours(parts, expected):
             took = format_duration(3600 * own), format_duration(3600 * total)
             click.echo(f"{layers} × {width}: {runs:,} runs in {took[0]}, by then {took[1]}")
         return None

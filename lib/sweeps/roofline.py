@@ -9,7 +9,7 @@ stored neighbours did.
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from lib.engines.flops import epoch_flops, evaluated_logits, floats_of, flops
@@ -124,22 +124,21 @@ def seconds(spec: RunSpec, device: Device, part: float = 1.0) -> float:
     return part * (whole + 4.0 * 3 * evaluated_logits(spec) / device.bandwidth)
 
 
-HOURS = ["n_layers", "d_model", "runs", "hours", "in all"]
-
-
-def hours(parts: Iterable[Collection[RunSpec]], expected: Mapping[RunSpec, float]) -> list[tuple]:
-    """What a sweep does when: rows of `HOURS`, a size each.
+def hours(
+    parts: Mapping[str, Collection[RunSpec]], expected: Mapping[RunSpec, float]
+) -> list[tuple[str, int, int, int, float, float]]:
+    """What a sweep does when, a row for each size: part, n_layers, d_model, runs, hours, by then.
 
     Args:
-        parts: runs in groups, the most important first; within each the cheapest size is first.
+        parts: runs by name, in the order of the sweep; within each the cheapest size is first.
         expected: seconds that each run takes.
     """
     rows, total = [], 0.0
-    for part in parts:
+    for name, part in parts.items():
         sizes = defaultdict(list)
         for spec in part:
             sizes[spec.n_layers, spec.d_model].append(expected[spec] / 3600)
         for size, each in sorted(sizes.items(), key=lambda item: sum(item[1])):
             total += sum(each)
-            rows.append((*size, len(each), sum(each), total))
+            rows.append((name, *size, len(each), sum(each), total))
     return rows

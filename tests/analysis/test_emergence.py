@@ -17,8 +17,8 @@ from lib.analysis.emergence import (
     times,
 )
 from lib.chapters.page import Page
-from lib.chapters.stories.mixture_rows import emergent_rows, longer_rows
-from lib.chapters.stories.mixtures import curves, just_below, panel, study
+from lib.chapters.stories.mixtures.curves import curves, just_below, panel, study
+from lib.chapters.stories.mixtures.rows import emergent_rows, longer_rows
 from lib.paper.claims import judge
 from lib.paper.experiments import EXPERIMENTS
 from lib.spec import RunSpec

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pandas as pd
 from worlds import runs
 
-from lib.chapters.stories.mixture_rows import ahead_rows, emergent_rows, fallen, until_then
-from lib.chapters.stories.mixtures import Curve
+from lib.chapters.stories.mixtures.curves import Curve
+from lib.chapters.stories.mixtures.rows import ahead_rows, emergent_rows, fallen, until_then
 from lib.spec import RunSpec
 
 WIDTHS = (32, 64, 128, 256)

@@ -112,8 +112,12 @@ def test_the_model_of_the_time_grows_as_it_should():
 def test_hours_add_up_in_the_order_of_the_sweep():
     some = [RunSpec(d_model=d, seed=seed) for d in (8, 64) for seed in (0, 1)]
     costs = {spec: 3600.0 * spec.d_model for spec in some}
-    rows = roofline.hours((some[2:3], some[:2] + some[3:]), costs)
-    assert rows == [(1, 64, 1, 64, 64), (1, 8, 2, 16, 80), (1, 64, 1, 64, 144)]
+    rows = roofline.hours({"a": some[2:3], "b": some[:2] + some[3:]}, costs)
+    assert rows == [
+        ("a", 1, 64, 1, 64, 64),
+        ("b", 1, 8, 2, 16, 80),
+        ("b", 1, 64, 1, 64, 144),
+    ]
 
 
 def test_the_model_expects_the_early_stops_of_neighbours(call, monkeypatch):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lib.analysis.dynamics import with_best
 from lib.analysis.growth import Law, extended_capacity, fit_law, turns
-from lib.chapters.stories.mixtures import Curve
+from lib.chapters.stories.mixtures.curves import Curve
 from lib.figures.mixtures import SHARED, SPLIT, emergent_width
 from lib.paper.mixtures import AMOUNTS_113, LAW_AMOUNTS
 
@@ -50,6 +50,9 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
     law, capacity = fit_law(shared), extended_capacity(random)
     parts = [_of_amount(amount, own) for amount, own in shared.groupby("memorize_size")]
     text = f"The seeds' emergent widths with the shared MLP: {'; '.join(parts)}."
+    lacking = [f"{amount:,}" for amount in AMOUNTS if amount not in set(shared["memorize_size"])]
+    if lacking:
+        text += f" With {', '.join(lacking)} points no run is stored yet."
     if law is None or capacity is None:
         return f"{text} With fewer than two amounts that is no law yet."
     return (

@@ -18,7 +18,7 @@ from lib.analysis.emergence import (
     whole_sizes,
 )
 from lib.analysis.words import number
-from lib.chapters.stories.mixtures import Curve
+from lib.chapters.stories.mixtures.curves import Curve
 from lib.spec import RunSpec
 
 

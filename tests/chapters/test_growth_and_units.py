@@ -6,8 +6,8 @@ import pytest
 
 from lib.analysis.growth import fit_law
 from lib.chapters.export import MEANING
-from lib.chapters.stories import growth, two_tasks
-from lib.chapters.stories.mixtures import Curve
+from lib.chapters.stories.mixtures import growth, two_tasks
+from lib.chapters.stories.mixtures.curves import Curve
 from lib.circuits.mlp import STEPS
 from lib.figures.mixtures import SHARED, SPLIT, emergent_width
 from lib.figures.mixtures import two_tasks as drawn
