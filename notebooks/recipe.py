@@ -46,6 +46,7 @@ from lib.figures import accuracy
 from lib.figures.recipes import search_map, sentence_map
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import DEPTHS
+from lib.paper.race import specs, standings
 from lib.paper.recipe import STATED
 from lib.paper.scores import TIMES
 from lib.paper.search import SENTENCES
@@ -55,7 +56,7 @@ page = Page("recipe", train_missing)
 names = {name: story.label(name) for name in recipes}
 cells = list(STATED)
 
-search = page.gather(searched.specs())
+search = page.gather(specs())
 sentences, tried = searched.scored(search)
 own = page.gather(searched.unseen())
 Markdown(searched.opening(tried, own))
@@ -106,8 +107,18 @@ def by(T: int):
 
 flipbook({f"{T:,}": by(T) for T in TIMES[::-1]}, "training length T")
 
+# %% [markdown]
+# The runs are a race: the recipe that can still score highest is trained next, its cheapest cell
+# first. *At best* is its product if every run that it lacks showed what the paper says. A recipe
+# whose best is below the product of one that lacks nothing is out, and the rest of its runs is
+# saved; the winner is that of the whole search.
+
 # %% tags=["hide-input"]
-Markdown(searched.best_of_each(tried))
+racers = standings(specs(), search.runs, search.curves)
+Markdown(searched.race(racers))
+
+# %% tags=["hide-input"]
+Markdown(searched.best_of_each(tried, racers))
 
 # %% [markdown]
 # The leading recipe at its best T, sentence by sentence. One run behind a sentence leaves its
@@ -286,14 +297,16 @@ Markdown("\n\n".join([*words, pairs]) if len(both) else "*No run is stored in tw
 #
 # ```bash
 # python -m lib run recipe -p recipes "['recipe-3e-3-1.5']" -p seeds "[1000]" -o out.ipynb
+# python -m lib search --dry-run
 # python -m lib sweep recipe-3e-3-1.0 recipe-3e-3-1.5 recipe-3e-3-2.0 recipe-1e-3-1.5 --dry-run
 # python -m benchmarks.rounding figure3 --precision bf16x3 --seeds 0:1 --widths 64
 # python -m benchmarks.rounding figure3 --precision bf16 --device cuda --seeds 0:1
 # ```
 #
-# The first shows what is stored of one recipe and one seed. The second says what is missing and
-# what it costs. The third trains stored runs again with rounded products, where the processor
-# can; the fourth does so in bf16, on a GPU. A recipe of your own is a line in `RECIPES` in `lib/paper/recipe.py`.
+# The first shows what is stored of one recipe and one seed. The second says who leads the search
+# and what the rest of the race costs at most; without `--dry-run` it goes on. The third says what
+# is missing of the trials below it and what they cost. The fourth trains stored runs again with rounded products, where the processor
+# can; the fifth does so in bf16, on a GPU. A recipe of your own is a line in `RECIPES` in `lib/paper/recipe.py`.
 
 # %% tags=["hide-input"]
 page.end()

@@ -59,7 +59,7 @@ def _precision(engines: pd.Series) -> str:
 
 
 def gather(
-    specs: Iterable[RunSpec], train_missing: bool = False, store: Store | None = None
+    specs: Iterable[RunSpec], *, train_missing: bool = False, store: Store | None = None
 ) -> Gathered:
     """The stored runs of some specs; what is missing is trained if so asked.
 

@@ -52,7 +52,8 @@ class Page:
 
     def gather(self, specs: Iterable[RunSpec], train: bool | None = None) -> Gathered:
         """The stored runs of some specs; they count among those behind the page."""
-        found = gather(specs, self.train if train is None else train, self.store)
+        training = self.train if train is None else train
+        found = gather(specs, train_missing=training, store=self.store)
         self._runs.append(found.runs)
         return found
 

@@ -19,6 +19,7 @@ from lib.errors import UserError
 COMMANDS = {  # name -> its module and its name there, and its line in `--help`
     "train": ("lib.cli.train", "command", "Train one run, and keep it."),
     "sweep": ("lib.cli.sweep", "command", "Train what is missing of named experiments."),
+    "search": ("lib.cli.search", "command", "Train what decides which recipe fits the paper best."),
     "status": ("lib.cli.status", "command", "Show what is done of each experiment of the paper."),
     "claims": ("lib.cli.claims", "command", "Judge the paper's takeaways and sentences."),
     "run": ("lib.cli.book", "run", "Execute a chapter, with other parameters if asked."),

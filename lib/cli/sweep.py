@@ -72,18 +72,23 @@ def command(
             more = dict(first=_needed(), budget_s=budget, nice=nice, rate=rate, **where)
             report = None if dry_run else train_missing(specs, store, **more)
     if todo and not dry_run:
-        click.echo(
-            f"{report.done:,} runs trained and stored in {format_duration(report.seconds)} "
-            f"(predicted {format_duration(report.predicted)}), {report.left:,} still missing; "
-            f"they are in {store.runs_folder}"
-        )
-        if report.fatal:
-            raise _ended(report.fatal)
-        if report.failed:
-            raise _ended(f"{len(report.failed)} runs failed, the first: {report.failed[0]}")
-        if report.interrupted:
-            raise _ended("interrupted; the same command goes on where this one ended", 130)
+        conclude(report, store)
     options.close(store)
+
+
+def conclude(report, store):
+    """Say what a sweep did; where it did not come through, an error with its exit code."""
+    click.echo(
+        f"{report.done:,} runs trained and stored in {format_duration(report.seconds)} "
+        f"(predicted {format_duration(report.predicted)}), {report.left:,} still missing; "
+        f"they are in {store.runs_folder}"
+    )
+    if report.fatal:
+        raise _ended(report.fatal)
+    if report.failed:
+        raise _ended(f"{len(report.failed)} runs failed, the first: {report.failed[0]}")
+    if report.interrupted:
+        raise _ended("interrupted; the same command goes on where this one ended", 130)
 
 
 def _check_options(jobs, dask, how):

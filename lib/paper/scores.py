@@ -1,5 +1,7 @@
 """How well a recipe fits: each sentence of `lib.paper.search` from the runs that there are."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy.stats import betabinom
@@ -7,6 +9,9 @@ from scipy.stats import betabinom
 from lib.paper.search import SEARCH_EPOCHS, SEEDS_OF_PAPER, SENTENCES, Sentence
 
 RECIPE_FIELDS = ["lr", "weight_decay", "beta2", "loss", "init_scale"]
+MEASURED = ["epoch", "val_accuracy", "param_norm"]
+"""What is asked of a run's curve."""
+
 RISEN = 0.1
 """Validation accuracy at which generalization has begun (events "begins" and "norm")."""
 
@@ -14,24 +19,33 @@ TIMES = tuple(range(5_000, SEARCH_EPOCHS + 1, 5_000))
 """Training lengths T at which recipes are read."""
 
 
-def shows(sentence: Sentence, curve: pd.DataFrame, T: int) -> bool | None:
+def in_words(recipe: tuple) -> str:
+    """A recipe, the values of `RECIPE_FIELDS`, as a label: what is not as usual is named."""
+    lr, decay, beta2, loss, scale = recipe
+    more = [f"β₂ {beta2:g}"] if beta2 != 0.98 else []
+    more += [f"{loss} loss"] if pd.notna(loss) else []
+    more += [f"weights × {scale:g}"] if pd.notna(scale) else []
+    return ", ".join([f"lr {lr:g}, wd {decay:g}", *more])
+
+
+def shows(sentence: Sentence, curve: Mapping, T: int) -> bool | None:
     """Whether a run shows what a sentence asks, by epoch T.
 
     Args:
-        curve: epoch, val_accuracy and param_norm of one run, in the order of epochs.  A run
-            that stopped early stays where it was: it had generalized.
+        curve: `MEASURED` of one run by name, in the order of epochs.  A run that stopped early
+            stays where it was: it had generalized.
 
     Returns:
         None where the sentence does not speak of such a run ("norm" without generalization).
     """
-    seen = curve[curve["epoch"] <= T]
-    risen = np.flatnonzero(seen["val_accuracy"].to_numpy() >= RISEN)
+    epoch, accuracy, norm = (np.asarray(curve[name]) for name in MEASURED)
+    end = np.searchsorted(epoch, T, side="right")
+    risen = np.flatnonzero(accuracy[:end] >= RISEN)
     if sentence.event == "accuracy":
-        return bool(sentence.low <= seen["val_accuracy"].iloc[-1] <= sentence.high)
+        return bool(sentence.low <= accuracy[end - 1] <= sentence.high)
     if sentence.event == "begins":
-        return bool(len(risen) and sentence.low <= seen["epoch"].iloc[risen[0]] <= sentence.high)
-    norm = seen["param_norm"].to_numpy()
-    return bool(norm[-1] > norm[risen[0]]) if len(risen) else None
+        return bool(len(risen) and sentence.low <= epoch[risen[0]] <= sentence.high)
+    return bool(norm[end - 1] > norm[risen[0]]) if len(risen) else None
 
 
 def probability(sentence: Sentence, k: int, n: int) -> float:
@@ -50,7 +64,10 @@ def of_sentences(runs: pd.DataFrame, curves: pd.DataFrame, times=TIMES) -> pd.Da
         runs, curves: as `lib.analysis.gather` gives them, of any recipes and seeds.
         times: the training lengths, each at most the runs' own.
     """
-    by_key = dict(iter(curves.groupby("key", sort=False)))
+    by_key = {
+        key: {name: own[name].to_numpy() for name in MEASURED}
+        for key, own in curves.groupby("key", sort=False)
+    }
     rows = []
     for recipe, own in runs.groupby(RECIPE_FIELDS, dropna=False):
         cells = dict(iter(own.groupby(["task", "d_model", "train_size"])))

@@ -9,12 +9,14 @@ from worlds import jump
 from lib.analysis.gather import gather
 from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
+from lib.paper.race import Racer, specs, standings
+from lib.paper.scores import in_words
 from lib.paper.search import FIRST_SEED, RECIPES, SENTENCES
 
 
 @pytest.fixture(scope="module")
 def told():
-    found = gather(story.specs())
+    found = gather(specs())
     return found, *story.scored(found)
 
 
@@ -29,17 +31,30 @@ def test_the_map_has_a_row_for_each_recipe_with_runs(told):
 
 def test_tables_say_what_stands_behind_them(told):
     found, sentences, recipes = told
-    assert len(story.best_of_each(recipes).splitlines()) == 2 + recipes["recipe"].nunique()
+    racers = standings(specs(), found.runs, found.curves)
+    assert len(story.best_of_each(recipes, racers).splitlines()) == 2 + recipes["recipe"].nunique()
     assert len(story.of_the_best(sentences, recipes).splitlines()) == 2 + len(SENTENCES)
     assert f"{len(found.runs):,} of the search's {found.wanted:,}" in story.standing(found, recipes)
 
 
 def test_recipes_in_words():
-    assert story.in_words((1e-3, 2.0, 0.98, None, None)) == "lr 0.001, wd 2"
-    assert story.in_words((1e-3, 2.0, 0.999, None, float("nan"))).endswith("β₂ 0.999")
-    assert story.in_words((1e-3, 1.0, 0.98, "float32", 0.5)) == (
+    assert in_words((1e-3, 2.0, 0.98, None, None)) == "lr 0.001, wd 2"
+    assert in_words((1e-3, 2.0, 0.999, None, float("nan"))).endswith("β₂ 0.999")
+    assert in_words((1e-3, 1.0, 0.98, "float32", 0.5)) == (
         "lr 0.001, wd 1, float32 loss, weights × 0.5"
     )
+
+
+def test_the_race_in_words():
+    def racer(lr, bound, left):
+        return Racer((lr, 1.0, 0.98, None, None), bound, tuple(specs()[:left]))
+
+    open_, whole = racer(2e-3, 0.5, 3), racer(1e-3, 0.1, 0)
+    assert story.race([open_, racer(1e-3, 0.1, 2)]).startswith(
+        "No recipe has all its runs yet, so all 2"
+    )
+    assert "1 of 3 recipes may still pass it" in story.race([open_, whole, racer(3e-3, 0.05, 9)])
+    assert story.race([whole, racer(3e-3, 0.05, 9)]).startswith("**lr 0.001, wd 1 has won**")
 
 
 def made_up(**met):

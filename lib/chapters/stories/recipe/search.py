@@ -7,25 +7,10 @@ import pandas as pd
 from lib.analysis.gather import Gathered
 from lib.chapters.tables import table
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.scores import RECIPE_FIELDS, met_by, of_recipes, of_sentences
+from lib.paper.race import Racer, in_the_race
+from lib.paper.scores import RECIPE_FIELDS, in_words, met_by, of_recipes, of_sentences
 from lib.paper.search import FIRST_SEED, SENTENCES
 from lib.spec import RunSpec
-
-STAGES = ("search", "search_wide", "search_arms")
-
-
-def specs() -> list[RunSpec]:
-    """All runs of the search."""
-    return [spec for name in STAGES for spec in EXPERIMENTS[name]]
-
-
-def in_words(recipe: tuple) -> str:
-    """A recipe, the values of `RECIPE_FIELDS`, as a label: what is not as usual is named."""
-    lr, decay, beta2, loss, scale = recipe
-    more = [f"β₂ {beta2:g}"] if beta2 != 0.98 else []
-    more += [f"{loss} loss"] if pd.notna(loss) else []
-    more += [f"weights × {scale:g}"] if pd.notna(scale) else []
-    return ", ".join([f"lr {lr:g}, wd {decay:g}", *more])
 
 
 def scored(found: Gathered) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -82,16 +67,38 @@ def conflicts(sentences: pd.DataFrame) -> str:
     return table(head, pairs, left=(0, 1))
 
 
-def best_of_each(recipes: pd.DataFrame) -> str:
+def best_of_each(recipes: pd.DataFrame, racers: list[Racer]) -> str:
     """Each recipe at the training length that suits it best, in Markdown, the best first."""
     best = recipes.loc[recipes.groupby("recipe")["score"].idxmax()]
+    bound = {in_words(racer.recipe): racer.bound for racer in racers}
     rows = [
         (row.recipe, f"{row.T:,}", f"{row.met:.0f} of {len(SENTENCES)}",
-         f"{row.seen:.0f} of {len(SENTENCES)}", f"{row.score:.1e}")
+         f"{row.seen:.0f} of {len(SENTENCES)}", f"{row.score:.1e}", f"{bound[row.recipe]:.1e}")
         for row in best.sort_values("score", ascending=False).itertuples()
     ]  # fmt: skip
-    head = ["recipe", "best T", "met so far", "with a run behind it", "product"]
+    head = ["recipe", "best T", "met so far", "with a run behind it", "product", "at best"]
     return table(head, rows, left=(0,))
+
+
+def race(racers: list[Racer]) -> str:
+    """How far the race is, in words."""
+    able, first = in_the_race(racers), racers[0]
+    name = in_words(first.recipe)
+    if not first.left:
+        return (
+            f"**{name} has won**: all its runs are stored, its product is {first.bound:.1e}, and "
+            "no other recipe would pass it if all its missing runs showed what the paper says."
+        )
+    if whole := [racer for racer in racers if not racer.left]:
+        return (
+            f"{in_words(whole[0].recipe)} has all its runs, product {whole[0].bound:.1e}; "
+            f"{len(able)} of {len(racers)} recipes may still pass it, the others not, whatever "
+            "their missing runs would show."
+        )
+    return (
+        f"No recipe has all its runs yet, so all {len(racers)} may still come first: at best "
+        f"{name}, with {first.bound:.1e}."
+    )
 
 
 def of_the_best(sentences: pd.DataFrame, recipes: pd.DataFrame) -> str:

@@ -1,0 +1,87 @@
+"""The command `search`: a race that trains in batches and ends when the winner is known."""
+
+import pytest
+from click.testing import CliRunner
+from worlds import jump
+
+from lib.cli.main import main
+from lib.paper import race
+from lib.runs.store import Store
+from lib.sweeps.sweep import Report
+
+GOOD, BAD = (1e-3, 2.0), (1e-3, 0.5)
+PERFECT = {(32, 4000), (64, 3000)}
+ZERO = {(24, 2600), (32, 2600), (40, 2600), (64, 2600), (100, 2600)}
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """A search of two recipes; its runs, by recipe."""
+    every = [s for s in race.specs() if s.beta2 == 0.98 and not (s.loss or s.init_scale)]
+    recipes = {r: [s for s in every if (s.lr, s.weight_decay) == r] for r in (GOOD, BAD)}
+    for where in ("lib.paper.race.specs", "lib.cli.search.specs"):
+        monkeypatch.setattr(where, lambda: [s for own in recipes.values() for s in own])
+    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
+    return recipes
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """What is trained, batch by batch: a stand-in for `sweep`, under which GOOD does as asked."""
+    batches = []
+
+    def sweep(specs, store, *, budget_s, **_):
+        batches.append(specs)
+        if budget_s <= 0:
+            return Report(left=len(specs))
+        for spec in specs:
+            zero = (spec.d_model, spec.train_size) in ZERO or (spec.task, spec.d_model) == (
+                "square",
+                24,
+            )
+            val = 0.05 if zero else 1.0 if (spec.d_model, spec.train_size) in PERFECT else 0.5
+            bad = (spec.lr, spec.weight_decay) == BAD
+            store.add(jump(spec, val=0.5 - val / 2 if bad else val))
+        return Report(done=len(specs))
+
+    monkeypatch.setattr("lib.cli.search.sweep", sweep)
+    return batches
+
+
+def call(tmp_path, *more):
+    return CliRunner().invoke(main, ["search", "--results", str(tmp_path), "--jobs", "1", *more])
+
+
+def test_it_ends_when_nothing_else_can_win(two, trained, tmp_path):
+    result = call(tmp_path)
+    assert result.exit_code == 0, result.output
+    stored = Store(tmp_path).keys()
+    assert all(spec.key in stored for spec in two[GOOD])
+    assert 0 < sum(spec.key in stored for spec in two[BAD]) < 16
+    assert "0 of 2 recipes lack runs and may still come to first place" in result.output
+    assert result.output.count("runs trained and stored") == len(trained) > 3
+    before = len(trained)
+    assert call(tmp_path).exit_code == 0 and len(trained) == before  # nothing more to do
+
+
+def test_a_dry_run_and_a_spent_budget_train_nothing(two, trained, tmp_path):
+    result = call(tmp_path, "--dry-run", "--measure")
+    assert result.exit_code == 0 and not trained
+    assert "at best, 32 of its runs missing" in result.output
+    assert "their 64 runs take at most" in result.output
+    assert "2 of 2 recipes" in call(tmp_path, "--budget", "0s").output
+    assert len(trained) == 1 and not Store(tmp_path).keys()
+
+
+def test_a_sweep_that_fails_ends_the_race(two, tmp_path, monkeypatch):
+    monkeypatch.setattr("lib.cli.search.sweep", lambda *_, **__: Report(fatal="no space"))
+    result = call(tmp_path)
+    assert result.exit_code == 1 and result.stderr.strip().endswith("error: no space")
+    monkeypatch.setattr("lib.cli.search.sweep", lambda *_, **__: Report(interrupted=True))
+    assert call(tmp_path).exit_code == 130
+
+
+@pytest.mark.parametrize("wrong", [["--places", "0"], ["--budget", "soon"], ["more"]])
+def test_mistakes(tmp_path, wrong):
+    result = call(tmp_path, *wrong)
+    assert result.exit_code == 2 and result.stderr.startswith("error: ")
