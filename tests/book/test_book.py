@@ -18,10 +18,10 @@ CHANGED = f"before => JSON.stringify(({SHOWN})()) !== JSON.stringify(before)"
 
 
 @pytest.fixture(scope="module")
-def facts(pages, context, base):
+def facts(kinds, context, base):
     """Path -> what a page holds once it is drawn, and what went wrong meanwhile."""
     found = {}
-    for path in pages:
+    for path in kinds:
         if path == "404.html" and base.startswith("file:"):
             continue  # a server shows it at any address, so it is the one page with rooted links
         page, problems = visit(context, base, path)

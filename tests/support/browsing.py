@@ -32,6 +32,13 @@ def pages():
     return sorted(path.as_posix() for path in found if path.parts[0] != "_static")
 
 
+@pytest.fixture(scope="session")
+def kinds(pages):
+    """The same, with one page for all the listings of sources: they differ in their code alone."""
+    sources = [path for path in pages if path.startswith("_modules/lib")]
+    return [path for path in pages if path not in sources[1:]]
+
+
 @pytest.fixture(scope="module")
 def browser():
     """A headless Chromium that resolves no name and so reaches nothing but this machine."""
