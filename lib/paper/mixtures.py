@@ -137,6 +137,9 @@ GRIDS = (
     Grid("split_depth", "Split and shared MLP with depth, more seeds (takeaway 8; ours)", _depth,
          cells=_cells(SIZES_DEPTH[3:5], 1200) + _cells(SIZES_DEPTH[3:5], 1200, split=True),
          seeds=5, first_seed=3),
+    Grid("split_depth_more", "The same, for a second look (takeaway 8; ours)", _depth,
+         cells=_cells(SIZES_DEPTH[3:5], 1200) + _cells(SIZES_DEPTH[3:5], 1200, split=True),
+         seeds=8, first_seed=8),
     Grid("deep_recipe", "Calibration: what makes depth train (ours)", BASE.replace(**TRIAL),
          cells=_trials, seeds=2, first_seed=CALIBRATION_SEED),
 )

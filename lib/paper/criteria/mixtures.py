@@ -59,11 +59,12 @@ def emerges(alone, *mixed):
     return Finding(tuple(envelope(own) for own in zip(*readings)), said)
 
 
-def split_is_earlier(*frames):
+def split_is_earlier(*frames, looks=1):
     """Seed by seed, whether the split MLP has the higher accuracy, mean over sizes.
 
     Args:
         frames: the shared MLP's runs, then as many frames of the split one's.
+        looks: how often it is asked while seeds are added; each interval is widened for it.
     """
     half = len(frames) // 2
     shared, split = _with_best(*frames[:half]), _with_best(*frames[half:])
@@ -71,7 +72,8 @@ def split_is_earlier(*frames):
     for column in READINGS:
         pairs = paired(split, shared, column).groupby(level="seed").mean()
         gain = pairs["one"] - pairs["other"]
-        readings.append(share("seeds in which the split MLP is higher", gain > 0, least=HALF))
+        says = "seeds in which the split MLP is higher"
+        readings.append(share(says, gain > 0, looks, least=HALF))
     sizes_ = ", ".join(f"{name} from {_read(own, 'best', EMERGED).words}"
                        for name, own in (("split", split), ("shared", shared)))  # fmt: skip
     return Finding((envelope(readings),), f"{sizes_}, by the highest accuracy on the way")
