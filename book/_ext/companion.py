@@ -32,7 +32,8 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
     ),
     "split_ffn": (
         *("emergent_113", "emergent_113_fill", "emergent_59", "emergent_59_wider"),
-        *("emergent_59_long", "emergent_depth", "split_depth", "split_depth_more", "mixture_inside"),
+        *("emergent_59_long", "emergent_depth", "split_depth", "split_depth_more"),
+        "mixture_inside",
     ),
     "circuit_efficiency": (
         *("circuits_memorize", "circuits_generalize", "circuits_settle", "circuits_calm"),
