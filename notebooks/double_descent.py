@@ -32,12 +32,15 @@ train_missing = False  # true: train the runs that the store lacks
 # %% tags=["hide-input"]
 # %matplotlib inline
 # %config InlineBackend.figure_formats = ["svg"]
+import math
+
 from IPython.display import Markdown
 
 from lib.analysis import descent, statistics
 from lib.analysis.dynamics import GENERALIZED, PERFECT
 from lib.analysis.words import bracket, number
 from lib.analysis.zones import boundaries
+from lib.chapters.stories import loss
 from lib.chapters.tables import crossing_words, dip_cells
 from lib.figures import accuracy, style
 from lib.paper.experiments import EXPERIMENTS
@@ -113,6 +116,25 @@ header = ["D", "depth", "95% interval", "first peak at d_model", "valley at d_mo
 show(header, [(f"{size:,}", *dip_cells(dip)) for size, dip in dips.items()])
 
 # %% [markdown]
+# ## In the loss
+#
+# The paper shows accuracies. Double descent is more often told of the loss, and that says more: not
+# only that a network is wrong, but how sure it is of it.
+
+# %% tags=["hide-input"]
+climbs = loss.climbs(runs, train_sizes, d_models)
+Markdown(loss.words(climbs, runs, EXPERIMENTS["figure6"].base.modulus))
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final training and validation loss against d_model, logarithmic, mean over seeds and a dot for each run, with a line for guessing. With 2,600 and 3,000 points validation loss is near guessing for the narrowest networks, climbs to several times as much where training becomes perfect, and falls again; with 4,000 and 5,000 it only falls."}, "figure": {"caption": "Final loss against width, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; grey: what guessing costs, the logarithm of 113. The runs of figure 6, the book's recipe. [Data](data/figure6.csv).", "name": "fig-double-descent-loss"}}
+accuracy.loss_by_width(runs, d_models, math.log(EXPERIMENTS["figure6"].base.modulus))
+
+# %% tags=["hide-input"]
+Markdown(loss.rows(climbs, runs))
+
+# %% [markdown]
+# The climb is measured as the dip above, upside down: from the first low of the mean curve to the
+# summit after it, as far as the curve comes down again; so noise alone makes it positive here, too.
+#
 # ## Model-wise grokking
 #
 # The paper sees grokking along the axis of width, too: with little data, training accuracy is

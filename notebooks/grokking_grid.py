@@ -37,8 +37,9 @@ import pandas as pd
 from IPython.display import Markdown
 from myst_nb import glue
 
-from lib.analysis import statistics
+from lib.analysis import statistics, waiting
 from lib.analysis.dynamics import GENERALIZED, zone
+from lib.chapters.stories import waiting as told
 from lib.chapters.tables import zone_rules
 from lib.figures import accuracy, curves
 from lib.paper.experiments import EXPERIMENTS
@@ -207,6 +208,35 @@ Markdown(
 # This is stricter than a trend: it asks that no wider network needs more than a narrower one. Next
 # to a boundary a mean over a few seeds jumps by a whole run, so a single run can break the order.
 #
+# ## How long it takes
+#
+# "By epoch T" hides the wait. Each line below is a training size, all widths and seeds together: the
+# share of networks that do not have the rule yet (validation accuracy below 0.95) as training goes on,
+# in the unit in which a recipe's length is best compared, the decay time 1 / (learning rate × weight
+# decay): in so many epochs weights that no gradient holds up shrink to about a third.
+
+# %% tags=["hide-input"]
+waited = waiting.waits(runs, grid.curves)
+page.export(waited, "waiting", "how long each took",
+            ["d_model", "train_size", "seed", "epoch", "waited", "came", "key"])  # fmt: skip
+Markdown(told.words(waited))
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "The share of networks that have not generalized yet against training, logarithmic, a falling staircase for each training size: with 4,000 points half have the rule after some five decay times, with 3,200 after some thirty, with 2,600 hardly any by the end."}, "figure": {"caption": "The share of networks without the rule against training (survival curves after Kaplan and Meier), widths 32 to 64 and all stored seeds of figure 3 together, the book's recipe, by epoch T. [Data](data/waiting.csv).", "name": "fig-waiting"}}
+by_size = {size: waiting.survival(own) for size, own in waited.groupby("train_size")}
+curves.waiting(by_size, 1 / (page.recipe["lr"] * page.recipe["weight_decay"]))
+
+# %% tags=["hide-input"]
+Markdown(told.rows(waited))
+
+# %% [markdown]
+# In decay times. ">": fewer than half have it when training ends. The last column is the least and the
+# greatest of the seeds' medians over widths.
+
+# %% tags=["hide-input"]
+longer = page.gather(EXPERIMENTS["circuits_semi"], train=False)
+Markdown(told.longer_words(waiting.waits(longer.runs, longer.curves)))
+
+# %% [markdown]
 # ## Why data, and why less for a wider network
 #
 # Two ways lead to a perfect training set. Memorizing costs parameter norm for every point, so

@@ -91,6 +91,8 @@ MEANING = {
     "val_loss": ("nats", "cross-entropy on the pairs that were not trained on"),
     "val_probability": ("0 to 1", "of the right answer in a simulated race"),
     "param_norm": ("", "Euclidean norm of all parameters"),
+    "waited": ("decay times", "until validation accuracy reached 0.95, or training ended"),
+    "came": ("", "whether it reached it"),
     "zone": ("", "what the run's own curve shows"),
     "region": ("", "the zone that the two curves give its cell"),
     # what was measured of weights

@@ -5,6 +5,7 @@ nothing here trains, loads or decides anything.  Colours are safe for the colour
 without runs are drawn as missing.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -199,6 +200,35 @@ def accuracy_by_width(
         if figure:
             mark(ax, figure, panel)
     legend(drawn, ncols=2)
+    return drawn
+
+
+def loss_by_width(runs: pd.DataFrame, d_models: Sequence[int], guess: float) -> Figure:
+    """Final losses against width, a panel for each training size (ours; §4 has accuracies).
+
+    Args:
+        runs: d_model, train_size, seed, train_loss, val_loss.
+        d_models: all widths of the axis.
+        guess: what guessing costs, in nats.
+    """
+    sizes = sorted(runs["train_size"].unique())
+    across = min(2, max(1, len(sizes)))
+    drawn, axes = grid_of(
+        max(1, len(sizes)), (8.4, 2.7), across, ylabel="final loss, nats", sharey=True
+    )
+    for ax, size in itertools.zip_longest(axes, sizes):
+        own = runs[runs["train_size"] == size]
+        for value, colour, dash in (("train_loss", TRAIN, "-"), ("val_loss", VAL, "--")):
+            mean = own.groupby("d_model")[value].mean()
+            label = {"train_loss": "training", "val_loss": "validation"}[value]
+            ax.plot(mean.index, mean, dash, color=colour, lw=1.5, label=label)
+            x = jitter(own["d_model"], own["seed"], 0.018)
+            ax.plot(x, own[value], "o", color=colour, ms=2.6, alpha=0.5, mew=0)
+        ax.axhline(guess, color="#999999", lw=0.9, label="guessing")
+        width_axis(ax, d_models, room=1.22)
+        hatch(ax, d_models, own["d_model"])
+        ax.set(title=f"D = {size:,}" if size else "")
+    legend(drawn, ncols=3)
     return drawn
 
 

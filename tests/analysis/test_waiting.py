@@ -1,0 +1,69 @@
+"""Survival curves of made-up runs whose waits are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.analysis.waiting import median, survival, waits
+from lib.chapters.stories import waiting as told
+
+EPOCHS = np.array([0, 100, 200, 400, 800])
+
+
+def made_up(**reached):
+    """Runs at learning rate 0.01, weight decay 1: key -> epoch of generalization, or None."""
+    runs = pd.DataFrame(
+        [(key, 0.01, 1.0, 800, 800, 3000, i, 48) for i, key in enumerate(reached)],
+        columns=["key", "lr", "weight_decay", "epoch", "epochs", "train_size", "seed", "d_model"],
+    )
+    curves = pd.concat(
+        pd.DataFrame(dict(key=key, epoch=EPOCHS, val_accuracy=np.where(
+            EPOCHS >= (at or np.inf), 0.97, 0.3))) for key, at in reached.items()
+    )  # fmt: skip
+    return runs, curves
+
+
+def test_a_run_waits_until_it_generalizes_or_training_ends():
+    found = waits(*made_up(a=200, b=None))
+    assert found["waited"].tolist() == [2.0, 8.0] and found["came"].tolist() == [True, False]
+    runs, curves = made_up(a=200)
+    with pytest.raises(ValueError, match="decay time"):
+        waits(runs.assign(weight_decay=0.0), curves)
+
+
+def test_survival_is_the_share_that_has_not_come():
+    found = waits(*made_up(a=100, b=200, c=400, d=None))
+    times, left = survival(found)
+    assert dict(zip(times, left)) == {0: 1, 1: 0.75, 2: 0.5, 4: 0.25, 8: 0.25}
+    assert median(found) == 2
+
+
+def test_a_run_that_ended_early_without_it_counts_while_it_was_there():
+    """Kaplan and Meier: one of two at risk comes after the third was lost sight of."""
+    runs, curves = made_up(a=None, b=400, c=None)
+    curves = curves[(curves["key"] != "a") | (curves["epoch"] <= 200)]
+    times, left = survival(waits(runs.assign(epoch=[200, 800, 800]), curves))
+    assert left[times == 4] == 0.5
+
+
+def test_where_none_or_fewer_than_half_come_there_is_no_median():
+    never = waits(*made_up(a=None, b=None))
+    assert survival(never)[1].tolist() == [1, 1] and survival(never)[0].tolist() == [0, 8]
+    assert median(never) == np.inf == median(waits(*made_up(a=100, b=None, c=None)))
+    assert survival(never[:0])[1].tolist() == [1, 1]
+
+
+def test_the_grid_chapter_tells_it():
+    sizes = {4000: 100, 3600: 200, 3000: None}
+    found = pd.concat(
+        waits(*made_up(a=at, b=at)).assign(train_size=size) for size, at in sizes.items()
+    ).reset_index(drop=True)
+    said = told.words(found)
+    assert "after 1 decay times with 4,000 points, after 2 with 3,600**" in said
+    assert "with 3,000 fewer than half" in said
+    table = told.rows(found).splitlines()
+    assert "> 8 to > 8" in table[2] and "| 4,000" in table[4] and len(table) == 5
+    assert "do not tell" in told.words(found[:0])
+    assert "0 of 2 with 3,000 points" in told.longer_words(found)
+    assert "2 of 2 with 4,000 points" in told.longer_words(found)
+    assert "No run" in told.longer_words(found[:0])
