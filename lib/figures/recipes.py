@@ -3,6 +3,8 @@
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -23,10 +25,9 @@ def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
         return figure
     colours = mpl.colormaps["cividis"].resampled(asked + 1)
     drawn = ax.imshow(met, cmap=colours, vmin=-0.5, vmax=asked + 0.5, aspect="auto")
+    lacking = [y for y, recipe in enumerate(met.index) if seen[recipe] < asked]
+    _hatch(ax, [(-0.5, y - 0.5, met.shape[1]) for y in lacking])
     for y, recipe in enumerate(met.index):
-        if seen[recipe] < asked:
-            box = dict(fc="none", ec=MISSING, hatch="//", lw=0)
-            ax.add_patch(Rectangle((-0.5, y - 0.5), met.shape[1], 1, **box))
         for x, value in enumerate(met.loc[recipe]):
             ink = "#fefefe" if value < 0.55 * asked else "#010101"
             ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=7.5, color=ink)
@@ -37,6 +38,12 @@ def search_map(met: pd.DataFrame, seen: pd.Series, asked: int) -> Figure:
     bar = figure.colorbar(drawn, ax=ax, ticks=np.arange(0, asked + 1, 3), pad=0.01)
     bar.set_label(f"sentences met, of {asked}")
     return figure
+
+
+def _hatch(ax: Axes, boxes: list[tuple[float, float, float]]) -> None:
+    """Hatches places without runs: left, lower end and width of each; a box is 1 high."""
+    boxes = [Rectangle((x, y), width, 1) for x, y, width in boxes]
+    ax.add_collection(PatchCollection(boxes, fc="none", ec=MISSING, hatch="//", lw=0))
 
 
 def sentence_map(share: pd.DataFrame, met: pd.DataFrame, says: list[str]) -> Figure:
@@ -52,15 +59,13 @@ def sentence_map(share: pd.DataFrame, met: pd.DataFrame, says: list[str]) -> Fig
     if share.empty:
         note(ax)
         return figure
-    ax.imshow(met.where(share.notna()).astype(float), cmap="cividis", vmin=0, vmax=1, aspect="auto")
-    for y, recipe in enumerate(share.index):
-        for x, value in enumerate(share.loc[recipe]):
-            if np.isnan(value):
-                box = dict(fc="none", ec=MISSING, hatch="//", lw=0)
-                ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **box))
-            else:
-                ink, sign = ("black", "✓") if met.loc[recipe].iloc[x] else ("white", "×")
-                ax.text(x, y, sign, ha="center", va="center", fontsize=9, color=ink)
+    seen, good = share.notna().to_numpy(), met.to_numpy(dtype=bool)
+    values = np.where(seen, good, np.nan)
+    ax.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    _hatch(ax, [(x - 0.5, y - 0.5, 1) for y, x in np.argwhere(~seen)])
+    for chosen, sign, ink in ((seen & good, "$✓$", "black"), (seen & ~good, "x", "white")):
+        y, x = np.nonzero(chosen)
+        ax.plot(x, y, ls="none", marker=sign, ms=5, color=ink, mew=0.8, label=sign.strip("$"))
     ax.set_yticks(range(len(share)), share.index, fontsize=8)
     ax.set_xticks(range(len(says)), says, fontsize=8, rotation=55, ha="right")
     ax.grid(False)

@@ -81,8 +81,8 @@ def test_the_sentences_by_one_epoch():
     assert share.index.tolist() == ["b", "a"] and share.loc["b", 4] == 1
     assert pd.isna(share.loc["b", 5]) and not met.loc["a", 4] and met.loc["a", 5]
     figure = sentence_map(share, met, ["one", "other"])
-    signs = [text.get_text() for text in figure.axes[0].texts]
-    assert signs == ["✓", "×", "✓"]
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in figure.axes[0].lines}
+    assert drawn == {"✓": [[0, 0], [1, 1]], "x": [[0, 1]]}
 
 
 def test_out_of_sample_is_scored_on_other_seeds(store):
