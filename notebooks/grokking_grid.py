@@ -223,7 +223,7 @@ Markdown(told.words(waited))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The share of networks that have not generalized yet against training, logarithmic, a falling staircase for each training size: with 4,000 points half have the rule after some five decay times, with 3,200 after some thirty, with 2,600 hardly any by the end."}, "figure": {"caption": "The share of networks without the rule against training (survival curves after Kaplan and Meier), widths 32 to 64 and all stored seeds of figure 3 together, the book's recipe, by epoch T. [Data](data/waiting.csv).", "name": "fig-waiting"}}
 by_size = {size: waiting.survival(own) for size, own in waited.groupby("train_size")}
-curves.waiting(by_size, 1 / (page.recipe["lr"] * page.recipe["weight_decay"]))
+curves.waiting(by_size, lr * weight_decay)
 
 # %% tags=["hide-input"]
 Markdown(told.rows(waited))

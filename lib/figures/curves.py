@@ -140,24 +140,25 @@ def curves_by_width(
     return figure
 
 
-def waiting(shown: dict[int, tuple[np.ndarray, np.ndarray]], decay_time: float) -> Figure:
+def waiting(shown: dict[int, tuple[np.ndarray, np.ndarray]], rate: float) -> Figure:
     """The share of networks that have not generalized yet against training (ours).
 
     Args:
         shown: training size -> times in decay times and shares (`lib.analysis.waiting.survival`).
-        decay_time: in epochs, for the axis above.
+        rate: decay times in an epoch, for the axis above.
     """
     figure, ((ax,),) = panels(1, 1, (8, 3.8))
-    colours = mpl.colormaps["viridis"](np.linspace(0, 0.92, len(shown)))
-    for (size, (times, left)), colour in zip(sorted(shown.items()), colours):
-        end = max(times[-1] for times, _ in shown.values())
-        times, left = np.append(times, end), np.append(left, left[-1])  # none comes after these
-        ax.step(times, left, where="post", color=colour, lw=1.6, label=f"D = {size:,}")
     ax.set(xscale="log", xlim=(1, None), ylim=(-0.03, 1.03), xlabel="decay times 1 / (lr · wd)")
     ax.set_ylabel("networks without the rule")
-    scale = (lambda t: t * decay_time, lambda epochs: epochs / decay_time)
-    ax.secondary_xaxis("top", functions=scale).set_xlabel("epoch")
     if not shown:
         note(ax)
+        return figure
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.92, len(shown)))
+    end = max(times[-1] for times, _ in shown.values())
+    for (size, (times, left)), colour in zip(sorted(shown.items()), colours):
+        times, left = np.append(times, end), np.append(left, left[-1])  # none comes after these
+        ax.step(times, left, where="post", color=colour, lw=1.6, label=f"D = {size:,}")
+    scale = (lambda times: times / rate, lambda epochs: epochs * rate)
+    ax.secondary_xaxis("top", functions=scale).set_xlabel("epoch")
     legend(figure)
     return figure

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from lib.analysis.waiting import median, survival, waits
 from lib.chapters.stories import waiting as told
+from lib.figures.curves import waiting
 
 EPOCHS = np.array([0, 100, 200, 400, 800])
 
@@ -27,8 +27,7 @@ def test_a_run_waits_until_it_generalizes_or_training_ends():
     found = waits(*made_up(a=200, b=None))
     assert found["waited"].tolist() == [2.0, 8.0] and found["came"].tolist() == [True, False]
     runs, curves = made_up(a=200)
-    with pytest.raises(ValueError, match="decay time"):
-        waits(runs.assign(weight_decay=0.0), curves)
+    assert waits(runs.assign(weight_decay=0.0), curves).empty
 
 
 def test_survival_is_the_share_that_has_not_come():
@@ -67,3 +66,14 @@ def test_the_grid_chapter_tells_it():
     assert "0 of 2 with 3,000 points" in told.longer_words(found)
     assert "2 of 2 with 4,000 points" in told.longer_words(found)
     assert "No run" in told.longer_words(found[:0])
+
+
+def test_the_figure_has_a_staircase_for_each_size_and_epochs_above():
+    shown = {3000: survival(waits(*made_up(a=100, b=None))), 4000: survival(waits(*made_up(a=100)))}
+    (ax,) = waiting(shown, rate=0.01).axes
+    assert [line.get_label() for line in ax.lines] == ["D = 3,000", "D = 4,000"]
+    assert ax.lines[0].get_xydata()[-1].tolist() == [8, 0.5]
+    assert ax.lines[1].get_xydata()[-1].tolist() == [8, 0]  # drawn to the end of the longest
+    above = ax.child_axes[0]
+    assert above.get_xlabel() == "epoch" and above._functions[0](2.0) == 200
+    assert waiting({}, rate=0.0).axes[0].texts[0].get_text() == "no runs stored"
