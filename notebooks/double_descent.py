@@ -125,8 +125,8 @@ show(header, [(f"{size:,}", *dip_cells(dip)) for size, dip in dips.items()])
 climbs = loss.climbs(runs, train_sizes, d_models)
 Markdown(loss.words(climbs, runs, EXPERIMENTS["figure6"].base.modulus))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final training and validation loss against d_model, logarithmic, mean over seeds and a dot for each run, with a line for guessing. With 2,600 and 3,000 points validation loss is near guessing for the narrowest networks, climbs to several times as much where training becomes perfect, and falls again; with 4,000 and 5,000 it only falls."}, "figure": {"caption": "Final loss against width, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; grey: what guessing costs, the logarithm of 113. The runs of figure 6, the book's recipe. [Data](data/figure6.csv).", "name": "fig-double-descent-loss"}}
-accuracy.loss_by_width(runs, d_models, math.log(EXPERIMENTS["figure6"].base.modulus))
+# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final training and validation loss against d_model, logarithmic, mean over seeds and a dot for each run, with a line for guessing. With 2,600 and 3,000 points mean validation loss climbs to several times what guessing costs as networks widen, and is lower again for the widest; with 4,000 and 5,000 it stays below that line."}, "figure": {"caption": "Final loss against width, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; grey: what guessing costs, the logarithm of 113. The runs of figure 6, the book's recipe. [Data](data/figure6.csv).", "name": "fig-double-descent-loss"}}
+accuracy.loss_by_width(runs, train_sizes, d_models, math.log(EXPERIMENTS["figure6"].base.modulus))
 
 # %% tags=["hide-input"]
 Markdown(loss.rows(climbs, runs))

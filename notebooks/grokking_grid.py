@@ -211,9 +211,9 @@ Markdown(
 # ## How long it takes
 #
 # "By epoch T" hides the wait. Each line below is a training size, all widths and seeds together: the
-# share of networks that do not have the rule yet (validation accuracy below 0.95) as training goes on,
-# in the unit in which a recipe's length is best compared, the decay time 1 / (learning rate × weight
-# decay): in so many epochs weights that no gradient holds up shrink to about a third.
+# share of networks that do not have the rule yet (validation accuracy below 0.95) as training goes
+# on. The unit is the decay time, 1 / (learning rate × weight decay): in so many epochs weights that
+# no gradient holds up shrink to about a third. Without weight decay there is none, and nothing here.
 
 # %% tags=["hide-input"]
 waited = waiting.waits(runs, grid.curves)
@@ -221,7 +221,7 @@ page.export(waited, "waiting", "how long each took",
             ["d_model", "train_size", "seed", "epoch", "waited", "came", "key"])  # fmt: skip
 Markdown(told.words(waited))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "The share of networks that have not generalized yet against training, logarithmic, a falling staircase for each training size: with 4,000 points half have the rule after some five decay times, with 3,200 after some thirty, with 2,600 hardly any by the end."}, "figure": {"caption": "The share of networks without the rule against training (survival curves after Kaplan and Meier), widths 32 to 64 and all stored seeds of figure 3 together, the book's recipe, by epoch T. [Data](data/waiting.csv).", "name": "fig-waiting"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "The share of networks that have not generalized yet against training, logarithmic, a falling staircase for each training size, the later the fewer points: with 4,000 points half have the rule after some five decay times, with 3,200 after some thirty, with 2,600 hardly any by the end."}, "figure": {"caption": "The share of networks without the rule against training (survival curves after Kaplan and Meier): all widths and seeds of the grid above together, in its recipe, by epoch T. [Data](data/waiting.csv).", "name": "fig-waiting"}}
 by_size = {size: waiting.survival(own) for size, own in waited.groupby("train_size")}
 curves.waiting(by_size, lr * weight_decay)
 

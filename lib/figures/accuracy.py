@@ -5,7 +5,6 @@ nothing here trains, loads or decides anything.  Colours are safe for the colour
 without runs are drawn as missing.
 """
 
-import itertools
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -203,20 +202,20 @@ def accuracy_by_width(
     return drawn
 
 
-def loss_by_width(runs: pd.DataFrame, d_models: Sequence[int], guess: float) -> Figure:
+def loss_by_width(
+    runs: pd.DataFrame, train_sizes: Sequence[int], d_models: Sequence[int], guess: float
+) -> Figure:
     """Final losses against width, a panel for each training size (ours; §4 has accuracies).
 
     Args:
         runs: d_model, train_size, seed, train_loss, val_loss.
-        d_models: all widths of the axis.
+        train_sizes: the panels.
+        d_models: all widths of the axis; one without runs is hatched.
         guess: what guessing costs, in nats.
     """
-    sizes = sorted(runs["train_size"].unique())
-    across = min(2, max(1, len(sizes)))
-    drawn, axes = grid_of(
-        max(1, len(sizes)), (8.4, 2.7), across, ylabel="final loss, nats", sharey=True
-    )
-    for ax, size in itertools.zip_longest(axes, sizes):
+    how = dict(across=min(2, len(train_sizes)), ylabel="final loss, nats", sharey=True)
+    drawn, axes = grid_of(len(train_sizes), (8.4, 2.7), **how)
+    for ax, size in zip(axes, train_sizes):
         own = runs[runs["train_size"] == size]
         for value, colour, dash in (("train_loss", TRAIN, "-"), ("val_loss", VAL, "--")):
             mean = own.groupby("d_model")[value].mean()
@@ -227,7 +226,7 @@ def loss_by_width(runs: pd.DataFrame, d_models: Sequence[int], guess: float) -> 
         ax.axhline(guess, color="#999999", lw=0.9, label="guessing")
         width_axis(ax, d_models, room=1.22)
         hatch(ax, d_models, own["d_model"])
-        ax.set(title=f"D = {size:,}" if size else "")
+        ax.set(title=f"D = {size:,}")
     legend(drawn, ncols=3)
     return drawn
 

@@ -148,7 +148,7 @@ def waiting(shown: dict[int, tuple[np.ndarray, np.ndarray]], rate: float) -> Fig
         rate: decay times in an epoch, for the axis above.
     """
     figure, ((ax,),) = panels(1, 1, (8, 3.8))
-    ax.set(xscale="log", xlim=(1, None), ylim=(-0.03, 1.03), xlabel="decay times 1 / (lr · wd)")
+    ax.set(ylim=(-0.03, 1.03), xlabel="decay times 1 / (lr · wd)")
     ax.set_ylabel("networks without the rule")
     if not shown:
         note(ax)
@@ -158,6 +158,8 @@ def waiting(shown: dict[int, tuple[np.ndarray, np.ndarray]], rate: float) -> Fig
     for (size, (times, left)), colour in zip(sorted(shown.items()), colours):
         times, left = np.append(times, end), np.append(left, left[-1])  # none comes after these
         ax.step(times, left, where="post", color=colour, lw=1.6, label=f"D = {size:,}")
+    begin = min(times[1] for times, _ in shown.values())
+    ax.set(xscale="log", xlim=(begin * 0.8, end * 1.05))
     scale = (lambda times: times / rate, lambda epochs: epochs * rate)
     ax.secondary_xaxis("top", functions=scale).set_xlabel("epoch")
     legend(figure)

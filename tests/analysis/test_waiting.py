@@ -58,11 +58,14 @@ def test_the_grid_chapter_tells_it():
         waits(*made_up(a=at, b=at)).assign(train_size=size) for size, at in sizes.items()
     ).reset_index(drop=True)
     said = told.words(found)
-    assert "after 1 decay times with 4,000 points, after 2 with 3,600**" in said
+    assert said.startswith("**The fewer the points, the longer the wait**: half of the networks")
+    assert "after 1 decay times with 4,000 points, after 2 with 3,600" in said
     assert "with 3,000 fewer than half" in said
     table = told.rows(found).splitlines()
     assert "> 8 to > 8" in table[2] and "| 4,000" in table[4] and len(table) == 5
     assert "do not tell" in told.words(found[:0])
+    turned = told.words(found.assign(train_size=-found["train_size"]))
+    assert turned.startswith("Half of the networks") and "The fewer" not in turned
     assert "0 of 2 with 3,000 points" in told.longer_words(found)
     assert "2 of 2 with 4,000 points" in told.longer_words(found)
     assert "No run" in told.longer_words(found[:0])
@@ -74,6 +77,8 @@ def test_the_figure_has_a_staircase_for_each_size_and_epochs_above():
     assert [line.get_label() for line in ax.lines] == ["D = 3,000", "D = 4,000"]
     assert ax.lines[0].get_xydata()[-1].tolist() == [8, 0.5]
     assert ax.lines[1].get_xydata()[-1].tolist() == [8, 0]  # drawn to the end of the longest
+    low, high = ax.get_xlim()
+    assert low < 1 and high > 8
     above = ax.child_axes[0]
     assert above.get_xlabel() == "epoch" and above._functions[0](2.0) == 200
     assert waiting({}, rate=0.0).axes[0].texts[0].get_text() == "no runs stored"

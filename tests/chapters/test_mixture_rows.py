@@ -6,7 +6,13 @@ import pandas as pd
 from worlds import runs
 
 from lib.chapters.stories.mixtures.curves import Curve
-from lib.chapters.stories.mixtures.rows import ahead_rows, emergent_rows, fallen, until_then
+from lib.chapters.stories.mixtures.rows import (
+    ahead_rows,
+    emergent_rows,
+    fallen,
+    new_seeds,
+    until_then,
+)
 from lib.spec import RunSpec
 
 WIDTHS = (32, 64, 128, 256)
@@ -69,3 +75,21 @@ def test_runs_that_had_it_and_lost_it_are_counted():
     rows = [("stays", 0.95), ("falls", 0.97), ("falls", 0.5), ("never", 0.1)]
     evaluations = pd.DataFrame(rows, columns=["key", "val_accuracy"])
     assert fallen(own, evaluations) == "1 of the 2 runs that passed 0.9 end below it"
+
+
+def test_the_seeds_that_suggested_a_test_are_told_apart():
+    def own(split, last, best):
+        found = runs({64: 0.0}, 5, memorize_size=1200).assign(split_mlp=split or None)
+        found["val_accuracy"] = last
+        found["key"] = [f"{split} {seed}" for seed in found["seed"]]
+        curves = [(key, value) for key, one, two in zip(found["key"], last, best)
+                  for value in (one, two)]  # fmt: skip
+        return found, pd.DataFrame(curves, columns=["key", "val_accuracy"])
+
+    shared = own(False, [0.1] * 5, [0.9, 0.1, 0.1, 0.1, 0.9])
+    split = own(True, [0.5, 0.5, 0.5, 0.5, 0.05], [0.8] * 5)
+    found, curves = (pd.concat(pair, ignore_index=True) for pair in zip(shared, split))
+    said = new_seeds(found, curves)
+    assert "in 3 of 5 seeds by the highest accuracy on the way and in 4 of 5 by the last" in said
+    assert "others alone these are 1 of 2 and 1 of 2" in said
+    assert "No seed" in new_seeds(found[~found["split_mlp"].eq(True)], curves)

@@ -8,6 +8,7 @@ import pandas as pd
 from lib.analysis import descent, statistics
 from lib.analysis.descent import Dip
 from lib.analysis.dynamics import PERFECT
+from lib.analysis.statistics import student
 from lib.analysis.words import bracket, number
 from lib.chapters.tables import table
 
@@ -43,30 +44,41 @@ def rows(found: dict[int, Dip], runs: pd.DataFrame) -> str:
 
 
 def words(found: dict[int, Dip], runs: pd.DataFrame, modulus: int) -> str:
-    """Where the loss has two descents beyond doubt, and how far above guessing it climbs."""
+    """Where the loss climbs far, whether it had fallen before, and who the summit is."""
     guess = float(np.log(modulus))
-    clear = {size: dip for size, dip in found.items() if dip.low > guess}
-    if not clear:
-        return "In the loss the stored runs do not tell whether descent is double."
-    size, dip = max(clear.items(), key=lambda pair: pair[1].depth)
-    others = [f"{dip.depth:.1f} with {size:,}" for size, dip in found.items() if size not in clear]
-    own = runs[runs["train_size"] == size]
-    means = own.groupby("d_model")[["val_loss", "train_accuracy"]].mean()
-    top, perfect = (
-        means["val_loss"][dip.valley],
-        statistics.steady(means["train_accuracy"], PERFECT),
-    )
-    text = (
-        f"**In the loss the descent is double beyond doubt with "
-        f"{' and '.join(f'{size:,}' for size in clear)} points.** With {size:,} it climbs from "
-        f"{means['val_loss'][dip.peak]:.1f} nats at width {dip.peak:.0f} to {top:.1f} at width "
-        f"{dip.valley:.0f}, {top / guess:.1f} times what guessing costs ({guess:.2f}), and comes "
-        f"down again{'; it climbs by ' * bool(others)}{', '.join(others)}."
-    )
-    if perfect <= dip.valley <= 1.5 * perfect:
-        text += (
-            f" The summit stands where training has just become perfect (from width {perfect:.0f} "
-            "on): a network that can just hold its list answers the rest with confidence, and "
-            "wrongly."
+    known = {size: dip for size, dip in found.items() if np.isfinite(dip.low)}
+    far = [size for size, dip in known.items() if dip.low > guess]
+    hardly = [size for size, dip in known.items() if dip.high < guess]
+    said = [_far(size, known[size], runs, guess) for size in far]
+    if hardly:
+        climbs = ", ".join(f"{known[size].depth:.1f} with {size:,}" for size in hardly)
+        said.append(f"It hardly climbs ({climbs}; guessing costs {guess:.2f}).")
+    perfect = {size: _perfect_from(runs, size) for size in far}
+    if far and all(perfect[size] <= known[size].valley for size in far):
+        said.append(
+            "At the summit stand networks that know their list by heart: they answer the rest "
+            "with confidence, and wrongly."
         )
-    return text
+    return " ".join(said) or "The stored runs do not tell how far the loss climbs."
+
+
+def _far(size: int, dip: Dip, runs: pd.DataFrame, guess: float) -> str:
+    """One training size with which the loss climbs by more than guessing costs."""
+    by_seed = statistics.by_width(runs[runs["train_size"] == size], "val_loss")
+    mean = by_seed.mean()
+    fell = student(by_seed[by_seed.columns[0]] - by_seed[dip.peak])
+    text = (
+        f"**With {size:,} points the loss climbs from {mean[dip.peak]:.1f} nats at width "
+        f"{dip.peak:.0f} to {mean[dip.valley]:.1f} at width {dip.valley:.0f}**, "
+        f"{mean[dip.valley] / guess:.1f} times what guessing costs, and comes down again; "
+    )
+    if fell[1] > 0:
+        first = mean.index[0]
+        return text + f"it had come down from {mean[first]:.1f} at width {first}: a double descent."
+    return text + "that it comes down before, too, these seeds do not show."
+
+
+def _perfect_from(runs: pd.DataFrame, size: int) -> float:
+    """The width from which on mean training accuracy is perfect; NaN if it never is."""
+    own = runs[runs["train_size"] == size].groupby("d_model")["train_accuracy"].mean()
+    return statistics.steady(own, PERFECT)

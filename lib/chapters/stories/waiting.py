@@ -9,7 +9,11 @@ from lib.paper.recipe import BASE
 
 
 def _time(waited: float, end: float) -> str:
-    return f"{waited:.0f}" if np.isfinite(waited) else f"> {end:.0f}"
+    return _short(waited) if np.isfinite(waited) else f"> {_short(end)}"
+
+
+def _short(waited: float) -> str:
+    return f"{waited:.0f}" if waited >= 10 else f"{waited:.2g}"
 
 
 def rows(found: pd.DataFrame) -> str:
@@ -27,47 +31,48 @@ def rows(found: pd.DataFrame) -> str:
             f"{size:,}", len(own), by_half.sum(), own["came"].sum(), _time(median(own), end),
             f"{_time(min(seeds), end)} to {_time(max(seeds), end)}",
         ))  # fmt: skip
-    header = ["D", "networks", f"have the rule by {end / 2:.0f}", f"by {end:.0f}",
+    header = ["D", "networks", f"have the rule by {_short(end / 2)}", f"by {_short(end)}",
               "half have it by", "seed by seed"]  # fmt: skip
     return table(header, cells, left=())
 
 
 def words(found: pd.DataFrame) -> str:
-    """How the wait grows as the training set shrinks."""
+    """How the wait goes with the training set's size."""
     middle = found.groupby("train_size")[["waited", "came"]].apply(median)
     middle = middle[np.isfinite(middle)]
     if len(middle) < 2:
         return "The runs that are stored do not tell how the wait goes with the training size."
     (few, long), (many, short) = middle.iloc[[0, -1]].items()
-    below = found[found["train_size"] < few]["train_size"]
     text = (
-        f"**The fewer the points, the longer the wait: half of the networks have the rule after "
-        f"{short:.0f} decay times with {many:,} points, after {long:.0f} with {few:,}**"
+        f"half of the networks have the rule after {_short(short)} decay times with {many:,} "
+        f"points, after {_short(long)} with {few:,}"
     )
-    if below.empty:
-        return text + "."
-    return text + f", and with {below.max():,} fewer than half have it when training ends."
+    if middle.is_monotonic_decreasing:
+        text = f"**The fewer the points, the longer the wait**: {text}"
+    below = found[found["train_size"] < few]["train_size"]
+    less = f"; with {below.max():,} fewer than half have it when training ends"
+    return text[0].upper() + text[1:] + (less if len(below) else "") + "."
 
 
 def longer_words(found: pd.DataFrame) -> str:
     """What more training changes.
 
     Args:
-        found: runs of one width that were trained for several times the book's epochs.
+        found: runs of one width, in the book's recipe but for several times its epochs.
     """
     if found.empty:
         return "No run near the critical size is stored that was trained for longer."
-    rate, usual = found["lr"] * found["weight_decay"], BASE.epochs
-    times = found["epochs"].max() / usual
-    said = []
-    for size, own in found.groupby("train_size"):
-        before = (own["came"] & (own["waited"] <= usual * rate[own.index])).sum()
-        said.append(
-            f"{own['came'].sum()} of {len(own)} with {size:,} points ({before} by epoch {usual:,})"
-        )
+    usual = BASE.epochs
+    times, before = found["epochs"].max() / usual, usual * found["lr"] * found["weight_decay"]
+    in_time = found["came"] & (found["waited"] <= before)
+    said = [
+        f"{own['came'].sum()} of {len(own)} with {size:,} points "
+        f"({in_time[own.index].sum()} by epoch {usual:,})"
+        for size, own in found.groupby("train_size")
+    ]
     return (
-        f"So D_crit is the size at which the wait has become as long as the training. How far does "
-        f"more training move it? Networks of width {found['d_model'].iloc[0]} that were trained "
-        f"{times:.0f} times as long ([](circuit_efficiency.ipynb), P4) have the rule in the end: "
-        f"{', '.join(said)}."
+        "So D_crit *by epoch T* is a size at which the wait has become as long as the training. "
+        f"How far does more training move it? In the book's recipe networks of width "
+        f"{found['d_model'].iloc[0]} that were trained {times:.0f} times as long "
+        f"([](circuit_efficiency.ipynb), P4) come to the rule before they end: {', '.join(said)}."
     )
