@@ -210,10 +210,11 @@ Markdown(
 #
 # ## How long it takes
 #
-# "By epoch T" hides the wait. Each line below is a training size, all widths and seeds together: the
-# share of networks that do not have the rule yet (validation accuracy below 0.95) as training goes
-# on. The unit is the decay time, 1 / (learning rate × weight decay): in so many epochs weights that
-# no gradient holds up shrink to about a third. Without weight decay there is none, and nothing here.
+# "By epoch T" hides the wait. Each line below is a training size, all widths and seeds together:
+# the share of networks that do not have the rule yet (validation accuracy below 0.95) as training
+# goes on. The unit is the decay time, 1 / (learning rate × weight decay): in so many epochs weights
+# that no gradient holds up shrink to about a third. Without weight decay there is none, and nothing
+# here.
 
 # %% tags=["hide-input"]
 waited = waiting.waits(runs, grid.curves)
@@ -229,8 +230,8 @@ curves.waiting(by_size, lr * weight_decay)
 Markdown(told.rows(waited))
 
 # %% [markdown]
-# In decay times. ">": fewer than half have it when training ends. The last column is the least and the
-# greatest of the seeds' medians over widths.
+# In decay times. ">": fewer than half have it when training ends. The last column is the least and
+# the greatest of the seeds' medians over widths.
 
 # %% tags=["hide-input"]
 longer = page.gather(EXPERIMENTS["circuits_semi"], train=False)

@@ -76,12 +76,13 @@ Markdown(searched.opening(tried, own))
 #
 # ## Which recipe did they use?
 #
-# Twenty pairs of learning rate and weight decay, and four of them with a slower second moment,
-# are trained on sixteen cells of which the paper speaks. Each sentence is a count: how many of its
-# eleven seeds must show something. From *k* of *n* runs that show it, and Jeffreys' prior, follows
-# the probability that eleven new seeds meet the sentence; a recipe's score is the product over
-# all sentences. They were written down, and committed, before any of these runs but those of a
-# first arm: one seed of seven recipes.
+# Twenty pairs of learning rate and weight decay, four of them with a slower second moment, too, and
+# six variants (a loss that rounds, first weights half or twice as large) are to be trained on
+# sixteen cells of which the paper speaks, as far as a race needs them. Each sentence is a count:
+# how many of its eleven seeds must show something. From *k* of *n* runs that show it, and Jeffreys'
+# prior, follows the probability that eleven new seeds meet the sentence; a recipe's score is the
+# product over all sentences. They were written down, and committed, before any of these runs but
+# those of a first arm: one seed of seven recipes.
 #
 # The paper does not state the training length either. A run to 60,000 epochs holds every shorter
 # one, so the length T is read off its curve.
@@ -90,22 +91,18 @@ Markdown(searched.opening(tried, own))
 page.export(sentences, "search", "the search")
 Markdown(searched.standing(search, tried))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A map of recipes down and training lengths across, coloured and labelled by how many of the paper's nineteen sentences the runs of a recipe meet by that epoch. Hatched: recipes that lack runs for some of the sentences."}, "figure": {"caption": "How many of the paper's sentences the runs of a recipe meet (lr: learning rate; wd: weight decay), by epoch T; seeds from 1,000 on. Hatched: some sentences have no run yet, so the count can only be too low. [Data](data/search.csv).", "name": "fig-search"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A map of recipes down and training lengths across, coloured and labelled by how many of the paper's nineteen sentences the runs of a recipe meet by that epoch. Hatched: recipes without a run for some of the sentences."}, "figure": {"caption": "How many of the paper's sentences the runs of a recipe meet (lr: learning rate; wd: weight decay), by epoch T; seeds from 1,000 on. Hatched: some sentences have no run yet, so the count may still change. [Data](data/search.csv).", "name": "fig-search"}}
 search_map(*searched.map_of(tried), len(SENTENCES))
 
 # %% [markdown]
 # Sentence by sentence, at the training length that the slider names. A tick: the share of runs
 # that show it is one that the sentence asks for.
 
-
 # %% tags=["hide-input"]
-def by(T: int):
-    share, met = searched.at(sentences, T)
-    words = f"Which of the paper's sentences each recipe meets by epoch {T:,}."
-    return sentence_map(share, met, [one.says.split(" (§")[0] for one in SENTENCES]), words
-
-
-flipbook({f"{T:,}": by(T) for T in TIMES[::-1]}, "training length T")
+labels = [one.says.split(" (§")[0] for one in SENTENCES]
+says = "Which of the paper's sentences each recipe meets by epoch {:,}."
+maps = {T: sentence_map(*searched.at(sentences, T), labels) for T in TIMES[::-1]}
+flipbook({f"{T:,}": (one, says.format(T)) for T, one in maps.items()}, "training length T")
 
 # %% [markdown]
 # The runs are a race: the recipe that can still score highest is trained next, its cheapest cell
@@ -115,23 +112,15 @@ flipbook({f"{T:,}": by(T) for T in TIMES[::-1]}, "training length T")
 
 # %% tags=["hide-input"]
 racers = standings(specs(), search.runs, search.curves)
-Markdown(searched.race(racers))
-
-# %% tags=["hide-input"]
-Markdown(searched.best_of_each(tried, racers))
+Markdown(f"{searched.race(racers)}\n\n{searched.best_of_each(tried, racers)}")
 
 # %% [markdown]
 # The leading recipe at its best T, sentence by sentence. One run behind a sentence leaves its
 # probability near one half even where that run shows it.
 
 # %% tags=["hide-input"]
-Markdown(searched.of_the_best(sentences, tried))
-
-# %% [markdown]
-# Some sentences exclude each other: recipes meet each, and none both.
-
-# %% tags=["hide-input"]
-Markdown(searched.conflicts(sentences))
+asked = "Which sentences exclude each other, met by recipes each and by none both? So far:"
+Markdown(f"{searched.of_the_best(sentences, tried)}\n\n{asked}\n\n{searched.conflicts(sentences)}")
 
 # %% [markdown]
 # ## The book's recipe, out of sample
@@ -139,10 +128,7 @@ Markdown(searched.conflicts(sentences))
 # The same sentences, asked of the figures' own seeds, on which nothing was chosen.
 
 # %% tags=["hide-input"]
-Markdown(searched.out_of_sample(own))
-
-# %% tags=["hide-input"]
-Markdown(searched.sentence_by_sentence(own))
+Markdown(f"{searched.out_of_sample(own)}\n\n{searched.sentence_by_sentence(own)}")
 
 # %% [markdown]
 # ## What the paper says of twelve cells
@@ -181,10 +167,9 @@ accuracy.recipe_grid({names[n]: g.runs for n, g in found.items()}, cells, STATED
 scores = {(name, epoch): story.score(story.at_epoch(found[name].curves, epoch), len(set(seeds)))
           for name in recipes for epoch in checkpoints}  # fmt: skip
 header = ["learning rate", "weight decay", *(f"by epoch {e:,}" for e in checkpoints)]
-show(header, [story.score_row(n, [scores[n, e] for e in checkpoints]) for n in recipes], left=())
-
-# %% tags=["hide-input"]
-Markdown(story.best({n: scores[n, max(checkpoints)] for n in recipes}, max(checkpoints)))
+best = story.best({n: scores[n, max(checkpoints)] for n in recipes}, max(checkpoints))
+scored = [story.score_row(n, [scores[n, e] for e in checkpoints]) for n in recipes]
+show(header, scored, left=(), after=best)
 
 # %% [markdown]
 # ## Which statements survive a change of recipe?
@@ -258,10 +243,8 @@ show(header, depth.reached_rows(deep.runs, deep.curves, deep_seeds), after=words
 
 # %% tags=["hide-input"]
 said = [*depth.which_train(deep.runs, deep_seeds), depth.falls(deep.curves, deep.runs)]
-Markdown("\n".join(f"* {says}" for says in said))
-
-# %% [markdown]
-# What was chosen, against the plain model:
+chosen = "What was chosen, against the plain model:"
+Markdown("\n".join(f"* {says}" for says in said) + f"\n\n{chosen}")
 
 # %% tags=["hide-input"]
 words = (
@@ -274,13 +257,13 @@ show(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds), after=words
 # %% [markdown]
 # ## Appendix: does rounding matter?
 #
-# The paper does not state its precision. Ours is float32. On some servers the products can be
-# made of bfloat16 instead ([](../method.md)): six of them are as exact as float32 (bf16x6); three
-# round to 17 significant bits instead of 24 (bf16x3), still finer than the TF32 of a GPU. The
-# engine for GPUs can make each product one of bfloat16 (bf16), whose operands and results have 8.
-# Training is chaotic, so after some hundred epochs two precisions are two different runs, as two seeds
-# are. The question is whether one of them generalizes later. Below are the runs that are stored in
-# float32 and in another precision; a run that generalizes stops, so its last epoch says when.
+# The paper does not state its precision. Ours is float32. On some servers the products can be made
+# of bfloat16 instead ([](../method.md)): six of them are as exact as float32 (bf16x6); three round
+# to 17 significant bits instead of 24 (bf16x3), still finer than the TF32 of a GPU. The engine for
+# GPUs can make each product one of bfloat16 (bf16), whose operands and results have 8. Training is
+# chaotic, so after some hundred epochs two precisions are two different runs, as two seeds are. The
+# question is whether one of them generalizes later. Below are the runs that are stored in float32
+# and in another precision; a run that generalizes stops, so its last epoch says when.
 
 # %% tags=["hide-input"]
 both = precision.two_precisions(page.store)
@@ -304,9 +287,10 @@ Markdown("\n\n".join([*words, pairs]) if len(both) else "*No run is stored in tw
 # ```
 #
 # The first shows what is stored of one recipe and one seed. The second says who leads the search
-# and what the rest of the race costs at most; without `--dry-run` it goes on. The third says what
-# is missing of the trials below it and what they cost. The fourth trains stored runs again with rounded products, where the processor
-# can; the fifth does so in bf16, on a GPU. A recipe of your own is a line in `RECIPES` in `lib/paper/recipe.py`.
+# and what the rest of the race costs; without `--dry-run` it goes on. The third says what
+# is missing of the trials below it and what they cost. The fourth trains stored runs again with
+# rounded products, where the processor can; the fifth does so in bf16, on a GPU. A recipe of your
+# own is a line in `RECIPES` in `lib/paper/recipe.py`.
 
 # %% tags=["hide-input"]
 page.end()

@@ -85,11 +85,10 @@ show(story.EMERGENT_HEADER, story.of_studies(studies, story.emergent_rows, every
 
 # %% [markdown]
 # The emergent size is the smallest size from which every larger size tried has validation accuracy
-# of at least 0.9 in its best of three seeds, by the last epoch or, in the last column, by the highest
-# on the way; ">" marks the largest size tried where even that has not, and what is computed from it
-# is a bound. "Times alone" looks at addition alone over the
-# sizes of that row only. Whether the sizes just below generalize later is asked in
-# [](multitask_emergence.ipynb).
+# of at least 0.9 in its best of three seeds, by the last epoch or, in the last column, by the
+# highest on the way; ">" marks the largest size tried where even that has not, and what is computed
+# from it is a bound. "Times alone" looks at addition alone over the sizes of that row only. Whether
+# the sizes just below generalize later is asked in [](multitask_emergence.ipynb).
 #
 # An emergent size hangs on one threshold. Size by size and seed by seed the question is a simpler
 # one: which of two networks with the same data, the same size and the same seed is ahead at its
@@ -112,10 +111,11 @@ inside = two_tasks.measured(page, seeds, epochs=epochs)
 Markdown(two_tasks.words(inside))
 
 # %% [markdown]
-# So where does a shared MLP keep addition? In the units that it memorizes with. At modulus 59, one layer, `d_model` = 128, 1,200 + 300
-# points: each hidden unit is switched off alone, which says how much of the random pairs hangs on it,
-# and then more and more units together, the most memorizing first. In a split MLP these are the
-# memorizing half by construction, and addition has the other to itself.
+# So where does a shared MLP keep addition? In the units that it memorizes with. At modulus 59, one
+# layer, `d_model` = 128, 1,200 + 300 points: each hidden unit is switched off alone, which says how
+# much of the random pairs hangs on it, and then more and more units together, the most memorizing
+# first. In a split MLP these are the memorizing half by construction, and addition has the other to
+# itself.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within a hundred epochs; addition and its waves come hundreds to thousands of epochs later, in every seed of the split MLP and not in every seed of the shared one. Below, accuracy as hidden units are switched off, the most memorizing first: with the split MLP addition stays whole until half of them are off, with the shared MLP it falls as fast as what is memorized."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, as hidden units are switched off, the most memorizing first. Thick: seed 0; thin: seeds 1 and 2. The book's recipe, by epoch 20,000. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
 page.export(pd.concat(inside.values()), "two_tasks", "the course inside", two_tasks.COLUMNS)

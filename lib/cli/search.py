@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 
 import click
 
@@ -12,8 +13,8 @@ from lib.paper.race import in_the_race, next_runs, specs, standings
 from lib.paper.scores import in_words
 from lib.runs.machine import cores
 from lib.runs.store import Store
-from lib.sweeps.plan import estimate, format_duration, makespan
-from lib.sweeps.sweep import sweep
+from lib.sweeps.plan import estimate, format_duration, makespan, missing
+from lib.sweeps.sweep import Report, sweep
 
 BATCH = 3
 """Runs for each core between two looks at who leads."""
@@ -36,35 +37,52 @@ def command(places, budget, jobs, dry_run, nice, measure, results):
     """
     store, jobs = Store(results), jobs or cores()
     end = time.monotonic() + (math.inf if budget is None else budget)
-    rate, known = options.rate_of(specs(), store, jobs, measure=measure or not dry_run)
+    total, rate, tried = Report(), None, set()
     while True:
         found = gather(specs(), store=store)
         racers = standings(specs(), found.runs, found.curves)
-        left = [spec for racer in in_the_race(racers, places) for spec in racer.left]
         for line in _told(racers, places):
             click.echo(line)
-        if left and rate:
+        left = [spec for racer in in_the_race(racers, places) for spec in racer.left]
+        if not left:
+            break
+        if not rate:  # of no use to who has nothing to train, and it takes a minute
+            if not dry_run:
+                store.probe()
+            rate, known = options.rate_of(specs(), store, jobs, measure=measure or not dry_run)
+        if rate:
             time_left = format_duration(makespan(estimate(left, rate, store.runs()), jobs))
-            click.echo(
-                f"their {len(left):,} runs take at most {time_left}, {jobs} at once ({known})"
-            )
-        if dry_run or not left:
+            click.echo(f"if all their {len(left):,} runs are needed: {time_left} ({known})")
+        batch = next_runs(_without(tried, racers), places, BATCH * jobs)
+        if dry_run or not batch:
             break
-        batch = next_runs(racers, places, BATCH * jobs)
-        report = sweep(
-            batch, store, jobs=jobs, budget_s=end - time.monotonic(), nice=nice, rate=rate
-        )
-        conclude(report, store)
-        if report.left:  # no time for them
+        how = dict(jobs=jobs, nice=nice, rate=rate, budget_s=end - time.monotonic())
+        report = sweep(batch, store, first=[{spec} for spec in batch], **how)
+        total.add(report)
+        if report.fatal or report.interrupted or not (report.done or report.failed):
             break
+        if report.failed:
+            tried |= set(missing(batch, store))
+    if not dry_run:
+        total.left = len(left)
+        conclude(total, store)
     options.close(store)
 
 
+def _without(failed, racers):
+    """The race without runs that cannot be trained here."""
+    return [replace(r, left=tuple(s for s in r.left if s not in failed)) for r in racers]
+
+
 def _told(racers, places):
-    """Who leads, in a line for each place, and how many may still come there."""
-    for racer in racers[:places]:
-        lacks = f" at best, {len(racer.left)} of its runs missing" if racer.left else ""
-        yield f"{in_words(racer.recipe)}: {racer.bound:.2g}{lacks}"
-    able = len(in_the_race(racers, places))
+    """The best product so far, and how many recipes may still come to the first places."""
+    leader = max(racers, key=lambda racer: racer.score)
+    yield f"best so far: {in_words(leader.recipe)}, product {leader.score:.2g}"
+    for place, racer in enumerate(racers[:places], 1):
+        if racer.left:
+            break
+        yield f"place {place} is taken: {in_words(racer.recipe)}, product {racer.bound:.2g}"
+    able = in_the_race(racers, places)
     where = "first place" if places == 1 else f"the first {places} places"
-    yield f"{able} of {len(racers)} recipes lack runs and may still come to {where}"
+    most = f", with {able[0].bound:.2g} at best" if able else ""
+    yield f"{len(able)} of {len(racers)} recipes lack runs and may still come to {where}{most}"

@@ -37,11 +37,13 @@ class Racer:
         bound: its score at the T that suits it best, if all that is missing showed what the
             sentences ask; where nothing is missing, its score.
         left: its missing runs, the cheapest first.
+        score: what its runs so far give, at the T that suits them best.
     """
 
     recipe: tuple
     bound: float
     left: tuple[RunSpec, ...]
+    score: float = 0.0
 
 
 @functools.cache
@@ -71,7 +73,7 @@ def standings(
         for *row, T, number, k, n, _ in of_sentences(runs, curves, times).itertuples(index=False)
     }
 
-    def bound(recipe, left):
+    def best(recipe, left=()):
         cells = Counter((spec.task, spec.d_model, spec.train_size) for spec in left)
         return max(
             math.prod(
@@ -82,7 +84,7 @@ def standings(
         )
 
     racers = (
-        Racer(recipe, bound(recipe, left), tuple(sorted(left, key=flops)))
+        Racer(recipe, best(recipe, left), tuple(sorted(left, key=flops)), best(recipe))
         for recipe, left in lacking.items()
     )
     return sorted(racers, key=lambda racer: racer.bound, reverse=True)

@@ -55,6 +55,14 @@ class Report:
     predicted: float = 0.0
     seconds: float = 0.0
 
+    def add(self, other: "Report") -> None:
+        """Count another sweep in, which came after; what is left is what it left."""
+        self.done += other.done
+        self.failed += other.failed
+        self.left, self.fatal, self.interrupted = other.left, other.fatal, other.interrupted
+        self.predicted += other.predicted
+        self.seconds += other.seconds
+
 
 def sweep(
     specs: Iterable[RunSpec],

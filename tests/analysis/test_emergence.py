@@ -284,3 +284,10 @@ def test_cells_between_count_only_where_they_are_stored(tmp_path, monkeypatch):
     cells = len(EXPERIMENTS["emergent_113"].specs([0, 1, 2]))
     assert between.wanted == cells + len(whole.runs) > cells
     assert sum(len(c.runs) for c in found) == len(whole.runs)
+
+
+def test_the_second_look_widens_the_interval(tmp_path):
+    """13 of 16: at 95% it would begin at 0.544."""
+    store = store_with(tmp_path, ["takeaway 8"], split_in(13))
+    (found,) = judge(BY_NAME["takeaway 8"], store).finding.conditions
+    assert found.low == pytest.approx(0.508, abs=1e-3)

@@ -51,7 +51,7 @@ def test_the_race_in_words():
 
     open_, whole = racer(2e-3, 0.5, 3), racer(1e-3, 0.1, 0)
     assert story.race([open_, racer(1e-3, 0.1, 2)]).startswith(
-        "No recipe has all its runs yet, so all 2"
+        "No recipe has all its runs yet, so none of the 2 is out"
     )
     assert "1 of 3 recipes may still pass it" in story.race([open_, whole, racer(3e-3, 0.05, 9)])
     assert story.race([whole, racer(3e-3, 0.05, 9)]).startswith("**lr 0.001, wd 1 has won**")

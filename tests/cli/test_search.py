@@ -28,21 +28,28 @@ def two(monkeypatch):
 @pytest.fixture
 def trained(monkeypatch):
     """What is trained, batch by batch: a stand-in for `sweep`, under which GOOD does as asked."""
-    batches = []
 
-    def sweep(specs, store, *, budget_s, **_):
+    class Batches(list):
+        broken = ()  # widths that cannot be trained
+
+    batches = Batches()
+
+    def sweep(specs, store, *, budget_s, first, **_):
+        assert [spec for own in first for spec in own] == specs  # in the order of the race
         batches.append(specs)
         if budget_s <= 0:
             return Report(left=len(specs))
-        for spec in specs:
+        bad = [spec for spec in specs if spec.d_model in batches.broken]
+        for spec in [spec for spec in specs if spec not in bad]:
             zero = (spec.d_model, spec.train_size) in ZERO or (spec.task, spec.d_model) == (
                 "square",
                 24,
             )
             val = 0.05 if zero else 1.0 if (spec.d_model, spec.train_size) in PERFECT else 0.5
-            bad = (spec.lr, spec.weight_decay) == BAD
-            store.add(jump(spec, val=0.5 - val / 2 if bad else val))
-        return Report(done=len(specs))
+            worse = (spec.lr, spec.weight_decay) == BAD
+            store.add(jump(spec, val=0.5 - val / 2 if worse else val))
+        failed = [f"{spec.label()}: no" for spec in bad]
+        return Report(done=len(specs) - len(bad), failed=failed, left=len(bad))
 
     monkeypatch.setattr("lib.cli.search.sweep", sweep)
     return batches
@@ -59,7 +66,8 @@ def test_it_ends_when_nothing_else_can_win(two, trained, tmp_path):
     assert all(spec.key in stored for spec in two[GOOD])
     assert 0 < sum(spec.key in stored for spec in two[BAD]) < 16
     assert "0 of 2 recipes lack runs and may still come to first place" in result.output
-    assert result.output.count("runs trained and stored") == len(trained) > 3
+    assert "place 1 is taken: lr 0.001, wd 2, product" in result.output and len(trained) > 3
+    assert f"{sum(map(len, trained))} runs trained and stored" in result.output
     before = len(trained)
     assert call(tmp_path).exit_code == 0 and len(trained) == before  # nothing more to do
 
@@ -67,10 +75,20 @@ def test_it_ends_when_nothing_else_can_win(two, trained, tmp_path):
 def test_a_dry_run_and_a_spent_budget_train_nothing(two, trained, tmp_path):
     result = call(tmp_path, "--dry-run", "--measure")
     assert result.exit_code == 0 and not trained
-    assert "at best, 32 of its runs missing" in result.output
-    assert "their 64 runs take at most" in result.output
+    assert "if all their 64 runs are needed" in result.output
     assert "2 of 2 recipes" in call(tmp_path, "--budget", "0s").output
     assert len(trained) == 1 and not Store(tmp_path).keys()
+
+
+def test_a_run_that_fails_does_not_end_the_race(two, trained, tmp_path):
+    """It is said at the end; the others are trained, and it is tried once."""
+    trained.broken = (8,)
+    result = call(tmp_path)
+    assert result.exit_code == 1 and "runs failed, the first: add d=8" in result.stderr
+    tried = [spec for batch in trained for spec in batch]
+    assert len(tried) == len(set(tried))
+    stored = Store(tmp_path).keys()
+    assert all((spec.key in stored) == (spec.d_model != 8) for spec in two[GOOD])
 
 
 def test_a_sweep_that_fails_ends_the_race(two, tmp_path, monkeypatch):

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from lib.paper import race
 from lib.paper.race import Racer, at_best, in_the_race, next_runs, standings
-from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences, probability
+from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences
 from lib.paper.search import SEEDS_OF_PAPER, SENTENCES
 
-TIMES = (60_000,)
+TIMES = (25_000, 60_000)
 CELL = ["task", "d_model", "train_size"]
 ASKED = {s.cell: s for s in reversed(SENTENCES) if s.event == "accuracy"}  # each cell's first
 
@@ -29,7 +30,9 @@ def runs_of(specs):
     rows, curves = [], []
     for spec in specs:
         rows.append([getattr(spec, name) for name in ("key", *CELL, *RECIPE_FIELDS)])
-        for epoch, part, norm in ((0, 0, 3), (25_000, 0.5, 2), (60_000, 1, 4)):
+        # At this rate what is reached at 25,000 epochs is lost later: another T suits it.
+        parts = (0, 1, 0.5) if spec.lr == 2e-3 else (0, 0.5, 1)
+        for epoch, part, norm in zip((0, 25_000, 60_000), parts, (3, 2, 4)):
             curves.append((spec.key, epoch, part * end_of(spec), norm))
     return (
         pd.DataFrame(rows, columns=["key", *CELL, *RECIPE_FIELDS]),
@@ -40,7 +43,7 @@ def runs_of(specs):
 @pytest.mark.parametrize("places", [1, 3])
 def test_it_ends_with_the_recipes_of_the_whole_search_and_trains_less(places):
     specs = [spec for spec in race.specs() if spec.lr in (1e-3, 2e-3) and spec.beta2 == 0.98]
-    specs = [spec for spec in specs if not (spec.loss or spec.init_scale)]
+    specs = [spec for spec in specs if not spec.init_scale]  # two arms among them
     done = []
     while todo := next_runs(standings(specs, *runs_of(done), TIMES), places, at_once=10):
         assert not set(todo) & set(done)
@@ -53,23 +56,31 @@ def test_it_ends_with_the_recipes_of_the_whole_search_and_trains_less(places):
     assert len(done) < {1: 0.5, 3: 0.8}[places] * len(specs)
 
 
-def test_a_bound_is_never_below_what_the_runs_turn_out_to_show():
-    specs = [spec for spec in race.specs() if spec.lr == 1e-3 and spec.weight_decay == 2.0]
-    before = np.inf
-    for seen in range(0, len(specs) + 1, 7):
-        first = standings(specs, *runs_of(specs[:seen]), TIMES)
-        bound = {racer.recipe: racer.bound for racer in first}[1e-3, 2.0, 0.98, None, None]
-        assert bound <= before + 1e-15
-        before = bound
+@pytest.mark.parametrize(
+    "lr, weight_decay, loss", [(1e-3, 2.0, None), (2e-3, 3.0, None), (1e-3, 1.0, "float32")]
+)
+def test_a_bound_is_never_below_what_the_runs_turn_out_to_show(lr, weight_decay, loss):
+    recipe = (lr, weight_decay, 0.98, loss, None)
+    specs = [s for s in race.specs() if race._recipe(s) == recipe]
+    whole = of_recipes(of_sentences(*runs_of(specs), TIMES))["score"].max()
+    bounds = []
+    for seen in range(len(specs) + 1):
+        (racer,) = standings(specs, *runs_of(specs[:seen]), TIMES)
+        assert racer.recipe == recipe and len(racer.left) == len(specs) - seen
+        bounds.append(racer.bound)
+    assert all(b <= a * (1 + 1e-12) for a, b in zip(bounds, bounds[1:]))
+    assert bounds[-1] == racer.score == pytest.approx(whole)
 
 
 def test_the_best_that_can_come():
-    for number, sentence in enumerate(SENTENCES):
-        assert at_best(number, 1, 2, 0) == probability(sentence, 1, 2)
-        every = [probability(sentence, k, n) for n in (1, 2, 3) for k in range(1, n + 1)]
-        assert at_best(number, 1, 1, 2) == max(every[:1] + [
-            probability(sentence, 1 + k, 1 + n) for n in (1, 2) for k in range(n + 1)
-        ])  # fmt: skip
+    """Of 11 seeds at most 3, when 1 of 1 showed it: the posterior's mean of that probability."""
+    never = next(i for i, s in enumerate(SENTENCES) if (s.least, s.most) == (0, 3))
+    mean = stats.beta(1.5, 0.5).expect(lambda p: stats.binom.cdf(3, 11, p))
+    assert at_best(never, 1, 1, 0) == pytest.approx(mean, rel=1e-4)
+    assert at_best(never, 0, 0, 1) == at_best(never, 0, 1, 0)  # the run does not show it
+    assert at_best(never, 1, 1, 1) == at_best(never, 1, 2, 0) > at_best(never, 1, 1, 0)
+    norm = next(i for i, s in enumerate(SENTENCES) if s.event == "norm")
+    assert at_best(norm, 0, 1, 1) == at_best(norm, 1, 2, 0)
 
 
 def test_who_is_in_the_race_and_who_is_next():

@@ -83,11 +83,11 @@ def best_of_each(recipes: pd.DataFrame, racers: list[Racer]) -> str:
 def race(racers: list[Racer]) -> str:
     """How far the race is, in words."""
     able, first = in_the_race(racers), racers[0]
-    name = in_words(first.recipe)
     if not first.left:
         return (
-            f"**{name} has won**: all its runs are stored, its product is {first.bound:.1e}, and "
-            "no other recipe would pass it if all its missing runs showed what the paper says."
+            f"**{in_words(first.recipe)} has won**: all its runs are stored, its product is "
+            f"{first.bound:.1e}, and no other recipe would pass it if all its missing runs showed "
+            "what the paper says."
         )
     if whole := [racer for racer in racers if not racer.left]:
         return (
@@ -96,8 +96,8 @@ def race(racers: list[Racer]) -> str:
             "their missing runs would show."
         )
     return (
-        f"No recipe has all its runs yet, so all {len(racers)} may still come first: at best "
-        f"{name}, with {first.bound:.1e}."
+        f"No recipe has all its runs yet, so none of the {len(racers)} is out; the most that one "
+        f"can still reach is {first.bound:.1e}."
     )
 
 
@@ -172,7 +172,7 @@ def out_of_sample(found: Gathered) -> str:
 def sentence_by_sentence(found: Gathered) -> str:
     """The same in Markdown: what the book's recipe meets on those seeds, and what not."""
     if found.runs.empty:
-        return out_of_sample(found)
+        return ""
     asked = _of_figures(found).query("n > 0")
     rows = [
         (SENTENCES[row.sentence].says, f"{row.k} of {row.n}", "yes" if ok else "no")
