@@ -37,8 +37,8 @@ import pandas as pd
 from IPython.display import Markdown
 from myst_nb import glue
 
-from lib.analysis import statistics, waiting
-from lib.analysis.dynamics import GENERALIZED, zone
+from lib.analysis import statistics
+from lib.analysis.dynamics import GENERALIZED, waits, zone
 from lib.chapters.stories import waiting as told
 from lib.chapters.tables import zone_rules
 from lib.figures import accuracy, curves
@@ -217,13 +217,13 @@ Markdown(
 # here.
 
 # %% tags=["hide-input"]
-waited = waiting.waits(runs, grid.curves)
+waited = waits(runs, grid.curves)
 page.export(waited, "waiting", "how long each took",
             ["d_model", "train_size", "seed", "epoch", "waited", "came", "key"])  # fmt: skip
 Markdown(told.words(waited))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The share of networks that have not generalized yet against training, logarithmic, a falling staircase for each training size, the later the fewer points: with 4,000 points half have the rule after some five decay times, with 3,200 after some thirty, with 2,600 hardly any by the end."}, "figure": {"caption": "The share of networks without the rule against training (survival curves after Kaplan and Meier): all widths and seeds of the grid above together, in its recipe, by epoch T. [Data](data/waiting.csv).", "name": "fig-waiting"}}
-by_size = {size: waiting.survival(own) for size, own in waited.groupby("train_size")}
+by_size = {size: statistics.survival(own) for size, own in waited.groupby("train_size")}
 curves.waiting(by_size, lr * weight_decay)
 
 # %% tags=["hide-input"]
@@ -235,7 +235,7 @@ Markdown(told.rows(waited))
 
 # %% tags=["hide-input"]
 longer = page.gather(EXPERIMENTS["circuits_semi"], train=False)
-Markdown(told.longer_words(waiting.waits(longer.runs, longer.curves)))
+Markdown(told.longer_words(waits(longer.runs, longer.curves)))
 
 # %% [markdown]
 # ## Why data, and why less for a wider network

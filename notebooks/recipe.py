@@ -46,9 +46,9 @@ from lib.figures import accuracy
 from lib.figures.recipes import search_map, sentence_map
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import DEPTHS
-from lib.paper.race import specs, standings
+from lib.paper.race.scores import TIMES
+from lib.paper.race.standings import specs, standings
 from lib.paper.recipe import STATED
-from lib.paper.scores import TIMES
 from lib.paper.search import SENTENCES
 from lib.widgets.explorers import flipbook
 

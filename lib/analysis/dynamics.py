@@ -79,6 +79,25 @@ def with_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(curve=[by_key[key] for key in runs["key"]])
 
 
+def waits(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The runs with two columns more: how long each took to find the rule.
+
+    `waited`: until validation accuracy first reached `GENERALIZED`, or until training ended, in
+    decay times, 1 / (learning rate · weight decay) epochs: in so many the weights that no gradient
+    holds up shrink to a third.  `came`: whether it reached it; one that did not says only that it
+    takes longer.  Runs without weight decay have no such time and are left out.
+    """
+    runs = runs[runs["weight_decay"] > 0]
+    reached = {
+        key: first_epoch(own["epoch"], own["val_accuracy"], GENERALIZED)
+        for key, own in curves.groupby("key", sort=False)
+    }
+    epochs = runs["key"].map(reached).astype(float)
+    rate = runs["lr"] * runs["weight_decay"]
+    came = np.isfinite(epochs)
+    return runs.assign(waited=epochs.where(came, runs["epoch"]) * rate, came=came)
+
+
 def norm_ends(curve: Mapping[str, np.ndarray]) -> tuple[int, ...]:
     """The evaluations between which a run generalizes, as positions: before, after; or none.
 

@@ -62,3 +62,26 @@ def steady(values: pd.Series | pd.DataFrame, level: float) -> float | np.ndarray
     last = np.ones((*good.shape[:-1], 1), bool)  # a place more: NaN, where nothing is good
     found = np.append(index, np.nan)[np.concatenate([good, last], axis=-1).argmax(axis=-1)]
     return found if values.ndim == 2 else float(found)
+
+
+def survival(found: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Times and the share of runs that have not generalized by then (Kaplan and Meier).
+
+    Args:
+        found: runs as `lib.analysis.dynamics.waits` gives them.  The first time is 0.
+    """
+    came = found["came"].to_numpy(bool)
+    times = found["waited"].to_numpy(float)
+    if not came.any():
+        ends = np.append(0.0, times.max(initial=0.0))
+        return ends, np.ones_like(ends)
+    sample = stats.CensoredData(uncensored=times[came], right=times[~came])
+    left = stats.ecdf(sample).sf
+    return np.append(0.0, left.quantiles), np.append(1.0, left.probabilities)
+
+
+def median_wait(found: pd.DataFrame) -> float:
+    """Decay times by which half of the runs have generalized; infinite if fewer ever do."""
+    times, left = survival(found)
+    half = np.flatnonzero(left <= 0.5)
+    return float(times[half[0]]) if len(half) else np.inf

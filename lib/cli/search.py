@@ -9,8 +9,8 @@ import click
 from lib.analysis.gather import gather
 from lib.cli import options
 from lib.cli.sweep import conclude
-from lib.paper.race import in_the_race, next_runs, specs, standings
-from lib.paper.scores import in_words
+from lib.paper.race.scores import in_words
+from lib.paper.race.standings import in_the_race, next_runs, specs, standings
 from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.sweeps.plan import estimate, format_duration, makespan, missing

@@ -144,7 +144,7 @@ def waiting(shown: dict[int, tuple[np.ndarray, np.ndarray]], rate: float) -> Fig
     """The share of networks that have not generalized yet against training (ours).
 
     Args:
-        shown: training size -> times in decay times and shares (`lib.analysis.waiting.survival`).
+        shown: training size -> times and shares, from `lib.analysis.statistics.survival`.
         rate: decay times in an epoch, for the axis above.
     """
     figure, ((ax,),) = panels(1, 1, (8, 3.8))

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from lib.analysis.waiting import median, survival, waits
+from lib.analysis.dynamics import waits
+from lib.analysis.statistics import median_wait, survival
 from lib.chapters.stories import waiting as told
 from lib.figures.curves import waiting
 
@@ -34,7 +35,7 @@ def test_survival_is_the_share_that_has_not_come():
     found = waits(*made_up(a=100, b=200, c=400, d=None))
     times, left = survival(found)
     assert dict(zip(times, left)) == {0: 1, 1: 0.75, 2: 0.5, 4: 0.25, 8: 0.25}
-    assert median(found) == 2
+    assert median_wait(found) == 2
 
 
 def test_a_run_that_ended_early_without_it_counts_while_it_was_there():
@@ -45,10 +46,10 @@ def test_a_run_that_ended_early_without_it_counts_while_it_was_there():
     assert left[times == 4] == 0.5
 
 
-def test_where_none_or_fewer_than_half_come_there_is_no_median():
+def test_where_none_or_fewer_than_half_come_there_is_no_median_wait():
     never = waits(*made_up(a=None, b=None))
     assert survival(never)[1].tolist() == [1, 1] and survival(never)[0].tolist() == [0, 8]
-    assert median(never) == np.inf == median(waits(*made_up(a=100, b=None, c=None)))
+    assert median_wait(never) == np.inf == median_wait(waits(*made_up(a=100, b=None, c=None)))
     assert survival(never[:0])[1].tolist() == [1, 1]
 
 

@@ -9,8 +9,8 @@ from worlds import jump
 from lib.analysis.gather import gather
 from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
-from lib.paper.race import Racer, specs, standings
-from lib.paper.scores import in_words
+from lib.paper.race.scores import in_words
+from lib.paper.race.standings import Racer, specs, standings
 from lib.paper.search import FIRST_SEED, RECIPES, SENTENCES
 
 

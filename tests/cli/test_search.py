@@ -5,7 +5,7 @@ from click.testing import CliRunner
 from worlds import jump
 
 from lib.cli.main import main
-from lib.paper import race
+from lib.paper.race import standings as race
 from lib.runs.store import Store
 from lib.sweeps.sweep import Report
 
@@ -19,7 +19,7 @@ def two(monkeypatch):
     """A search of two recipes; its runs, by recipe."""
     every = [s for s in race.specs() if s.beta2 == 0.98 and not (s.loss or s.init_scale)]
     recipes = {r: [s for s in every if (s.lr, s.weight_decay) == r] for r in (GOOD, BAD)}
-    for where in ("lib.paper.race.specs", "lib.cli.search.specs"):
+    for where in ("lib.paper.race.standings.specs", "lib.cli.search.specs"):
         monkeypatch.setattr(where, lambda: [s for own in recipes.values() for s in own])
     monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
     return recipes

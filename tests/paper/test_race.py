@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lib.paper import race
-from lib.paper.race import Racer, at_best, in_the_race, next_runs, standings
-from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences
+from lib.paper.race import standings as race
+from lib.paper.race.scores import RECIPE_FIELDS, of_recipes, of_sentences
+from lib.paper.race.standings import Racer, at_best, in_the_race, next_runs, standings
 from lib.paper.search import SEEDS_OF_PAPER, SENTENCES
 
 TIMES = (25_000, 60_000)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lib.paper.scores import RECIPE_FIELDS, of_recipes, of_sentences, probability, shows
+from lib.paper.race.scores import RECIPE_FIELDS, of_recipes, of_sentences, probability, shows
 from lib.paper.search import SENTENCES, Sentence
 
 CELL = ("add", 8, 3000)

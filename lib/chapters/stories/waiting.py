@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lib.analysis.waiting import median
+from lib.analysis.statistics import median_wait
 from lib.chapters.tables import table
 from lib.paper.recipe import BASE
 
@@ -20,15 +20,15 @@ def rows(found: pd.DataFrame) -> str:
     """Training size by training size, in Markdown: how many generalize, and how long it takes.
 
     Args:
-        found: runs of one recipe, as `lib.analysis.waiting.waits` gives them.
+        found: runs of one recipe, as `lib.analysis.dynamics.waits` gives them.
     """
     cells, rate = [], found["lr"] * found["weight_decay"]
     end = (found["epochs"] * rate).max()
     for size, own in found.groupby("train_size"):
         by_half = own["came"] & (own["waited"] <= end / 2)
-        seeds = [median(one) for _, one in own.groupby("seed")]
+        seeds = [median_wait(one) for _, one in own.groupby("seed")]
         cells.append((
-            f"{size:,}", len(own), by_half.sum(), own["came"].sum(), _time(median(own), end),
+            f"{size:,}", len(own), by_half.sum(), own["came"].sum(), _time(median_wait(own), end),
             f"{_time(min(seeds), end)} to {_time(max(seeds), end)}",
         ))  # fmt: skip
     header = ["D", "networks", f"have the rule by {_short(end / 2)}", f"by {_short(end)}",
@@ -38,7 +38,7 @@ def rows(found: pd.DataFrame) -> str:
 
 def words(found: pd.DataFrame) -> str:
     """How the wait goes with the training set's size."""
-    middle = found.groupby("train_size")[["waited", "came"]].apply(median)
+    middle = found.groupby("train_size")[["waited", "came"]].apply(median_wait)
     middle = middle[np.isfinite(middle)]
     if len(middle) < 2:
         return "The runs that are stored do not tell how the wait goes with the training size."

@@ -7,8 +7,8 @@ import pandas as pd
 from lib.analysis.gather import Gathered
 from lib.chapters.tables import table
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.race import Racer, in_the_race
-from lib.paper.scores import RECIPE_FIELDS, in_words, met_by, of_recipes, of_sentences
+from lib.paper.race.scores import RECIPE_FIELDS, in_words, met_by, of_recipes, of_sentences
+from lib.paper.race.standings import Racer, in_the_race
 from lib.paper.search import FIRST_SEED, SENTENCES
 from lib.spec import RunSpec
 

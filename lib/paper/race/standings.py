@@ -16,7 +16,7 @@ import pandas as pd
 
 from lib.engines.flops import flops
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.scores import RECIPE_FIELDS, TIMES, of_sentences, probability
+from lib.paper.race.scores import RECIPE_FIELDS, TIMES, of_sentences, probability
 from lib.paper.search import SENTENCES
 from lib.spec import RunSpec
 
