@@ -134,6 +134,7 @@ Markdown(loss.rows(climbs, runs))
 # %% [markdown]
 # The climb is measured as the dip above, upside down: from the first low of the mean curve to the
 # summit after it, as far as the curve comes down again; so noise alone makes it positive here, too.
+# These seeds suggested a test, over fixed widths, for seeds 5 to 10 (below: "3,000: loss").
 #
 # ## Model-wise grokking
 #
@@ -167,7 +168,7 @@ show(
 # whatever this page was run with.
 
 # %% tags=["hide-input"]
-page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: dip",
+page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: dip", "3,000: loss",
               "3,000: no ungrokking", "4,000 and 5,000", "model-wise grokking")  # fmt: skip
 
 # %% [markdown]

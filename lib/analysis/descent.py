@@ -12,6 +12,23 @@ BEFORE, INSIDE, BEYOND = (8, 20), (28, 36), (48, 100)
 where it is up again (§4.1, figure 6)."""
 
 
+NARROWEST, LOW = (4, 4), (12, 16)
+"""Where validation loss is before its first descent at 3,000 points, and where it is low after it;
+seeds 0–4 suggested these."""
+
+
+def hill(losses: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """How far each seed's loss falls first, climbs, and comes down again, in nats.
+
+    Means over fixed widths, as in `dip`.
+
+    Args:
+        losses: from `statistics.by_width`.
+    """
+    first, low, top, after = (_over(losses, where) for where in (NARROWEST, LOW, INSIDE, BEYOND))
+    return first - low, top - low, top - after
+
+
 def fall(curves: pd.DataFrame, inside: tuple[int, int] = INSIDE) -> pd.Series:
     """How far each seed's curve falls: its mean over the widths before less that inside.
 

@@ -200,6 +200,11 @@ CLAIMS = (
           (_six(2600, d=(44, 48, 56, 64, 100)),), partial(_generalize, most=FEW)),
     Claim("3,000: dip", "A dip around d 28–36 at 3,000 (§4.1)", "takeaway 5's dip is ≥ 0.1",
           (_six(3000),), addition.a_dip),
+    Claim("3,000: loss", "The dip at 3,000, asked of validation loss (ours; §4.1 has accuracy)",
+          "the loss falls from d 4 to 12–16, climbs from there to 28–36 and falls from there to "
+          "48–100, climb and second fall by at least what guessing costs (ln 113). Seeds 5–10 only",
+          (_six(3000, seeds=_fresh, d=(4, 12, 16, 28, 32, 36, 48, 56, 64, 100)),),
+          addition.loss_descends_twice, later=("figure6",)),
     Claim("3,000: no ungrokking", "3,000 points eliminate the ungrokking stage (§4.1)",
           "at least a third of the runs over d 24–40 leave zero", (_six(3000, d=_ZONE),),
           partial(_off_zero, least=FEW)),

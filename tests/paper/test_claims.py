@@ -3,6 +3,7 @@
 import zlib
 
 import click
+import made_up
 import numpy as np
 import pytest
 from worlds import BY_NAME, jump, store_with, verdict
@@ -159,6 +160,30 @@ WORLDS = [
 def test_every_verdict_can_come_out(tmp_path, name, world, word):
     found = judge(BY_NAME[name], store_with(tmp_path, [name], world, seeds=11))
     assert found.verdict == word, found.finding
+
+
+def hill(spec, loss):
+    """A run that ends with a validation loss."""
+    return made_up.run(spec, [0, spec.epochs], val_loss=[4.7, loss + 0.3 * ((spec.seed + spec.d_model) % 3)])
+
+
+@pytest.mark.parametrize(
+    "losses, word",
+    [
+        ((3.0, 0.7, 20.0, 1.0), "reproduced"),
+        ((3.0, 4.0, 20.0, 1.0), "not reproduced"),  # no first descent
+        ((3.0, 0.7, 4.0, 1.0), "not reproduced"),  # climbs by less than guessing costs
+        ((3.0, 0.7, 20.0, 19.0), "not reproduced"),  # stays up
+        ((3.0, 0.7, 5.45, 0.6), "undecided"),
+    ],
+)
+def test_double_descent_in_the_loss(tmp_path, losses, word):
+    def world(spec):
+        return dict(loss=losses[np.searchsorted([4, 16, 36], spec.d_model)])
+
+    store = store_with(tmp_path, ["3,000: loss"], world, run=hill)
+    assert {s.seed for s in BY_NAME["3,000: loss"].specs()} == set(range(5, 11))
+    assert verdict(store, "3,000: loss") == word
 
 
 def test_five_seeds_settle_no_share(tmp_path):

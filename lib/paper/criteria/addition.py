@@ -231,6 +231,18 @@ def a_dip(grid):
     return Finding((_dip(grid, 3000, least=DIP),))
 
 
+def loss_descends_twice(grid):
+    """The loss falls, climbs by more than guessing costs, and comes down by as much."""
+    losses = statistics.by_width(grid[grid["train_size"] == 3000], "val_loss")
+    fell, climbed, back = descent.hill(losses)
+    guess = float(np.log(grid["modulus"].iloc[0]))
+    return Finding((
+        mean("first fall of validation loss at 3,000, nats", fell, 3, least=0),
+        mean("its climb to d 28–36", climbed, 3, least=guess),
+        mean("its fall from there to d 48–100", back, 3, least=guess),
+    ))  # fmt: skip
+
+
 def no_dip(grid):
     return Finding(tuple(_dip(grid, size, 2, most=DIP) for size in (4000, 5000)))
 
