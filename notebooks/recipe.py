@@ -105,10 +105,10 @@ maps = {T: sentence_map(*searched.at(sentences, T), labels) for T in TIMES[::-1]
 flipbook({f"{T:,}": (one, says.format(T)) for T, one in maps.items()}, "training length T")
 
 # %% [markdown]
-# The runs are a race: the recipe that can still score highest is trained next, its cheapest cell
-# first. *At best* is its product if every run that it lacks showed what the paper says. A recipe
-# whose best is below the product of one that lacks nothing is out, and the rest of its runs is
-# saved; the winner is that of the whole search.
+# The runs are a race: the recipe that can still score highest is trained next, first in the cell
+# that has told most of recipes for its cost. *At best* is its product if every run that it lacks
+# showed what the paper says. A recipe whose best is below the product of one that lacks nothing is
+# out, and the rest of its runs is saved; the winner is that of the whole search.
 
 # %% tags=["hide-input"]
 racers = standings(specs(), search.runs, search.curves)

@@ -32,8 +32,8 @@ BATCH = 3
 def command(places, budget, jobs, dry_run, nice, measure, results):
     """Train what can still change which recipe fits the paper best.
 
-    The recipe that can still score highest comes first, with its cheapest cell.  Can be
-    interrupted and resumed at will.
+    The recipe that can still score highest comes first, in the cell that has told most of
+    recipes for its cost.  Can be interrupted and resumed at will.
     """
     store, jobs = Store(results), jobs or cores()
     end = time.monotonic() + (math.inf if budget is None else budget)

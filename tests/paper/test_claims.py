@@ -164,7 +164,9 @@ def test_every_verdict_can_come_out(tmp_path, name, world, word):
 
 def hill(spec, loss):
     """A run that ends with a validation loss."""
-    return made_up.run(spec, [0, spec.epochs], val_loss=[4.7, loss + 0.3 * ((spec.seed + spec.d_model) % 3)])
+    return made_up.run(
+        spec, [0, spec.epochs], val_loss=[4.7, loss + 0.3 * ((spec.seed + spec.d_model) % 3)]
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,18 @@
 """The search as a race: which of its runs can still change who leads.
 
 A recipe that has failed several sentences cannot win any more, whatever its other runs would
-show.  So the recipe that can still score highest is trained next, its cheapest cell first; the
-race is over when that recipe has all its runs.  It ends with the recipe with which the whole
-search would end, for a part of its cost.
+show.  So the recipe that can still score highest is trained next, in the cell that has told most
+of recipes for its cost; the race is over when that recipe has all its runs.  It ends with the
+recipe with which the whole search would end, for a part of its cost.
 """
 
 import functools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from lib.engines.flops import flops
@@ -36,7 +37,7 @@ class Racer:
         recipe: its values of `RECIPE_FIELDS`; None where a field is not used.
         bound: its score at the T that suits it best, if all that is missing showed what the
             sentences ask; where nothing is missing, its score.
-        left: its missing runs, the cheapest first.
+        left: its missing runs; those first that have told most of recipes for their cost.
         score: what its runs so far give, at the T that suits them best.
     """
 
@@ -56,6 +57,24 @@ def at_best(number: int, k: int, n: int, left: int) -> float:
     return max(probability(SENTENCES[number], *counts) for counts in more)
 
 
+class _Seen:
+    """How many runs show what each sentence asks, by recipe and T."""
+
+    def __init__(self, runs: pd.DataFrame, curves: pd.DataFrame, times: Sequence[int]):
+        rows = of_sentences(runs, curves, times).itertuples(index=False)
+        self._counts = {(_plain(row), T, i): (k, n) for *row, T, i, k, n, _ in rows}
+        self._times = times
+
+    def parts(self, recipe: tuple, T: int, left: Counter) -> list[float]:
+        """The highest probability of each sentence, with so many runs of each cell to come."""
+        counts = (self._counts.get((recipe, T, i), (0, 0)) for i in range(len(SENTENCES)))
+        return [at_best(i, *own, left[SENTENCES[i].cell]) for i, own in enumerate(counts)]
+
+    def best(self, recipe: tuple, left: Counter) -> tuple[float, int]:
+        """The highest product over the sentences, and the T that has it."""
+        return max((math.prod(self.parts(recipe, T, left)), T) for T in self._times)
+
+
 def standings(
     specs: Iterable[RunSpec], runs: pd.DataFrame, curves: pd.DataFrame, times=TIMES
 ) -> list[Racer]:
@@ -65,29 +84,45 @@ def standings(
         specs: the runs that make a recipe whole.
         runs, curves: those that are stored, as `lib.analysis.gather` gives them.
     """
-    stored, lacking = set(runs["key"]), defaultdict(list)
+    seen, stored = _Seen(runs, curves, times), set(runs["key"])
+    every, lacking = defaultdict(list), {}
     for spec in specs:
-        lacking[_recipe(spec)] += [spec] if spec.key not in stored else []
-    counts = {
-        (_plain(row), T, number): (k, n)
-        for *row, T, number, k, n, _ in of_sentences(runs, curves, times).itertuples(index=False)
-    }
-
-    def best(recipe, left=()):
-        cells = Counter((spec.task, spec.d_model, spec.train_size) for spec in left)
-        return max(
-            math.prod(
-                at_best(number, *counts.get((recipe, T, number), (0, 0)), cells[sentence.cell])
-                for number, sentence in enumerate(SENTENCES)
-            )
-            for T in times
-        )
-
+        every[_recipe(spec)].append(spec)
+    for recipe, own in every.items():
+        lacking[recipe] = [spec for spec in own if spec.key not in stored]
+    telling = _telling(seen, every, lacking)
     racers = (
-        Racer(recipe, best(recipe, left), tuple(sorted(left, key=flops)), best(recipe))
+        Racer(
+            recipe,
+            seen.best(recipe, _cells(left))[0],
+            tuple(sorted(left, key=lambda spec: flops(spec) / telling[_cell(spec)])),
+            seen.best(recipe, Counter())[0],
+        )
         for recipe, left in lacking.items()
     )
     return sorted(racers, key=lambda racer: racer.bound, reverse=True)
+
+
+def _telling(seen: _Seen, every: dict, lacking: dict) -> dict[tuple, float]:
+    """By how much a run of each cell has lowered a recipe's bound: mean of the logarithms.
+
+    A cell in which few recipes were tried is drawn to the mean of all.  This orders the runs and
+    decides nothing: the bound is the same in any order.
+    """
+    drops = defaultdict(list)
+    for recipe, specs in every.items():
+        whole, left = _cells(specs), _cells(lacking[recipe])
+        _, T = seen.best(recipe, left)
+        told = Counter()
+        for sentence, now in zip(SENTENCES, seen.parts(recipe, T, left), strict=True):
+            told[sentence.cell] -= math.log(now)
+        for number, sentence in enumerate(SENTENCES):
+            told[sentence.cell] += math.log(at_best(number, 0, 0, whole[sentence.cell]))
+        for cell, ran in (whole - left).items():
+            drops[cell].append(told[cell] / ran)
+    usual = np.mean([drop for own in drops.values() for drop in own] or [1.0])
+    cells = {_cell(spec) for specs in every.values() for spec in specs}
+    return {cell: (sum(drops[cell]) + usual) / (len(drops[cell]) + 1) + 1e-6 for cell in cells}
 
 
 def in_the_race(racers: list[Racer], places: int = 1) -> list[Racer]:
@@ -98,7 +133,7 @@ def in_the_race(racers: list[Racer], places: int = 1) -> list[Racer]:
 
 
 def next_runs(racers: list[Racer], places: int = 1, at_once: int = 1) -> list[RunSpec]:
-    """What to train next: of the recipes with the highest bounds, the cheapest missing run.
+    """What to train next: of the recipes with the highest bounds, the first missing run.
 
     Where several are trained at once, a recipe's second counts half, its third a quarter, and
     so on: those before it may rule the recipe out.  Empty once the first `places` are known.
@@ -106,6 +141,15 @@ def next_runs(racers: list[Racer], places: int = 1, at_once: int = 1) -> list[Ru
     able = [(r.bound / 2**i, s) for r in in_the_race(racers, places) for i, s in enumerate(r.left)]
     able.sort(key=lambda pair: pair[0], reverse=True)
     return [spec for _, spec in able[:at_once]]
+
+
+def _cell(spec: RunSpec) -> tuple:
+    return spec.task, spec.d_model, spec.train_size
+
+
+def _cells(specs: Iterable[RunSpec]) -> Counter:
+    """How many runs of each cell."""
+    return Counter(map(_cell, specs))
 
 
 def _recipe(spec: RunSpec) -> tuple:
