@@ -9,9 +9,9 @@ from worlds import jump
 from lib.analysis.gather import gather
 from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
-from lib.paper.race.scores import in_words
+from lib.paper.race.scores import RECIPE_FIELDS, in_words
 from lib.paper.race.standings import Racer, specs, standings
-from lib.paper.search import FIRST_SEED, RECIPES, SENTENCES
+from lib.paper.search import ARMS, FIRST_SEED, RECIPES, SENTENCES
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def told():
 def test_the_map_has_a_row_for_each_recipe_with_runs(told):
     found, _, recipes = told
     met, seen = story.map_of(recipes)
-    tried = len(found.runs.groupby(["lr", "weight_decay", "beta2"]))
-    assert len(met) == len(seen) == tried <= len(RECIPES) + 1
+    tried = len(found.runs.groupby(RECIPE_FIELDS, dropna=False))
+    assert len(met) == len(seen) == tried <= len(RECIPES) + len(ARMS)
     figure = search_map(met, seen, len(SENTENCES))
     assert len(figure.axes[0].get_yticklabels()) == tried
 
