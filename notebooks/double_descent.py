@@ -129,7 +129,7 @@ Markdown(loss.words(climbs, runs, EXPERIMENTS["figure6"].base.modulus))
 accuracy.loss_by_width(runs, train_sizes, d_models, math.log(EXPERIMENTS["figure6"].base.modulus))
 
 # %% tags=["hide-input"]
-Markdown(loss.rows(climbs, runs))
+Markdown(f"{loss.rows(climbs, runs)}\n\n{found.provenance(EXPERIMENTS['figure6'].seeds)}")
 
 # %% [markdown]
 # The climb is measured as the dip above, upside down: from the first low of the mean curve to the

@@ -227,7 +227,7 @@ by_size = {size: statistics.survival(own) for size, own in waited.groupby("train
 curves.waiting(by_size, lr * weight_decay)
 
 # %% tags=["hide-input"]
-Markdown(told.rows(waited))
+Markdown(f"{told.rows(waited)}\n\n{grid.provenance(EXPERIMENTS['figure3'].seeds)}")
 
 # %% [markdown]
 # In decay times. ">": fewer than half have it when training ends. The last column is the least and

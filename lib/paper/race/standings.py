@@ -114,10 +114,9 @@ def _telling(seen: _Seen, every: dict, lacking: dict) -> dict[tuple, float]:
         whole, left = _cells(specs), _cells(lacking[recipe])
         _, T = seen.best(recipe, left)
         told = Counter()
-        for sentence, now in zip(SENTENCES, seen.parts(recipe, T, left), strict=True):
-            told[sentence.cell] -= math.log(now)
-        for number, sentence in enumerate(SENTENCES):
-            told[sentence.cell] += math.log(at_best(number, 0, 0, whole[sentence.cell]))
+        for number, now in enumerate(seen.parts(recipe, T, left)):
+            cell = SENTENCES[number].cell
+            told[cell] += math.log(at_best(number, 0, 0, whole[cell]) / now)
         for cell, ran in (whole - left).items():
             drops[cell].append(told[cell] / ran)
     usual = np.mean([drop for own in drops.values() for drop in own] or [1.0])
