@@ -38,9 +38,8 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lib.analysis.dynamics import zone
-from lib.analysis.gather import Gathered
 from lib.chapters.stories.recipe import cells as story
-from lib.chapters.stories.recipe import depth, precision
+from lib.chapters.stories.recipe import depth
 from lib.chapters.stories.recipe import search as searched
 from lib.figures import accuracy
 from lib.figures.recipes import search_map, sentence_map
@@ -255,42 +254,18 @@ words = (
 show(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds), after=words)
 
 # %% [markdown]
-# ## Appendix: does rounding matter?
-#
-# The paper does not state its precision. Ours is float32. On some servers the products can be made
-# of bfloat16 instead ([](../method.md)): six of them are as exact as float32 (bf16x6); three round
-# to 17 significant bits instead of 24 (bf16x3), still finer than the TF32 of a GPU. The engine for
-# GPUs can make each product one of bfloat16 (bf16), whose operands and results have 8. Training is
-# chaotic, so after some hundred epochs two precisions are two different runs, as two seeds are. The
-# question is whether one of them generalizes later. Below are the runs that are stored in float32
-# and in another precision; a run that generalizes stops, so its last epoch says when.
-
-# %% tags=["hide-input"]
-both = precision.two_precisions(page.store)
-again = page.store.runs()
-again = again[again["key"].isin(both["key"])]
-page.export(both, "rounding", "those in two precisions")
-words = [f"In float32: {Gathered(again, again.iloc[:0], len(again)).provenance()}"]
-words += [precision.in_words(own) for _, own in both.groupby("precision")]
-pairs = show(precision.HEADER, precision.rows(both)).data
-Markdown("\n\n".join([*words, pairs]) if len(both) else "*No run is stored in two precisions.*")
-
-# %% [markdown]
 # ## Rerun it
 #
 # ```bash
 # python -m lib run recipe -p recipes "['recipe-3e-3-1.5']" -p seeds "[1000]" -o out.ipynb
 # python -m lib search --dry-run
 # python -m lib sweep recipe-3e-3-1.0 recipe-3e-3-1.5 recipe-3e-3-2.0 recipe-1e-3-1.5 --dry-run
-# python -m benchmarks.rounding figure3 --precision bf16x3 --seeds 0:1 --widths 64
-# python -m benchmarks.rounding figure3 --precision bf16 --device cuda --seeds 0:1
 # ```
 #
 # The first shows what is stored of one recipe and one seed. The second says who leads the search
 # and what the rest of the race costs; without `--dry-run` it goes on. The third says what
-# is missing of the trials below it and what they cost. The fourth trains stored runs again with
-# rounded products, where the processor can; the fifth does so in bf16, on a GPU. A recipe of your
-# own is a line in `RECIPES` in `lib/paper/recipe.py`.
+# is missing of the trials below it and what they cost. A recipe of your own is a line in `RECIPES`
+# in `lib/paper/recipe.py`.
 
 # %% tags=["hide-input"]
 page.end()

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from benchmarks import clock, start
 from benchmarks.speed import command
 from lib.data import build
 from lib.engines.kernel.engine import Engine
+from lib.model import exact_cross_entropy
 from lib.spec import RunSpec
 
 
@@ -90,6 +92,31 @@ def test_the_jax_trainer_is_the_same_trainer():
         engine.advance(9)
     for name, value in own.parameters.items():
         np.testing.assert_allclose(other.parameters[name], value, atol=2e-5, err_msg=name)
+    exact = jax_trainer.Engine(spec, build(spec), exact=True)
+    exact.advance(9)
+    assert (own.epoch, own.param_norm) == (exact.epoch, pytest.approx(exact.param_norm, rel=1e-5))
+    for split in ("train", "val", "memorize"):
+        values = exact.evaluate(split)
+        assert values == pytest.approx(own.evaluate(split), rel=1e-4, nan_ok=True)
+
+
+def test_the_exact_loss_in_jax_is_exact():
+    """Where the right answer leads by 60, float32's softmax says 0, loss and gradient."""
+    jax = pytest.importorskip("jax")
+    from benchmarks.jax_trainer import exact_loss, textbook_loss
+
+    logits = np.random.default_rng(0).normal(size=(20, 31)).astype(np.float32)
+    labels = np.arange(20)
+    logits[np.arange(10), labels[:10]] += 60
+    ours = torch.from_numpy(logits).requires_grad_()
+    exact_cross_entropy(ours[:10], torch.from_numpy(labels[:10])).backward()
+    found = jax.grad(exact_loss)(logits[:10], labels[:10])
+    np.testing.assert_allclose(found, ours.grad[:10], rtol=1e-5)
+    assert (
+        float(textbook_loss(logits[:10], labels[:10]))
+        == 0
+        < float(exact_loss(logits[:10], labels[:10]))
+    )
 
 
 def test_no_jax_is_one_line(monkeypatch):

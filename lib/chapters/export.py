@@ -77,6 +77,8 @@ MEANING = {
     "warmup": ("epochs", "of the learning rate"),
     "recipe": ("", "the recipe's name"),
     "precision": ("", "of the products"),
+    "trainer": ("", "the program that trained it"),
+    "measure": ("", "what two trainers are compared by; epochs and norms as logarithms"),
     "epochs": ("epochs", "how long the run was meant to train"),
     # when, and what was seen then
     "epoch": ("epochs", "of this evaluation; in a table of runs the last one"),

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from lib.figures.stated import mark
 from lib.figures.style import (
+    GREY,
     SEED_STYLES,
     TRAIN,
     VAL,
@@ -162,5 +163,29 @@ def waiting(shown: dict[int, tuple[np.ndarray, np.ndarray]], rate: float) -> Fig
     ax.set(xscale="log", xlim=(begin * 0.8, end * 1.05))
     scale = (lambda times: times / rate, lambda epochs: epochs * rate)
     ax.secondary_xaxis("top", functions=scale).set_xlabel("epoch")
+    legend(figure)
+    return figure
+
+
+def trained_again(curves: pd.DataFrame) -> Figure:
+    """Validation accuracy of the same runs by several trainers (ours).
+
+    Args:
+        curves: with d_model, train_size, seed, trainer, epoch and val_accuracy; a panel for each
+            cell, a colour for each seed, a dash for each trainer.
+    """
+    cells = list(curves.groupby(["d_model", "train_size"]))
+    figure, axes = grid_of(max(1, len(cells)), (8.4, 2.7), ylabel="validation accuracy")
+    dashes = dict(zip(curves["trainer"].unique(), ("-", "--", ":")))
+    for ax, ((d, size), own) in zip(axes, cells):
+        for (seed, trainer), curve in own.groupby(["seed", "trainer"], sort=False):
+            colour = SEED_STYLES[int(seed) % len(SEED_STYLES)]["color"]
+            ax.plot(curve["epoch"], curve["val_accuracy"], color=colour, ls=dashes[trainer], lw=1.2)
+        ax.set(title=f"d_model {d}, D = {size:,}", ylim=(-0.03, 1.03))
+        epoch_axis(ax, 4)
+    for trainer, dash in dashes.items():
+        axes[0].plot([], [], color=GREY, ls=dash, label=trainer)
+    if not cells:
+        note(axes[0])
     legend(figure)
     return figure

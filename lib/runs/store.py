@@ -219,13 +219,16 @@ class Store:
         """
         return self._index(every).drop(columns=["file", "row"])
 
-    def curves(self, keys: Iterable[str] | None = None) -> pd.DataFrame:
+    def curves(self, keys: Iterable[str] | None = None, engine: str | None = None) -> pd.DataFrame:
         """All curves, one row per evaluation: `key` and the columns `CURVE`.
 
         Args:
             keys: of these runs only; those that are not stored are passed over.
+            engine: as this one trained them; by default as `runs` shows them.
         """
-        index = self._index()
+        index = self._index(every=engine is not None)
+        if engine is not None:
+            index = index[index["engine"] == engine].drop_duplicates("key")
         if keys is not None:
             index = index[index["key"].isin(list(keys))]
         parts = []
@@ -233,7 +236,7 @@ class Store:
             table = self.try_read(name, ["key", *CURVE_COLUMNS])
             if table is None:  # compacted away since it was listed, or gone bad: look again
                 self._known.pop(name, None)
-                return self.curves(index["key"])
+                return self.curves(index["key"], engine)
             table = table.take(pa.array(group["row"])).combine_chunks()
             lengths = table["curve_epoch"].combine_chunks().value_lengths()
             part = {"key": np.repeat(table["key"].to_numpy(), lengths.to_numpy())}

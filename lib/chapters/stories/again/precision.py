@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 
 from lib.analysis.dynamics import GENERALIZED
+from lib.analysis.gather import Gathered
 from lib.analysis.statistics import student
 from lib.analysis.words import bracket, number
+from lib.chapters.tables import table
 from lib.engines.precision import precision_of
 from lib.runs.store import Store
 
@@ -50,13 +52,20 @@ HEADER = ["precision", "d_model", "D", "seed", "validation, float32", "validatio
           "last epoch, float32", "last epoch"]  # fmt: skip
 
 
-def rows(both: pd.DataFrame) -> list[tuple]:
-    """Every pair of `two_precisions`, as cells of a table (`HEADER`)."""
-    return [
+def told(store: Store, both: pd.DataFrame) -> str:
+    """What the pairs of `two_precisions` come to, in Markdown: their runs, words, a table."""
+    if both.empty:
+        return "*No run is stored in two precisions.*"
+    runs = store.runs()
+    runs = runs[runs["key"].isin(both["key"])]
+    where = Gathered(runs, runs.iloc[:0], len(runs)).provenance()
+    cells = [
         (r.precision, r.d_model, f"{r.train_size:,}", r.seed, f"{r.val_float32:.3f}",
          f"{r.val:.3f}", f"{r.epoch_float32:,}", f"{r.epoch:,}")
         for r in both.itertuples()
     ]  # fmt: skip
+    words = [in_words(own) for _, own in both.groupby("precision")]
+    return "\n\n".join([f"In float32: {where}", *words, table(HEADER, cells)])
 
 
 def in_words(both: pd.DataFrame) -> str:

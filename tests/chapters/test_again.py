@@ -1,0 +1,176 @@
+"""Runs that are stored by two trainers or in two precisions, side by side."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from fake_train import fake_run
+
+import benchmarks.again as benchmark
+from lib.chapters.stories.again import trainers
+from lib.chapters.stories.again.precision import COLUMNS, alike, lateness, told, two_precisions
+from lib.paper.grid import Grid
+from lib.runs.store import Store
+from lib.spec import RunSpec
+from lib.train import train
+
+
+def with_end(spec, engine, value, last):
+    run = fake_run(spec, last=last, engine=engine, digest=f"{engine:0<64}")
+    run.curve["val_accuracy"][-1] = value
+    return run
+
+
+def test_only_runs_in_two_precisions_are_compared(tmp_path):
+    store = Store(tmp_path)
+    nothing = two_precisions(store)
+    assert list(nothing) == COLUMNS and len(nothing) == alike(nothing) == 0
+    a, b, c, d = (RunSpec(epochs=900, seed=seed) for seed in range(4))
+    store.add_many(
+        [
+            with_end(a, "numba", 1.0, 400),
+            with_end(a, "numba-bf16x3", 0.99, 500),
+            with_end(a, "numba-bf16x6", 0.98, 450),
+            with_end(b, "numba", 0.2, 900),
+            with_end(b, "numba-bf16x3", 0.97, 900),
+            with_end(c, "stacked", 0.5, 900),
+            with_end(c, "numba", 1.0, 900),
+        ]
+    )
+    for engine, value in (("stacked-bf16", 0.96), ("stacked", 0.97)):
+        store.add(with_end(d, engine, value, 900))
+        store.add(with_end(b, engine, value, 900))
+    both = two_precisions(store)
+    pairs = list(both["precision"] + " " + both["seed"].astype(str))
+    assert pairs == ["bf16 1", "bf16 3", "bf16x3 0", "bf16x3 1", "bf16x6 0"]
+    assert both["val_float32"].tolist() == [0.2, 0.97, 1.0, 0.2, 1.0]  # the kernel's, if any
+    first = both.iloc[2]
+    assert (first["val_float32"], first["val"]) == (1.0, 0.99)
+    assert first["epoch_float32"] <= 400 < first["epoch"] <= 500
+    assert alike(both) == 3
+    shown = dict(zip(store.runs()["seed"], store.runs()["engine"]))  # figures go on with float32
+    assert shown == {0: "numba", 1: "numba", 2: "numba", 3: "stacked"}
+
+
+def test_lateness_is_a_geometric_mean_of_those_that_generalize_in_both():
+    both = pd.DataFrame(
+        [
+            (0, 1.0, 1.0, 100, 200),
+            (1, 1.0, 1.0, 800, 400),
+            (1, 1.0, 1.0, 300, 150),
+            (2, 1.0, 0.2, 100, 900),
+        ],
+        columns=["seed", "val_float32", "val", "epoch_float32", "epoch"],
+    )
+    mean, low, high = lateness(both)
+    assert mean == pytest.approx(1.0)  # twice as late and half as late
+    assert low < 0.5 < 2 < high and low * high == pytest.approx(1.0)
+    one = lateness(both.head(1))
+    assert one[0] == pytest.approx(2.0) and np.isnan(one[1:]).all()
+    assert np.isnan(lateness(both.tail(1))).all()
+
+
+def test_stored_runs_again_in_bf16(tmp_path, monkeypatch):
+    """The whole way: a float32 run in the store, the benchmark, a pair in the table."""
+    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
+    base = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5, norm="pre")
+    monkeypatch.setitem(benchmark.EXPERIMENTS, "figure2", Grid("figure2", "", base, seeds=3))
+    store = Store()
+    store.add_many(train(base.replace(seed=seed)) for seed in range(2))  # the third is missing
+
+    def call(*words):
+        return CliRunner().invoke(benchmark.main, ["figure2", *words])
+
+    result = call("--by", "bf16", "--seeds", "0:1")
+    assert result.exit_code == 0 and "1 runs to train" in result.output, result.output
+    assert list(two_precisions(store)["seed"]) == [0]
+    assert call("--by", "bf16").exit_code == 0
+    assert list(two_precisions(store)["seed"]) == [0, 1]
+    assert set(two_precisions(store)["precision"]) == {"bf16"} and len(store.keys()) == 2
+    assert "2 of 2 runs" in told(store, two_precisions(store))
+    trained = len(store.runs(every=True))
+    assert call("--by", "bf16").exit_code == 0  # all are there: nothing is trained again
+    assert len(store.runs(every=True)) == trained == 4
+    refused = call("--by", "bf16x3", "--device", "cuda")
+    assert refused.exit_code == 2 and "cuda" in refused.output.lower()
+
+
+def test_stored_runs_again_by_autograd(tmp_path, monkeypatch):
+    """The textbook trains what the kernel has: the same run at first, and told next to it."""
+    base = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
+    monkeypatch.setitem(benchmark.EXPERIMENTS, "figure2", Grid("figure2", "", base, seeds=2))
+    store = Store(tmp_path)
+    specs = [base.replace(seed=seed) for seed in range(2)]
+    store.add_many(train(spec) for spec in specs)
+    before = store.curves()
+    call = ["figure2", "--by", "reference", "--results", str(tmp_path)]
+    assert CliRunner().invoke(benchmark.main, call).exit_code == 0
+    assert store.curves().equals(before)  # figures go on with the kernel's
+    runs, curves = trainers.trained_again(store, specs)
+    assert sorted(runs["trainer"]) == ["PyTorch"] * 2 + ["this book"] * 2
+    ends = runs.set_index(["seed", "trainer"])["param_norm"].unstack()
+    np.testing.assert_allclose(ends["PyTorch"], ends["this book"], rtol=1e-5)
+    assert set(curves["trainer"]) == set(runs["trainer"])
+    assert np.isinf(trainers.parted(runs, curves)).all()
+
+
+def test_no_jax_here_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.again.find_spec", lambda name: None)
+    call = ["figure2", "--by", "jax", "--results", str(tmp_path)]
+    result = CliRunner().invoke(benchmark.main, call)
+    assert result.exit_code == 2 and "pip install jax" in result.output
+
+
+def a_run(seed, engine, end, norm, fitted, came, size=3000):
+    """A run as `trained_again` gives it; epochs of None never come."""
+    times = [np.inf if epoch is None else epoch for epoch in (fitted, came)]
+    logs = [np.nan if epoch is None else np.log(epoch) for epoch in (fitted, came)]
+    return dict(
+        key=f"{seed}-{size}", seed=seed, engine=engine, trainer=trainers.NAMES[engine], d_model=8,
+        train_size=size, train_accuracy=1.0, val_accuracy=end, param_norm=norm, fitted=times[0],
+        came=times[1], log_norm=np.log(norm), log_fitted=logs[0], log_came=logs[1],
+    )  # fmt: skip
+
+
+def test_trainers_are_compared_seed_by_seed():
+    """A trainer that is a tenth later in every run differs; one that is late and early does not."""
+    rows = []
+    for seed in range(4):
+        rows.append(a_run(seed, "numba", 1.0, 20.0, 100 * 2**seed, None))
+        rows.append(a_run(seed, "jax", 1.0, 20.0, 110 * 2**seed * (1 + seed / 1000), None))
+        odd = 2.0 if seed % 2 else 0.5
+        rows.append(a_run(seed, "reference", 0.5 + seed / 10, 20 * odd, 100 * 2**seed, 900))
+    found = trainers.differences(pd.DataFrame(rows)).set_index(["trainer", "measure"])
+    late = found.loc["JAX", "log_fitted"]
+    assert late["low"] > 0 and late["value"] == pytest.approx(np.log(1.1), abs=2e-3)
+    assert found.loc["JAX", "log_came"]["seeds"] == 0  # the book's never came
+    either = found.loc["PyTorch", "log_norm"]
+    assert either["low"] < 0 < either["high"] and either["value"] == pytest.approx(0)
+    same, seeds = trainers.spreads(pd.DataFrame(rows))
+    assert same == pytest.approx((0.5 + 0.4 + 0.3 + 0.2) * 2 / 3 / 4)  # of three pairs a seed
+    assert seeds == pytest.approx((0 + 0 + 1 / 6) / 3)
+
+
+def test_when_two_trainings_part():
+    runs = pd.DataFrame([a_run(0, "numba", 1, 1, 1, 1), a_run(0, "jax", 1, 1, 1, 1)])
+    losses = {"numba": [4.0, 2.0, 1.0, 0.5], "jax": [4.0, 2.01, 0.98]}  # which stopped earlier
+    curves = pd.concat(
+        pd.DataFrame(dict(key="0-3000", engine=engine, epoch=range(0, 10 * len(own), 10),
+                          train_loss=own)) for engine, own in losses.items()
+    )  # fmt: skip
+    assert trainers.parted(runs, curves).to_dict() == {("0-3000", "JAX"): 20}
+
+
+def test_the_words_name_what_differs():
+    runs = pd.DataFrame(
+        a_run(seed, engine, 0.9, norm, 100, 1000)
+        for seed in range(3) for engine, norm in (("numba", 10 + seed), ("jax", 12 + seed))
+    )  # fmt: skip
+    curves = pd.DataFrame(
+        dict(key=run.key, engine=run.engine, epoch=epoch, train_loss=1 + epoch * run.param_norm)
+        for run in runs.itertuples() for epoch in (0, 50)
+    )  # fmt: skip
+    said = trainers.words(runs, curves)
+    assert "(8, 3,000), log of the final norm" in said and "4 do not tell" in said
+    assert "1 do:" in said and "first 50 to 50 epochs" in said
+    assert "No run" in trainers.words(runs.iloc[:0], curves)
