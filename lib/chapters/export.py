@@ -79,6 +79,7 @@ MEANING = {
     "precision": ("", "of the products"),
     "trainer": ("", "the program that trained it"),
     "measure": ("", "what two trainers are compared by; epochs and norms as logarithms"),
+    "p": ("0 to 1", "probability of a mean so far from 0 by chance"),
     "epochs": ("epochs", "how long the run was meant to train"),
     # when, and what was seen then
     "epoch": ("epochs", "of this evaluation; in a table of runs the last one"),

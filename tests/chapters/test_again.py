@@ -161,16 +161,21 @@ def test_when_two_trainings_part():
     assert trainers.parted(runs, curves).to_dict() == {("0-3000", "JAX"): 20}
 
 
-def test_the_words_name_what_differs():
+@pytest.mark.parametrize("more, differs", [(2.0, True), (0.0, False)])
+def test_the_words_name_what_differs(more, differs):
+    """A norm that is larger by the same part in each seed differs; one that scatters does not."""
     runs = pd.DataFrame(
-        a_run(seed, engine, 0.9, norm, 100, 1000)
-        for seed in range(3) for engine, norm in (("numba", 10 + seed), ("jax", 12 + seed))
-    )  # fmt: skip
+        a_run(seed, engine, 0.9, (10 + seed) * factor, 100, 1000)
+        for seed in range(4)
+        for engine, factor in (("numba", 1), ("jax", 1 + more + (-1) ** seed / 100))
+    )
     curves = pd.DataFrame(
         dict(key=run.key, engine=run.engine, epoch=epoch, train_loss=1 + epoch * run.param_norm)
         for run in runs.itertuples() for epoch in (0, 50)
     )  # fmt: skip
     said = trainers.words(runs, curves)
-    assert "(8, 3,000), log of the final norm" in said and "4 do not tell" in said
-    assert "1 do:" in said and "first 50 to 50 epochs" in said
+    assert ("do not all come to the same" in said) == differs
+    assert ("(8, 3,000), log of the final norm" in said) == differs
+    assert f"{int(differs)} of 5 intervals leave 0 out" in said
+    assert ("the first 50 to 50 epochs" in said) == differs
     assert "No run" in trainers.words(runs.iloc[:0], curves)

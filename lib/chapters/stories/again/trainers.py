@@ -5,6 +5,7 @@ The question is whether any result is a result of the book's own trainer.
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from lib.analysis.dynamics import GENERALIZED, PERFECT, first_epoch
 from lib.analysis.statistics import student
@@ -79,8 +80,7 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
     """Each other trainer less the book's in each cell, seed by seed.
 
     Columns: trainer, d_model, train_size, measure (of `MEASURES`), seeds with both values, value,
-    low, high: mean of the paired differences and Student's 95% interval.  Where all seeds differ
-    by exactly nothing, the interval is that.
+    low, high: mean of the paired differences and Student's 95% interval; p of their being 0.
     """
     found = []
     own = runs[runs["engine"] == OWN].set_index("key")
@@ -90,10 +90,16 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
         other = other.set_index("key")
         for measure in MEASURES:
             less = (other[measure] - own[measure].reindex(other.index)).dropna()
-            value, low, high = student(less)
-            found.append((trainer, d, size, measure, len(less), value, low, high))
-    columns = ["trainer", "d_model", "train_size", "measure", "seeds", "value", "low", "high"]
+            found.append((trainer, d, size, measure, len(less), *student(less), _chance(less)))
+    columns = ["trainer", "d_model", "train_size", "measure", "seeds", "value", "low", "high", "p"]
     return pd.DataFrame(found, columns=columns)
+
+
+def _chance(less: pd.Series) -> float:
+    """The probability of a mean so far from 0 by chance (Student's test); NaN for one value."""
+    if len(less) > 1 and np.ptp(less) == 0:
+        return float(less.iloc[0] == 0)
+    return float(stats.ttest_1samp(less, 0).pvalue) if len(less) > 1 else np.nan
 
 
 def differences_rows(found: pd.DataFrame) -> str:
@@ -147,26 +153,39 @@ def words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     """What the comparison comes to."""
     if runs.empty:
         return "*No run is stored of another trainer.*"
-    found, others = differences(runs), runs[runs["engine"] != OWN]
-    known = found[found["low"].notna()]
-    off = known[(known["low"] > 0) | (known["high"] < 0)]
-    until = parted(runs, curves)
+    others = runs[runs["engine"] != OWN]
     by_trainer = "; ".join(
         f"{name}: {len(own)} runs of {own.groupby(['d_model', 'train_size']).ngroups} cells"
         for name, own in others.groupby("trainer")
     )
-    text = (
-        f"Trained again ({by_trainer}; {seeds_phrase(others['seed'])}), the runs come to the same: "
-        f"of {len(known)} comparisons, each a mean over seeds with its 95% interval, "
-        f"{len(known) - len(off)} do not tell the trainers apart"
+    again = f"Trained again ({by_trainer}; {seeds_phrase(others['seed'])}), "
+    return (
+        again + _difference_words(differences(runs))
+        + _until_words(parted(runs, curves)) + _spread_words(runs)
+    )  # fmt: skip
+
+
+def _difference_words(found: pd.DataFrame) -> str:
+    """Whether any of the comparisons, corrected for their number, tells trainers apart."""
+    known = found[found["p"].notna()]
+    if known.empty:
+        return "too few runs to compare."
+    off = known[known["p"] * len(known) < 0.05]
+    outside = ((known["low"] > 0) | (known["high"] < 0)).sum()
+    chance = (
+        f"{outside} of {len(known)} intervals leave 0 out, where chance alone makes it "
+        f"{0.05 * len(known):.1f} or so"
     )
-    if len(off):
-        cells = (
-            f"({r.d_model}, {r.train_size:,}), {MEASURES[r.measure]}" for r in off.itertuples()
+    if off.empty:
+        return (
+            "**the runs come to the same**: no comparison, corrected for their number, tells the "
+            f"trainers apart ({chance})."
         )
-        text += f"; {len(off)} do: {'; '.join(cells)}"
-    text += f" (chance alone would make it {0.05 * len(known):.1f} or so)."
-    return text + _until_words(until) + _spread_words(runs)
+    cells = (f"({r.d_model}, {r.train_size:,}), {MEASURES[r.measure]}" for r in off.itertuples())
+    return (
+        f"**the runs do not all come to the same**: corrected for their number, {len(off)} of "
+        f"{len(known)} comparisons tell the trainers apart: {'; '.join(cells)} ({chance})."
+    )
 
 
 def _until_words(until: pd.Series) -> str:
