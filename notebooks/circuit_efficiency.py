@@ -322,16 +322,11 @@ show(waves.ORDER_HEADER, rows, left=(0, 2, 13), after=waves.orders_words(rows))
 
 # %% [markdown]
 # "Half way" is the first measured epoch at which the value is half way from its start to its
-# end; a value that rises by less than 0.1 has none, and then the other moves "alone". Measured
-# epochs lie apart, so "together" means between the same two. "Held out" is the waves' share on
+# end; a value that rises by less than 0.1 has none, and then the other moves "alone". "Held out" is the waves' share on
 # held-out pairs that are not mirrored; where it grows and accuracy does not, a rule is under way
 # that cannot be seen from outside. *Restricted loss* keeps the waves of the key frequencies alone
 # (on all pairs), *excluded loss* takes them away (on the training set). Key frequencies are those of the
 # run's end that stand out: at least a thousandth of the waves, and ten times the median frequency.
-
-# %% tags=["hide-input"]
-header = ["dynamics", "runs", "rank correlation of accuracy and waves (mean over seeds)"]
-show(header, waves.correlation_rows(inside))
 
 # %% [markdown]
 # ## The smallest simulation
@@ -401,16 +396,10 @@ page.verdicts(*(claim.name for claim in PREDICTIONS), who="Varma et al. say")
 # python -m lib circuits circuits_ungrok circuits_memorize circuits_generalize --checkpoints 1
 # ```
 #
-# The first shows what is stored. The sweeps train what the predictions need. The last two (the
-# very last from weights that the sweeps have kept) measure circuits and keep the numbers in `results/circuits/`: weights are not kept in the
-# repository, so what this page says of them comes from there.
-
-# %% [markdown]
-# ## Appendix: every run of P4
-
-# %% tags=["hide-input"]
-runs = long.curves.groupby(["train_size", "seed"])
-show(story.PLATEAU_HEADER, [story.plateau_row(*at, curve) for at, curve in runs], left=(4, 7))
+# The first shows what is stored. The sweeps train what the predictions need. The last two (the very
+# last from weights that the sweeps have kept) measure circuits and keep the numbers in
+# `results/circuits/`: weights are not kept in the repository, so what this page says of them comes
+# from there.
 
 # %% tags=["hide-input"]
 page.end()

@@ -173,7 +173,7 @@ page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: d
 
 # %% [markdown]
 # The paper sees no grokking with 2,600 points, so model-wise grokking is not asked of them.
-# All of them read one dip, over fixed widths: the mean over d 8–20 or over 48–100, the lower, less
+# Takeaway 5 and the two sentences on dips read one dip, over fixed widths: the mean over d 8–20 or over 48–100, the lower, less
 # that over 28–36, seed by seed. The table above has the deepest dip of the mean curve, wherever it
 # is: another number, which noise makes positive, so no verdict hangs on it.
 #
@@ -196,8 +196,8 @@ Markdown(
 # ## Later, or never?
 #
 # Every outcome is "by epoch T": a network that sits on a plateau when the training ends may leave
-# it later. `figure6_long` is runs of narrow networks taken on for
-# three times as long. Where the curves differ, the shape of figure 6 is a matter of patience.
+# it later. So narrow networks were trained for three times as long (`figure6_long`). Where the
+# curves differ, the shape of figure 6 is a matter of patience.
 
 # %% tags=["hide-input"]
 asked = EXPERIMENTS["figure6_long"]

@@ -39,7 +39,6 @@ from lib.analysis.zones import boundaries
 from lib.analysis.zones.prediction import fit
 from lib.chapters.export import CAPACITY, CRITICAL
 from lib.chapters.stories import framework as story
-from lib.chapters.tables import zone_rules
 from lib.figures import accuracy, curves, zones
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
@@ -63,8 +62,8 @@ page.opening("takeaway 3")
 # $D_{\mathrm{crit}}$ *semi-grokking*, above it *grokking*.
 #
 # In the paper the picture is a sketch. Here it is computed: both curves from our runs, the
-# crossing with an interval, and every run as a dot whose colour is the zone that its own
-# training curve shows. Region and run need not agree; how often they do is the test.
+# crossing with an interval, and every cell as a dot coloured by the zones that the
+# training curves of its seeds show. Region and run need not agree; how often they do is the test.
 #
 # ## Figure 1, computed
 
@@ -126,13 +125,7 @@ Markdown("\n\n".join(story.intersection(found)))
 # ### How often do region and run agree?
 #
 # The regions come from the two fitted curves; the zone of a run from thresholds on its own
-# training curve (`lib.analysis.dynamics.zone`):
-
-# %% tags=["hide-input"]
-Markdown(zone_rules())
-
-# %% [markdown]
-# Regions down, runs across:
+# training curve ([](grokking_grid.ipynb) has them). Regions down, runs across:
 
 # %% tags=["hide-input"]
 Markdown(story.agreement(dots, epochs))

@@ -153,7 +153,11 @@ page.verdicts("takeaway 2", "capacity is sharp")
 # %% tags=["hide-input"]
 steps = zip(points.itertuples(), points.iloc[1:].itertuples())
 falls = [f"{p.d_model} to {n.d_model}" for p, n in steps if n.estimate < p.estimate]
-Markdown(f"From width to width the mean capacity falls {', '.join(falls) or 'nowhere'}.")
+Markdown(
+    f"From width to width the mean capacity falls: {', '.join(falls)}."
+    if falls
+    else "From width to width the mean capacity never falls."
+)
 
 # %% [markdown]
 # Capacity here is capacity *under this recipe*. Weight decay charges for every fact that a
@@ -163,8 +167,9 @@ Markdown(f"From width to width the mean capacity falls {', '.join(falls) or 'now
 # Why it rises at all: a random label follows from nothing, so each one has to be kept in the
 # parameters, and a wider network has more of them.
 #
-# Why it matters: in [](framework_zones.ipynb) this curve is one of the two boundaries. A
-# network whose capacity is below the size of its training set cannot memorize it.
+# Why it matters: in [](framework_zones.ipynb) this curve is one of the two boundaries. A network
+# whose capacity is below the size of its training set seldom memorizes it. It is no hard limit:
+# capacity is what is left of more facts than fit, under weight decay.
 #
 # ## Rerun it
 

@@ -43,8 +43,8 @@ from lib.paper.mixtures import SIZES_8
 from lib.widgets.explorers import flipbook
 
 page = Page("multitask_emergence", train_missing, lr=lr, weight_decay=weight_decay)
-
-page.opening("takeaway 7")
+found, studies = scaled(page, seeds, epochs, deep_lr, train_missing)
+page.opening("takeaway 7", so_far=story.emerged_so_far(studies))
 
 # %% [markdown]
 # Some abilities of large models are said to be *emergent*: absent in small models, present in
@@ -78,12 +78,11 @@ page.opening("takeaway 7")
 # ## From which size on?
 
 # %% tags=["hide-input"]
-found, studies = scaled(page, seeds, epochs, deep_lr, train_missing)
 every = pd.concat([own.curves for own in found.values()]).drop_duplicates(["key", "epoch"])
 runs = pd.concat([own.runs for own in found.values()]).drop_duplicates("key")
 page.export(runs, "emergence", "the runs", COLUMNS)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on; mixed with random pairs, in brown, it is gone at those sizes, and comes back at the largest or not at all."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), and up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000 and, where a fourth panel is, by 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on; mixed with random pairs, in brown, it is gone at those sizes, and comes back at the largest or not at all."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), and up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000, and in the fourth panel by 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
 accuracy_by_size(panels(studies, split=False))
 
 # %% tags=["hide-input"]
@@ -126,7 +125,7 @@ Markdown(
 # seed's emergent width is where it begins to pass 0.9, by its highest accuracy on the way, at every
 # width tried.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It rises from about 45 alone to beyond 128 with 1,000 points, far above the dashed line on which capacity equals all data."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, where two amounts have one, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood, with the 95% interval of that power. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, seeds 0 to 2, the book's recipe, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It rises from about 45 alone to beyond 128 with 1,000 points, far above the dashed line on which capacity equals all data."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, from three amounts on, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood, with the 95% interval of that power. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, seeds 0 to 2, the book's recipe, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
 random = page.stored("figure4")
 page.export(growth.rows(studies["P = 113"], every), "emergent_width", "each seed's emergent width")
 growth.picture(studies["P = 113"], every, random)

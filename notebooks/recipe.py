@@ -114,11 +114,13 @@ racers = standings(specs(), search.runs, search.curves)
 Markdown(f"{searched.race(racers)}\n\n{searched.best_of_each(tried, racers)}")
 
 # %% [markdown]
-# The leading recipe at its best T, sentence by sentence. One run behind a sentence leaves its
-# probability near one half even where that run shows it.
+# The leading recipe at its best T, sentence by sentence. It leads a choice of many recipes and
+# lengths on one or two runs a sentence, and a leader so chosen looks better than it is. What few
+# runs show, Jeffreys' prior shrinks: the probability of a sentence that its only run shows depends
+# on how many of eleven it asks for.
 
 # %% tags=["hide-input"]
-asked = "Which sentences exclude each other, met by recipes each and by none both? So far:"
+asked = "Pairs of sentences that some recipes meet one by one, and none together, so far:"
 Markdown(f"{searched.of_the_best(sentences, tried)}\n\n{asked}\n\n{searched.conflicts(sentences)}")
 
 # %% [markdown]
@@ -201,12 +203,12 @@ header = ["recipe", "runs that generalize", "in common", "times as long", "as 1 
 show(header, story.time_rows(found))
 
 # %% [markdown]
-# In the paper's terms, weight decay is the price of a large norm. Where it is low, nothing
-# presses a network to give up what it has memorized. Where it is high, memorizing is dear, and
-# one expects generalizing to pay with less data; the two tables above say how far our runs bear
-# that out. One expects capacity to sink, too; that we have not measured, as no other
-# recipe has runs on random labels. "By epoch T" cuts through all of it: a cell that has not
-# generalized may only be slow.
+# Only runs that come to the rule under both recipes count, so a slow recipe looks faster than it is.
+#
+# In the paper's terms, weight decay is the price of a large norm: where it is low, nothing presses a
+# network to give up what it has memorized. At one epoch T more of it is mostly faster. In decay
+# times the data that the rule needs hardly moves ([](circuit_efficiency.ipynb), P2). One expects
+# capacity to sink, too; that we have not measured, as no other recipe has runs on random labels.
 #
 # ## Appendix: what makes depth train
 #

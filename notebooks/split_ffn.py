@@ -41,8 +41,8 @@ from lib.figures.mixtures import accuracy_by_size
 from lib.figures.mixtures import two_tasks as two_tasks_figure
 
 page = Page("split_ffn", train_missing, lr=lr, weight_decay=weight_decay)
-
-page.opening("takeaway 8")
+more, curves_more = study(page, "split_depth", seeds=more_seeds, lr=deep_lr)
+page.opening("takeaway 8", so_far=story.ahead_so_far(more.runs, more.curves))
 
 # %% [markdown]
 # In a mixture, memorizing and generalizing compete for the same parameters
@@ -95,7 +95,6 @@ show(story.EMERGENT_HEADER, story.of_studies(studies, story.emergent_rows, every
 # last epoch? The last row has more seeds, at the two sizes where takeaway 8 is decided.
 
 # %% tags=["hide-input"]
-more, curves_more = study(page, "split_depth", seeds=more_seeds, lr=deep_lr)
 page.export(more.runs, "split_depth", "the runs of more seeds", COLUMNS)
 paired = studies | {"P = 59, 2 × 64 and 4 × 64": curves_more}
 show(story.AHEAD_HEADER, story.of_studies(paired, story.ahead_rows))
@@ -108,14 +107,19 @@ Markdown(story.new_seeds(more.runs, more.curves))
 
 # %% tags=["hide-input"]
 inside = two_tasks.measured(page, seeds, epochs=epochs)
+
+# %% [markdown]
+# Where do the two tasks live in the MLP? At modulus 59, one layer, `d_model` = 128, 1,200 + 300
+# points: each hidden unit is switched off alone, which says how much of the random pairs hangs on
+# it, and then more and more units together, the most memorizing first.
+
+# %% tags=["hide-input"]
 Markdown(two_tasks.words(inside))
 
 # %% [markdown]
-# So where does a shared MLP keep addition? In the units that it memorizes with. At modulus 59, one
-# layer, `d_model` = 128, 1,200 + 300 points: each hidden unit is switched off alone, which says how
-# much of the random pairs hangs on it, and then more and more units together, the most memorizing
-# first. In a split MLP these are the memorizing half by construction, and addition has the other to
-# itself.
+# In a split MLP the memorizing half is known by construction, and addition has the other to itself:
+# there the outcome is a check. In a shared one addition does not survive without the units that
+# memorize most. Whether it would without any other half of them we have not tried.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within a hundred epochs; addition and its waves come hundreds to thousands of epochs later, in every seed of the split MLP and not in every seed of the shared one. Below, accuracy as hidden units are switched off, the most memorizing first: with the split MLP addition stays whole until half of them are off, with the shared MLP it falls as fast as what is memorized."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, as hidden units are switched off, the most memorizing first. Thick: seed 0; thin: seeds 1 and 2. The book's recipe, by epoch 20,000. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
 page.export(pd.concat(inside.values()), "two_tasks", "the course inside", two_tasks.COLUMNS)

@@ -27,11 +27,11 @@ train_missing = False  # true: train all the runs that a verdict lacks (hours)
 import pandas as pd
 from IPython.display import HTML, Markdown
 
+from lib.analysis.gather import gather
 from lib.chapters.stories.cards import cards
 from lib.chapters.stories.recipe.search import out_of_sample, unseen
-from lib.chapters.tables import changes, changes_table, conditions, progress_table
+from lib.chapters.tables import changes, changes_table, conditions
 from lib.paper.claims import VERDICTS
-from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import CLAIMS, PREDICTIONS, judge_all
 
 page = Page("verdicts", train_missing)
@@ -61,8 +61,28 @@ Markdown(
     f"Of {len(takeaways)} takeaways: {tally(takeaways)}.\n\n"
     f"Of {len(sentences)} sentences: {tally(sentences)}.\n\n"
     f"Of {len(predictions)} predictions of Varma et al.: {tally(predictions)}.\n\n"
-    + out_of_sample(page.gather(unseen(), train=False))
+    + out_of_sample(gather(unseen(), store=page.store))
 )
+
+# %% [markdown]
+# ## How a claim is decided
+#
+# A claim is one or more numbers, each with a 95% interval and the range in which the paper puts it
+# (`lib/paper/takeaways.py` has the words, `lib/paper/criteria` the code). There are four verdicts.
+#
+# * **reproduced**: every interval lies in its range, whole.
+# * **not reproduced**: one interval lies outside its range, whole. That speaks of the claim *under
+#   our recipe, by epoch T, by this criterion*: the paper leaves its recipe open, and
+#   [](recipe.ipynb) shows what changes with another one.
+# * **undecided**: an interval reaches across an end of its range, or too few runs do what the claim
+#   is about (a claim on networks that generalize needs some that do).
+# * **not enough runs**: a run that the criterion needs is missing. It says nothing for or against
+#   the claim.
+#
+# Several numbers of one claim share its 5% (Bonferroni). Near a boundary a run is all or nothing, so
+# runs are counted there, with exact intervals; a share counts as few or most where it is below
+# a third or above two thirds, which eleven seeds show only if they all agree. Student's intervals
+# are for graded outcomes, such as a seed's critical size or its mean over widths.
 
 # %% [markdown]
 # ## Takeaways
@@ -87,26 +107,6 @@ HTML(cards(sentences))
 HTML(cards(predictions, "Varma et al. say"))
 
 # %% [markdown]
-# ## How a claim is decided
-#
-# A claim is one or more numbers, each with a 95% interval and the range in which the paper puts it
-# (`lib/paper/takeaways.py` has the words, `lib/paper/criteria` the code). There are four verdicts.
-#
-# * **reproduced**: every interval lies in its range, whole.
-# * **not reproduced**: one interval lies outside its range, whole. That speaks of the claim *under
-#   our recipe, by epoch T, by this criterion*: the paper leaves its recipe open, and
-#   [](recipe.ipynb) shows what changes with another one.
-# * **undecided**: an interval reaches across an end of its range, or too few runs do what the claim
-#   is about (a claim on networks that generalize needs some that do).
-# * **not enough runs**: a run that the criterion needs is missing. It says nothing for or against
-#   the claim.
-#
-# Several numbers of one claim share its 5% (Bonferroni). Near a boundary a run is all or nothing, so
-# runs are counted there, with exact intervals; a share counts as few or most where it is below
-# a third or above two thirds, which eleven seeds show only if they all agree. Student's intervals
-# are for graded outcomes, such as a seed's critical size or its mean over widths.
-
-# %% [markdown]
 # ## Tests that were changed
 #
 # A test should be older than the runs that it judges. Takeaways 4, 6, 7 and 8 are judged on runs
@@ -125,15 +125,6 @@ Markdown("\n\n".join(
     f"**{time[:10]}, {time[11:16]} UTC, commit {commit}**\n\n{changes_table(rows)}"
     for (time, commit), rows in changed.groupby(["time", "commit"])
 ))  # fmt: skip
-
-# %% [markdown]
-# ## What is stored
-#
-# The paper's own number of seeds, and how many of the runs stand in `results/`. The calibration
-# runs are ours; they decide no verdict.
-
-# %% tags=["hide-input"]
-Markdown(progress_table(EXPERIMENTS, page.store.keys()))
 
 # %% [markdown]
 # ## Rerun it

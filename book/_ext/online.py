@@ -47,8 +47,9 @@ def edit_the_source(app, pagename, templatename, context, doctree):
     right = f"notebooks/{pagename.removeprefix(CHAPTER)}.py"
     for group in context.get("header_buttons", ()):
         for button in group.get("buttons", ()):
-            if pagename.startswith(CHAPTER) and button.get("url", "").endswith(wrong):
-                button["url"] = button["url"].replace(wrong, right)
+            url = button.get("url", "")  # that of the download is a file of the book
+            if pagename.startswith(CHAPTER) and url.startswith("http") and url.endswith(wrong):
+                button["url"] = url.replace(wrong, right)
 
 
 def site_map(app, error):

@@ -121,6 +121,19 @@ def norm_change(curve: Mapping[str, np.ndarray]) -> float:
     return float(np.log(norm[ends[1]] / norm[ends[0]])) if ends else np.nan
 
 
+def norm_change_of(control: Mapping[str, np.ndarray], curve: Mapping[str, np.ndarray]) -> float:
+    """log(norm after / norm before) of a control over the epochs in which a run generalizes.
+
+    NaN where the run does not.
+    """
+    ends = list(norm_ends(curve))
+    if not ends:
+        return np.nan
+    epochs = np.asarray(curve["epoch"])[ends]
+    before, after = np.interp(epochs, control["epoch"], control["param_norm"])
+    return float(np.log(after / before))
+
+
 def bumps(values: Sequence[float], drop: float = 0.05) -> int:
     """How often a curve falls by `drop` or more and comes back (figure 5).
 

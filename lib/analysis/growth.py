@@ -22,6 +22,10 @@ comes out too small where widths are far apart: at a nominal 95% the interval he
 simulated studies of 15 seeds (powers 1 and 5, deviations 0.1, 0.2, 0.4), at 98% in 342."""
 
 
+AMOUNTS = 3
+"""Least number of amounts of a law."""
+
+
 STEEPEST = 1_000
 """Largest power that is looked for: beyond it an interval has no end."""
 
@@ -109,10 +113,10 @@ class Law:
 def fit_law(found: pd.DataFrame) -> Law | None:
     """The law through the rows of `turns`.
 
-    None for fewer than four seeds in all, or fewer than two amounts with a turn.
+    None for fewer than `AMOUNTS` amounts with a turn: any two points lie on a power.
     """
     turned = found[np.isfinite(found["high"])]
-    if len(found) < 4 or turned["memorize_size"].nunique() < 2:
+    if turned["memorize_size"].nunique() < AMOUNTS:
         return None
     facts = np.log(found["facts"].to_numpy())
     centre = float(facts.mean())

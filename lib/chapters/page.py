@@ -21,6 +21,12 @@ from lib.paper.takeaways import judge_named
 from lib.runs.store import Store
 from lib.spec import RunSpec
 
+INTERVALS = (
+    "In brackets: 95% intervals. Where a claim has several numbers each is wider, so that together "
+    "they keep their 95%; the same number may have a narrower one elsewhere."
+)
+"""Under a table of claims."""
+
 
 class Page:
     """One chapter.
@@ -85,11 +91,15 @@ class Page:
 
     def verdicts(self, *names: str, who: str = "The paper says") -> Markdown:
         """What the claims of these names come to: the very table of the page "Verdicts"."""
-        return Markdown(claims_table(judge_named(self.store, *names), who))
+        return Markdown(f"{claims_table(judge_named(self.store, *names), who)}\n\n{INTERVALS}")
 
-    def opening(self, *names: str) -> Markdown:
-        """What the page found, then what the paper claims: its first words."""
-        return Markdown(opening(judge_named(self.store, *names)))
+    def opening(self, *names: str, so_far: str = "") -> Markdown:
+        """What the page found, then what the paper claims: its first words.
+
+        Args:
+            so_far: what other runs show, where those that decide are not there yet.
+        """
+        return Markdown(opening(judge_named(self.store, *names), so_far))
 
     def beside(self, figure: int, found: Gathered | dict, paper_seeds: int | None = None):
         """Under our version of a figure: where its runs come from, what the paper's shows."""

@@ -3,13 +3,16 @@
 What a row says depends on the verdict alone; the numbers behind it are on the verdict page.
 """
 
-from lib.chapters.tables import table
+import pandas as pd
+
+from lib.chapters.tables import changes, table
 from lib.paper.claims import NONE, OPEN, Verdict
 from lib.paper.criteria.circuits import NEAR, SOME
 from lib.paper.takeaways import judge_named
 from lib.runs.store import Store
 
 ICONS = {"reproduced": "✔", "not reproduced": "✘", OPEN: "?", NONE: "…"}
+MARK = "†"
 COLOURS = {"reproduced": "success", "not reproduced": "danger", OPEN: "warning", NONE: "light"}
 
 # takeaway -> its chapter, and a reason for each verdict: reproduced, not reproduced, undecided
@@ -28,8 +31,9 @@ PLAIN = {
     ),
     "takeaway 3": (
         "framework_zones",
-        "All four kinds of training appear, each where the two curves put it.",
-        "The two curves tell too seldom which kind of training a run shows.",
+        "The two curves tell which kind of training a network shows; in a band around the second "
+        "some seeds find the rule and others do not.",
+        "The two curves tell too seldom which kind of training a network shows.",
         "How well the two curves tell the four kinds apart is open.",
     ),
     "takeaway 4": (
@@ -113,16 +117,25 @@ def score(store: Store) -> str:
     return ", ".join(f"{count} {kind}" for count, kind in counts if count)
 
 
-def opening(verdicts: list[Verdict]) -> str:
-    """A chapter's first words, in Markdown: what was found, then what the paper claims."""
+def opening(verdicts: list[Verdict], so_far: str = "") -> str:
+    """A chapter's first words, in Markdown: what was found, then what the paper claims.
+
+    Args:
+        so_far: what stands for the finding where a verdict lacks runs.
+    """
     lines = []
     for v in verdicts:
         badge = f"{{bdg-{COLOURS[v.verdict]}}}`{ICONS[v.verdict]} {v.verdict}`"
-        lines.append(f"{badge} **{reason(v)}**")
+        if v.verdict == NONE and so_far:
+            lines.append(f"{badge} **So far: {so_far}** To decide it, {reason(v)}")
+        else:
+            lines.append(f"{badge} **{reason(v)}**")
         whose = "Predicted" if v.claim.name in PREDICTED else "The paper's claim"
         lines.append(f"*{whose}:* {v.claim.says}.")
         if v.finding and (numbers := "; ".join(map(str, v.finding.conditions[:2]))):
-            lines.append(f"*Measured* on {v.runs:,} runs: {numbers} ([all](verdicts.ipynb)).")
+            lines.append(
+                f"*Measured* on {v.runs:,} runs: {numbers}. All numbers: [](verdicts.ipynb)."
+            )
     return "\n\n".join(lines)
 
 
@@ -132,12 +145,25 @@ def scoreboard(store: Store, book: bool = False) -> str:
     Args:
         book: with coloured badges and links to chapters, for a page in `book/`; otherwise plain.
     """
-    rows = []
+    rows, runs = [], store.runs()
     for v in judge_named(store, *PLAIN):
         number, why, words = v.claim.name.split()[-1], reason(v), f"{ICONS[v.verdict]} {v.verdict}"
         if book:
-            why += f" [Why](chapters/{PLAIN[v.claim.name][0]}.ipynb)"
+            link = "What is seen so far" if v.verdict == NONE else "Why"
+            why += f" [{link}](chapters/{PLAIN[v.claim.name][0]}.ipynb)"
             words = f"{{bdg-{COLOURS[v.verdict]}}}`{words}`"
-        rows.append((number, words, v.claim.says, why))
+        rows.append((number, words + MARK * was_changed(v, runs), v.claim.says, why))
     shown = table(["", "Verdict", "The paper says", "Our runs"], rows, left=(1, 2, 3))
+    if any(MARK in words for _, words, *_ in rows):
+        page = "[verdict page](chapters/verdicts.ipynb)" if book else "verdict page"
+        shown += f"\n\n{MARK} The test was changed after the runs were known; the {page} has both."
     return f":::{{container}} scoreboard\n{shown}\n:::" if book else shown
+
+
+def was_changed(verdict: Verdict, runs: pd.DataFrame) -> bool:
+    """Whether a claim has a verdict by a test that is younger than some of its runs."""
+    told = pd.to_datetime(changes().query("claim == @verdict.claim.name")["time"])
+    if verdict.verdict == NONE or told.empty:
+        return False
+    keys = {spec.key for spec in verdict.claim.specs()}
+    return bool((runs[runs["key"].isin(keys)]["timestamp"] < told.max()).any())

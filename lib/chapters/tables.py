@@ -12,7 +12,6 @@ from lib.analysis.words import bracket, number, seeds_phrase
 from lib.analysis.zones.boundaries import Map
 from lib.paper import criteria
 from lib.paper.claims import Claim, Verdict
-from lib.paper.grid import Grid
 from lib.sweeps.plan import format_duration
 
 
@@ -45,10 +44,10 @@ def conditions(verdicts: Iterable[Verdict]) -> pd.DataFrame:
 
 def needs_words(claim: Claim) -> list[str]:
     """The runs that decide a claim: experiment, cells, seeds, and whether they are new."""
-    short = {"d_model": "d", "train_size": "D", "memorize_size": "memorized"}
+    short = {"task": "task", "d_model": "d", "train_size": "D", "memorize_size": "memorized"}
     needs = []
     for experiment, cells, seeds in claim.needs:
-        words = [f"{short[name]} " + ", ".join(f"{v:,}" for v in values)
+        words = [f"{short[name]} " + ", ".join(v if name == "task" else f"{v:,}" for v in values)
                  for name, values in cells.items() if name in short]  # fmt: skip
         where = "; ".join(words + ["split"] * (cells.get("split_mlp") == (True,)))
         which = f"{seeds} seeds" if isinstance(seeds, int) else seeds_phrase(seeds)
@@ -66,17 +65,6 @@ def changes_table(rows: pd.DataFrame) -> str:
     """Some of `changes`: claim, the verdict before and after, what was changed."""
     cells = rows[["claim", "before", "after", "what"]].itertuples(index=False)
     return table(["claim", "before", "after", "what was changed"], cells, left=(0, 1, 2, 3))
-
-
-def progress_table(grids: dict[str, Grid], keys: set[str]) -> str:
-    """Runs stored of each experiment."""
-    rows = []
-    for grid in grids.values():
-        by_seed = [sum(s.key in keys for s in grid.specs([n])) for n in grid.seed_range]
-        whole = sum(n == len(grid.points()) for n in by_seed)
-        stored = f"{sum(by_seed):,} of {len(grid):,}"
-        rows.append((grid.title, stored, f"{whole} of {grid.seeds}"))
-    return table(["Experiment", "Runs stored", "Complete seeds"], rows)
 
 
 def cost(*frames: pd.DataFrame) -> str:

@@ -80,6 +80,19 @@ class Sentence:
     most: int = SEEDS_OF_PAPER
     event: str = "accuracy"
 
+    @property
+    def asked(self) -> str:
+        """The event, and how many of eleven seeds must show it, in words."""
+        what = {
+            "accuracy": f"validation from {self.low:g} to {self.high:g}",
+            "begins": f"0.1 is reached at epoch {self.low:,} to {self.high:,}",
+            "norm": "the norm ends higher than at 0.1",
+        }[self.event]
+        if self.least == 0:
+            return f"{what}, in at most {self.most}"
+        ends = "or more" if self.most == SEEDS_OF_PAPER else f"to {self.most}"
+        return f"{what}, in {self.least} {ends}"
+
 
 def _zero(says, *cell):
     return Sentence(says, cell, 0.0, 0.1, 10)

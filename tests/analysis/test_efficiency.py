@@ -196,7 +196,7 @@ def test_p3(tmp_path, kept, slack, word):
         return dict(val=float(s.train_size >= place))
 
     found = world(tmp_path, NAMES[5], outcome)
-    assert found.verdict == word and "from scratch from 2,300" in str(found.finding)
+    assert found.verdict == word and "the rule is found from 2,300 on" in str(found.finding)
 
 
 def test_p3_needs_networks_that_had_generalized(tmp_path):

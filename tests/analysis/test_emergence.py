@@ -251,12 +251,12 @@ def test_a_study_as_curves_and_rows(tmp_path):
 
     assert so(long.iloc[:0]) == []
     assert so(long) == ("0.95", "later")
-    assert so(long.iloc[:1]) == ("0.95", "later, 1 of 3 runs")
+    assert so(long.iloc[:1]) == ("0.95", "later, 1 of 3 seeds trained")
     long["val_accuracy"] = 0.5
     assert so(long) == ("0.50", "not by then either")
-    assert so(long.iloc[:1]) == ("0.50", "1 of 3 runs")
+    assert so(long.iloc[:1]) == ("0.50", "1 of 3 seeds trained")
     assert so(long, 0.97) == ("0.97", "on the way only")
-    assert so(long.iloc[:1], 0.97) == ("0.97", "on the way only, 1 of 3 runs")
+    assert so(long.iloc[:1], 0.97) == ("0.97", "on the way only, 1 of 3 seeds trained")
 
 
 def test_a_size_by_the_best_on_the_way_is_no_larger():

@@ -1,6 +1,8 @@
 """The built book in a real browser: every page works, alone and without a network."""
 
 import gzip
+import re
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -83,6 +85,18 @@ def test_every_chapter_has_a_figure_and_its_downloads(facts):
         assert {".ipynb", ".py"} <= {Path(target).suffix for target in fact["downloads"]}, path
         for target in fact["downloads"]:
             assert (HTML / target[target.index("_downloads/") :]).is_file(), f"{path}: {target}"
+
+
+def test_every_link_to_a_file_of_the_book_finds_it(pages):
+    """The theme's buttons, too, which no page names."""
+    local = re.compile(r'<a [^>]*href="(?![a-z]+:|/|#)([^"#?]+)')
+    lost = {
+        (path, target)
+        for path in pages
+        for target in local.findall((HTML / path).read_text("utf-8"))
+        if not (HTML / path).parent.joinpath(unquote(unescape(target))).exists()
+    }
+    assert lost == set()
 
 
 @pytest.mark.parametrize("where", ["over", "over_on_a_phone"])

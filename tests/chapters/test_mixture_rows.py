@@ -8,6 +8,8 @@ from worlds import runs
 from lib.chapters.stories.mixtures.curves import Curve
 from lib.chapters.stories.mixtures.rows import (
     ahead_rows,
+    ahead_so_far,
+    emerged_so_far,
     emergent_rows,
     fallen,
     new_seeds,
@@ -67,6 +69,17 @@ def test_split_is_held_against_shared_at_every_size_and_seed():
     assert ahead_rows(found) == [("+ 3,000", 2, "4 of 6 pairs", "+0.20", "+0.40")]
     none = [replace(own, runs=own.runs[:0]) for own in found]
     assert ahead_rows(none) == []
+
+
+def test_what_is_seen_before_a_verdict():
+    shared, split = (curve({64: v}, 3000, split=k) for k, v in ((False, 0.2), (True, 0.6)))
+    assert "3,000 from d > 256" in emerged_so_far({"P": [ALONE, curve(step(999), 3000)]})
+    assert "alone from d = 40, + 3,000 from d = 128" in emerged_so_far({"P": [ALONE, curve(step(128), 3000)]})
+    assert emerged_so_far({"P": [ALONE]}).startswith("no study")
+    both = pd.concat([shared.runs, split.runs.assign(split_mlp=True)], ignore_index=True)
+    both["key"] = [f"run {i}" for i in range(len(both))]
+    assert "3 of 3 seeds" in ahead_so_far(both, both) and "by 0.40" in ahead_so_far(both, both)
+    assert ahead_so_far(shared.runs.assign(key="x"), shared.runs.assign(key="x")).startswith("no")
 
 
 def test_runs_that_had_it_and_lost_it_are_counted():

@@ -1,8 +1,19 @@
 """The scoreboard: a plain row for each takeaway that follows its verdict."""
 
+import pandas as pd
 import pytest
 
-from lib.chapters.scoreboard import COLOURS, ICONS, PLAIN, PREDICTED, reason, score, scoreboard
+from lib.chapters.scoreboard import (
+    COLOURS,
+    ICONS,
+    PLAIN,
+    PREDICTED,
+    opening,
+    reason,
+    score,
+    scoreboard,
+    was_changed,
+)
 from lib.paper.claims import VERDICTS, Verdict
 from lib.paper.takeaways import BY_NAME
 from lib.paths import ROOT
@@ -25,6 +36,29 @@ def test_the_reason_follows_the_verdict(name):
     assert len(set(said.values())) == len(VERDICTS)
     wanted = len(set(BY_NAME[name].specs()))
     assert said["not enough runs"] == f"2 of {wanted:,} runs are missing."
+
+
+def test_a_test_that_is_younger_than_its_runs_is_marked(tmp_path):
+    """By the dates of the runs: the same claim on runs from before and from after the change."""
+    claim = BY_NAME["takeaway 2"]
+    verdict = Verdict(claim, "reproduced", None, 0, [])
+    keys = [spec.key for spec in claim.specs()]
+
+    def runs(year):
+        return pd.DataFrame(dict(key=keys, timestamp=pd.Timestamp(f"{year}-01-01", tz="UTC")))
+
+    assert was_changed(verdict, runs(2025)) and not was_changed(verdict, runs(2036))
+    assert not was_changed(Verdict(claim, "not enough runs", None, 0, keys), runs(2025))
+    assert not was_changed(
+        Verdict(BY_NAME["P4: semi-grokking"], "undecided", None, 0, []), runs(2036)
+    )
+
+
+def test_what_other_runs_show_stands_for_a_finding():
+    lacking = Verdict(BY_NAME["takeaway 6"], "not enough runs", None, 0, ["a run"])
+    assert "**So far: it moves.**" in opening([lacking], "it moves.")
+    assert "So far" not in opening([lacking])
+    assert "So far" not in opening([Verdict(lacking.claim, "undecided", None, 0, [])], "it moves.")
 
 
 def test_an_empty_store_has_eight_rows_and_no_verdict(tmp_path):

@@ -5,7 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from lib.paper.criteria.rules import FEW, MOST, Condition, decide, envelope, mean, share, spread
+from lib.paper.criteria.rules import (
+    FEW,
+    MOST,
+    Condition,
+    clustered,
+    decide,
+    envelope,
+    mean,
+    share,
+    spread,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +59,32 @@ def test_shares_are_exact_and_pay_for_their_number():
         few = share("", [i < hits for i in range(11)], n, most=FEW)
         most = share("", [i >= hits for i in range(11)], n, least=MOST)
         assert few.holds is most.holds is (None if hits else True)
+
+
+def test_runs_of_one_cell_are_not_independent():
+    """Ten cells of ten runs that all go one way are ten outcomes, not a hundred."""
+    hits, cells = np.repeat([1, 0], 50), np.repeat(range(10), 10)
+    whole = clustered("grok", hits, cells, least=0.45)
+    alone, ten = share("", hits, least=0.45), share("", hits[::10], least=0.45)
+    assert whole.value == 0.5 and "50 of 100, in 10 cells" in whole.says
+    assert whole.high - whole.low > 2.5 * (alone.high - alone.low)
+    assert whole.high - whole.low == pytest.approx(ten.high - ten.low, rel=0.15)
+    assert clustered("", np.tile([1, 0], 50), cells).low == 0.5  # no cell differs from another
+    assert clustered("none", [], []).holds is None
+
+
+@pytest.mark.parametrize(
+    "value, low, high, said",
+    [
+        (29.5, 29.5, math.inf, "≥ 29.5"),  # from a size beyond all that were tried
+        (159, 9.1, math.inf, "≥ 9.1"),
+        (1, 0, math.inf, "not known"),
+        (0.5, 0.25, 0.75, "0.5 [0.25, 0.75]"),
+        (0.5, math.nan, math.nan, "0.5"),
+    ],
+)
+def test_a_bound_is_not_told_as_a_value(value, low, high, said):
+    assert Condition("", value, low, high).estimate == said
 
 
 def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():

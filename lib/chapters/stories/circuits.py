@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.analysis import efficiency
-from lib.analysis.dynamics import GENERALIZED, ZERO, first_epoch, with_curves
+from lib.analysis.dynamics import GENERALIZED, first_epoch, with_curves
 from lib.analysis.gather import Gathered
 from lib.analysis.words import bracket, mean_words, number
 from lib.analysis.zones.critical import critical_size, critical_sizes
@@ -63,7 +63,7 @@ def both_kinds_calm(
 
 NORM_HEADER = [
     *("circuit", "runs that settle so", "d ln(norm) / d ln(D)"),
-    *(f"lowest norm at {level:g}" for level in efficiency.LEVELS),
+    *(f"the same of the lowest norm at {level:g}" for level in efficiency.LEVELS),
     *("largest drift", "restless"),
 ]
 
@@ -213,28 +213,6 @@ def kept_on_less(kept: pd.DataFrame, found: pd.DataFrame) -> str:
         "place where networks from scratch begin to generalize is not the place where the cheaper "
         "circuit changes; whether more time closes the gap is seen under P4."
     )
-
-
-PLATEAU_HEADER = ["D", "seed", "validation at the end", "last epoch", "plateau", "level", "epochs",
-                  "after it"]  # fmt: skip
-AFTERWARDS = {
-    "rises": "it generalizes",
-    "falls": "it fails",
-    "moves on": "another level",
-    "open": "still on it",
-}
-
-
-def plateau_row(size: int, seed: int, curve: pd.DataFrame) -> tuple:
-    """Whether one long run stays between failing and generalizing (`PLATEAU_HEADER`)."""
-    floor = max(ZERO, float(efficiency.symmetry_share(size)) + efficiency.MARGIN)
-    above, last = efficiency.plateau(curve, floor), curve.iloc[-1]
-    low = above or efficiency.plateau(curve)
-    cells = ("no", "–", "–", "–")
-    if low:
-        kind = "yes" if above else "not above symmetry"
-        cells = kind, f"{low.level:.2f}", f"{low.first:,}–{low.last:,}", AFTERWARDS[low.then]
-    return f"{size:,}", seed, f"{last['val_accuracy']:.2f}", f"{last['epoch']:,.0f}", *cells
 
 
 def patience(curves: pd.DataFrame, usual: int, longer: int) -> tuple[list[tuple], str]:

@@ -51,8 +51,9 @@ def words(found: dict[int, Dip], runs: pd.DataFrame, modulus: int) -> str:
     hardly = [size for size, dip in known.items() if dip.high < guess]
     said = [_far(size, known[size], runs, guess) for size in far]
     if hardly:
-        climbs = ", ".join(f"{known[size].depth:.1f} with {size:,}" for size in hardly)
-        said.append(f"It hardly climbs ({climbs}; guessing costs {guess:.2f}).")
+        climbs = ", ".join(f"{known[size].depth:.1f} nats" for size in hardly)
+        sizes = " and ".join(f"{size:,}" for size in hardly)
+        said.append(f"With {sizes} points it hardly climbs ({climbs}; guessing costs {guess:.2f}).")
     perfect = {size: _perfect_from(runs, size) for size in far}
     if far and all(perfect[size] <= known[size].valley for size in far):
         said.append(
@@ -74,7 +75,8 @@ def _far(size: int, dip: Dip, runs: pd.DataFrame, guess: float) -> str:
     )
     if fell[1] > 0:
         first = mean.index[0]
-        return text + f"it had come down from {mean[first]:.1f} at width {first}: a double descent."
+        said = f"before, it had come down from {mean[first]:.1f} at width {first}"
+        return f"{text}{said}: in these seeds a double descent."
     return text + "that it comes down before, too, these seeds do not show."
 
 

@@ -44,7 +44,8 @@ LINES = (
      "**A rule, once found, lives on less than it takes to find it.** A network of width 48 that "
      "has it keeps it on as few as {}.", _places),
     ("P2: weight decay", (YES,),
-     "**Weight decay hardly moves how much data the rule needs**: twice as much of it, by {} sums.",
+     "**Weight decay hardly moves how much data the rule needs**, if training is as long in decay "
+     "times: twice as much of it, by {} sums.",
      lambda verdict: _between(verdict.finding.conditions[1], "{:,.0f}".format)),  # 2 less 1
     ("P4: semi-grokking", (NO,),
      "**Half-way is seldom a place to stay**: {} of the networks near the critical size keep a "

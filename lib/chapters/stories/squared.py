@@ -42,6 +42,14 @@ def critical_rows(
     return rows
 
 
+def moved_so_far(rows: list[tuple]) -> str:
+    """How far the critical size moves at each width, in words, from `critical_rows`."""
+    moved = [f"{shift} (d = {d})" for d, *_, shift, seeds in rows if seeds]
+    if not moved:
+        return "no seed has both critical sizes."
+    return f"the squared task's critical size less addition's, in points: {', '.join(moved)}."
+
+
 def label_bits(modulus: int) -> tuple[int, float]:
     """How many squares there are, and how much the square of a random number says, in bits."""
     share = np.bincount(np.arange(modulus) ** 2 % modulus) / modulus

@@ -119,18 +119,3 @@ def orders_words(rows: list[tuple]) -> str:
     kinds = [row[-1] for row in rows]
     parts = [f"in {n} {words}" for kind, words in said.items() if (n := kinds.count(kind))]
     return f"Of {len(kinds)} runs, {', '.join(parts)}." if parts else ""
-
-
-def correlation_rows(cells: Mapping[str, pd.DataFrame]) -> list[tuple]:
-    """Spearman's correlation of validation accuracy and waves over epochs, mean over seeds."""
-    rows = []
-    for name, own in cells.items():
-        each = [_correlation(run) for _, run in own.groupby("seed")]
-        rows.append((name, len(each), number(pd.Series(each, dtype=float).mean())))
-    return rows
-
-
-def _correlation(run: pd.DataFrame) -> float:
-    pair = run[["val_accuracy", "held_out_share"]].dropna()
-    flat = len(pair) < 3 or pair.nunique().min() < 2
-    return np.nan if flat else float(pair.corr(method="spearman").iloc[0, 1])

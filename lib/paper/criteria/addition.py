@@ -12,7 +12,17 @@ from lib.analysis import descent, dynamics, statistics
 from lib.analysis.statistics import steady
 from lib.analysis.words import number
 from lib.analysis.zones import boundaries, capacity, critical
-from lib.paper.criteria.rules import FEW, HALF, MOST, Finding, decide, mean, share, spread
+from lib.paper.criteria.rules import (
+    FEW,
+    HALF,
+    MOST,
+    Finding,
+    clustered,
+    decide,
+    mean,
+    share,
+    spread,
+)  # fmt: skip
 
 DIP = 0.1
 """Validation accuracy by which a curve has to fall and to rise again for a dip."""
@@ -58,7 +68,9 @@ def narrow(random):
         halves[d] = spread(
             says, cell["train_accuracy"], half, random["d_model"].nunique(), most=0.05
         )
-    return Finding((max(halves.values(), key=lambda half: half.value),))
+    good = sum(half.value <= half.most for half in halves.values())
+    note = f"within ±0.05 at {good} of {len(halves)} widths"
+    return Finding((max(halves.values(), key=lambda half: half.value),), note)
 
 
 def semi_interval(grid):
@@ -124,10 +136,10 @@ def zones_agree(grid, dip_grid, random):
               _mostly(runs, together == overfull), 4, least=AGREE),
         share("cells beyond the band around D_crit in which it tells whether runs generalize",
               _mostly(placed[~inside], (good == (place > 0))[~inside]), 4, least=AGREE),
-        share("runs in the band that generalize", good[inside], 4,
-              least=boundaries.SMALL, most=boundaries.LARGE),
-        share("runs with more facts than D_mem that progress",
-              runs["zone"][overfull] == "progression", 4, least=HALF),
+        clustered("runs in the band that generalize", good[inside], _cells(placed[inside]), 4,
+                  least=boundaries.SMALL, most=boundaries.LARGE),
+        clustered("runs with more facts than D_mem that progress",
+                  runs["zone"][overfull] == "progression", _cells(runs[overfull]), 4, least=HALF),
     ), _single_runs(runs, points, together, good[inside], place))  # fmt: skip
 
 
@@ -150,6 +162,11 @@ def _single_runs(runs, points, together, good, place) -> str:
 
 
 _CELL = ["d_model", "train_size"]
+
+
+def _cells(runs) -> list[str]:
+    """The cell of each run."""
+    return [f"{d} {size}" for d, size in zip(runs["d_model"], runs["train_size"], strict=True)]
 
 
 def _mostly(runs, agrees) -> pd.Series:
@@ -181,23 +198,25 @@ def _place(runs, points) -> pd.Series:
 
 def norms_differ(norms, controls):
     """Up at d = 8, down at d = 64, more than of the same cells on labels without a rule."""
-    return Finding(tuple(
-        mean(f"log change of the norm while generalizing at d = {d}, less the controls'",
-             _excess(norms[norms["d_model"] == d], controls[controls["d_model"] == d]), 2, **range_)
-        for d, range_ in ((8, dict(least=0)), (64, dict(most=0)))
-    ))  # fmt: skip
+    found = []
+    for d, range_ in ((8, dict(least=0)), (64, dict(most=0))):
+        own = norms[norms["d_model"] == d]
+        excess = _excess(own, controls[controls["d_model"] == d])
+        says = (f"log change of the norm while generalizing at d = {d}, less the control's, mean "
+                f"of {len(excess)} of {len(own)} runs")  # fmt: skip
+        found.append(mean(says, excess, 2, **range_))
+    return Finding(tuple(found))
 
 
 def _excess(runs, controls) -> list[float]:
-    """Each run's change of the norm's logarithm less the controls' over the same epochs."""
-    found = []
-    for curve in runs["curve"]:
-        if ends := dynamics.norm_ends(curve):
-            epochs = np.asarray(curve["epoch"])[list(ends)]
-            rises = [np.diff(np.log(np.interp(epochs, c["epoch"], c["param_norm"])))
-                     for c in controls["curve"]]  # fmt: skip
-            found.append(dynamics.norm_change(curve) - np.mean(rises))
-    return found
+    """Each run's change of the norm's logarithm less its control's, the run of the same seed."""
+    others = dict(zip(controls["seed"], controls["curve"]))
+    found = [
+        dynamics.norm_change(curve) - dynamics.norm_change_of(others[seed], curve)
+        for seed, curve in zip(runs["seed"], runs["curve"])
+        if seed in others
+    ]
+    return [change for change in found if np.isfinite(change)]
 
 
 def norm_moves(norms, **range_):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.analysis import dynamics, efficiency
+from lib.analysis.statistics import interval
 from lib.analysis.zones import critical
 from lib.paper.criteria.rules import Finding, mean, share
 
@@ -81,17 +82,22 @@ def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Fin
         return Finding((), note)
     place, sizes = critical.critical_size(own), own["train_size"]
     kept = own["val_accuracy"] >= dynamics.GENERALIZED
-    also = {
-        "found from": f"{efficiency.edge(scratch)}{critical.critical_size(scratch):,.0f}",
-        "kept from": f"{efficiency.edge(own)}{place:,.0f}",
-    }
-    note += f"; the rule is found from scratch from {also['found from']} on, kept from "
+    also = {"found from": _from(scratch), "kept from": _from(own)}
+    note += f"; from scratch the rule is found from {also['found from']} on, kept from "
     note += also["kept from"]
     return Finding((
         share(f"runs that keep the rule at D ≤ {place / FACTOR:,.0f}",
               kept[sizes <= place / FACTOR], 2, most=0.2),
         share(f"at D ≥ {place * FACTOR:,.0f}", kept[sizes >= place * FACTOR], 2, least=0.8),
     ), note, also)  # fmt: skip
+
+
+def _from(runs: pd.DataFrame) -> str:
+    """The critical size of some runs in words, with its 95% interval where seeds differ."""
+    low, high = interval(critical.critical_samples(runs))
+    bound = efficiency.edge(runs)
+    ends = "" if bound or low == high else f" (95%: {low:,.0f} to {high:,.0f})"
+    return f"{bound}{critical.critical_size(runs):,.0f}{ends}"
 
 
 def plateaus_exist(runs: pd.DataFrame) -> Finding:
@@ -108,4 +114,8 @@ def plateaus_exist(runs: pd.DataFrame) -> Finding:
     elif good in (0, len(runs)):
         return Finding((), f"{note} and none has a plateau: these sizes are not at the boundary")
     says = f"runs with a plateau of {efficiency.LASTING:,} epochs or more"
-    return Finding((share(says, [plateau is not None for plateau in found], least=SOME),), note)
+    shown = pd.Series([plateau is not None for plateau in found], runs.index)
+    failed = runs[runs["val_accuracy"] < dynamics.GENERALIZED]["train_size"]
+    near = share(f"{says}, at sizes where some end without the rule",
+                 shown[runs["train_size"].isin(failed)], least=SOME)  # fmt: skip
+    return Finding((share(says, shown, least=SOME),), f"{note}; {near}")

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import stats
 
+from lib.analysis.statistics import resample
+
 CONFIDENCE = 0.95
 FEW, MOST = 1 / 3, 2 / 3
 """Shares of runs that count as few and as most: eleven seeds that all agree show either, also
@@ -60,9 +62,16 @@ class Condition:
         return False if self.high < self.least or self.low > self.most else None
 
     def __str__(self) -> str:
-        known = not math.isnan(self.low)
-        interval = f" [{_word(self.low)}, {_word(self.high)}]" if known else ""
-        return f"{self.says}: {_word(self.value)}{interval}, asked: {self.range}"
+        return f"{self.says}: {self.estimate}, asked: {self.range}"
+
+    @property
+    def estimate(self) -> str:
+        """The number in words: with its interval, or as the bound that alone is known."""
+        if math.isnan(self.low):
+            return _word(self.value)
+        if math.isinf(self.high):
+            return f"≥ {_word(self.low)}" if 0 < self.low < math.inf else "not known"
+        return f"{_word(self.value)} [{_word(self.low)}, {_word(self.high)}]"
 
     @property
     def range(self) -> str:
@@ -124,6 +133,26 @@ def share(says: str, hits: Sequence[bool], conditions: int = 1, **range_) -> Con
         return Condition(says, math.nan, math.nan, math.nan, **range_)
     low, high = stats.binomtest(k, n).proportion_ci(_level(conditions), method="exact")
     return Condition(f"{says} ({k} of {n})", k / n, float(low), float(high), **range_)
+
+
+def clustered(says: str, hits, clusters, conditions: int = 1, **range_) -> Condition:
+    """The share of runs that show something, where runs of a cluster are not independent.
+
+    The interval draws whole clusters (bootstrap), say cells of a grid; args as `share`.
+
+    Args:
+        clusters: of each run.
+    """
+    hits = np.asarray(hits, float)
+    if not len(hits):
+        return Condition(says, math.nan, math.nan, math.nan, **range_)
+    _, own = np.unique(np.asarray(clusters), return_inverse=True)
+    shown, counts = np.bincount(own, hits), np.bincount(own)
+    drawn = resample(len(counts))
+    tail = (1 - _level(conditions)) / 2
+    low, high = np.quantile(shown[drawn].sum(1) / counts[drawn].sum(1), [tail, 1 - tail])
+    says = f"{says} ({int(hits.sum())} of {len(hits)}, in {len(counts)} cells)"
+    return Condition(says, float(hits.mean()), float(low), float(high), **range_)
 
 
 def mean(says: str, values: Sequence[float], conditions: int = 1, **range_) -> Condition:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.analysis.dynamics import with_best
+from lib.analysis.growth import AMOUNTS as LEAST
 from lib.analysis.growth import Law, extended_capacity, fit_law, turns
 from lib.chapters.stories.mixtures.curves import Curve
 from lib.figures.mixtures import SHARED, SPLIT, emergent_width
@@ -54,7 +55,7 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
     if lacking:
         text += f" With {', '.join(lacking)} points no run is stored yet."
     if law is None or capacity is None:
-        return f"{text} With fewer than two amounts that is no law yet."
+        return f"{text} That is no law yet: one is fitted from {LEAST} amounts on."
     return (
         f"{text} The law through them: the emergent width goes with the power {_range(law, 1)} of "
         f"all that is to be learned, addition's facts included, and capacity at that width with "

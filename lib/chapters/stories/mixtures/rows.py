@@ -91,24 +91,59 @@ SUGGESTED_BY = range(3)
 """Seeds whose outcomes suggested takeaway 8's test."""
 
 
-def new_seeds(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
-    """Takeaway 8's count by both readings, in words: of all seeds, and of the new ones alone.
+def gains(runs: pd.DataFrame, curves: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Seed by seed, how much higher the split MLP is, mean over sizes, in seeds with all sizes.
 
     Args:
-        runs: mixtures with shared and with split MLPs, at the sizes that it is judged by.
+        runs: mixtures with shared and with split MLPs, at the sizes that takeaway 8 is judged by.
         curves: their evaluations.
+
+    Returns: by the highest accuracy on the way; by the last.
     """
-    runs = with_best(runs, curves)
+    runs, found = with_best(runs, curves), []
     splits = runs["split_mlp"].fillna(False).astype(bool)
-    every, alone = [], []
     for column in ("best", "val_accuracy"):
         pairs = paired(runs[splits], runs[~splits], column)
         gain = (pairs["one"] - pairs["other"]).groupby(level="seed").agg(["mean", "size"])
-        ahead = gain[gain["size"] == gain["size"].max()]["mean"] > 0
+        found.append(gain[gain["size"] == gain["size"].max()]["mean"])
+    return found[0], found[1]
+
+
+def ahead_so_far(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """In how many seeds the split MLP is higher, in words; args as `gains`."""
+    best, last = gains(runs, curves)
+    if best.empty:
+        return "no seed has both kinds of MLP."
+    return (
+        f"the split MLP is higher in {(best > 0).sum()} of {len(best)} seeds by the highest "
+        f"accuracy on the way, and in {(last > 0).sum()} by the last, by {last.mean():.2f} on "
+        "average."
+    )
+
+
+def emerged_so_far(studies: Mapping[str, Sequence[Curve]]) -> str:
+    """From which size on addition is there alone, and with most to memorize, in words."""
+    said = []
+    for name, own in studies.items():
+        found = [(c, emergent_size(c.runs)) for c in own if not c.split]
+        found = [(c, size) for c, size in found if size is not None]
+        if len(found) > 1 and not found[0][0].amount:
+            (_, alone), *_, (most, mixed) = found
+            said.append(f"{name}: alone from {alone.words}, + {most.amount:,} from {mixed.words}")
+    if not said:
+        return "no study has addition alone and a mixture."
+    return f"the size from which on addition is there, alone and mixed: {'; '.join(said)}."
+
+
+def new_seeds(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Takeaway 8's count by both readings, of all seeds and of the new alone; args as `gains`."""
+    every, alone = [], []
+    for gain in gains(runs, curves):
+        ahead = gain > 0
         new = ahead[~ahead.index.isin(SUGGESTED_BY)]
         every.append(f"{ahead.sum()} of {len(ahead)}")
         alone.append(f"{new.sum()} of {len(new)}")
-    if ahead.empty:
+    if gain.empty:
         return "No seed has both kinds of MLP at these sizes."
     return (
         "Takeaway 8 takes the mean over both sizes, seed by seed. The split MLP is higher in "
@@ -165,7 +200,7 @@ def longer_rows(
         long = sizes(own).iloc[0]
         # A best only rises with more seeds, so "later" needs no more; "not" needs them all.
         whole, late = long["seeds"] >= len(specs), long["best"] >= EMERGED
-        part = "" if whole else f"{int(long['seeds'])} of {len(specs)} runs"
+        part = "" if whole else f"{int(long['seeds'])} of {len(specs)} seeds trained"
         never = "not by then either" if whole else ""
         lost = "on the way only" if own["best"].max() >= EMERGED else never
         verdict = ", ".join(filter(None, ("later" if late else lost, part)))

@@ -87,7 +87,7 @@ def which_train(runs: pd.DataFrame, seeds: Collection[int]) -> list[str]:
             continue
         good = [name for name, mean in known.items() if mean >= EMERGED]
         text = f"At {layers} layers {len(good)} of the {len(known)} choices with all their runs "
-        text += f"reach a mean validation accuracy of {EMERGED:g}"
+        text += f"reach{'es' * (len(good) == 1)} a mean validation accuracy of {EMERGED:g}"
         text += f": {'; '.join(good)}." if good else "."
         if lacking := len(means) - len(known):
             text += f" Not trained yet: {lacking}."
