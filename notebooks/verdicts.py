@@ -109,9 +109,9 @@ HTML(cards(predictions, "Varma et al. say"))
 # %% [markdown]
 # ## Tests that were changed
 #
-# A test should be older than the runs that it judges. Takeaways 4, 6, 7 and 8 are judged on runs
-# that did not exist when their tests were committed, in part or whole; the project's own tests
-# compare the dates. All other tests were changed once or more after runs were stored. Each row has
+# A test should be older than the runs that it judges. Takeaways 6, 7 and 8 are judged on runs that
+# did not exist when their tests were committed, in part or whole; the project's own tests compare
+# the dates. All other tests were changed once or more after runs were stored. Each row has
 # both verdicts on the runs stored at the time, for November 23 on those of the end of that day; "not
 # enough runs" stands where the new test asks for runs that were not there. Where three seeds became
 # five, the first verdict is that of the first three.

@@ -73,8 +73,10 @@ def test_split_is_held_against_shared_at_every_size_and_seed():
 
 def test_what_is_seen_before_a_verdict():
     shared, split = (curve({64: v}, 3000, split=k) for k, v in ((False, 0.2), (True, 0.6)))
-    assert "3,000 from d > 256" in emerged_so_far({"P": [ALONE, curve(step(999), 3000)]})
-    assert "alone from d = 40, + 3,000 from d = 128" in emerged_so_far({"P": [ALONE, curve(step(128), 3000)]})
+    never = emerged_so_far({"P": [ALONE, curve(step(999), 3000)]})
+    assert "at larger sizes" in never and "3,000 points to memorize from d > 256 on" in never
+    same = emerged_so_far({"P": [curve(step(64)), curve(step(64), 3000)]})
+    assert "at larger sizes" not in same and "alone from d = 64 on" in same
     assert emerged_so_far({"P": [ALONE]}).startswith("no study")
     both = pd.concat([shared.runs, split.runs.assign(split_mlp=True)], ignore_index=True)
     both["key"] = [f"run {i}" for i in range(len(both))]

@@ -42,12 +42,13 @@ def critical_rows(
     return rows
 
 
-def moved_so_far(rows: list[tuple]) -> str:
-    """How far the critical size moves at each width, in words, from `critical_rows`."""
-    moved = [f"{shift} (d = {d})" for d, *_, shift, seeds in rows if seeds]
+def moved_so_far(shift: pd.DataFrame, rows: list[tuple]) -> str:
+    """How far the critical size moves at each width, in words; args as `critical_rows` has them."""
+    moved = [f"{more} (width {d})" for d, *_, more, seeds in rows if seeds]
     if not moved:
         return "no seed has both critical sizes."
-    return f"the squared task's critical size less addition's, in points: {', '.join(moved)}."
+    first = "the harder task needs more points than addition" * bool((shift.mean() > 0).all())
+    return f"{first or 'critical size, the square less addition'}: {', '.join(moved)}."
 
 
 def label_bits(modulus: int) -> tuple[int, float]:

@@ -123,16 +123,21 @@ def ahead_so_far(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
 
 def emerged_so_far(studies: Mapping[str, Sequence[Curve]]) -> str:
     """From which size on addition is there alone, and with most to memorize, in words."""
-    said = []
+    said, later = [], True
     for name, own in studies.items():
         found = [(c, emergent_size(c.runs)) for c in own if not c.split]
         found = [(c, size) for c, size in found if size is not None]
         if len(found) > 1 and not found[0][0].amount:
             (_, alone), *_, (most, mixed) = found
-            said.append(f"{name}: alone from {alone.words}, + {most.amount:,} from {mixed.words}")
+            said.append(
+                f"{name}: alone from {alone.words} on, with {most.amount:,} points to memorize "
+                f"from {mixed.words} on"
+            )
+            later &= mixed.bound == ">" or mixed.parameters > alone.parameters
     if not said:
         return "no study has addition alone and a mixture."
-    return f"the size from which on addition is there, alone and mixed: {'; '.join(said)}."
+    first = "mixed with data to memorize, addition comes at larger sizes, if at all" * later
+    return f"{first or 'where addition is there'} ({'; '.join(said)})."
 
 
 def new_seeds(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
