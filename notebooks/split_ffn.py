@@ -111,17 +111,19 @@ inside = two_tasks.measured(page, seeds, epochs=epochs)
 # %% [markdown]
 # Where do the two tasks live in the MLP? At modulus 59, one layer, `d_model` = 128, 1,200 + 300
 # points: each hidden unit is switched off alone, which says how much of the random pairs hangs on
-# it, and then more and more units together, the most memorizing first.
+# it, and then more and more units together: the most memorizing first, and the least memorizing
+# first.
 
 # %% tags=["hide-input"]
 Markdown(two_tasks.words(inside))
 
 # %% [markdown]
-# In a split MLP the memorizing half is known by construction, and addition has the other to itself:
-# there the outcome is a check. In a shared one addition does not survive without the units that
-# memorize most. Whether it would without any other half of them we have not tried.
+# In a split MLP the two halves belong to one task each by construction, so there the outcome is a
+# check. A shared one does not sort its tasks like that. What it has memorized sits in half of its
+# units, which is no surprise, as they were ranked by it; addition sits in the same half, and loses
+# far more with these units than with the others.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within a hundred epochs; addition and its waves come hundreds to thousands of epochs later, in every seed of the split MLP and not in every seed of the shared one. Below, accuracy as hidden units are switched off, the most memorizing first: with the split MLP addition stays whole until half of them are off, with the shared MLP it falls as fast as what is memorized."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, as hidden units are switched off, the most memorizing first. Thick: seed 0; thin: seeds 1 and 2. The book's recipe, by epoch 20,000. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within a hundred epochs; addition and its waves come hundreds to thousands of epochs later, in every seed of the split MLP and not in every seed of the shared one. In the middle, accuracy as hidden units are switched off, the most memorizing first: with the split MLP addition stays whole until half of them are off, with the shared MLP it falls as fast as what is memorized. Below, the least memorizing first: with the split MLP addition is lost by half, with the shared MLP more of it is left than when the others go."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, as hidden units are switched off. Thick: seed 0; thin: seeds 1 and 2. The book's recipe, by epoch 20,000. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
 page.export(pd.concat(inside.values()), "two_tasks", "the course inside", two_tasks.COLUMNS)
 page.export(two_tasks.without_units(inside), "units_off", "accuracy without hidden units")
 two_tasks_figure(inside)

@@ -110,6 +110,7 @@ MEANING = {
     "unseen_accuracy": ("0 to 1", "on pairs of which neither order was trained on"),
     "digest": ("", "hash of the training that was measured"),
     "units_off": ("0 to 1", "share of the hidden units that are switched off"),
+    "first_off": ("", "which go first: those that memorize most, or least"),
     "start": ("", "from scratch, or continued from a network that had generalized"),
     "norm_needed": ("", "norm of all parameters at which a run settles"),
     "drift": ("", "relative change of the norm over the last fifth"),

@@ -221,7 +221,8 @@ class Measures:
         unseen_accuracy: on those of them that no earlier run has seen, nor their mirrors.
         frequencies: the key frequencies that were used, strongest first.
         logit_spectrum, embedding_spectrum: ((P−1)/2,) shares, see the functions.
-        ablated_val, ablated_memorize: of a mixture, `lib.circuits.mlp.ablated`; otherwise None.
+        ablated_val, ablated_memorize, spared_val, spared_memorize: of a mixture,
+            `lib.circuits.mlp.ablated`; otherwise None.
     """
 
     trig_share: float
@@ -238,6 +239,8 @@ class Measures:
     embedding_spectrum: np.ndarray
     ablated_val: list[float] | None = None
     ablated_memorize: list[float] | None = None
+    spared_val: list[float] | None = None
+    spared_memorize: list[float] | None = None
 
 
 def measure(
@@ -258,7 +261,7 @@ def measure(
     modulus = data.n_classes
     if modulus % 2 == 0:
         raise ValueError("measured are networks that work modulo an odd number")
-    units = ablated(model, data) if len(data.memorize) else (None, None)
+    units = ablated(model, data) if len(data.memorize) else {}
     data = algorithmic(data)
     logits = logits_of(model, modulus)
     spectrum = logit_spectrum(logits)
@@ -281,6 +284,5 @@ def measure(
         frequencies=keys,
         logit_spectrum=spectrum,
         embedding_spectrum=embedding_spectrum(model, modulus),
-        ablated_val=units[0],
-        ablated_memorize=units[1],
+        **units,
     )

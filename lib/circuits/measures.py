@@ -44,6 +44,8 @@ _MEASURES = {
     "embedding_spectrum": pa.list_(pa.float32()),
     "ablated_val": pa.list_(pa.float64()),
     "ablated_memorize": pa.list_(pa.float64()),
+    "spared_val": pa.list_(pa.float64()),
+    "spared_memorize": pa.list_(pa.float64()),
 }
 
 _CURVE = tuple(name for name in shard.CURVE if name != "epoch")
@@ -78,7 +80,7 @@ def measures(store: Store) -> pd.DataFrame:
 
     Columns: `key`, `epoch`, `last` (the run's end), the curve's values there, the fields of
     `lib.circuits.fourier.Measures`, provenance.  Of several measurements of a run the one with the
-    most epochs is taken, then the earliest.
+    most epochs is taken, then the earliest; what it has not measured, a later one says.
     """
     tables = Measured(store).tables().values()
     table = pa.concat_tables([SCHEMA.empty_table(), *tables], promote_options="default")
@@ -89,8 +91,8 @@ def measures(store: Store) -> pd.DataFrame:
     count = frame.groupby(["key", "digest"])["epoch"].transform("nunique")
     frame = frame.assign(few=-count).sort_values(["key", "few", "timestamp", "epoch"])
     chosen = frame.groupby("key")["digest"].transform("first")
-    frame = frame[frame["digest"] == chosen].drop_duplicates(["key", "epoch"])
-    return frame.drop(columns="few").sort_values(["key", "epoch"], ignore_index=True)
+    frame = frame[frame["digest"] == chosen].drop(columns="few")
+    return frame.groupby(["key", "epoch"], as_index=False)[list(frame)].first()
 
 
 def checkpoints_of(spec: RunSpec, count: int) -> set[int]:
@@ -117,9 +119,9 @@ def measure_run(
     """
     _check(spec)
     stored = store.runs().set_index("key")
-    weights = store.load_weights(spec) if checkpoints == 1 and spec.key in stored.index else None
-    if weights is not None:
-        row = stored.loc[spec.key]
+    row = stored.loc[spec.key] if checkpoints == 1 and spec.key in stored.index else None
+    weights = store.load_weights(spec) if row is not None else None
+    if weights is not None and _are_of(weights, row):
         taken, digest = {int(row["epoch"]): weights}, row["digest"]
         curve = {name: [row[name]] for name in ("epoch", *_CURVE)}
     else:
@@ -139,6 +141,12 @@ def measure_run(
             | {name: machine.machine()[name] for name in ("git_commit", "cpu")}
         )
     return shard.write(folder_of(store), pa.Table.from_pylist(rows[::-1], schema=SCHEMA))
+
+
+def _are_of(weights: dict[str, np.ndarray], row: pd.Series) -> bool:
+    """Whether kept weights are of the stored run, and not of another training of its spec."""
+    norm = np.sqrt(sum(np.square(values, dtype=float).sum() for values in weights.values()))
+    return bool(np.isclose(norm, row["param_norm"], rtol=1e-6))
 
 
 def _check(spec: RunSpec) -> None:

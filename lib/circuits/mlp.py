@@ -1,7 +1,8 @@
 """Which hidden units serve which task of a mixture (§5, appendix B): what is lost without them.
 
 A unit memorizes as far as the loss on the memorization data rises when it is switched off alone.
-Then units are switched off together, the most memorizing first, and both tasks are asked again.
+Then units are switched off together, and both tasks are asked again: the most memorizing first,
+and the least memorizing first.
 """
 
 import numpy as np
@@ -16,7 +17,7 @@ STEPS = 9
 
 
 @torch.no_grad()
-def ablated(model: Transformer, data: Dataset) -> tuple[list[float], list[float]]:
+def ablated(model: Transformer, data: Dataset) -> dict[str, list[float]]:
     """Accuracy on held-out addition and on what was memorized, with more and more units off.
 
     Args:
@@ -24,7 +25,9 @@ def ablated(model: Transformer, data: Dataset) -> tuple[list[float], list[float]
         data: a mixture's.
 
     Returns:
-        two lists of `STEPS` accuracies, from no unit off to all of them.
+        lists of `STEPS` accuracies, from no unit off to all of them: `ablated_val` and
+        `ablated_memorize`, the most memorizing first; `spared_val` and `spared_memorize`, those
+        last.
     """
     mlp = model.blocks[0].mlp
     out = mlp.W_out @ model.W_U  # (units, classes): what a unit adds to the logits
@@ -35,14 +38,16 @@ def ablated(model: Transformer, data: Dataset) -> tuple[list[float], list[float]
         for j in range(len(out))
     ]
     order = np.argsort(-np.array(scores), kind="stable")
-    held = _parts(model, data.val)
-    found = [], []
-    for count in np.linspace(0, len(out), STEPS).round().astype(int):
-        on = torch.ones(len(out))
-        on[order[:count].tolist()] = 0
-        for accuracies, (units, others, right) in zip(found, (held, (hidden, rest, labels))):
-            answers = (others + (units * on) @ out).argmax(dim=1)
-            accuracies.append(float((answers == right).double().mean()))
+    splits = {"val": _parts(model, data.val), "memorize": (hidden, rest, labels)}
+    found = {}
+    for how, first in (("ablated", order), ("spared", order[::-1])):
+        for name, (units, others, right) in splits.items():
+            found[f"{how}_{name}"] = own = []
+            for count in np.linspace(0, len(out), STEPS).round().astype(int):
+                on = torch.ones(len(out))
+                on[first[:count].tolist()] = 0
+                answers = (others + (units * on) @ out).argmax(dim=1)
+                own.append(float((answers == right).double().mean()))
     return found
 
 

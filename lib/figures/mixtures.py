@@ -119,20 +119,26 @@ def two_tasks(shown: dict[str, pd.DataFrame]) -> Figure:
         shown: a column each, title -> measures (`lib.circuits.measures`) of some seeds; the
             lowest seed is drawn in full, the others thin.
     """
-    figure, (above, below) = panels(2, len(shown), (3.4 * len(shown), 4.8), sharey=True)
-    for ax, under, (title, frame) in zip(above, below, shown.items()):
-        course_panel(ax, title, frame, INSIDE)
+    figure, axes = panels(3, len(shown), (3.4 * len(shown), 7), sharey=True)
+    for column, (title, frame) in zip(axes.T, shown.items()):
+        course_panel(column[0], title, frame, INSIDE)
         ends = frame[frame["last"].astype(bool)].sort_values("seed")
-        for i, (val, memorized) in enumerate(zip(ends["ablated_val"], ends["ablated_memorize"])):
-            for name, values in (("val_accuracy", val), ("memorize_accuracy", memorized)):
-                style = INSIDE[name][1] | (dict(lw=0.6, alpha=0.5) if i else {})
-                under.plot(np.linspace(0, 1, len(values)), values, **style)
-        under.axvline(0.5, color=GREY, lw=0.7, ls=":")
-        under.set(xlabel="share of hidden units off", ylim=(-0.04, 1.04))
-    above[0].set_ylabel("share")
-    below[0].set_ylabel("accuracy")
+        for ax, how, first in ((column[1], "ablated", "most"), (column[2], "spared", "least")):
+            _without_units(ax, ends[f"{how}_val"], ends[f"{how}_memorize"])
+            ax.set_xlabel(f"share of hidden units off, the {first} memorizing first")
+    for ax, label in zip(axes[:, 0], ("share", "accuracy", "accuracy")):
+        ax.set_ylabel(label)
     legend(figure, ncols=2)
     return figure
+
+
+def _without_units(ax, val, memorized) -> None:
+    for i, pair in enumerate(zip(val, memorized)):
+        for name, values in zip(("val_accuracy", "memorize_accuracy"), pair):
+            style = INSIDE[name][1] | (dict(lw=0.6, alpha=0.5) if i else {})
+            ax.plot(np.linspace(0, 1, len(values)), values, **style)
+    ax.axvline(0.5, color=GREY, lw=0.7, ls=":")
+    ax.set_ylim(-0.04, 1.04)
 
 
 def _curve(ax, runs, style, label, cells, at, seeds) -> None:

@@ -77,7 +77,8 @@ def test_one_amount_is_no_law_yet():
 
 @pytest.fixture
 def inside():
-    ends = dict(ablated_val=[1.0] * 5 + [0.5] * 4, ablated_memorize=[1.0] * 4 + [0.25] * 5)
+    ends = dict(ablated_val=[1.0] * 5 + [0.5] * 4, ablated_memorize=[1.0] * 4 + [0.25] * 5,
+                spared_val=[1.0] * 4 + [0.125] * 5, spared_memorize=[1.0] * 9)  # fmt: skip
     rows = [
         dict(seed=seed, epoch=epoch, last=epoch == 9, val_accuracy=epoch / 9,
              memorize_accuracy=1.0, held_out_share=0.5, **ends)
@@ -91,12 +92,13 @@ def inside():
 def test_what_units_are_for_is_said_and_drawn(inside):
     text = two_tasks.words(inside)
     assert "The shared MLP has not been looked into." in text
-    assert "the split MLP (seeds 0–1) answers 1.00 of held-out addition, where it had 1.00" in text
-    assert "and 0.25 of the random pairs" in text
+    assert "The split MLP (seeds 0–1) answers 1.00 of held-out addition." in text
+    assert "memorizes more that is 1.00, and of the random pairs it still knows 0.25" in text
+    assert "without the other half 0.12, and 1.00." in text
     figure = drawn(inside)
     *_, last = figure.axes
     assert max(len(line.get_xdata()) for line in last.lines) == STEPS
     table = two_tasks.without_units(inside)
-    assert len(table) == 2 * STEPS and set(table) <= set(MEANING)
+    assert len(table) == 2 * 2 * STEPS and set(table) <= set(MEANING)
     assert table["units_off"].max() == 1
     assert two_tasks.without_units({"shared MLP": inside["shared MLP"]}).empty

@@ -1,8 +1,11 @@
 """Measures that are kept: what is measured, what comes back, what is done again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner
@@ -24,6 +27,7 @@ from lib.cli.main import main
 from lib.data import build
 from lib.model import build_model
 from lib.paper.grid import Grid
+from lib.runs import shard
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.train import train
@@ -76,6 +80,33 @@ def test_the_end_alone_comes_from_kept_weights(store, monkeypatch):
     (row,) = measures(store).to_dict("records")
     assert row["last"] and row["epoch"] == 60 and row["digest"] == run.digest
     assert row["param_norm"] == pytest.approx(run.curve["param_norm"][-1])
+
+
+def test_weights_of_another_training_are_not_measured_as_the_stored_run(store):
+    """Another machine or precision gives the same spec other weights, under the same name."""
+    run = train(BASE)
+    store.add(run)
+    other = {name: values * np.float32(1.001) for name, values in run.parameters.items()}
+    store.save_weights(replace(run, parameters=other))
+    measure_run(BASE, store, checkpoints=1)
+    (row,) = measures(store).to_dict("records")
+    model = build_model(BASE, build(BASE))
+    model.load_state_dict({name: torch.tensor(v) for name, v in run.parameters.items()})
+    assert row["margin"] == measure(model, build(BASE)).margin
+
+
+def test_what_a_first_measurement_lacks_a_later_one_says(store):
+    """As when a measure was added: runs are not trained again for it."""
+    measure_run(BASE, store, checkpoints=3)
+    (path,) = folder_of(store).iterdir()
+    old = pq.read_table(path).drop_columns(["margin"])
+    path.unlink()
+    shard.write(folder_of(store), old)
+    assert measures(store)["margin"].isna().all()
+    measure_run(BASE, store, checkpoints=1)
+    found = measures(store)
+    assert found["margin"].notna().tolist() == [False, False, True]
+    assert found["trig_share"].notna().all()
 
 
 def test_the_longer_measurement_is_taken(store):

@@ -25,11 +25,14 @@ def trained():
 
 def test_a_split_mlp_keeps_its_tasks_apart(trained):
     """Its memorizing half can go without a trace in addition; the last units are addition's."""
-    val, memorized = ablated(trained, build(SPEC))
-    assert len(val) == len(memorized) == STEPS
+    found = ablated(trained, build(SPEC))
+    val, memorized = found["ablated_val"], found["ablated_memorize"]
+    assert {len(values) for values in found.values()} == {STEPS} and len(found) == 4
     half = STEPS // 2 + 1
     assert len(set(val[:half])) == 1 and memorized[0] == 1.0
     assert memorized[half - 1] < 0.5 and len(set(memorized[half - 1 :])) == 1
+    val, memorized = found["spared_val"], found["spared_memorize"]  # the other way round
+    assert len(set(memorized[:half])) == 1 and len(set(val[half - 1 :])) == 1 and val[-1] < val[0]
 
 
 def test_nothing_off_is_the_network_itself(trained):
@@ -39,7 +42,11 @@ def test_nothing_off_is_the_network_itself(trained):
             (trained(torch.from_numpy(s.tokens).long())[:, -1].argmax(1).numpy() == s.labels).mean()
             for s in (data.val, data.memorize)
         ]
-    assert [values[0] for values in ablated(trained, data)] == pytest.approx(right)
+    found = ablated(trained, data)
+    for how in ("ablated", "spared"):
+        none, every = ([found[f"{how}_{on}"][i] for on in ("val", "memorize")] for i in (0, -1))
+        assert none == pytest.approx(right)
+        assert every == [found["ablated_val"][-1], found["ablated_memorize"][-1]]
 
 
 def test_a_shared_mlp_has_units_off_one_by_one():
@@ -47,8 +54,7 @@ def test_a_shared_mlp_has_units_off_one_by_one():
     model, data = build_model(spec, build(spec)), build(spec)
     with torch.no_grad():
         model.blocks[0].mlp.W_out.zero_()  # no unit says anything: none can be missed
-    val, memorized = ablated(model, data)
-    assert len(set(val)) == len(set(memorized)) == 1
+    assert all(len(set(values)) == 1 for values in ablated(model, data).values())
 
 
 def test_a_mixture_is_measured_by_its_addition(trained):
@@ -64,6 +70,6 @@ def test_a_mixture_is_measured_by_its_addition(trained):
     own -= own.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(logits[a, b], own, atol=1e-5)
     found = measure(trained, data)
-    assert found.ablated_val == ablated(trained, data)[0]
+    assert found.ablated_val == ablated(trained, data)["ablated_val"]
     alone = RunSpec(modulus=11, train_size=60, d_model=16)
     assert measure(build_model(alone, build(alone)), build(alone)).ablated_val is None

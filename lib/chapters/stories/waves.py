@@ -37,7 +37,8 @@ def check_words(check: Measures) -> str:
 def columns(measured: pd.DataFrame) -> list[str]:
     """What the table for download has: numbers, and whose they are."""
     hidden = {"logit_spectrum", "embedding_spectrum", "frequencies"}
-    hidden |= {"ablated_val", "ablated_memorize", "memorize_accuracy", "split_mlp"}
+    hidden |= {"ablated_val", "ablated_memorize", "spared_val", "spared_memorize"}
+    hidden |= {"memorize_accuracy", "split_mlp"}
     hidden |= {"cpu", "git_commit", "timestamp", "numerics_version"}
     return [name for name in measured if name not in hidden]
 

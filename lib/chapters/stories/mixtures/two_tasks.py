@@ -35,31 +35,34 @@ def without_units(shown: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Accuracy of each network at its end as hidden units are switched off, for download."""
     found = []
     for row in pd.concat(shown.values()).query("last").itertuples():
-        parts = dict(val_accuracy=row.ablated_val, memorize_accuracy=row.ablated_memorize)
-        parts["units_off"] = [i / (STEPS - 1) for i in range(STEPS)]
-        which = dict(split_mlp=bool(row.split_mlp), seed=row.seed)
-        found.append(pd.DataFrame(which | parts))
+        for first, val, memorized in (
+            ("most", row.ablated_val, row.ablated_memorize),
+            ("least", row.spared_val, row.spared_memorize),
+        ):
+            parts = dict(val_accuracy=val, memorize_accuracy=memorized)
+            parts["units_off"] = [i / (STEPS - 1) for i in range(STEPS)]
+            which = dict(split_mlp=bool(row.split_mlp), seed=row.seed, first_off=first)
+            found.append(pd.DataFrame(which | parts))
     return pd.concat(found) if found else pd.DataFrame()
 
 
 def words(shown: dict[str, pd.DataFrame]) -> str:
-    """What is left of both tasks without one half of the hidden units, kind by kind."""
+    """What is left of both tasks without either half of the hidden units, kind by kind."""
     said, unknown = [], []
     for title, frame in shown.items():
         ends = frame[frame["last"].astype(bool)]
         if ends.empty:
             unknown.append(f" The {title} has not been looked into.")
             continue
-        whole, half, memorized = (
-            span(values[at] for values in ends[column])
-            for column, at in (
-                ("ablated_val", 0), ("ablated_val", HALF), ("ablated_memorize", HALF)
-            )
-        )  # fmt: skip
-        who = f"the {title} ({seeds_phrase(ends['seed'])}) "
-        said.append(
-            f"{who}answers {half} of held-out addition, where it had {whole}, and {memorized} "
-            "of the random pairs"
+        whole = span(values[0] for values in ends["ablated_val"])
+        without, spared, memorized, other = (
+            span(values[HALF] for values in ends[column])
+            for column in ("ablated_val", "spared_val", "ablated_memorize", "spared_memorize")
         )
-    first = "Without the more memorizing half of its hidden units " if said else ""
-    return (f"**{first}{'; '.join(said)}.**" if said else "") + "".join(unknown)
+        said.append(
+            f"The {title} ({seeds_phrase(ends['seed'])}) answers {whole} of held-out addition. "
+            f"Without the half of its hidden units that memorizes more that is {without}, and of "
+            f"the random pairs it still knows {memorized}; without the other half {spared}, and "
+            f"{other}."
+        )
+    return (f"**{' '.join(said)}**" if said else "") + "".join(unknown)
