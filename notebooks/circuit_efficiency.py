@@ -243,7 +243,8 @@ success_by_size({f"d_model {d_model}, continued": panel}, GENERALIZED)
 # %% tags=["hide-input"]
 places = {
     "the rule is lost below (P3, continued)": continued.runs,
-    "the rule is found from (figure 3's grid, from scratch, by epoch T)": whole,
+    "the rule is found from (P3's sizes, from scratch, by epoch T)": scratch.runs,
+    "the rule is found from (figure 3's finer grid, from scratch, by epoch T)": whole,
 }
 rows = story.place_rows(needed, places)
 show(["", "training points D"], rows, after=story.kept_on_less(continued.runs, whole))
