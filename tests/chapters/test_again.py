@@ -176,6 +176,6 @@ def test_the_words_name_what_differs(more, differs):
     said = trainers.words(runs, curves)
     assert ("do not all come to the same" in said) == differs
     assert ("(8, 3,000), log of the final norm" in said) == differs
-    assert f"{int(differs)} of 5 intervals leave 0 out" in said
+    assert f"{int(differs)} of 1 intervals leave 0 out" in said
     assert ("the first 50 to 50 epochs" in said) == differs
     assert "No run" in trainers.words(runs.iloc[:0], curves)

@@ -21,6 +21,9 @@ NAMES = {OWN: "this book", "reference": "PyTorch", "jax": "JAX"}
 PARTED = 0.01
 """Two trainings are one until their training losses differ by this part for the first time."""
 
+LEAST = 3
+"""Seeds that a comparison needs: epochs stand on a grid, so two may differ by the same step."""
+
 MEASURES = {
     "train_accuracy": "final training accuracy",
     "val_accuracy": "final validation accuracy",
@@ -96,10 +99,13 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _chance(less: pd.Series) -> float:
-    """The probability of a mean so far from 0 by chance (Student's test); NaN for one value."""
-    if len(less) > 1 and np.ptp(less) == 0:
-        return float(less.iloc[0] == 0)
-    return float(stats.ttest_1samp(less, 0).pvalue) if len(less) > 1 else np.nan
+    """The probability of a mean so far from 0 by chance (Student's test).
+
+    NaN below `LEAST` seeds, and where no seed differs at all: that is no comparison.
+    """
+    if len(less) < LEAST or not less.any():
+        return np.nan
+    return 0.0 if np.ptp(less) == 0 else float(stats.ttest_1samp(less, 0).pvalue)
 
 
 def differences_rows(found: pd.DataFrame) -> str:
