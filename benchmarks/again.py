@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from lib.cli import options
 from lib.data import build
+from lib.errors import StoreError
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.run import Progress, Run
 from lib.runs.store import Store
@@ -105,8 +106,9 @@ def main(name, by, device, seeds, widths, sizes, results):
         and spec.d_model in (widths or {spec.d_model})
         and spec.train_size in (sizes or {spec.train_size})
     ]
-    click.echo(f"{len(specs)} runs to train again by {by}", err=True)
+    click.echo(f"{len(specs)} stored runs to train again by {by}", err=True)
     try:
+        store.probe()  # before minutes go by
         for run in _trained(specs, by, device):
             store.add(run)
             epoch, value = (run.curve[c][-1] for c in ("epoch", "val_accuracy"))
@@ -114,6 +116,8 @@ def main(name, by, device, seeds, widths, sizes, results):
             click.echo(f"{run.spec.label()}: {said}", err=True)
     except SpecError as error:
         raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise StoreError(f"cannot write to {store.folder}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np  # noqa: E402
 
 from lib.data import Dataset  # noqa: E402
 from lib.initial import initial_values  # noqa: E402
-from lib.spec import RunSpec  # noqa: E402
+from lib.spec import RunSpec, SpecError  # noqa: E402
 
 
 def textbook_loss(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -79,7 +79,7 @@ BLOCKS = (64, 8, 1)
 
 @partial(jax.jit, static_argnames="n_heads")
 def measured(p: dict, tokens: jax.Array, labels: jax.Array, n_heads: int) -> tuple:
-    """Mean exact loss and accuracy of a split; a tie is not right."""
+    """Mean exact loss of a split, and how many answers are right; a tie is not."""
     logits = logits_of(p, tokens, n_heads)
     own = jnp.arange(logits.shape[1]) == labels[:, None]
     best = jnp.where(own, -jnp.inf, logits).max(axis=1)
@@ -92,12 +92,21 @@ class Engine:
 
     Args:
         exact: train with the exact loss instead of the textbook's.
+
+    Raises:
+        SpecError: for what this trainer does not know.
     """
 
-    name, device = "jax", "cpu"
+    name = "jax"
 
     def __init__(self, spec: RunSpec, data: Dataset, exact: bool = False):
+        if not spec.plain or spec.init_from or spec.split_mlp or spec.warmup or spec.batch:
+            raise SpecError(
+                f"{spec.label()}: JAX trains one plain layer from its first weights, on all "
+                "points at once"
+            )
         self.spec, self.epoch = spec, 0
+        self.device = "cpu" if jax.default_backend() == "cpu" else jax.devices()[0].device_kind
         p = {name: jnp.array(value) for name, value in initial_values(spec, data).items()}
         zeros = [jax.tree.map(jnp.zeros_like, p) for _ in range(2)]
         self.state = (p, *zeros, jnp.zeros((), jnp.int32))

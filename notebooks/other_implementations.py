@@ -45,9 +45,10 @@ Markdown(trainers.words(runs, curves))
 
 # %% [markdown]
 # The runs of this book are trained by a kernel of its own, which shares work between samples and
-# computes gradients by hand. Tests hold a few hundred of its steps against automatic
+# computes gradients by hand. Tests hold a hundred of its steps at a time against automatic
 # differentiation. A bug that shows only after ten thousand epochs would pass them. So whole runs
-# are trained again by two programs that share nothing with it but the data and the first weights:
+# are trained again by two programs that share nothing with it but the data, the first weights and
+# the loop that decides when to evaluate and to stop:
 #
 # * **JAX**: forty lines that a reader would write (`benchmarks/jax_trainer.py`), attention at all
 #   three positions, gradients by `jax.grad`, AdamW by hand;
@@ -60,7 +61,7 @@ Markdown(trainers.words(runs, curves))
 #
 # ## The same runs by other hands
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy against epoch, a panel for each cell, a colour for each seed and a dash for each trainer: the curves of one seed begin together and part, those of all trainers rise at the same time and end at the same height."}, "figure": {"caption": "The same runs by each trainer, from the same first weights on the same data. [Data](data/trained_again.csv).", "name": "fig-again"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy against epoch: a panel for each cell, a colour for each seed, a dash for each trainer. The text above says how far the trainers agree."}, "figure": {"caption": "The same runs by each trainer, from the same first weights on the same data. [Data](data/trained_again.csv).", "name": "fig-again"}}
 trained_again(curves)
 
 # %% tags=["hide-input"]
@@ -75,7 +76,8 @@ told(found)
 Markdown(trainers.rows(runs))
 
 # %% [markdown]
-# In brackets are 95% intervals over seeds. A run that never generalizes has no epoch of it.
+# In brackets are 95% intervals over seeds. A run that never generalizes has no epoch of it. One that
+# does stops soon after, so its norm is that of the epoch at which it stopped.
 #
 # ## Seed by seed
 #
@@ -96,7 +98,8 @@ Markdown(trainers.differences_rows(less))
 # GPUs can make each product one of bfloat16 (bf16), whose operands and results have 8. Training is
 # chaotic, so after some hundred epochs two precisions are two different runs, as two seeds are. The
 # question is whether one of them generalizes later. Below are the runs that are stored in float32
-# and in another precision; a run that generalizes stops, so its last epoch says when.
+# and in another precision, all trained on a processor, and the first evaluation of each at which it
+# had generalized.
 
 # %% tags=["hide-input"]
 both = precision.two_precisions(page.store)
@@ -110,14 +113,14 @@ Markdown(precision.told(page.store, both))
 # python -m lib run other_implementations -p cells "[[8, 3000]]" -o out.ipynb
 # python -m benchmarks.again figure6 --by jax --widths 8 --sizes 3000 --seeds 0:5
 # python -m benchmarks.again figure6 --by reference --widths 8 --sizes 3000 --seeds 0:5
-# python -m benchmarks.again figure3 --by bf16x3 --widths 64 --seeds 0:1
-# python -m benchmarks.again figure3 --by bf16 --device cuda --seeds 0:1
+# python -m benchmarks.again figure3 --by bf16x3 --widths 48,64 --sizes 3200 --seeds 0:3
+# python -m benchmarks.again figure3 --by bf16 --widths 48,64 --sizes 3200 --seeds 0:3
 # ```
 #
 # The first shows what is stored of one cell. The next two train the runs of that cell again, by JAX
-# (`pip install jax`) and by PyTorch; the last two train stored runs again with rounded
-# products, where the processor can, and on a GPU. All are stored beside the book's own, which
-# its figures go on to show.
+# (`pip install jax`) and by PyTorch; the last two train the runs of the last table again with
+# rounded products, where the processor can (bf16 anywhere, on a GPU with `--device cuda`). All are
+# stored beside the book's own, which its figures go on to show.
 
 # %% tags=["hide-input"]
 page.end()

@@ -15,12 +15,14 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 CHAPTERS = {  # chapter -> the experiments whose runs it shows
-    "grokking_grid": ("figure2", "figure3"),
+    "grokking_grid": ("figure2", "figure3", "stop_rule"),
     "memorization_capacity": ("figure4",),
     "framework_zones": ("figure3", "figure4", "figure5", "figure6"),
     "double_descent": ("figure6", "figure6_long"),
-    "squared_task": ("figure6", "figure7", "squared_critical", "squared_capacity"),
-    "parameter_norms": ("figure9",),
+    "squared_task": (
+        *("figure6", "figure7", "squared_critical", "squared_capacity", "beyond_3000"),
+    ),
+    "parameter_norms": ("figure9", "figure9_controls"),
     "multitask_emergence": (
         "emergent_113",
         "emergent_113_fill",
@@ -89,6 +91,7 @@ def substitutions() -> dict[str, str]:
         rows.append(f"| `{name}` | {grid.title} | {cells} | {grid.seeds} | {len(grid):,} |")
     values["experiments"] = "\n".join(rows)
     values["costs"] = costs()
+    values |= every_run()
     values["fields"] = fields()
     values["gpu_hours"] = gpu_hours()
     values |= {f"speed_{place}": measured(name) for place, name in MEASURED.items()}
@@ -128,6 +131,26 @@ def costs() -> str:
         hours = estimate(specs, lambda width: CORE).sum() / 3600 / 2
         rows.append(f"| [](chapters/{chapter}.ipynb) | {len(specs):,} | {work:.2g} | {hours:.2g} |")
     return "\n".join(rows)
+
+
+def every_run() -> dict[str, str]:
+    """What all runs cost that need no GPU and are not the search's, and many more like them."""
+    from lib.paper.experiments import EXPERIMENTS
+    from lib.paper.mixtures import FOR_A_GPU
+    from lib.sweeps.plan import estimate, flops
+
+    names = [n for n in EXPERIMENTS if n not in FOR_A_GPU and not n.startswith("search")]
+    specs = list({spec.key: spec for name in names for spec in EXPERIMENTS[name]}.values())
+    work, seconds = sum(map(flops, specs)) / 1e15, estimate(specs, lambda width: CORE).sum()
+    each = seconds / len(specs)
+    return {
+        "every_run": f"{len(specs):,} runs of all experiments but the search for a recipe, and "
+        "figures 8 and 10 at the paper's own sizes, which need a GPU, are "
+        f"{work:.0f} PFlop, each taken to its last epoch, and {seconds / 3600:.0f} hours of a core "
+        f"that does {CORE / 1e9:.0f} GFlop/s: {each:.0f} s a run",
+        "many_runs": f"{round(100_000 * each / 3600, -2):,.0f}",
+        "many_cores": f"{round(37 * each, -2):,.0f}",
+    }
 
 
 def gpu_hours() -> str:

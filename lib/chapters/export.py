@@ -100,10 +100,10 @@ MEANING = {
     "region": ("", "the zone that the two curves give its cell"),
     # what was measured of weights
     "trig_share": ("0 to 1", "waves' share of the logits"),
-    "held_out_share": ("0 to 1", "the same on held-out pairs"),
+    "held_out_share": ("0 to 1", "the same on held-out pairs whose mirror was not trained on"),
     "restricted_loss": ("nats", "with nothing but the waves"),
     "excluded_loss": ("nats", "without the waves, on the training points"),
-    "margin": ("logits", "right answer less the best other, training points"),
+    "margin": ("logits", "right answer less the mean of all answers, training points"),
     "val_margin": ("logits", "the same on validation pairs"),
     "mirrored_accuracy": ("0 to 1", "on validation pairs whose mirror image was trained on"),
     "unmirrored_accuracy": ("0 to 1", "on those whose mirror image was not"),
@@ -137,7 +137,7 @@ MEANING = {
     "probability": ("0 to 1", "that eleven new seeds would meet the sentence"),
     "val": ("0 to 1", "final validation accuracy in the other precision"),
     "val_float32": ("0 to 1", "the same in float32"),
-    "epoch_float32": ("epochs", "the last epoch in float32"),
+    "epoch_float32": ("epochs", "at which validation accuracy was 0.95 in float32"),
     # verdicts
     "claim": ("", "its name"),
     "says": ("", "what is claimed; in a table of conditions what is measured"),

@@ -3,11 +3,14 @@
 What a row says depends on the verdict alone; the numbers behind it are on the verdict page.
 """
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from lib.chapters.tables import changes, table
 from lib.paper.claims import NONE, OPEN, Verdict
 from lib.paper.criteria.circuits import NEAR, SOME
+from lib.paper.criteria.rules import Condition
 from lib.paper.takeaways import judge_named
 from lib.runs.store import Store
 
@@ -132,11 +135,16 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
             lines.append(f"{badge} **{reason(v)}**")
         whose = "Predicted" if v.claim.name in PREDICTED else "The paper's claim"
         lines.append(f"*{whose}:* {v.claim.says}.")
-        if v.finding and (numbers := "; ".join(map(str, v.finding.conditions[:2]))):
+        if v.finding and (numbers := "; ".join(map(str, _telling(v.finding.conditions)))):
             lines.append(
                 f"*Measured* on {v.runs:,} runs: {numbers}. All numbers: [](verdicts.ipynb)."
             )
     return "\n\n".join(lines)
+
+
+def _telling(conditions: Sequence[Condition]) -> list[Condition]:
+    """Two of a claim's numbers: those that keep it from holding come first."""
+    return sorted(conditions, key=lambda condition: condition.holds is True)[:2]
 
 
 def scoreboard(store: Store, book: bool = False) -> str:

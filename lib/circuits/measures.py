@@ -79,8 +79,9 @@ def measures(store: Store) -> pd.DataFrame:
     """All measures that are not stale, one row for a run and epoch, in that order.
 
     Columns: `key`, `epoch`, `last` (the run's end), the curve's values there, the fields of
-    `lib.circuits.fourier.Measures`, provenance.  Of several measurements of a run the one with the
-    most epochs is taken, then the earliest; what it has not measured, a later one says.
+    `lib.circuits.fourier.Measures`, provenance.  Of several trainings of a run the one that was
+    measured at the most epochs is taken, then the earliest; what a measurement of it lacks, a
+    later one says.
     """
     tables = Measured(store).tables().values()
     table = pa.concat_tables([SCHEMA.empty_table(), *tables], promote_options="default")

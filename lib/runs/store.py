@@ -35,7 +35,10 @@ from lib.runs.shard import (
 from lib.spec import NUMERICS_VERSION, RunSpec
 
 _ORDER = ["task", "d_model", "train_size", "memorize_size", "seed", "key"]
-PREFERRED = ("numba", "stacked", "reference", "numba-bf16x6", "numba-bf16x3", "stacked-bf16")
+PREFERRED = (
+    *("numba", "stacked", "reference", "jax"),
+    *("numba-bf16x6", "numba-bf16x3", "stacked-bf16"),
+)
 """Engines by what is read where a run exists several times: float32 first, then by rounding."""
 
 

@@ -11,7 +11,7 @@ from lib.chapters.stories.again import trainers
 from lib.chapters.stories.again.precision import COLUMNS, alike, lateness, told, two_precisions
 from lib.paper.grid import Grid
 from lib.runs.store import Store
-from lib.spec import RunSpec
+from lib.spec import RunSpec, SpecError
 from lib.train import train
 
 
@@ -47,6 +47,7 @@ def test_only_runs_in_two_precisions_are_compared(tmp_path):
     first = both.iloc[2]
     assert (first["val_float32"], first["val"]) == (1.0, 0.99)
     assert first["epoch_float32"] <= 400 < first["epoch"] <= 500
+    assert np.isinf(both.iloc[0]["epoch_float32"])  # it never got there
     assert alike(both) == 3
     shown = dict(zip(store.runs()["seed"], store.runs()["engine"]))  # figures go on with float32
     assert shown == {0: "numba", 1: "numba", 2: "numba", 3: "stacked"}
@@ -58,7 +59,7 @@ def test_lateness_is_a_geometric_mean_of_those_that_generalize_in_both():
             (0, 1.0, 1.0, 100, 200),
             (1, 1.0, 1.0, 800, 400),
             (1, 1.0, 1.0, 300, 150),
-            (2, 1.0, 0.2, 100, 900),
+            (2, 1.0, 0.2, 100, np.inf),
         ],
         columns=["seed", "val_float32", "val", "epoch_float32", "epoch"],
     )
@@ -82,7 +83,7 @@ def test_stored_runs_again_in_bf16(tmp_path, monkeypatch):
         return CliRunner().invoke(benchmark.main, ["figure2", *words])
 
     result = call("--by", "bf16", "--seeds", "0:1")
-    assert result.exit_code == 0 and "1 runs to train" in result.output, result.output
+    assert result.exit_code == 0 and "1 stored runs to train" in result.output, result.output
     assert list(two_precisions(store)["seed"]) == [0]
     assert call("--by", "bf16").exit_code == 0
     assert list(two_precisions(store)["seed"]) == [0, 1]
@@ -112,6 +113,16 @@ def test_stored_runs_again_by_autograd(tmp_path, monkeypatch):
     np.testing.assert_allclose(ends["PyTorch"], ends["this book"], rtol=1e-5)
     assert set(curves["trainer"]) == set(runs["trainer"])
     assert np.isinf(trainers.parted(runs, curves)).all()
+
+
+def test_jax_trains_nothing_that_it_does_not_know():
+    """Else a run of another kind would be stored under the name of the real one."""
+    pytest.importorskip("jax")
+    plain = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
+    assert benchmark.jax_run(plain).engine == "jax"
+    for change in (dict(n_layers=2), dict(warmup=5), dict(init_from=plain), dict(norm="pre")):
+        with pytest.raises(SpecError, match="JAX"):
+            benchmark.jax_run(plain.replace(**change))
 
 
 def test_no_jax_here_is_one_line(tmp_path, monkeypatch):
@@ -146,7 +157,7 @@ def test_trainers_are_compared_seed_by_seed():
     assert found.loc["JAX", "log_came"]["seeds"] == 0  # the book's never came
     either = found.loc["PyTorch", "log_norm"]
     assert either["low"] < 0 < either["high"] and either["value"] == pytest.approx(0)
-    same, seeds = trainers.spreads(pd.DataFrame(rows))
+    (same, seeds) = trainers.spreads(pd.DataFrame(rows))
     assert same == pytest.approx((0.5 + 0.4 + 0.3 + 0.2) * 2 / 3 / 4)  # of three pairs a seed
     assert seeds == pytest.approx((0 + 0 + 1 / 6) / 3)
 
@@ -174,8 +185,9 @@ def test_the_words_name_what_differs(more, differs):
         for run in runs.itertuples() for epoch in (0, 50)
     )  # fmt: skip
     said = trainers.words(runs, curves)
-    assert ("do not all come to the same" in said) == differs
-    assert ("(8, 3,000), log of the final norm" in said) == differs
-    assert f"{int(differs)} of 1 intervals leave 0 out" in said
-    assert ("the first 50 to 50 epochs" in said) == differs
+    assert ("1 of 1 comparisons tell the trainers apart" in said) == differs
+    assert ("JAX at (8, 3,000), log of the final norm" in said) == differs
+    assert ("none tells the trainers apart" in said and "2% in the norm" in said) != differs
+    assert ("first differ by 1% at epoch 50 to 50" in said) == differs
+    assert "In 0 of 4 pairs only one" in said
     assert "No run" in trainers.words(runs.iloc[:0], curves)

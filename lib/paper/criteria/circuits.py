@@ -1,6 +1,6 @@
 """The four predictions of Varma et al. 2023 as numeric criteria (arXiv 2309.02390).
 
-Written down before the runs that decide them.
+`changes.csv` has what was changed after runs were known.
 """
 
 import itertools
@@ -66,6 +66,9 @@ def _drift(runs: pd.DataFrame, near: float, what: str) -> Finding:
     if any(edges.values()):
         return Finding((), f"critical {what} {note}; some lie outside the sizes tried")
     pairs = list(itertools.combinations(by_seed, 2))
+    steps = np.diff(np.unique(runs["train_size"]))
+    note += f"; sizes tried lie {steps.min():.3g} to {steps.max():.3g} apart in {what}, and a "
+    note += "seed's critical size is known no better"
     return Finding(tuple(
         mean(f"critical {what} at weight decay {b:g} less at {a:g}", by_seed[b] - by_seed[a],
              len(pairs), least=-near, most=near)

@@ -9,7 +9,8 @@ Where a claim has several conditions, each interval is widened so that all of th
 their 95% (Bonferroni).  Outcomes that are all or nothing are counted, with exact intervals of
 a share (of seeds: a sign test); Student's intervals are for graded outcomes alone.
 
-These rules are older than the runs of the recipe that the search chooses, which they judge.
+These rules are older than the runs of the recipe that the search chooses, which they judge;
+`changes.csv` has what was changed after other runs were known.
 """
 
 import math
@@ -148,6 +149,8 @@ def clustered(says: str, hits, clusters, conditions: int = 1, **range_) -> Condi
         return Condition(says, math.nan, math.nan, math.nan, **range_)
     _, own = np.unique(np.asarray(clusters), return_inverse=True)
     shown, counts = np.bincount(own, hits), np.bincount(own)
+    if np.ptp(hits) == 0:  # every draw is the same: clusters are counted
+        return share(f"{says} ({len(hits)} runs), by cells", shown > 0, conditions, **range_)
     drawn = resample(len(counts))
     tail = (1 - _level(conditions)) / 2
     low, high = np.quantile(shown[drawn].sum(1) / counts[drawn].sum(1), [tail, 1 - tail])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lib.analysis.dynamics import GENERALIZED
+from lib.analysis.dynamics import GENERALIZED, first_epoch
 from lib.analysis.gather import Gathered
 from lib.analysis.statistics import student
 from lib.analysis.words import bracket, number
@@ -20,15 +20,23 @@ def two_precisions(store: Store) -> pd.DataFrame:
 
     Where two engines have it in float32, the one that figures show (`lib.runs.store.PREFERRED`).
     Columns: precision (the other), d_model, train_size, seed, key; val and val_float32, final
-    validation accuracy; epoch and epoch_float32, the last (runs that generalize stop early).
+    validation accuracy; epoch and epoch_float32, the first evaluation at `GENERALIZED`, infinite
+    for a run that does not reach it.
     """
     runs = store.runs(every=True)  # of one key, those that are read first come first
     runs = runs.assign(precision=runs["engine"].map(precision_of), val=runs["val_accuracy"])
     runs = runs.drop_duplicates(["key", "precision"])
+    runs = runs[runs["key"].duplicated(keep=False)]
+    runs["epoch"] = [_came(store, *run) for run in zip(runs["key"], runs["engine"])]
     plain = runs[runs["precision"] == "float32"][["key", "val", "epoch"]]
     others = runs[runs["precision"] != "float32"]
     both = others.merge(plain, on="key", suffixes=("", "_float32"))
     return both.sort_values(COLUMNS[:4], ignore_index=True)[COLUMNS]
+
+
+def _came(store: Store, key: str, engine: str) -> float:
+    curve = store.curves([key], engine)
+    return first_epoch(curve["epoch"], curve["val_accuracy"], GENERALIZED)
 
 
 def alike(both: pd.DataFrame) -> int:
@@ -37,19 +45,19 @@ def alike(both: pd.DataFrame) -> int:
 
 
 def lateness(both: pd.DataFrame) -> tuple[float, float, float]:
-    """By which factor runs of `two_precisions` end later than in float32: mean, 95% interval.
+    """By which factor runs of `two_precisions` generalize later than in float32, with its interval.
 
-    Geometric, over the runs that generalize in both; the interval is Student's over seeds of
+    Geometric mean, over the runs that generalize in both; the interval is Student's over seeds of
     their mean logs, as runs of one seed share their data.  NaN where there is nothing to take
     it of.
     """
-    ends = both[(both["val"] >= GENERALIZED) & (both["val_float32"] >= GENERALIZED)]
+    ends = both[np.isfinite(both["epoch"]) & np.isfinite(both["epoch_float32"])]
     logs = np.log(ends["epoch"] / ends["epoch_float32"]).groupby(ends["seed"]).mean()
     return tuple(float(np.exp(log)) for log in student(logs))
 
 
 HEADER = ["precision", "d_model", "D", "seed", "validation, float32", "validation",
-          "last epoch, float32", "last epoch"]  # fmt: skip
+          "generalized at epoch, float32", "generalized at epoch"]  # fmt: skip
 
 
 def told(store: Store, both: pd.DataFrame) -> str:
@@ -61,11 +69,15 @@ def told(store: Store, both: pd.DataFrame) -> str:
     where = Gathered(runs, runs.iloc[:0], len(runs)).provenance()
     cells = [
         (r.precision, r.d_model, f"{r.train_size:,}", r.seed, f"{r.val_float32:.3f}",
-         f"{r.val:.3f}", f"{r.epoch_float32:,}", f"{r.epoch:,}")
+         f"{r.val:.3f}", _epoch(r.epoch_float32), _epoch(r.epoch))
         for r in both.itertuples()
     ]  # fmt: skip
     words = [in_words(own) for _, own in both.groupby("precision")]
     return "\n\n".join([f"In float32: {where}", *words, table(HEADER, cells)])
+
+
+def _epoch(epoch: float) -> str:
+    return f"{epoch:,.0f}" if np.isfinite(epoch) else "–"
 
 
 def in_words(both: pd.DataFrame) -> str:
@@ -73,9 +85,10 @@ def in_words(both: pd.DataFrame) -> str:
     moved = both[both["epoch"] != both["epoch_float32"]]
     later = (moved["epoch"] > moved["epoch_float32"]).sum()
     factor, low, high = lateness(both)
-    return (
-        f"{both['precision'].iloc[0]}: {alike(both)} of {len(both)} runs generalize in both or in "
-        f"neither; of {len(moved)} that end at different epochs, {later} end later than in "
-        f"float32. Where both generalize, the last epoch is {number(factor)}{bracket(low, high)} "
-        "times float32's (geometric mean; 95% over seeds)."
+    text = (
+        f"{both['precision'].iloc[0]}: {alike(both)} of {len(both)} runs end with the rule in both "
+        f"or in neither; of {len(moved)} that come to it at different epochs, {later} come later "
+        f"than in float32. Where both come to it, it takes {number(factor)}{bracket(low, high)} times "
+        "as long (geometric mean; 95% over seeds)"
     )
+    return text + (": these seeds do not settle whether it is later." if low < 1 < high else ".")

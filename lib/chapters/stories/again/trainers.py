@@ -18,6 +18,7 @@ OWN = "numba"
 NAMES = {OWN: "this book", "reference": "PyTorch", "jax": "JAX"}
 """Engine -> the trainer's name on the page."""
 
+CELL = ["d_model", "train_size"]
 PARTED = 0.01
 """Two trainings are one until their training losses differ by this part for the first time."""
 
@@ -135,18 +136,14 @@ def parted(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.Series:
     return pd.Series(found, dtype=float)
 
 
-def spreads(runs: pd.DataFrame) -> tuple[float, float]:
-    """How far two runs of a cell end apart in validation accuracy, on average.
+def spreads(cell: pd.DataFrame) -> tuple[float, float]:
+    """How far two runs of one cell end apart in validation accuracy, on average.
 
     Returns: the same seed by two trainers; two seeds by one trainer.
     """
-    same, seeds = [], []
-    for _, cell in runs.groupby(["d_model", "train_size"]):
-        values = cell.pivot_table(index="seed", columns="trainer", values="val_accuracy")
-        array = values.to_numpy()
-        same += [_apart(row) for row in array]
-        seeds += [_apart(column) for column in array.T]
-    return float(np.nanmean(same or [np.nan])), float(np.nanmean(seeds or [np.nan]))
+    values = cell.pivot_table(index="seed", columns="trainer", values="val_accuracy").to_numpy()
+    pairs = [[_apart(own) for own in array] for array in (values, values.T)]
+    return tuple(float(np.mean(own)) for own in (np.array(p)[~np.isnan(p)] for p in pairs))
 
 
 def _apart(values: np.ndarray) -> float:
@@ -161,54 +158,85 @@ def words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
         return "*No run is stored of another trainer.*"
     others = runs[runs["engine"] != OWN]
     by_trainer = "; ".join(
-        f"{name}: {len(own)} runs of {own.groupby(['d_model', 'train_size']).ngroups} cells"
+        f"{name}: {len(own)} runs of {own.groupby(CELL).ngroups} cells"
         for name, own in others.groupby("trainer")
     )
-    again = f"Trained again ({by_trainer}; {seeds_phrase(others['seed'])}), "
-    return (
-        again + _difference_words(differences(runs))
-        + _until_words(parted(runs, curves)) + _spread_words(runs)
-    )  # fmt: skip
+    parts = (
+        _difference_words(differences(runs)),
+        _one_sided_words(runs),
+        _until_words(parted(runs, curves)),
+        _spread_words(runs),
+    )
+    told = f"Trained again: {by_trainer}; {seeds_phrase(others['seed'])}."
+    return " ".join([told, *filter(None, parts)])
 
 
 def _difference_words(found: pd.DataFrame) -> str:
     """Whether any of the comparisons, corrected for their number, tells trainers apart."""
     known = found[found["p"].notna()]
     if known.empty:
-        return "too few runs to compare."
+        return "These are too few to compare."
     off = known[known["p"] * len(known) < 0.05]
-    outside = ((known["low"] > 0) | (known["high"] < 0)).sum()
-    chance = (
-        f"{outside} of {len(known)} intervals leave 0 out, where chance alone makes it "
-        f"{0.05 * len(known):.1f} or so"
-    )
     if off.empty:
         return (
-            "**the runs come to the same**: no comparison, corrected for their number, tells the "
-            f"trainers apart ({chance})."
+            f"**Of {len(known)} comparisons, corrected for their number, none tells the trainers "
+            f"apart.** {_left_open(known)}"
         )
-    cells = (f"({r.d_model}, {r.train_size:,}), {MEASURES[r.measure]}" for r in off.itertuples())
-    return (
-        f"**the runs do not all come to the same**: corrected for their number, {len(off)} of "
-        f"{len(known)} comparisons tell the trainers apart: {'; '.join(cells)} ({chance})."
+    cells = (
+        f"{r.trainer} at ({r.d_model}, {r.train_size:,}), {MEASURES[r.measure]}"
+        for r in off.itertuples()
     )
+    return (
+        f"**Corrected for their number, {len(off)} of {len(known)} comparisons tell the trainers "
+        f"apart**: {'; '.join(cells)}."
+    )
+
+
+def _left_open(known: pd.DataFrame) -> str:
+    """How large a difference the widest interval of each kind of measure does not exclude."""
+    ends = known[["low", "high"]].abs().max(axis=1).groupby(known["measure"]).max()
+    logs = ends[ends.index.str.startswith("log_")]
+    epochs = logs.drop("log_norm", errors="ignore")
+    parts = []
+    if len(accuracies := ends.drop(logs.index)):
+        parts.append(f"{accuracies.max():.2f} in accuracy")
+    if "log_norm" in logs:
+        parts.append(f"{np.expm1(logs['log_norm']):.0%} in the norm")
+    if len(epochs):
+        parts.append(f"a factor of {np.exp(epochs.max()):.1f} in epochs")
+    return f"So few seeds cannot exclude small differences: up to {', '.join(parts)}."
+
+
+def _one_sided_words(runs: pd.DataFrame) -> str:
+    """How often only one of two trainers brings a run to the rule."""
+    came = runs.assign(came=np.isfinite(runs["came"])).pivot_table(
+        index="key", columns="engine", values="came", aggfunc="first"
+    )
+    own = came.pop(OWN)
+    pairs = came.notna().sum().sum()
+    apart = sum(came[name].dropna().ne(own).sum() for name in came)
+    return f"In {apart} of {pairs} pairs only one of the two comes to the rule."
 
 
 def _until_words(until: pd.Series) -> str:
     finite = until[np.isfinite(until)]
     if finite.empty:
         return ""
+    never = f", and in {len(until) - len(finite)} never" if len(finite) < len(until) else ""
     return (
-        f" Two trainers make the same run, training loss within {PARTED:.0%}, for the first "
-        f"{finite.min():,.0f} to {finite.max():,.0f} epochs; then rounding has parted them."
+        f"The training losses of a pair first differ by {PARTED:.0%} at epoch "
+        f"{finite.min():,.0f} to {finite.max():,.0f}{never}: rounding alone does that."
     )
 
 
 def _spread_words(runs: pd.DataFrame) -> str:
-    same, seeds = spreads(runs)
-    if np.isnan(same) or np.isnan(seeds):
+    """The cell in which seeds differ most: whether trainers differ as much."""
+    cells = {cell: spreads(own) for cell, own in runs.groupby(CELL)}
+    known = {cell: pair for cell, pair in cells.items() if not np.isnan(pair).any()}
+    if not known:
         return ""
+    (d, size), (same, seeds) = max(known.items(), key=lambda item: item[1][1])
     return (
-        f" From there on they are as good as two seeds: the same seed ends {same:.3f} apart in "
-        f"validation accuracy on average, two seeds of one trainer {seeds:.3f}."
+        f"At ({d}, {size:,}), where seeds differ most, two seeds of one trainer end {seeds:.2f} "
+        f"apart in validation accuracy on average, and one seed by two trainers {same:.2f}."
     )
