@@ -88,7 +88,7 @@ def in_words(both: pd.DataFrame) -> str:
     text = (
         f"{both['precision'].iloc[0]}: {alike(both)} of {len(both)} runs end with the rule in both "
         f"or in neither; of {len(moved)} that come to it at different epochs, {later} come later "
-        f"than in float32. Where both come to it, it takes {number(factor)}{bracket(low, high)} times "
-        "as long (geometric mean; 95% over seeds)"
+        f"than in float32. Where both come to it, it takes {number(factor)}{bracket(low, high)} "
+        "times as long (geometric mean; 95% over seeds)"
     )
     return text + (": these seeds do not settle whether it is later." if low < 1 < high else ".")
