@@ -134,6 +134,9 @@ Markdown(story.agreement(dots, epochs))
 # These curves were fitted to the very runs that they are compared with, and near D_crit one run says
 # little: there semi-grokking is a band in which some seeds generalize and some do not.
 # [](verdicts.ipynb) judges each boundary by itself, D_crit by the curve without the cell in question.
+# How wide the band is comes from the same runs, so that part of the test fails only where the curve
+# lies beside it. In the paper semi-grokking is a zone of single runs, too; ours hardly ever stop
+# half-way, and most regions' disagreement above is of this kind.
 # The four cells that the map names are the paper's examples, figure 2;
 # [](grokking_grid.ipynb) shows their training curves.
 #
@@ -171,7 +174,8 @@ show(
 # ## Against the paper's sentences
 #
 # The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
-# whatever this page was run with.
+# whatever this page was run with. "Progression varies" asks for where runs end; speed and bumps, of
+# which the paper speaks, too, are not judged.
 
 # %% tags=["hide-input"]
 page.verdicts("takeaway 1", "takeaway 3", "progression varies")
