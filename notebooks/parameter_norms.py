@@ -98,14 +98,15 @@ def cells_of(name, seed, curve, points, control):
     """A row of the table."""
     random = dynamics.norm_change_of(control, curve) if control is not None else None
     last = curve.iloc[-1]
-    ends = [f"{p['epoch']:,.0f}" for p in points] + [f"{p['param_norm']:.1f}" for p in points]
-    return (name, dynamics.zone(curve), seed, f"{last['val_accuracy']:.3f}", *(ends or ["–"] * 4),
+    ends = [" to ".join(form.format(p[column]) for p in points) or "–"
+            for column, form in (("epoch", "{:,.0f}"), ("param_norm", "{:.1f}"))]  # fmt: skip
+    return (name, dynamics.zone(curve), seed, f"{last['val_accuracy']:.3f}", *ends,
             number(dynamics.norm_change(curve), "{:+.2f}"), number(random, "{:+.2f}"),
             f"{last['param_norm']:.1f}")  # fmt: skip
 
 
-header = ["the paper's name", "our run", "seed", "validation by T", "from epoch", "to epoch",
-          "norm before", "after", "log change", "the control's", "at the end"]  # fmt: skip
+header = ["the paper's name", "our run", "seed", "validation by T", "epochs", "norm", "log change",
+          "the control's", "norm by T"]  # fmt: skip
 show(header, [cells_of(*row) for row in rows], left=(0, 1))
 
 # %% [markdown]

@@ -125,7 +125,7 @@ def two_tasks(shown: dict[str, pd.DataFrame]) -> Figure:
         ends = frame[frame["last"].astype(bool)].sort_values("seed")
         for ax, how, first in ((column[1], "ablated", "most"), (column[2], "spared", "least")):
             _without_units(ax, ends[f"{how}_val"], ends[f"{how}_memorize"])
-            ax.set_xlabel(f"share of hidden units off, the {first} memorizing first")
+            ax.set_xlabel(f"units off, {first} memorizing first")
     for ax, label in zip(axes[:, 0], ("share", "accuracy", "accuracy")):
         ax.set_ylabel(label)
     legend(figure, ncols=2)

@@ -4,6 +4,7 @@ import pandas as pd
 
 from lib.analysis.words import seeds_phrase, span
 from lib.chapters.page import Page
+from lib.chapters.tables import table
 from lib.circuits.measures import gather_measures
 from lib.circuits.mlp import STEPS
 from lib.paper.experiments import EXPERIMENTS
@@ -46,23 +47,18 @@ def without_units(shown: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(found) if found else pd.DataFrame()
 
 
-def words(shown: dict[str, pd.DataFrame]) -> str:
-    """What is left of both tasks without either half of the hidden units, kind by kind."""
-    said, unknown = [], []
+def halves(shown: dict[str, pd.DataFrame]) -> str:
+    """What is left of both tasks without either half of the hidden units, in Markdown."""
+    rows = []
     for title, frame in shown.items():
         ends = frame[frame["last"].astype(bool)]
         if ends.empty:
-            unknown.append(f" The {title} has not been looked into.")
+            rows.append((title, "not looked into", *["–"] * 3))
             continue
-        whole = span(values[0] for values in ends["ablated_val"])
-        without, spared, memorized, other = (
-            span(values[HALF] for values in ends[column])
-            for column in ("ablated_val", "spared_val", "ablated_memorize", "spared_memorize")
-        )
-        said.append(
-            f"The {title} ({seeds_phrase(ends['seed'])}) answers {whole} of held-out addition. "
-            f"Without the half of its hidden units that memorizes more that is {without}, and of "
-            f"the random pairs it still knows {memorized}; without the other half {spared}, and "
-            f"{other}."
-        )
-    return (f"**{' '.join(said)}**" if said else "") + "".join(unknown)
+        for name, task in (("val", "held-out addition"), ("memorize", "random pairs")):
+            more, less = (ends[f"{how}_{name}"] for how in ("ablated", "spared"))
+            cells = span(own[0] for own in more), *(span(v[HALF] for v in o) for o in (more, less))
+            rows.append((f"{title}, {seeds_phrase(ends['seed'])}", task, *cells))
+    header = ["", "answered rightly", "by the whole", "without the more memorizing half",
+              "without the other half"]  # fmt: skip
+    return table(header, rows, left=(0, 1))
