@@ -1,0 +1,59 @@
+"""Held-out pairs whose mirror image was trained on, and the others, told (ours; §4).
+
+Addition commutes.  A network that has only learned to treat a and b alike answers the first kind
+without a rule, so accuracy on the second says more.
+"""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lib.analysis import statistics
+from lib.analysis.dynamics import ZERO
+from lib.figures import style
+
+KINDS = {
+    "mirrored_accuracy": ("mirror image trained on", style.GREY, ":"),
+    "unmirrored_accuracy": ("the others", style.VAL, "--"),
+}
+"""Column of `lib.circuits.measures` -> what the pairs are, and the line of their accuracy."""
+
+
+def curves(ends: pd.DataFrame, train_sizes: Iterable[int]) -> dict[int, dict[str, tuple]]:
+    """What `lib.figures.accuracy.accuracy_by_width` draws, a panel for each training size.
+
+    Args:
+        ends: measures of runs at their ends.
+    """
+    panels = {}
+    for size in train_sizes:
+        own = ends[ends["train_size"] == size]
+        panels[size] = {
+            label: (own, statistics.cell_means(own, value), value, colour, dash)
+            for value, (label, colour, dash) in KINDS.items()
+        }
+    return panels
+
+
+def words(ends: pd.DataFrame) -> str:
+    """Where the two kinds lie furthest apart, and how many runs owe all they have to symmetry."""
+    if ends.empty:
+        return "*No network of this figure has been looked into.*"
+    means = ends.groupby(["train_size", "d_model"])[list(KINDS)].mean()
+    gap = means["mirrored_accuracy"] - means["unmirrored_accuracy"]
+    said = []
+    for size, own in gap.groupby(level="train_size"):
+        at = means.loc[own.idxmax()]
+        said.append(
+            f"with {size:,} points at width {own.idxmax()[1]} ({at['mirrored_accuracy']:.2f} and "
+            f"{at['unmirrored_accuracy']:.2f})"
+        )
+    off_zero = ends[ends["val_accuracy"] >= ZERO]
+    alone = (off_zero["unmirrored_accuracy"] < ZERO).sum()
+    seeds = ends["seed"].nunique()
+    return (
+        f"Accuracy on pairs whose mirror image was trained on lies furthest above that on the "
+        f"others {'; '.join(said)} (means over {seeds} seeds). Of the {len(off_zero)} runs that "
+        f"end at {ZERO:g} or above, {alone} owe it to symmetry alone: on the other pairs they stay "
+        "below."
+    )
