@@ -50,10 +50,9 @@ def words(ends: pd.DataFrame) -> str:
         )
     off_zero = ends[ends["val_accuracy"] >= ZERO]
     alone = (off_zero["unmirrored_accuracy"] < ZERO).sum()
-    seeds = ends["seed"].nunique()
+    seeds, owe = ends["seed"].nunique(), "owes" if alone == 1 else "owe"
     return (
         f"Accuracy on pairs whose mirror image was trained on lies furthest above that on the "
         f"others {'; '.join(said)} (means over {seeds} seeds). Of the {len(off_zero)} runs that "
-        f"end at {ZERO:g} or above, {alone} owe{'s' * (alone == 1)} it to symmetry alone, below that "
-        "on the other pairs."
+        f"end at {ZERO:g} or above, {alone} {owe} it to symmetry alone, below that on the others."
     )
