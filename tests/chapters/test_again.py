@@ -162,6 +162,15 @@ def test_trainers_are_compared_seed_by_seed():
     assert seeds == pytest.approx((0 + 0 + 1 / 6) / 3)
 
 
+def test_pairs_of_which_one_comes_to_the_rule_are_counted():
+    """A seed that only some trainers have trained counts for these alone."""
+    rows = [a_run(0, "numba", 1, 1, 1, None), a_run(0, "jax", 1, 1, 1, None)]
+    rows += [a_run(1, "numba", 1, 1, 1, 900), a_run(1, "jax", 1, 1, 1, None)]
+    rows += [a_run(1, "reference", 1, 1, 1, 800), a_run(2, "numba", 1, 1, 1, None)]
+    said = trainers._one_sided_words(pd.DataFrame(rows))
+    assert said.startswith("In 1 of 3 pairs")
+
+
 def test_when_two_trainings_part():
     runs = pd.DataFrame([a_run(0, "numba", 1, 1, 1, 1), a_run(0, "jax", 1, 1, 1, 1)])
     losses = {"numba": [4.0, 2.0, 1.0, 0.5], "jax": [4.0, 2.01, 0.98]}  # which stopped earlier

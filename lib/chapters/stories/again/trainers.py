@@ -157,17 +157,15 @@ def words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     if runs.empty:
         return "*No run is stored of another trainer.*"
     others = runs[runs["engine"] != OWN]
-    by_trainer = "; ".join(
-        f"{name}: {len(own)} runs of {own.groupby(CELL).ngroups} cells"
-        for name, own in others.groupby("trainer")
-    )
+    by_trainer = ", ".join(f"{len(own)} runs by {name}" for name, own in others.groupby("trainer"))
     parts = (
         _difference_words(differences(runs)),
         _one_sided_words(runs),
         _until_words(parted(runs, curves)),
         _spread_words(runs),
     )
-    told = f"Trained again: {by_trainer}; {seeds_phrase(others['seed'])}."
+    cells = ", ".join(f"({d}, {size:,})" for d, size in others.groupby(CELL).groups)
+    told = f"Trained again in {cells}, {seeds_phrase(others['seed'])}: {by_trainer}."
     return " ".join([told, *filter(None, parts)])
 
 
@@ -209,13 +207,10 @@ def _left_open(known: pd.DataFrame) -> str:
 
 def _one_sided_words(runs: pd.DataFrame) -> str:
     """How often only one of two trainers brings a run to the rule."""
-    came = runs.assign(came=np.isfinite(runs["came"])).pivot_table(
-        index="key", columns="engine", values="came", aggfunc="first"
-    )
-    own = came.pop(OWN)
-    pairs = came.notna().sum().sum()
-    apart = sum(came[name].dropna().ne(own).sum() for name in came)
-    return f"In {apart} of {pairs} pairs only one of the two comes to the rule."
+    came = np.isfinite(runs.set_index("key")["came"])
+    own, others = (came[kind.to_numpy()] for kind in (runs["engine"] == OWN, runs["engine"] != OWN))
+    apart = (others != own.reindex(others.index)).sum()
+    return f"In {apart} of {len(others)} pairs only one of the two comes to the rule."
 
 
 def _until_words(until: pd.Series) -> str:
