@@ -69,6 +69,7 @@ NO_ADDRESS = "(Not yet: this project has no public address. It is set in `_confi
 def substitutions() -> dict[str, str]:
     """Name -> Markdown text, for every field of the recipe and the table of experiments."""
     from benchmarks.kept import table as measured
+    from lib.analysis.words import seeds_phrase
     from lib.chapters.export import MEANING
     from lib.chapters.scoreboard import score, scoreboard
     from lib.chapters.stories.memorable import memorable
@@ -101,6 +102,10 @@ def substitutions() -> dict[str, str]:
     values["scoreboard"] = scoreboard(Store(), book=True)
     values["score"] = score(Store())
     values["memorable"] = memorable(Store())
+    runs = Store().runs()
+    for place, names in (("map_seeds", ("figure3", "figure6")), ("capacity_seeds", ("figure4",))):
+        keys = {spec.key for name in names for spec in EXPERIMENTS[name]}
+        values[place] = seeds_phrase(runs[runs["key"].isin(keys)]["seed"])
     return values
 
 
