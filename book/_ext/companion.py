@@ -46,6 +46,7 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
         *("recipe-3e-3-1.0", "recipe-3e-3-1.5", "recipe-3e-3-2.0", "recipe-1e-3-1.5"),
         *("deep_recipe", "search", "search_wide", "search_arms"),
     ),
+    "other_implementations": ("figure3", "figure6"),
 }
 
 CORE = 100e9
