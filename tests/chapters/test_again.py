@@ -195,7 +195,7 @@ def test_the_words_name_what_differs(more, differs):
     )  # fmt: skip
     said = trainers.words(runs, curves)
     assert ("1 of 1 comparisons tell the trainers apart" in said) == differs
-    assert ("JAX at (8, 3,000), log of the final norm" in said) == differs
+    assert ("JAX at (8, 3,000), log norm" in said) == differs
     assert ("none tells the trainers apart" in said and "2% in the norm" in said) != differs
     assert ("first differ by 1% at epoch 50 to 50" in said) == differs
     assert "In 0 of 4 pairs only one" in said

@@ -26,11 +26,11 @@ LEAST = 3
 """Seeds that a comparison needs: epochs stand on a grid, so two may differ by the same step."""
 
 MEASURES = {
-    "train_accuracy": "final training accuracy",
-    "val_accuracy": "final validation accuracy",
-    "log_norm": "log of the final norm",
-    "log_fitted": "log of the epoch at which training is perfect",
-    "log_came": "log of the epoch at which it has generalized",
+    "train_accuracy": "training",
+    "val_accuracy": "validation",
+    "log_norm": "log norm",
+    "log_fitted": "log epoch of perfect training",
+    "log_came": "log epoch of the rule",
 }
 """Column of `trained_again` -> what two trainers are compared by."""
 
@@ -117,7 +117,7 @@ def differences_rows(found: pd.DataFrame) -> str:
         values = [by_measure[m] for m in MEASURES]
         cells.append((
             f"({d}, {size:,})", trainer,
-            *(f"{number(v.value, '{:+.3f}')}{bracket(v.low, v.high, '{:+.3f}')}" for v in values),
+            *(f"{number(v.value, '{:+.2f}')}{bracket(v.low, v.high, '{:+.2f}')}" for v in values),
         ))  # fmt: skip
     return table(["cell", "trainer", *MEASURES.values()], cells, left=(0, 1))
 
