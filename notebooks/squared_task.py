@@ -137,7 +137,7 @@ show(["task", "depth", "95% interval", "first peak at", "valley at", "below 0.1 
 # %% [markdown]
 # Places are widths. "More prominent" can mean two things: a deeper valley, or a wider one. The
 # first test of takeaway 6 asked for a deeper one, which these seeds do not show; it was rewritten
-# for seeds 5 to 10, which have yet to be trained ([](verdicts.ipynb)).
+# for seeds 5 to 10, not all of which are trained yet ([](verdicts.ipynb)).
 
 # %% [markdown]
 # ## The mechanism: does the critical size move?

@@ -104,9 +104,9 @@ def substitutions() -> dict[str, str]:
     values["score"] = score(Store())
     values["memorable"] = memorable(Store())
     runs = Store().runs()
-    for place, names in (("map_seeds", ("figure3", "figure6")), ("capacity_seeds", ("figure4",))):
-        keys = {spec.key for name in names for spec in EXPERIMENTS[name]}
-        values[place] = seeds_phrase(runs[runs["key"].isin(keys)]["seed"])
+    for name in ("figure3", "figure4", "figure6"):
+        keys = {spec.key for spec in EXPERIMENTS[name]}
+        values[f"seeds_{name}"] = seeds_phrase(runs[runs["key"].isin(keys)]["seed"])
     return values
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from lib.analysis import dynamics, efficiency
 from lib.paper.circuits import LOST_SIZES
 from lib.paper.claims import Claim, Verdict, judge
-from lib.paper.criteria import addition, circuits, mixtures
+from lib.paper.criteria import addition, circuits, mixtures, zones
 from lib.paper.criteria.circuits import FACTOR, FLAT, NEAR, SOME
 from lib.paper.criteria.rules import FEW, MOST
 from lib.paper.mixtures import ALONE_113, LAW_AMOUNTS
@@ -138,7 +138,7 @@ CLAIMS = (
           "validation rises; beyond the band around D_crit it tells in ≥ 80% whether most "
           "generalize (the fitted curve, from the other cells); in the band 10% to 90% of runs "
           "generalize; with more facts than D_mem at least half progress",
-          (("figure3", {}, 5), ("figure6", {}, 5), ("figure4", {}, 3)), addition.zones_agree,
+          (("figure3", {}, 5), ("figure6", {}, 5), ("figure4", {}, 3)), zones.zones_agree,
           curves=True),
     Claim("takeaway 4",
           "Progression and grokking differ in the parameter norm's trend (appendix A)",

@@ -10,14 +10,12 @@ from scipy import stats
 
 from lib.analysis import descent, dynamics, statistics
 from lib.analysis.statistics import steady
-from lib.analysis.words import number
-from lib.analysis.zones import boundaries, capacity, critical
+from lib.analysis.zones import critical
 from lib.paper.criteria.rules import (
     FEW,
     HALF,
     MOST,
     Finding,
-    clustered,
     decide,
     mean,
     share,
@@ -26,10 +24,6 @@ from lib.paper.criteria.rules import (
 
 DIP = 0.1
 """Validation accuracy by which a curve has to fall and to rise again for a dip."""
-
-
-AGREE = 0.8
-"""Share of cells in which a boundary has to tell what the runs do."""
 
 
 # ---- D_crit and D_mem (§2) ---------------------------------------------------------------
@@ -115,82 +109,6 @@ def moderate(grid):
 def seeds_differ(runs):
     says = "deviation of final validation accuracy between seeds"
     return Finding((spread(says, runs["val_accuracy"], least=0.1),))
-
-
-# ---- the four zones (§3) -----------------------------------------------------------------
-
-
-def zones_agree(grid, dip_grid, random):
-    """D_mem tells what comes first, D_crit whether it ends well, and between is a band."""
-    runs = pd.concat([grid, dip_grid]).drop_duplicates("key")
-    runs = runs.assign(zone=[dynamics.zone(curve) for curve in runs["curve"]])
-    runs["facts"] = capacity.distinct_pairs(runs["train_size"])
-    points = capacity.capacities(random).set_index("d_model")["estimate"]
-    overfull = runs["facts"] > runs["d_model"].map(points)
-    together = runs["zone"].isin(("progression", "unlearned"))
-    placed = runs[~overfull].join(_place(runs, points), on=_CELL).dropna(subset="place")
-    good, place = placed["val_accuracy"] >= dynamics.GENERALIZED, placed["place"]
-    inside = place.abs() <= 1
-    return Finding((
-        share("cells in which D_mem tells whether training is perfect before validation rises",
-              _mostly(runs, together == overfull), 4, least=AGREE),
-        share("cells beyond the band around D_crit in which it tells whether runs generalize",
-              _mostly(placed[~inside], (good == (place > 0))[~inside]), 4, least=AGREE),
-        clustered("runs in the band that generalize", good[inside], _cells(placed[inside]), 4,
-                  least=boundaries.SMALL, most=boundaries.LARGE),
-        clustered("runs with more facts than D_mem that progress",
-                  runs["zone"][overfull] == "progression", _cells(runs[overfull]), 4, least=HALF),
-    ), _single_runs(runs, points, together, good[inside], place))  # fmt: skip
-
-
-def _single_runs(runs, points, together, good, place) -> str:
-    """What is told of single runs, and decides nothing: zones, the band, another D_mem."""
-    counts = runs["zone"].value_counts()
-    by_heart = runs[runs["zone"] == "ungrokking"].groupby(["d_model", "facts"]).size()
-    by_heart = by_heart[by_heart > runs["seed"].nunique() * HALF].reset_index("facts")["facts"]
-    held = by_heart.groupby(level=0).max().combine(points, np.fmax)
-    below, above, *known = (number(part.mean(), "{:.0%}") for part in (
-        good[place < 0], good[place > 0],
-        *((runs["facts"] > runs["d_model"].map(d_mem)) == together for d_mem in (points, held)),
-    ))  # fmt: skip
-    zones = ", ".join(f"{counts.get(zone, 0)} {zone}" for zone in dynamics.ZONES[:5])
-    return (
-        f"single runs: {zones}; in the band {below} generalize below D_crit, {above} above it; "
-        f"D_mem as capacity tells {known[0]} of single runs, raised to the largest set that most "
-        f"runs knew by heart {known[1]}"
-    )
-
-
-_CELL = ["d_model", "train_size"]
-
-
-def _cells(runs) -> list[str]:
-    """The cell of each run."""
-    return [f"{d} {size}" for d, size in zip(runs["d_model"], runs["train_size"], strict=True)]
-
-
-def _mostly(runs, agrees) -> pd.Series:
-    """Whether most runs of a cell agree, cell by cell."""
-    return agrees.groupby([runs[name] for name in _CELL]).mean() > HALF
-
-
-def _place(runs, points) -> pd.Series:
-    """Where each cell lies: (D − D_crit) over half the band; D_crit from the other cells."""
-    runs, known = runs[[*_CELL, "val_accuracy"]], boundaries.fit_capacity(points.index, points)
-    widths = {d: own for d, own in runs.groupby("d_model")}
-    every = {d: critical.critical_point(own) for d, own in widths.items()}
-    smallest, found = runs["train_size"].min(), {}
-    for (d, size), _ in runs.groupby(_CELL):
-        own = widths[d][widths[d]["train_size"] != size]
-        others = every | {d: critical.critical_point(own)}
-        table = pd.DataFrame(others.values(), columns=["estimate", "bound"]).assign(
-            d_model=list(others)
-        )
-        used = table[boundaries.usable(table, known, smallest)]
-        curve = boundaries.fit_critical(used["d_model"], used["estimate"])
-        found[d, size] = np.nan if curve is None else size - curve(d)
-    spans = pd.Series([boundaries.span(own) for own in widths.values()])
-    return (pd.Series(found) / (spans.mean() / 2)).rename("place").rename_axis(_CELL)
 
 
 # ---- norms (appendix A) ------------------------------------------------------------------
