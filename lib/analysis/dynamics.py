@@ -34,13 +34,13 @@ def first_epoch(epochs: np.ndarray, values: np.ndarray, level: float) -> float:
 def zone(curve: Mapping[str, np.ndarray]) -> str:
     """The training dynamics that one run's own curve shows, by its last epoch (§2.2, §3).
 
-    * *ungrokking*: training is perfect, validation stays below `ZERO`.
+    * *ungrokking*: training is perfect, validation ends below `ZERO`.
     * *grokking*: training is perfect while validation is below `TOGETHER`; by the end
       validation is above `GENERALIZED`.
     * *semi-grokking*: the same start, and validation ends in between.
-    * *progression*: validation rises above `ZERO` and training was not perfect before it
-      was at `TOGETHER`: the two accuracies grow together.
-    * *unlearned*: neither perfect training nor validation above `ZERO`.
+    * *progression*: validation ends at `ZERO` or above and training was not perfect before
+      it was at `TOGETHER`: the two accuracies grow together.
+    * *unlearned*: neither perfect training nor, at the end, validation at `ZERO`.
 
     A run without a validation set has none of these: `NO_ZONE`.
 

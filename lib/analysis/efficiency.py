@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from lib.analysis import dynamics
-from lib.analysis.zones import critical
 
 LEVEL = 1e-3
 """Training loss in nats at which norms are compared: low enough for perfect training accuracy
@@ -145,15 +144,6 @@ def crossing(memorizing: pd.DataFrame, generalizing: pd.DataFrame) -> tuple[floa
     x, y = np.log(mem.index.to_numpy(float)), np.log(mem.to_numpy())
     at = x[i - 1] + (np.log(level) - y[i - 1]) / (y[i] - y[i - 1]) * (x[i] - x[i - 1])
     return float(np.exp(at)), ""
-
-
-def edge(runs: pd.DataFrame) -> str:
-    """Whether D_crit lies inside the sizes that were tried: "", or "≤" or "≥" where it does not.
-
-    Inside: fewer than half of the runs generalize at the smallest size, more at the largest.
-    """
-    share = critical.success_curve(runs)
-    return "≤" if share.iloc[0] >= 0.5 else "≥" if share.iloc[-1] <= 0.5 else ""
 
 
 @dataclass(frozen=True)

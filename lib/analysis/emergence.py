@@ -59,6 +59,7 @@ class Size:
         bound: "" if it is the emergent size; ">" if even this, the largest size tried, does
             not generalize; "≤" if the smallest size tried does already.
         after: parameters of the largest size tried that is known to be too small; 0: none is.
+        after_width: its width.
     """
 
     n_layers: int
@@ -66,11 +67,17 @@ class Size:
     parameters: int
     bound: str = ""
     after: int = 0
+    after_width: int = 0
 
     @property
     def span(self) -> tuple[float, float]:
         """Numbers of parameters between which it lies: above the first, up to the second."""
         return self.after, np.inf if self.bound == ">" else self.parameters
+
+    @property
+    def widths(self) -> tuple[float, float]:
+        """The least and the largest width that it may have."""
+        return self.after_width + 1, np.inf if self.bound == ">" else self.d_model
 
     @property
     def words(self) -> str:
@@ -100,8 +107,9 @@ def emergent_size(runs: pd.DataFrame, level: float = EMERGED, seeds: int = SEEDS
     at = fails[-1] + 1 if len(fails) else 0
     bound = ">" if at == len(table) else "≤" if at == 0 else ""
     row = table.iloc[min(at, len(table) - 1)]
-    after = int(table["parameters"].iloc[at - 1]) if at else 0
-    return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]), bound, after)
+    names = ["parameters", "d_model"]
+    after = map(int, table[names].iloc[at - 1]) if at else (0, 0)
+    return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]), bound, *after)
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,6 @@ class Law:
     Attributes:
         power: with its 95% interval (`low`, `high`: by the profile likelihood; maybe infinite).
         scale: ln(width) at `centre`, the mean of ln(facts).
-        deviation: of ln(width) between seeds.
     """
 
     power: float
@@ -103,7 +102,6 @@ class Law:
     high: float
     scale: float
     centre: float
-    deviation: float
 
     def __call__(self, facts) -> np.ndarray:
         """The emergent width of the middle seed."""
@@ -113,10 +111,11 @@ class Law:
 def fit_law(found: pd.DataFrame) -> Law | None:
     """The law through the rows of `turns`.
 
-    None for fewer than `AMOUNTS` amounts with a turn: any two points lie on a power.
+    None for fewer than `AMOUNTS` amounts with a turn, as any two points lie on a power; and for
+    no more rows than the law has parameters.
     """
     turned = found[np.isfinite(found["high"])]
-    if turned["memorize_size"].nunique() < AMOUNTS:
+    if turned["memorize_size"].nunique() < AMOUNTS or len(found) < 4:
         return None
     facts = np.log(found["facts"].to_numpy())
     centre = float(facts.mean())
@@ -147,5 +146,4 @@ def fit_law(found: pd.DataFrame) -> Law | None:
                 return np.sign(step) * np.inf
         return float(optimize.brentq(above_limit, power, power + step, xtol=1e-3))
 
-    deviation = max(float(np.exp(spread)), LEAST_SPREAD)
-    return Law(power, end(-0.5), end(0.5), scale, centre, deviation)
+    return Law(power, end(-0.5), end(0.5), scale, centre)

@@ -41,6 +41,8 @@ class Setting:
         for name in ("cost", "decay", "start", "power"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.power > 2:  # the slope is infinite at a weight of 0
+            raise ValueError(f"power must be at most 2, got {self.power}")
         if self.classes < 3:
             raise ValueError(f"classes must be at least 3, got {self.classes}")
 

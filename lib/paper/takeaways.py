@@ -96,13 +96,13 @@ PREDICTIONS = (
     Claim("P2: weight decay",
           "D_crit does not move with weight decay, from scratch either (ours, after Varma et al.)",
           "from scratch: between every two of three weight decays D_crit differs, seed by seed, by "
-          f"at most {NEAR} points; open where D_crit lies outside the sizes tried",
-          (("circuits_decay", {}, 5),), circuits.decay_moves_little),
+          f"at most {NEAR} points, wherever between two sizes tried it lies; open where it lies "
+          "outside", (("circuits_decay", {}, 5),), circuits.decay_moves_little),
     Claim("P2: weight decay, continued",
           "After ungrokking the outcome does not depend on weight decay (Varma et al. 2023)",
           "networks that had generalized, trained on with a subset: between every two of three "
           "weight decays the size at which the rule is lost differs, seed by seed, by a factor of "
-          f"at most {FACTOR}; open where it lies outside the sizes tried",
+          f"at most {FACTOR}, wherever between two sizes tried it lies; open where it lies outside",
           (("circuits_ungrok", dict(train_size=LOST_SIZES), 5), ("circuits_ungrok_decay", {}, 5)),
           lambda usual, others: circuits.decay_keeps_the_rule(pd.concat([usual, others]))),
     Claim("P3: ungrokking",
@@ -119,7 +119,7 @@ PREDICTIONS = (
           f"for {efficiency.LASTING:,} epochs after training is perfect, below "
           f"{dynamics.GENERALIZED} and at least {efficiency.MARGIN} above what symmetry alone "
           "gives (held-out pairs whose mirror was trained on right, the others by chance); open "
-          "where all runs generalize or none does",
+          "where all runs generalize or none does, and none has a plateau",
           (("circuits_semi", {}, 5),), circuits.plateaus_exist, curves=True),
 )
 """P1–P4 of Varma et al. 2023, the theory that the paper builds on."""
@@ -136,8 +136,8 @@ CLAIMS = (
     Claim("takeaway 3", "Training dynamics fall into four types, delimited by the two curves (§3)",
           "in ≥ 80% of cells D_mem tells whether most runs are perfect in training before "
           "validation rises; beyond the band around D_crit it tells in ≥ 80% whether most "
-          "generalize (the fitted curve, from the other cells); in the band 10% to 90% of runs "
-          "generalize; with more facts than D_mem at least half progress",
+          "generalize (the fitted curve, from the other cells); with more facts than D_mem at "
+          "least half progress; seeds that have all of both grids",
           (("figure3", {}, 5), ("figure6", {}, 5), ("figure4", {}, 3)), zones.zones_agree,
           curves=True),
     Claim("takeaway 4",

@@ -77,6 +77,9 @@ def test_what_is_seen_before_a_verdict():
     assert "at larger sizes" in never and "3,000 points to memorize from d > 256 on" in never
     same = emerged_so_far({"P": [curve(step(64)), curve(step(64), 3000)]})
     assert "at larger sizes" not in same and "alone from d = 64 on" in same
+    finer = curve({d: (1.0 if d >= 40 else 0.0) for d in (16, 32, 40, 64, 256)})
+    coarse = curve({d: (1.0 if d >= 40 else 0.0) for d in (16, 32, 64, 256)}, 3000)
+    assert "at larger sizes" not in emerged_so_far({"P": [finer, coarse]})  # a row of other sizes
     assert emerged_so_far({"P": [ALONE]}).startswith("no study")
     both = pd.concat([shared.runs, split.runs.assign(split_mlp=True)], ignore_index=True)
     both["key"] = [f"run {i}" for i in range(len(both))]

@@ -1,4 +1,4 @@
-"""From curves to words and numbers: zones, D_crit, D_mem, dips, norms (§2–§4, appendix A).
+"""D_crit: the training size from which on runs generalize (§2.2).
 
 All outcomes are "by epoch T": a plateau may end later.
 """
@@ -27,19 +27,25 @@ def critical_size(runs: pd.DataFrame) -> float:
 
     Outcomes near the boundary are all or nothing, so the share of seeds that generalize at
     each size is the distribution of their thresholds.  Mass below the smallest size or above
-    the largest is put there: the estimate is then a bound.
+    the largest is put there.
     """
-    return critical_point(runs)[0]
+    share = success_curve(runs)
+    return _mean_threshold(share.index.to_numpy(float), share.to_numpy())
 
 
 def critical_point(runs: pd.DataFrame) -> tuple[float, str]:
-    """`critical_size` of one width, and whether it is a bound: "", "≤", "≥".
+    """`critical_size` of one width, and its `bound`."""
+    return critical_size(runs), bound(runs)
 
-    Some seeds generalize at the smallest size already (≤) or not even at the largest (≥).
+
+def bound(runs: pd.DataFrame) -> str:
+    """Whether D_crit lies inside the sizes that were tried: "", or "≤" or "≥" where it does not.
+
+    Inside: fewer than half of the runs generalize at the smallest size, more at the largest.
+    A few seeds beyond an end do not make a bound: else every seed more would make it likelier.
     """
     share = success_curve(runs)
-    bound = "≥" if share.iloc[-1] < 1 else "≤" if share.iloc[0] > 0 else ""
-    return _mean_threshold(share.index.to_numpy(float), share.to_numpy()), bound
+    return "≤" if share.iloc[0] >= 0.5 else "≥" if share.iloc[-1] <= 0.5 else ""
 
 
 def _mean_threshold(sizes: np.ndarray, share: np.ndarray) -> float:
@@ -67,14 +73,14 @@ CRITICAL = ["d_model", "estimate", "low", "high", "seeds", "bound"]
 
 
 def critical_sizes(runs: pd.DataFrame, resamples: int = RESAMPLES) -> pd.DataFrame:
-    """D_crit of every width: d_model, estimate, low, high, seeds, bound (`critical_point`)."""
+    """D_crit of every width: d_model, estimate, low, high, seeds, bound (as `bound`)."""
     rows = []
     for d_model, cell in runs.groupby("d_model"):
         seeds = cell["seed"].nunique()
         several = seeds > 1
         low, high = interval(critical_samples(cell, resamples)) if several else (np.nan, np.nan)
-        estimate, bound = critical_point(cell)
-        rows.append((d_model, estimate, low, high, seeds, bound))
+        estimate, own = critical_point(cell)
+        rows.append((d_model, estimate, low, high, seeds, own))
     return pd.DataFrame(rows, columns=CRITICAL)
 
 

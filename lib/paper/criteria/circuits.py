@@ -11,7 +11,7 @@ import pandas as pd
 from lib.analysis import dynamics, efficiency
 from lib.analysis.statistics import interval
 from lib.analysis.zones import critical
-from lib.paper.criteria.rules import Finding, mean, share
+from lib.paper.criteria.rules import Finding, mean, share, widened
 
 FLAT = 0.10
 """Elasticity of the norm up to which it counts as flat: +7% a doubling of the data."""
@@ -61,19 +61,26 @@ def decay_keeps_the_rule(runs: pd.DataFrame) -> Finding:
 def _drift(runs: pd.DataFrame, near: float, what: str) -> Finding:
     """Whether the critical size stays within `near` between every two weight decays."""
     by_seed = critical.seed_thresholds(runs, "weight_decay").dropna()
-    edges = {w: efficiency.edge(own) for w, own in runs.groupby("weight_decay")}
+    edges = {w: critical.bound(own) for w, own in runs.groupby("weight_decay")}
     note = ", ".join(f"{edges[w]}{v:.4g} (weight decay {w:g})" for w, v in by_seed.mean().items())
     if any(edges.values()):
         return Finding((), f"critical {what} {note}; some lie outside the sizes tried")
     pairs = list(itertools.combinations(by_seed, 2))
-    steps = np.diff(np.unique(runs["train_size"]))
-    note += f"; sizes tried lie {steps.min():.3g} to {steps.max():.3g} apart in {what}, and a "
-    note += "seed's critical size is known no better"
+    half = by_seed.apply(_half_gap, args=(np.unique(runs["train_size"]),)).mean()
+    note += f"; a seed's is known to ±{half.max():.3g} as the sizes tried lie, by which the "
+    note += "intervals are wider, once for each of the two weight decays"
     return Finding(tuple(
-        mean(f"critical {what} at weight decay {b:g} less at {a:g}", by_seed[b] - by_seed[a],
-             len(pairs), least=-near, most=near)
+        widened(mean(f"critical {what} at weight decay {b:g} less at {a:g}",
+                     by_seed[b] - by_seed[a], len(pairs), least=-near, most=near),
+                half[a] + half[b])
         for a, b in pairs
     ), f"critical {what} {note}")  # fmt: skip
+
+
+def _half_gap(places: pd.Series, sizes: np.ndarray) -> np.ndarray:
+    """Half the distance of the two sizes tried between which each critical size lies."""
+    at = np.searchsorted(sizes, places).clip(1, len(sizes) - 1)
+    return (sizes[at] - sizes[at - 1]) / 2
 
 
 def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Finding:
@@ -98,7 +105,7 @@ def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Fin
 def _from(runs: pd.DataFrame) -> str:
     """The critical size of some runs in words, with its 95% interval where seeds differ."""
     low, high = interval(critical.critical_samples(runs))
-    bound = efficiency.edge(runs)
+    bound = critical.bound(runs)
     ends = "" if bound or low == high else f" (95%: {low:,.0f} to {high:,.0f})"
     return f"{bound}{critical.critical_size(runs):,.0f}{ends}"
 

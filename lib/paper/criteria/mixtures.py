@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lib.analysis.emergence import EMERGED, Size, emergent_size, paired, sizes, times
-from lib.analysis.growth import extended_capacity, fit_law, turns
+from lib.analysis.growth import AMOUNTS, extended_capacity, fit_law, turns
 from lib.paper.criteria.rules import HALF, Condition, Finding, envelope, share
 
 FACTOR = 3.0
@@ -84,12 +84,11 @@ def amount_hardly_matters(*mixtures):
     mixtures, readings = [_with_best(own) for own in mixtures], []
     for column in READINGS:
         found = [_read(own, column, EMERGED) for own in mixtures]
-        ends = {"": lambda d: (d, d), "≤": lambda d: (1, d), ">": lambda d: (d + 1, np.inf)}
-        least, most = np.transpose([ends[size.bound](size.d_model) for size in found])
         widths = [size.d_model for size in found]
+        least, most = np.transpose([size.widths for size in found])
+        low, high = max(1.0, least.max() / most.min()), most.max() / least.min()
         readings.append(Condition("largest emergent width over the smallest",
-                                  max(widths) / min(widths), least.max() / most.min(),
-                                  most.max() / least.min(), most=2))  # fmt: skip
+                                  max(widths) / min(widths), low, high, most=2))  # fmt: skip
     amounts = (f"{int(own['memorize_size'].iloc[0]):,}: {size.words}"
                for own, size in zip(mixtures, found))  # fmt: skip
     return Finding((envelope(readings),), "by the last accuracy with " + "; ".join(amounts))
@@ -97,6 +96,8 @@ def amount_hardly_matters(*mixtures):
 
 def capacity_is_a_fixed_factor(*frames):
     """Whether capacity where addition emerges grows as all facts do, seed by seed.
+
+    How capacity goes with width is taken as known: its own interval is far narrower.
 
     Args:
         frames: addition alone, then with each amount of memorization data; at last the runs of
@@ -107,7 +108,8 @@ def capacity_is_a_fixed_factor(*frames):
     found = {column: turns(runs, column) for column in READINGS}
     laws = [fit_law(rows) for rows in found.values()]
     if capacity is None or None in laws:
-        return Finding((), "addition emerges with fewer than two amounts within the widths tried")
+        return Finding((), "capacity is not known, or addition emerges with fewer than "
+                           f"{AMOUNTS} amounts within the widths tried")  # fmt: skip
     grows = (
         Condition("power of all facts with which capacity at the emergent width grows",
                   capacity.power * law.power, capacity.power * law.low, capacity.power * law.high,

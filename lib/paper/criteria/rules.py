@@ -20,8 +20,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import stats
 
-from lib.analysis.statistics import resample
-
 CONFIDENCE = 0.95
 FEW, MOST = 1 / 3, 2 / 3
 """Shares of runs that count as few and as most: eleven seeds that all agree show either, also
@@ -124,6 +122,9 @@ def decide(conditions: Sequence[Condition]) -> bool | None:
 def share(says: str, hits: Sequence[bool], conditions: int = 1, **range_) -> Condition:
     """The share of runs that show something, with Clopper and Pearson's exact interval.
 
+    Where runs come from several cells, these are the claim's own and not drawn from others: the
+    pooled count then varies no more than that of one cell of the mean probability.
+
     Args:
         hits: one answer for each run.
         conditions: how many the claim has (each interval is widened for it).
@@ -132,30 +133,36 @@ def share(says: str, hits: Sequence[bool], conditions: int = 1, **range_) -> Con
     k, n = int(np.sum(hits)), len(hits)
     if not n:
         return Condition(says, math.nan, math.nan, math.nan, **range_)
-    low, high = stats.binomtest(k, n).proportion_ci(_level(conditions), method="exact")
-    return Condition(f"{says} ({k} of {n})", k / n, float(low), float(high), **range_)
+    return Condition(f"{says} ({k} of {n})", k / n, *_exact(k, n, conditions), **range_)
 
 
 def clustered(says: str, hits, clusters, conditions: int = 1, **range_) -> Condition:
-    """The share of runs that show something, where runs of a cluster are not independent.
+    """The share of runs that show something, where clusters stand for others not tried.
 
-    The interval draws whole clusters (bootstrap), say cells of a grid; args as `share`.
-
-    Args:
-        clusters: of each run.
+    Say cells of a grid.  Korn and Graubard's interval (Survey Methodology 24, 1998): exact, for
+    as many independent runs as have the variance that is seen between clusters.  Args as
+    `share`; clusters: of each run.
     """
     hits = np.asarray(hits, float)
-    if not len(hits):
-        return Condition(says, math.nan, math.nan, math.nan, **range_)
     _, own = np.unique(np.asarray(clusters), return_inverse=True)
     shown, counts = np.bincount(own, hits), np.bincount(own)
-    if np.ptp(hits) == 0:  # every draw is the same: clusters are counted
-        return share(f"{says} ({len(hits)} runs), by cells", shown > 0, conditions, **range_)
-    drawn = resample(len(counts))
+    n, k = len(hits), len(counts)
+    if k < 2:
+        return Condition(says, hits.mean() if n else math.nan, math.nan, math.nan, **range_)
+    p = hits.mean()
+    between = k / (k - 1) * np.square(shown - p * counts).sum() / n**2
+    worth = min(n, p * (1 - p) / between) if between else n
+    worth *= (stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, k - 1)) ** 2
+    says = f"{says} ({int(hits.sum())} of {n}, in {k} cells)"
+    return Condition(says, float(p), *_exact(p * worth, worth, conditions), **range_)
+
+
+def _exact(k: float, n: float, conditions: int) -> tuple[float, float]:
+    """Clopper and Pearson's interval of a share, k of n; both may be fractions."""
     tail = (1 - _level(conditions)) / 2
-    low, high = np.quantile(shown[drawn].sum(1) / counts[drawn].sum(1), [tail, 1 - tail])
-    says = f"{says} ({int(hits.sum())} of {len(hits)}, in {len(counts)} cells)"
-    return Condition(says, float(hits.mean()), float(low), float(high), **range_)
+    low = stats.beta.ppf(tail, k, n - k + 1) if k > 0 else 0.0
+    high = stats.beta.ppf(1 - tail, k + 1, n - k) if k < n else 1.0
+    return float(low), float(high)
 
 
 def mean(says: str, values: Sequence[float], conditions: int = 1, **range_) -> Condition:
@@ -193,6 +200,11 @@ def envelope(readings: Sequence[Condition]) -> Condition:
     """
     ends = (np.min([r.low for r in readings]), np.max([r.high for r in readings]))
     return replace(readings[0], low=float(ends[0]), high=float(ends[1]))
+
+
+def widened(condition: Condition, by: float) -> Condition:
+    """A number that is besides known no better than to ± `by`, as sizes tried lie apart."""
+    return replace(condition, low=condition.low - by, high=condition.high + by)
 
 
 def _level(conditions: int) -> float:

@@ -102,11 +102,11 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
 def _chance(less: pd.Series) -> float:
     """The probability of a mean so far from 0 by chance (Student's test).
 
-    NaN below `LEAST` seeds, and where no seed differs at all: that is no comparison.
+    NaN below `LEAST` seeds, and where all differ alike: that has no scatter to compare with.
     """
-    if len(less) < LEAST or not less.any():
+    if len(less) < LEAST or np.ptp(less) == 0:
         return np.nan
-    return 0.0 if np.ptp(less) == 0 else float(stats.ttest_1samp(less, 0).pvalue)
+    return float(stats.ttest_1samp(less, 0).pvalue)
 
 
 def differences_rows(found: pd.DataFrame) -> str:

@@ -125,15 +125,17 @@ def emerged_so_far(studies: Mapping[str, Sequence[Curve]]) -> str:
     """From which size on addition is there alone, and with most to memorize, in words."""
     said, later = [], True
     for name, own in studies.items():
-        found = [(c, emergent_size(c.runs)) for c in own if not c.split]
-        found = [(c, size) for c, size in found if size is not None]
-        if len(found) > 1 and not found[0][0].amount:
-            (_, alone), *_, (most, mixed) = found
+        shared = [c for c in own if not c.split and emergent_size(c.runs) is not None]
+        if len(shared) < 2 or shared[0].amount:
+            continue
+        most = shared[-1]
+        mixed, alone, both = over_common(most.runs, shared[0].runs)
+        if both:
             said.append(
                 f"{name}: alone from {alone.words} on, with {most.amount:,} points to memorize "
                 f"from {mixed.words} on"
             )
-            later &= mixed.bound == ">" or mixed.parameters > alone.parameters
+            later &= mixed.span[1] > alone.span[1]
     if not said:
         return "no study has addition alone and a mixture."
     first = "mixed with data to memorize, addition comes at larger sizes, if at all" * later
