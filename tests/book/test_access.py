@@ -7,9 +7,9 @@ DESKTOP, PHONE = (1280, 900), (390, 800)
 AXE = {"resultTypes": ["violations"], "preload": False}  # it would ask for the theme's imports
 CONTRAST = {"runOnly": ["color-contrast"]}
 LOOKS = (  # in the dark only colours differ, on a phone only sizes and what is folded away
-    (DESKTOP, "light", {}),
+    (PHONE, "dark", {"rules": {"color-contrast": {"enabled": False}}}),
     (DESKTOP, "dark", CONTRAST),
-    (PHONE, "dark", {}),
+    (DESKTOP, "light", {}),
 )
 WIDE = """() => [...document.querySelectorAll('.bd-article *')].filter(element => {
     const box = element.getBoundingClientRect();
@@ -21,6 +21,17 @@ WIDE = """() => [...document.querySelectorAll('.bd-article *')].filter(element =
     return true;
 }).map(element => element.outerHTML.slice(0, 100))"""
 """Elements that reach beyond the page and have no scroll of their own."""
+
+THIN = """() => {
+    const seen = new Set();
+    for (const token of document.querySelectorAll('.highlight span:not(:has(*))'))
+        if (seen.has(token.className)) token.replaceWith(...token.childNodes);
+        else seen.add(token.className);
+    for (const names of document.querySelectorAll('section:has(> dl.py)'))
+        [...names.querySelectorAll(':scope > dl.py')].slice(1).forEach(name => name.remove());
+}"""
+"""Leaves of every kind of code token one, of the library's list one name a section: thousands
+of places that differ in their text alone."""
 
 BARE_TABLES = """() => [...document.querySelectorAll('.bd-article table')]
     .filter(table => !table.closest('.indextable, .grokking-lab'))
@@ -41,31 +52,29 @@ def grave(page, **options):
     ]
 
 
-def look(page, size, scheme, options):
-    """What is wrong with a page on one screen."""
+def screen(page, size, scheme):
+    """Shows the page on a screen of this size and scheme."""
     page.set_viewport_size(dict(zip(("width", "height"), size)))
     page.emulate_media(color_scheme=scheme)
     page.wait_for_selector(f"html[data-theme={scheme}]", state="attached")
-    page.wait_for_timeout(300)  # colours that fade
-    # The list of the library has thousands of names, in the colours of the page before it.
-    if page.url.endswith("book/api.html"):
-        if options == CONTRAST:
-            return page.evaluate(WIDE)
-        options = {"rules": {"color-contrast": {"enabled": False}}}
-    return page.evaluate(WIDE) + grave(page, **options)
 
 
 def test_every_page_in_light_and_dark_on_desktop_and_phone(kinds, context, server):
     wrong = {}
     for path in kinds:
         page, problems = visit(context, server, path)
+        page.add_style_tag(content="* { transition: none !important; }")  # colours that fade
         for switch in page.locator(".code-switch").all():
             switch.click()  # code that is hidden has no contrast
+        found = {"problems": problems, "tables": page.evaluate(BARE_TABLES)}
+        for size in (DESKTOP, PHONE):
+            screen(page, size, "light")
+            found["wide", size] = page.evaluate(WIDE)
+        page.evaluate(THIN)
         for size, scheme, options in LOOKS:
-            if found := look(page, size, scheme, options):
-                wrong[path, size, scheme] = found
-        if problems or (bare := page.evaluate(BARE_TABLES)):
-            wrong[path] = problems or bare
+            screen(page, size, scheme)
+            found[size, scheme] = grave(page, **options)
+        wrong |= {(path, where): what for where, what in found.items() if what}
         page.close()
     assert wrong == {}
 
