@@ -68,7 +68,7 @@ page.opening("takeaway 3")
 # ## Figure 1, computed
 
 # %% tags=["hide-input"]
-grids = page.gather(specs("figure3", seeds) + specs("figure6", seeds))
+grids = page.gather(specs("figure3", seeds) + specs("figure6", seeds)).whole()
 random = page.gather(specs("figure4", capacity_seeds))
 found = boundaries.measure(grids.runs, random.runs)
 shown = {key: zone(curve) for key, curve in grids.curves.groupby("key")}
@@ -102,8 +102,8 @@ page.beside(1, dict(zip(labels, (grids, random))))
 #   The curve is a power law, fitted by least squares in logarithms.
 # * The interval of the **crossing** joins that bootstrap with draws of the capacities from
 #   Student's distribution, as these have three seeds.
-# * A critical size is only a **bound** where some seed generalizes with the smallest training
-#   set of its row, or where one does not with the largest. Bounds are not fitted. Neither are
+# * A critical size is only a **bound** where half of the seeds or more generalize with the smallest
+#   training set of its row, or half or fewer with the largest. Bounds are not fitted. Neither are
 #   widths that cannot memorize even the smallest training set: all their cells are progression.
 # * The **semi-grokking** band is as wide as the step from a tenth to nine tenths of the seeds,
 #   averaged over the fitted widths.
@@ -134,8 +134,8 @@ Markdown(story.agreement(dots, epochs))
 # These curves were fitted to the very runs that they are compared with, and near D_crit one run says
 # little: there semi-grokking is a band in which some seeds generalize and some do not.
 # [](verdicts.ipynb) judges each boundary by itself, D_crit by the curve without the cell in question.
-# How wide the band is comes from the same runs, so that part of the test fails only where the curve
-# lies beside it. In the paper semi-grokking is a zone of single runs, too; ours hardly ever stop
+# How wide the band is comes from the same runs, so what happens in it is told and not judged. In the
+# paper semi-grokking is a zone of single runs, too; ours hardly ever stop
 # half-way, and most regions' disagreement above is of this kind.
 # The four cells that the map names are the paper's examples, figure 2;
 # [](grokking_grid.ipynb) shows their training curves.

@@ -82,7 +82,14 @@ Markdown(
 # Several numbers of one claim share its 5% (Bonferroni). Near a boundary a run is all or nothing, so
 # runs are counted there, with exact intervals; a share counts as few or most where it is below
 # a third or above two thirds, which eleven seeds show only if they all agree. Student's intervals
-# are for graded outcomes, such as a seed's critical size or its mean over widths.
+# are for graded outcomes, such as a seed's critical size or its mean over widths. A place between
+# two sizes tried is known no better than they lie apart, and its interval is wider by that.
+#
+# Seeds come in one by one, up to the paper's eleven, and a claim is judged again with each, at 95%
+# every time. Where the truth lies just at a limit, one look calls the claim reproduced by chance in
+# 2.5% of cases, one of the seven looks from five seeds to eleven in 7%. So what stands before a
+# claim has eleven seeds may turn. Only takeaway 8, with two looks at set numbers of seeds, pays for
+# both.
 
 # %% [markdown]
 # ## Takeaways

@@ -116,6 +116,7 @@ def test_every_chapter_has_its_cost(monkeypatch):
     rows = companion.costs().splitlines()[2:]
     assert len(rows) == len(chapters)
     assert all(float(row.split("|")[-2]) > 0 for row in rows)
+    assert any("other_implementations" in row and row.split("|")[2].strip() == "10" for row in rows)
 
 
 def test_every_pin_installs_on_the_oldest_python(requirements, project):

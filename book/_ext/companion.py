@@ -14,13 +14,15 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-CHAPTERS = {  # chapter -> the experiments whose runs it shows
+_AT_3000 = dict(train_size=(3000,))
+CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the cells of it)
     "grokking_grid": ("figure2", "figure3", "stop_rule"),
     "memorization_capacity": ("figure4",),
     "framework_zones": ("figure3", "figure4", "figure5", "figure6"),
     "double_descent": ("figure6", "figure6_long"),
     "squared_task": (
-        *("figure6", "figure7", "squared_critical", "squared_capacity", "beyond_3000"),
+        *(("figure6", _AT_3000), "figure7", "squared_critical", "squared_capacity"),
+        *(("figure3", dict(d_model=(32, 48, 64))), ("figure4", dict(d_model=(8, 16, 24, 32)))),
     ),
     "parameter_norms": ("figure9", "figure9_controls"),
     "multitask_emergence": (
@@ -46,7 +48,10 @@ CHAPTERS = {  # chapter -> the experiments whose runs it shows
         *("recipe-3e-3-1.0", "recipe-3e-3-1.5", "recipe-3e-3-2.0", "recipe-1e-3-1.5"),
         *("deep_recipe", "search", "search_wide", "search_arms"),
     ),
-    "other_implementations": ("figure3", "figure6"),
+    "other_implementations": (
+        *(("figure6", _AT_3000 | dict(d_model=(8,), seed=range(5))),),
+        *(("figure6", dict(d_model=(32,), train_size=(4000,), seed=range(5))),),
+    ),
 }
 
 CORE = 100e9
@@ -128,16 +133,24 @@ def fields() -> str:
 
 def costs() -> str:
     """What each chapter costs from nothing, in Markdown: runs, operations, hours on two cores."""
-    from lib.paper.experiments import EXPERIMENTS
     from lib.sweeps.plan import estimate, flops
 
     rows = ["| chapter | runs | PFlop | hours, two cores |", "|---|--:|--:|--:|"]
     for chapter, names in CHAPTERS.items():
-        specs = list({spec.key: spec for name in names for spec in EXPERIMENTS[name]}.values())
+        specs = list({spec.key: spec for name in names for spec in trained(name)}.values())
         work = sum(map(flops, specs)) / 1e15
         hours = estimate(specs, lambda width: CORE).sum() / 3600 / 2
         rows.append(f"| [](chapters/{chapter}.ipynb) | {len(specs):,} | {work:.2g} | {hours:.2g} |")
     return "\n".join(rows)
+
+
+def trained(what: str | tuple[str, dict]) -> list:
+    """The runs of one entry of `CHAPTERS`."""
+    from lib.paper.claims import specs_of
+    from lib.paper.experiments import EXPERIMENTS
+
+    name, cells = (what, {}) if isinstance(what, str) else what
+    return specs_of(name, cells, EXPERIMENTS[name].seeds)
 
 
 def every_run() -> dict[str, str]:

@@ -4,8 +4,9 @@ A chapter never trains by hand.  It asks for specs and gets the stored runs; wit
 `train_missing` the rest is trained on the spot, after an estimate.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -34,6 +35,11 @@ class Gathered:
     wanted: int
     specs: tuple[RunSpec, ...] = ()
 
+    def whole(self) -> "Gathered":
+        """Its runs of whole seeds (`of_whole_seeds`), as far as there are any."""
+        runs = of_whole_seeds(self.runs, self.specs).reset_index(drop=True)
+        return replace(self, runs=runs, curves=self.curves[self.curves["key"].isin(runs["key"])])
+
     def provenance(self, paper_seeds: int | None = None) -> str:
         """One sentence for under a figure: runs, seeds, recipe, epoch T."""
         runs = self.runs
@@ -50,6 +56,18 @@ class Gathered:
             f"weight decay {values('weight_decay', '{:g}')}, "
             f"by epoch {values('epochs')}" + _precision(runs["engine"]) + "."
         )
+
+
+def of_whole_seeds(runs: pd.DataFrame, specs: Collection[RunSpec]) -> pd.DataFrame:
+    """Of some runs those among `specs` whose seed has them all; every one if no seed has.
+
+    A seed that is half swept has other cells than the others, and would tilt every mean.
+    """
+    own = runs[runs["key"].isin({spec.key for spec in specs})]
+    wanted = Counter(spec.seed for spec in specs)
+    there = own["seed"].value_counts()
+    whole = [seed for seed, count in there.items() if count == wanted[seed]]
+    return own[own["seed"].isin(whole)] if whole else own
 
 
 def _precision(engines: pd.Series) -> str:

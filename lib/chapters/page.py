@@ -22,8 +22,9 @@ from lib.runs.store import Store
 from lib.spec import RunSpec
 
 INTERVALS = (
-    "In brackets: 95% intervals. Where a claim has several numbers each is wider, so that together "
-    "they keep their 95%; the same number may have a narrower one elsewhere."
+    "In brackets: 95% intervals; of an emergent size, between which of the sizes tried it lies. "
+    "Where a claim has several numbers each is wider, so that together they keep their 95%; the "
+    "same number may have a narrower one elsewhere."
 )
 """Under a table of claims."""
 
@@ -64,13 +65,13 @@ class Page:
         return found
 
     def runs(self, experiment: str, **fields) -> Gathered:
-        """`gather` of `specs`."""
-        return self.gather(self.specs(experiment, **fields))
+        """`gather` of `specs`, of whole seeds alone."""
+        return self.gather(self.specs(experiment, **fields)).whole()
 
     def stored(self, *experiments: str) -> pd.DataFrame:
-        """What is stored of some experiments under the chapter's recipe, for comparison."""
+        """Whole seeds of some experiments under the chapter's recipe, for comparison."""
         specs = [s.replace(**self.recipe) for name in experiments for s in EXPERIMENTS[name]]
-        return gather(specs, store=self.store).runs
+        return gather(specs, store=self.store).whole().runs
 
     def export(self, frame: pd.DataFrame, name: str, what: str, columns: Iterable[str] = ()):
         """Leave a table for download as <name>.csv, which the page's end lists as `what`.

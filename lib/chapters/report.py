@@ -28,7 +28,7 @@ def readme_section(store: Store) -> str:
 def write_picture(store: Store, path: Path = PICTURE) -> None:
     """The README's and the landing page's picture: figure 1 from the stored runs, as SVG."""
     grids, random = (
-        gather([spec for name in names for spec in EXPERIMENTS[name]], store=store)
+        gather([spec for name in names for spec in EXPERIMENTS[name]], store=store).whole()
         for names in (("figure3", "figure6"), ("figure4",))
     )
     seen = {key: dynamics.zone(curve) for key, curve in grids.curves.groupby("key")}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lib.chapters.tables import changes, table
-from lib.paper.claims import NONE, OPEN, Verdict
+from lib.paper.claims import NONE, OPEN, Claim, Verdict
 from lib.paper.criteria.circuits import NEAR, SOME
 from lib.paper.criteria.rules import Condition
 from lib.paper.takeaways import judge_named
@@ -18,29 +18,24 @@ ICONS = {"reproduced": "✔", "not reproduced": "✘", OPEN: "?", NONE: "…"}
 MARK = "†"
 COLOURS = {"reproduced": "success", "not reproduced": "danger", OPEN: "warning", NONE: "light"}
 
-# takeaway -> its chapter, and a reason for each verdict: reproduced, not reproduced, undecided
+# takeaway -> a reason for each verdict: reproduced, not reproduced, undecided
 PLAIN = {
     "takeaway 1": (
-        "grokking_grid",
         "Wider networks find the rule from fewer sums.",
         "Wider networks do not find the rule from fewer sums.",
         "Whether wider networks need fewer sums, these runs do not settle.",
     ),
     "takeaway 2": (
-        "memorization_capacity",
         "Wider networks learn more random labels by heart.",
         "Wider networks do not learn more random labels by heart.",
         "Whether wider networks learn more by heart, these runs do not settle.",
     ),
     "takeaway 3": (
-        "framework_zones",
-        "The two curves tell which kind of training a network shows; in a band around the second "
-        "some seeds find the rule and others do not.",
+        "The two curves tell which kind of training a network shows.",
         "The two curves tell too seldom which kind of training a network shows.",
         "How well the two curves tell the four kinds apart is open.",
     ),
     "takeaway 4": (
-        "parameter_norms",
         "Weights grow while a small network generalizes, and shrink while a large one does, "
         "more than in networks that only memorize.",
         "Weights do not grow in small networks and shrink in large ones more than in networks "
@@ -48,19 +43,16 @@ PLAIN = {
         "Whether generalizing moves the weights, or training alone does, these runs do not settle.",
     ),
     "takeaway 5": (
-        "double_descent",
         "With little data accuracy falls with width and returns; with more it does not fall.",
         "Accuracy does not fall and return with width where the paper sees it, or falls elsewhere.",
         "Whether accuracy falls and returns as the paper says, these runs do not settle.",
     ),
     "takeaway 6": (
-        "squared_task",
         "The harder task needs more sums, and accuracy falls with width over a wider range.",
         "The harder task does not show it all: a need for more sums and a wider or later fall.",
         "Whether the harder task shifts the fall, these runs do not settle.",
     ),
     "takeaway 7": (
-        "multitask_emergence",
         "With depth, at modulus 59, data to memorize keep networks from the rule until they are "
         "several times larger.",
         "With depth, at modulus 59, data to memorize do not move the size from which on networks "
@@ -68,7 +60,6 @@ PLAIN = {
         "With depth, at modulus 59, how much larger networks have to be is open.",
     ),
     "takeaway 8": (
-        "split_ffn",
         "With depth, at modulus 59, an MLP for each task brings the rule earlier.",
         "With depth, at modulus 59, an MLP for each task does not bring the rule earlier.",
         "Whether an MLP for each task brings the rule earlier is open.",
@@ -103,12 +94,36 @@ PREDICTED = {
 }
 
 
+CHAPTERS = {
+    "figure3": "grokking_grid", "figure4": "memorization_capacity", "figure5": "framework_zones",
+    "figure6": "double_descent", "figure7": "squared_task", "figure9": "parameter_norms",
+    "emergent_113": "multitask_emergence", "emergent_59": "multitask_emergence",
+    "emergent_depth_long": "multitask_emergence",
+}  # fmt: skip
+"""Experiment -> the chapter that shows it; the others are those of the circuits."""
+
+OTHERS = {
+    "takeaway 3": "framework_zones", "takeaway 6": "squared_task", "addition at 24": "squared_task",
+}  # fmt: skip
+"""Claim -> the chapter that shows it, where that is not the one of its first experiment."""
+
+
+def chapter_of(claim: Claim) -> str:
+    """The chapter that shows a claim's runs."""
+    if claim.name in OTHERS:
+        return OTHERS[claim.name]
+    if any(cells.get("split_mlp") == (True,) for _, cells, _ in claim.needs):
+        return "split_ffn"
+    known = (CHAPTERS[name] for name, *_ in claim.needs if name in CHAPTERS)
+    return next(known, "circuit_efficiency")
+
+
 def reason(verdict: Verdict) -> str:
     """Why a takeaway or prediction has its verdict, or a claim has none, in one sentence."""
     if verdict.verdict == NONE:
         wanted = {spec.key for spec in verdict.claim.specs()}
         return f"{len(verdict.missing):,} of {len(wanted):,} runs are missing."
-    *_, yes, no, unsettled = (PLAIN | PREDICTED)[verdict.claim.name]
+    yes, no, unsettled = (PLAIN | PREDICTED)[verdict.claim.name]
     return {"reproduced": yes, "not reproduced": no, OPEN: unsettled}[verdict.verdict]
 
 
@@ -158,7 +173,7 @@ def scoreboard(store: Store, book: bool = False) -> str:
         number, why, words = v.claim.name.split()[-1], reason(v), f"{ICONS[v.verdict]} {v.verdict}"
         if book:
             link = "What is seen so far" if v.verdict == NONE else "Why"
-            why += f" [{link}](chapters/{PLAIN[v.claim.name][0]}.ipynb)"
+            why += f" [{link}](chapters/{chapter_of(v.claim)}.ipynb)"
             words = f"{{bdg-{COLOURS[v.verdict]}}}`{words}`"
         rows.append((number, words + MARK * was_changed(v, runs), v.claim.says, why))
     shown = table(["", "Verdict", "The paper says", "Our runs"], rows, left=(1, 2, 3))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lib.analysis import dynamics
+from lib.analysis.gather import of_whole_seeds
 from lib.paper.criteria.rules import Finding
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.store import Store
@@ -74,7 +75,7 @@ def judge(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Verdi
     runs = store.runs() if runs is None else runs
     stored = set(runs["key"])
     lacking = [spec for spec in claim.specs() if spec.key not in stored]
-    frames = [_frame(runs, stored, *need, whole=not lacking) for need in claim.needs]
+    frames = [_frame(runs, *need, whole=not lacking) for need in claim.needs]
     total = len({key for frame in frames for key in frame["key"]})
     if lacking:
         return Verdict(claim, NONE, None, total, lacking)
@@ -84,14 +85,16 @@ def judge(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Verdi
     return Verdict(claim, _WORDS[finding.holds], finding, total, [])
 
 
-def _frame(runs, stored: set[str], experiment: str, cells: dict, seeds, whole: bool):
-    """The runs of one need; `whole`: of whole seeds only, as a half-swept one tilts a mean."""
+def _frame(runs, experiment: str, cells: dict, seeds, whole: bool):
+    """The runs of one need; `whole`: of whole seeds only.  Who diverged has learned nothing."""
     if isinstance(seeds, int):
         seeds = max(seeds, EXPERIMENTS[experiment].seeds)
     every = specs_of(experiment, cells, seeds)
-    keys = {spec.key for spec in every}
     if whole:
-        by_seed = pd.Series([s.seed for s in every if s.key in stored]).value_counts()
-        full = by_seed.index[by_seed == len(every) // len({s.seed for s in every})]
-        keys = {spec.key for spec in every if spec.seed in full}
-    return runs[runs["key"].isin(keys) & (runs["status"] != "diverged")]
+        runs = of_whole_seeds(runs, every)
+    runs = runs[runs["key"].isin({spec.key for spec in every})]
+    lost = runs["status"] == "diverged"
+    return runs.assign(**{name: runs[name].mask(lost, 0.0) for name in _ACCURACIES})
+
+
+_ACCURACIES = ("train_accuracy", "val_accuracy")

@@ -4,7 +4,8 @@ import math
 import re
 from html import escape
 
-from lib.chapters.stories.cards import CHAPTERS, axis, cards, chapter_of
+from lib.chapters.scoreboard import CHAPTERS, chapter_of
+from lib.chapters.stories.cards import axis, cards
 from lib.paper.claims import Verdict
 from lib.paper.criteria.rules import Condition, Finding
 from lib.paper.takeaways import BY_NAME, CLAIMS
@@ -52,5 +53,6 @@ def test_every_claim_leads_to_a_chapter():
     for claim in CLAIMS:
         assert (ROOT / "notebooks" / f"{chapter_of(claim)}.py").is_file()
     assert chapter_of(BY_NAME["split at modulus 59"]) == "split_ffn"
+    assert chapter_of(BY_NAME["addition at 24"]) == "squared_task"
     assert chapter_of(BY_NAME["P2: weight decay"]) == "circuit_efficiency"
     assert set(CHAPTERS.values()) <= {path.stem for path in (ROOT / "notebooks").glob("*.py")}

@@ -16,15 +16,12 @@ from lib.chapters.scoreboard import (
 )
 from lib.paper.claims import VERDICTS, Verdict
 from lib.paper.takeaways import BY_NAME
-from lib.paths import ROOT
 from lib.runs.store import Store
 
 
 def test_every_takeaway_has_a_row_and_every_verdict_a_face():
     assert list(PLAIN) == [f"takeaway {i}" for i in range(1, 9)]
     assert set(ICONS) == set(COLOURS) == set(VERDICTS)
-    for chapter, *_ in PLAIN.values():
-        assert (ROOT / "notebooks" / f"{chapter}.py").is_file()
 
 
 @pytest.mark.parametrize("name", [*PLAIN, *PREDICTED])

@@ -58,6 +58,6 @@ def test_a_recipe_is_the_product_of_its_sentences_and_says_what_is_missing():
     recipes = of_recipes(sentences).set_index("weight_decay")
     assert recipes.loc[2.0, "score"] > recipes.loc[1.0, "score"]
     spoken = sum(sentence.cell == CELL for sentence in SENTENCES)
-    assert recipes.loc[2.0, "seen"] == spoken and recipes.loc[1.0, "seen"] == spoken - 1
+    assert (recipes["seen"] == spoken).all()  # one run of the two never rises, and has no norm then
     assert recipes["runs"].max() == 0
     assert 0 < recipes.loc[2.0, "met"] <= spoken and recipes.loc[1.0, "met"] == 0

@@ -30,14 +30,15 @@ def place(judge) -> tuple[str, str]:
 def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> bool:
     """Whether a claim's entry and the function that judges it were the same at some time.
 
-    That is, in the last commit before it; comments and layout do not count.
+    That is, in the last commit before it; comments and layout do not count.  What the function
+    calls in its turn is not looked into.
 
     Args:
         time: of the first run that the claim judges, with its zone.
         name: of the claim.
         file, function: where it is judged.
     """
-    commit = git("rev-list", "-1", f"--before={time.isoformat()}", "HEAD", root=root).strip()
+    commit = git("rev-list", "-1", f"--until={time.isoformat()}", "HEAD", root=root).strip()
     if not commit:
         return False
 

@@ -3,30 +3,13 @@
 import math
 from html import escape
 
-from lib.chapters.scoreboard import ICONS, PLAIN, PREDICTED, reason
+from lib.chapters.scoreboard import ICONS, PLAIN, PREDICTED, chapter_of, reason
 from lib.chapters.tables import needs_words
-from lib.paper.claims import NONE, Claim, Verdict
+from lib.paper.claims import NONE, Verdict
 from lib.paper.criteria.rules import Condition
-
-CHAPTERS = {
-    "figure3": "grokking_grid", "figure4": "memorization_capacity", "figure5": "framework_zones",
-    "figure6": "double_descent", "figure7": "squared_task", "figure9": "parameter_norms",
-    "emergent_113": "multitask_emergence", "emergent_59": "multitask_emergence",
-}  # fmt: skip
-"""Experiment -> the chapter that shows it; the others are those of the circuits."""
 
 WIDTH, HEIGHT, EDGE = 320, 34, 8
 """Of an axis, in pixels; the room left at its ends."""
-
-
-def chapter_of(claim: Claim) -> str:
-    """The chapter that shows a claim's runs."""
-    if claim.name in PLAIN:
-        return PLAIN[claim.name][0]
-    if any(cells.get("split_mlp") == (True,) for _, cells, _ in claim.needs):
-        return "split_ffn"
-    known = (CHAPTERS[name] for name, *_ in claim.needs if name in CHAPTERS)
-    return next(known, "circuit_efficiency")
 
 
 def axis(condition: Condition) -> str:

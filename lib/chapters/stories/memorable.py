@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from lib.analysis.efficiency import LASTING
-from lib.chapters.stories.cards import chapter_of
+from lib.chapters.scoreboard import chapter_of
 from lib.paper.claims import OPEN, Verdict
 from lib.paper.criteria.rules import Condition
 from lib.paper.takeaways import judge_named

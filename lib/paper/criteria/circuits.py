@@ -86,7 +86,7 @@ def _half_gap(places: pd.Series, sizes: np.ndarray) -> np.ndarray:
 def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Finding:
     """P3: a network that has generalized loses it on too little data, and only there."""
     knew = parents[parents["val_accuracy"] >= dynamics.GENERALIZED]["seed"]
-    own = continued[continued["seed"].isin(knew) & continued["val_accuracy"].notna()]
+    own = continued[continued["seed"].isin(knew)]
     note = f"{len(knew)} of {len(parents)} networks had generalized"
     if own["seed"].nunique() < 3:
         return Finding((), note)

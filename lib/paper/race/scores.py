@@ -58,7 +58,9 @@ def probability(sentence: Sentence, k: int, n: int) -> float:
 
 
 def of_sentences(runs: pd.DataFrame, curves: pd.DataFrame, times=TIMES) -> pd.DataFrame:
-    """One row for each recipe, T and sentence: k, n and the probability.
+    """One row for each recipe, T and sentence: k of n, `stored` and the probability.
+
+    n are the runs that answer, `stored` all of its cell: one that never rises has no norm then.
 
     Args:
         runs, curves: as `lib.analysis.gather` gives them, of any recipes and seeds.
@@ -77,8 +79,9 @@ def of_sentences(runs: pd.DataFrame, curves: pd.DataFrame, times=TIMES) -> pd.Da
                 answers = [shows(sentence, by_key[key], T) for key in keys]
                 answers = [answer for answer in answers if answer is not None]
                 k, n = sum(answers), len(answers)
-                rows.append((*recipe, T, number, k, n, probability(sentence, k, n)))
-    return pd.DataFrame(rows, columns=[*RECIPE_FIELDS, "T", "sentence", "k", "n", "probability"])
+                rows.append((*recipe, T, number, k, n, len(keys), probability(sentence, k, n)))
+    names = ["T", "sentence", "k", "n", "stored", "probability"]
+    return pd.DataFrame(rows, columns=[*RECIPE_FIELDS, *names])
 
 
 def met_by(sentences: pd.DataFrame) -> pd.Series:
@@ -98,9 +101,9 @@ def of_recipes(sentences: pd.DataFrame) -> pd.DataFrame:
     `met` (those that the runs so far meet in the share that the sentence asks), `runs` (the
     fewest runs behind one).
     """
-    grouped = sentences.assign(met=met_by(sentences), seen=sentences["n"] > 0).groupby(
+    grouped = sentences.assign(met=met_by(sentences), seen=sentences["stored"] > 0).groupby(
         [*RECIPE_FIELDS, "T"], dropna=False
     )
     how = dict(score="prod", seen="sum", met="sum", runs="min")
-    source = dict(score="probability", runs="n")
+    source = dict(score="probability", runs="stored")
     return grouped.agg(**{k: (source.get(k, k), f) for k, f in how.items()}).reset_index()

@@ -61,8 +61,9 @@ class _Seen:
     """How many runs show what each sentence asks, by recipe and T."""
 
     def __init__(self, runs: pd.DataFrame, curves: pd.DataFrame, times: Sequence[int]):
-        rows = of_sentences(runs, curves, times).itertuples(index=False)
-        self._counts = {(_plain(row), T, i): (k, n) for *row, T, i, k, n, _ in rows}
+        rows = of_sentences(runs, curves, times)[[*RECIPE_FIELDS, "T", "sentence", "k", "n"]]
+        found = rows.itertuples(index=False)
+        self._counts = {(_plain(row), T, i): (k, n) for *row, T, i, k, n in found}
         self._times = times
 
     def parts(self, recipe: tuple, T: int, left: Counter) -> list[float]:

@@ -125,7 +125,7 @@ def standing(found: Gathered, recipes: pd.DataFrame) -> str:
     text = f"{len(found.runs):,} of the search's {found.wanted:,} runs are stored; "
     text += f"{whole} of {recipes['recipe'].nunique()} recipes have a run behind every sentence. "
     text += f"So far {best['recipe']} at T = {best['T']:,} leads, with {best['met']:.0f} of "
-    return text + f"{len(SENTENCES)} sentences met by its runs."
+    return text + f"{best['seen']:.0f} sentences that have runs met by them."
 
 
 def opening(recipes: pd.DataFrame, own: Gathered) -> str:
@@ -137,10 +137,11 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
     seeds = own.runs["seed"].nunique()
     return (
         f"**The best recipe so far, {best['recipe']} for {best['T']:,} epochs, meets "
-        f"{best['met']:.0f} of the paper's {len(SENTENCES)} sentences**, by the one or two runs of "
-        "a sentence by which it was chosen. **The book's own meets "
-        f"{row.met} of {row.seen}**, by {seeds} seeds on which nothing was chosen. The paper "
-        "states none, and nobody has published one that gives its pictures."
+        f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, by "
+        "the one or two runs of a sentence by which it was chosen. **The book's own meets "
+        f"{row.met} of {row.seen}**, by {seeds} seeds on which nothing was chosen; one of these "
+        "speaks of later epochs. The paper states no recipe, and nobody has published one "
+        "that gives its pictures."
     )
 
 
