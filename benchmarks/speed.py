@@ -1,6 +1,7 @@
 """The speed table: our trainer against named opponents and the hardware, in one sitting.
 
-Everything on one core, in processor time, one after the other in turn (`benchmarks.clock`).
+On one core, in processor time, one after the other in turn (`benchmarks.clock`); stacks of deep
+networks, which may use a GPU, by the clock on the wall (`benchmarks.stacked`).
 The opponent: `lib.engines.reference`, the model run eagerly on all three positions, autograd,
 `torch.optim.AdamW`; with `--compiled` the same through `torch.compile`, too, which needs a C++
 compiler; with `--jax` the same in JAX (`benchmarks.jax_trainer`), which needs `pip install jax`.

@@ -78,7 +78,7 @@ class Dip:
 
 
 def mean_dip(curves: pd.DataFrame, resamples: int = statistics.RESAMPLES) -> Dip:
-    """`depth` of the mean over the seeds that have every width, from `analysis.by_width`.
+    """`depth` of the mean over the seeds that have every width, from `statistics.by_width`.
 
     A depth cannot be negative, so noise alone makes it positive: compare it with that of a
     curve that has no dip.
@@ -86,7 +86,8 @@ def mean_dip(curves: pd.DataFrame, resamples: int = statistics.RESAMPLES) -> Dip
     curves = curves.dropna()
     if curves.empty:
         return Dip()
-    found = Dip(*depth(curves.mean())[:1], np.nan, np.nan, *depth(curves.mean())[1:], len(curves))
+    deep, peak, valley = depth(curves.mean())
+    found = Dip(deep, peak=peak, valley=valley, seeds=len(curves))
     if len(curves) < 3:
         return found
     means = curves.to_numpy()[statistics.resample(len(curves), resamples)].mean(axis=1)

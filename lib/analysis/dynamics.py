@@ -134,15 +134,19 @@ def norm_change_of(control: Mapping[str, np.ndarray], curve: Mapping[str, np.nda
     return float(np.log(after / before))
 
 
-def bumps(values: Sequence[float], drop: float = 0.05) -> int:
-    """How often a curve falls by `drop` or more and comes back (figure 5).
+DROP = 0.05
+"""By how much accuracy has to fall in a bump."""
+
+
+def bumps(values: Sequence[float]) -> int:
+    """How often a curve falls by `DROP` or more and comes back (figure 5).
 
     Coming back is to regain half of the fall.
     """
     count, top, bottom = 0, -np.inf, np.inf
     for value in np.asarray(values, float):
         bottom = min(bottom, value)
-        if top - bottom >= drop and value >= (top + bottom) / 2:
+        if top - bottom >= DROP and value >= (top + bottom) / 2:
             count, top, bottom = count + 1, value, value
         elif value > top:
             top = bottom = value

@@ -62,9 +62,9 @@ def lowest_norm(curve: Mapping[str, np.ndarray], level: float, val: float = 0.0)
     return float(np.asarray(curve["param_norm"])[good].min()) if good.any() else np.nan
 
 
-def restless(curve: Mapping[str, np.ndarray], level: float = LEVEL) -> float:
-    """The share of a run's last fifth in which its training loss is above `level`."""
-    return float((_settled(curve)["train_loss"] > level).mean())
+def restless(curve: Mapping[str, np.ndarray]) -> float:
+    """The share of a run's last fifth in which its training loss is above `LEVEL`."""
+    return float((_settled(curve)["train_loss"] > LEVEL).mean())
 
 
 def norm_drift(curve: Mapping[str, np.ndarray]) -> float:
@@ -152,7 +152,6 @@ class Plateau:
 
     Attributes:
         first, last: epochs.
-        level: mean validation accuracy.
         then: "rises" (the run ends at or above `GENERALIZED`), "falls" (below `ZERO`),
             "moves on" (in between, and after the stretch), or "open" (the stretch reaches the
             run's end).
@@ -160,7 +159,6 @@ class Plateau:
 
     first: int
     last: int
-    level: float
     then: str
 
     @property
@@ -224,8 +222,7 @@ def plateau(
         if val[-1] < dynamics.ZERO
         else "moves on"
     )
-    level = float(val[i : j + 1].mean())
-    return Plateau(int(epoch[i]), int(epoch[j]), level, "open" if j == len(val) - 1 else then)
+    return Plateau(int(epoch[i]), int(epoch[j]), "open" if j == len(val) - 1 else then)
 
 
 def half_way(epochs: np.ndarray, values: np.ndarray) -> float:

@@ -150,10 +150,10 @@ def below(runs: pd.DataFrame, level: float = EMERGED) -> Size | None:
     return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]))
 
 
-def longer(base: RunSpec, size: Size, seeds: int = SEEDS) -> list[RunSpec]:
+def longer(base: RunSpec, size: Size) -> list[RunSpec]:
     """The runs of one size at `LONGER` times the epochs: is it later, or never?"""
     spec = base.replace(d_model=size.d_model, n_layers=size.n_layers, epochs=LONGER * base.epochs)
-    return [spec.replace(seed=seed) for seed in range(seeds)]
+    return [spec.replace(seed=seed) for seed in range(SEEDS)]
 
 
 def paired(one: pd.DataFrame, other: pd.DataFrame, column: str = "val_accuracy") -> pd.DataFrame:
@@ -174,10 +174,10 @@ def at_sizes(runs: pd.DataFrame, cells: Collection[tuple[int, int]]) -> pd.DataF
     return runs[np.array([c in cells for c in zip(runs["n_layers"], runs["d_model"])], bool)]
 
 
-def whole_sizes(runs: pd.DataFrame, seeds: int = SEEDS) -> set[tuple[int, int]]:
+def whole_sizes(runs: pd.DataFrame) -> set[tuple[int, int]]:
     """The (n_layers, d_model) that have enough seeds to count."""
     table = sizes(runs)
-    table = table[table["seeds"] >= seeds]
+    table = table[table["seeds"] >= SEEDS]
     return set(zip(table["n_layers"], table["d_model"]))
 
 

@@ -1,7 +1,6 @@
 """What the README shows of the claims: the scoreboard and the picture."""
 
 import re
-from pathlib import Path
 
 import click
 
@@ -25,7 +24,7 @@ def readme_section(store: Store) -> str:
     return f"{BEGIN}\n{scoreboard(store)}\n{END}"
 
 
-def write_picture(store: Store, path: Path = PICTURE) -> None:
+def write_picture(store: Store) -> None:
     """The README's and the landing page's picture: figure 1 from the stored runs, as SVG."""
     grids, random = (
         gather([spec for name in names for spec in EXPERIMENTS[name]], store=store).whole()
@@ -35,8 +34,8 @@ def write_picture(store: Store, path: Path = PICTURE) -> None:
     dots = grids.runs.assign(zone=grids.runs["key"].map(seen))
     style.use_style()
     figure = zones.zone_map(boundaries.measure(grids.runs, random.runs), dots, DYNAMICS)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(style.for_all_screens(figure, ground=True), "utf-8")
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    PICTURE.write_text(style.for_all_screens(figure, ground=True), "utf-8")
 
 
 def with_section(text: str, section: str) -> str:

@@ -62,10 +62,8 @@ def by_seed(
     """Columns of some seeds' curves against epoch: the lowest seed in full, the others thin."""
     for i, (_, curve) in enumerate(curves.groupby("seed")):
         for column, (label, line) in columns.items():
-            weight = (
-                line | (others if i else {}) if "lw" in line else line | (others if i else first)
-            )
-            ax.plot(curve["epoch"], curve[column], label=None if i else label, **weight)
+            look = line | others if i else first | line
+            ax.plot(curve["epoch"], curve[column], label=None if i else label, **look)
     if curves.empty:
         note(ax, empty)
 

@@ -68,7 +68,7 @@ def fit_critical(
     """The curve through D_crit points; None for fewer than two widths.
 
     The power is at most 0, so that the curve never rises: the paper's claim is tested on
-    the points (`lib.paper.claims`), not on this line.
+    the points (`lib.paper.criteria.addition`), not on this line.
     """
     if len(widths) < 2:
         return None
@@ -78,7 +78,7 @@ def fit_critical(
 
 
 def usable(critical: pd.DataFrame, capacity: Capacity | None, smallest: float) -> pd.Series:
-    """Which D_crit points the curve is fitted to (`analysis.critical_sizes`; a mask).
+    """Which D_crit points the curve is fitted to (`critical_sizes`; a mask).
 
     Not bounds; and not widths that cannot even memorize the smallest training set of the
     grid: there every cell is progression, and nothing is delayed that D_crit could delimit.
@@ -130,7 +130,7 @@ def star(capacity: Capacity, critical: Critical) -> tuple[float, float] | None:
     return d_model, float(critical(d_model))
 
 
-def region(train_size: float, facts: float, side: int | None, modulus: int = 113) -> str | None:
+def region(train_size: float, facts: float, side: int | None) -> str | None:
     """The zone that the two boundaries predict for a cell; None where one that decides is unknown.
 
     Args:
@@ -140,7 +140,7 @@ def region(train_size: float, facts: float, side: int | None, modulus: int = 113
     """
     if np.isnan(facts):
         return None
-    if distinct_pairs(train_size, modulus) > facts:
+    if distinct_pairs(train_size) > facts:
         return "progression"
     return None if side is None else ("semi-grokking", "grokking", "ungrokking")[int(side)]
 
@@ -153,12 +153,11 @@ class Map:
     """What figure 1 shows.
 
     Attributes:
-        critical_points: as `analysis.critical_sizes`, with `used`: fitted or not.
-        capacity_points: as `analysis.capacities`.
+        critical_points: as `critical_sizes`, with `used`: fitted or not.
+        capacity_points: as `capacities`.
         critical, capacity: the curves, None where too few points are there.
         star: (d_model, ordered pairs) of the intersection, None if it lies outside the data.
         star_samples: the same in bootstrap resamples (n, 2); only those that have one.
-        power_samples: the power of D_crit(d) in bootstrap resamples; empty for few seeds.
         resamples: how many resamples were drawn.
     """
 
@@ -168,7 +167,6 @@ class Map:
     capacity: Capacity | None
     star: tuple[float, float] | None
     star_samples: np.ndarray
-    power_samples: np.ndarray
     resamples: int
 
     def star_intervals(self) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -218,8 +216,7 @@ def measure(runs: pd.DataFrame, random: pd.DataFrame, resamples: int = statistic
             known = (fit_capacity(facts["d_model"], row) for row in rows)
             samples = [place for k, fit in zip(known, fits) if (place := star(k, fit))]
     samples = np.array(samples).reshape(-1, 2)
-    powers = np.array([fit.power for fit in fits])
-    return Map(points, facts, critical, capacity, found, samples, powers, resamples)
+    return Map(points, facts, critical, capacity, found, samples, resamples)
 
 
 def _capacity_samples(random: pd.DataFrame, resamples: int) -> np.ndarray:

@@ -66,7 +66,7 @@ def _in_ordered_pairs(found: Map) -> list[str]:
     ratio = 113**2 / distinct_pairs(113**2)
     d = np.geomspace(found.capacity.widths[0], found.capacity.widths[-1], 20_000)
     above = found.capacity(d) * ratio >= found.critical(d)
-    if not above.any() or above[np.isfinite(above)].all():
+    if not above.any() or above.all():
         return []
     naive = d[above][0]
     beyond = ", beyond the widths that $D_{\\mathrm{crit}}$ was fitted to"

@@ -51,8 +51,9 @@ def by_name(measured: pd.DataFrame, cells: Mapping[str, tuple[int, int]]) -> dic
 
 def measured_words(measured: pd.DataFrame, asked: int) -> str:
     """How many runs were looked into, and how often."""
-    epochs = measured.groupby("key").size().max() if len(measured) else 0
-    return f"Measured runs: {measured['key'].nunique()} of {asked}, at {epochs} epochs each."
+    times = measured.groupby("key").size()
+    often = f", at {span(times, '{:.0f}')} epochs each" if len(times) else ""
+    return f"Measured runs: {len(times)} of {asked}{often}."
 
 
 def looks(check: Measures, inside: Mapping[str, pd.DataFrame]) -> dict:
