@@ -81,7 +81,8 @@ def test_a_damaged_checkpoint_is_one_line_and_not_used(spec, tmp_path, capsys):
 
 IMPOSSIBLE = {
     "later than the end": lambda state: state.update(epoch=np.array(10**6)),
-    "another epoch than its curve": lambda state: state.update(epoch=state["epoch"] + 1),
+    "an epoch before its curve's end": lambda state: state.update(epoch=state["epoch"] - 1),
+    "an evaluation that its curve lacks": lambda state: state.update(epoch=state["epoch"] + 40),
     "accuracies above 1": lambda state: state["rows"][:, 3:5].fill(7.0),
     "negative losses": lambda state: state["rows"][:, 1].fill(-1.0),
     "a curve of other columns": lambda state: state.update(rows=state["rows"][:, :4]),
@@ -146,6 +147,25 @@ def test_a_stack_goes_on_where_it_was(tmp_path):
     assert min(again) > 0
     for run in train_many(wanted, device="cpu"):
         assert runs[run.spec].digest == run.digest
+
+
+def test_a_stack_goes_on_where_only_some_of_its_runs_were_evaluated(tmp_path, capsys):
+    """Runs of other lengths are evaluated at other epochs, and saved with those that are due."""
+    wanted = [STACK.replace(epochs=epochs, n_evals=5, eps=0.1) for epochs in (40, 100)]
+    states, seen = Checkpoints(tmp_path, every=0), []
+
+    def leave(spec, progress):
+        seen.append((spec.epochs, progress.epoch))
+        if seen[-1] == (100, 33):
+            raise Dropped
+
+    with pytest.raises(Dropped):
+        list(train_many(wanted, device="cpu", on_progress=leave, checkpoints=states))
+    assert {int(states.load(spec, "stacked")["epoch"]) for spec in wanted} == {27}
+    assert (100, 27) not in seen
+    runs = list(train_many(wanted, device="cpu", checkpoints=states))
+    assert {r.digest for r in runs} == {r.digest for r in train_many(wanted, device="cpu")}
+    assert capsys.readouterr().err == ""
 
 
 def test_a_killed_sweep_goes_on_with_its_long_run(tmp_path):
