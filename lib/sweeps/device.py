@@ -6,6 +6,7 @@ the same command is given again.
 """
 
 import contextlib
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -38,10 +39,6 @@ SHRINK = 0.75
 the runs that have ended are trained on unseen, which is cheaper than packing."""
 
 
-class _Late(Exception):
-    """The budget is spent."""
-
-
 def sweep_stacked(
     specs: Iterable[RunSpec],
     store: Store,
@@ -60,13 +57,14 @@ def sweep_stacked(
         first: groups of runs that matter more than the others, the most important one first.
         expected: seconds that each run is expected to take, for the report.
         device, precision, at_once, threads: as in `train_many`.
-        budget_s: training ends after so many seconds; checkpoints keep what long runs did.
+        budget_s: training ends after so many seconds; checkpoints keep what was in flight.
 
     Raises:
         SpecError: if the device is not there.
         OSError: if nothing can be written to the store.
     """
     began, report = time.monotonic(), Report()
+    until = began + (math.inf if budget_s is None else budget_s)
     todo = missing(specs, store)
     if todo:
         store.probe()
@@ -74,15 +72,11 @@ def sweep_stacked(
     free = [spec for spec in todo if locks.take(spec.key)]
     states = Checkpoints(store.cache)
 
-    def in_time(spec, progress):
-        if budget_s is not None and time.monotonic() - began > budget_s:
-            raise _Late
-
     try:
         for part in _parts(free, first):
             for run in train_many(
                 part, device=device, precision=precision, at_once=at_once, threads=threads,
-                on_progress=in_time, checkpoints=states,
+                until=until, checkpoints=states,
             ):  # fmt: skip
                 files.append(store.add(run).name)
                 with contextlib.suppress(OSError):  # weights are a cache
@@ -94,8 +88,8 @@ def sweep_stacked(
                 end = f"{run.status} at epoch {run.curve['epoch'][-1]:,}"
                 values = f"validation {run.curve['val_accuracy'][-1]:.3f}"
                 say(f"[{report.done}/{len(todo)}] {run.spec.label()}: {end}, {values}")
-    except _Late:
-        say(f"the budget of {format_duration(budget_s)} is spent")
+        if report.done < len(free):
+            say(f"the budget of {format_duration(budget_s)} is spent")
     finally:
         locks.close()
         with contextlib.suppress(OSError):
@@ -150,6 +144,7 @@ def train_many(
     precision: str = "float32",
     at_once: int | None = None,
     threads: int = 1,
+    until: float = math.inf,
     on_progress: Callable[[RunSpec, Progress], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[Run]:
@@ -161,6 +156,8 @@ def train_many(
         precision: of the matrix products, "float32" or "bf16".
         at_once: runs in a stack; by default as many as the device has room for.
         threads: threads of a CPU.
+        until: when on `time.monotonic` training ends: at the next evaluation of a stack, whose
+            unfinished runs are saved.
         on_progress: called for each run at its evaluations; what it raises ends it all.
         checkpoints: where long runs keep their states, and find them when they begin again.
 
@@ -179,6 +176,8 @@ def train_many(
             saved = checkpoints.load(spec, name) if checkpoints else None
             by_epoch[int(saved["epoch"]) if saved else 0].append((spec, saved))
         for members in by_epoch.values():
+            if time.monotonic() >= until:
+                return
             own, saved = zip(*members)
             stack = StackedEngine(
                 own, [build(s) for s in own], threads, device=device, precision=precision
@@ -189,10 +188,10 @@ def train_many(
                 stack.restore(saved)
                 for run, state in zip(runs, saved):
                     run.resume(state)
-            yield from _train_stack(stack, runs, threads, checkpoints)
+            yield from _train_stack(stack, runs, threads, checkpoints, until)
 
 
-def _train_stack(stack, runs: list[Training], threads, checkpoints) -> Iterator[Run]:
+def _train_stack(stack, runs: list[Training], threads, checkpoints, until) -> Iterator[Run]:
     """The loop of `lib.train.train`, for a run at each place of a stack."""
     before = time.perf_counter()
     while live := [place for place, run in enumerate(runs) if not run.ended]:
@@ -211,10 +210,13 @@ def _train_stack(stack, runs: list[Training], threads, checkpoints) -> Iterator[
             runs[place].tell(Member(stack, place))
             if runs[place].ended:
                 yield runs[place].run(Member(stack, place), threads)
-        if checkpoints and checkpoints.due():
+        late = time.monotonic() >= until
+        if checkpoints and (late or checkpoints.due()):
             for place in live:
                 if not runs[place].ended:
                     runs[place].save(Member(stack, place), checkpoints)
+        if late:
+            return
 
 
 def room_for(spec: RunSpec, device: str) -> int:

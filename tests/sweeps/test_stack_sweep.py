@@ -12,8 +12,10 @@ import lib.cli.main
 import lib.cli.sweep
 import lib.sweeps.device
 from benchmarks.stacked import lines
+from lib.engines.torch.engine import StackedEngine
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.grid import Grid
+from lib.runs.checkpoints import Checkpoints
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps import roofline
@@ -87,6 +89,38 @@ def test_a_budget_ends_it(tmp_path):
     report = sweep_stacked(TINY, store, device="cpu", budget_s=0.0)
     assert report.done == 0 and report.left == 6 and not store.keys()
     assert sweep_stacked(TINY, store, device="cpu").done == 6
+
+
+@pytest.fixture
+def late(monkeypatch):
+    """A clock that says 0 until a stack has come to its epoch 20."""
+    epochs, advance = [0], StackedEngine.advance
+
+    def seen(stack, count):
+        advance(stack, count)
+        epochs.append(stack.epoch)
+
+    monkeypatch.setattr(StackedEngine, "advance", seen)
+    clock = SimpleNamespace(
+        monotonic=lambda: 1e6 if max(epochs) >= 20 else 0.0, perf_counter=time.perf_counter
+    )
+    monkeypatch.setattr("lib.sweeps.device.time", clock)
+    return epochs
+
+
+def test_a_budget_loses_nothing(tmp_path, late, capfd):
+    """It ends when two runs do: they are stored, and a longer one beside them is saved."""
+    store, long = Store(tmp_path / "results", tmp_path / "cache"), BASE.replace(epochs=40)
+    specs = [BASE, BASE.replace(seed=1), long]
+    report = sweep_stacked(specs, store, device="cpu", budget_s=10.0)
+    assert (report.done, report.left) == (2, 1)
+    assert store.keys() == {spec.key for spec in specs[:2]}
+    assert int(Checkpoints(store.cache).load(long, "stacked")["epoch"]) == 20
+    assert "the budget of 10 s is spent" in capfd.readouterr().err
+    late.clear()
+    late.append(0)
+    assert sweep_stacked(specs, store, device="cpu").done == 1
+    assert late[1] > 20 and not list((store.cache / "checkpoints").iterdir())
 
 
 def test_first_comes_first(tmp_path):
