@@ -174,21 +174,33 @@ def train_many(
         by_epoch = defaultdict(list)  # runs that were interrupted go on where they were
         for spec in group:
             saved = checkpoints.load(spec, name) if checkpoints else None
-            by_epoch[int(saved["epoch"]) if saved else 0].append((spec, saved))
+            by_epoch[int(saved["epoch"]) if saved else None].append((spec, saved))
         for members in by_epoch.values():
             if time.monotonic() >= until:
                 return
-            own, saved = zip(*members)
-            stack = StackedEngine(
-                own, [build(s) for s in own], threads, device=device, precision=precision
-            )
-            told = [on_progress and (lambda p, s=s: on_progress(s, p)) for s in own]
-            runs = [Training(spec, tell) for spec, tell in zip(own, told)]
-            if saved[0] is not None:
-                stack.restore(saved)
-                for run, state in zip(runs, saved):
-                    run.resume(state)
+            how = dict(threads=threads, device=device, precision=precision)
+            stack, runs = _begin(*zip(*members), checkpoints, on_progress, **how)
             yield from _train_stack(stack, runs, threads, checkpoints, until)
+
+
+def _begin(specs, saved, checkpoints, on_progress, **how) -> tuple[StackedEngine, list[Training]]:
+    """A stack and what is kept of its runs, from their checkpoints if they have any that fit."""
+
+    def tell(spec):
+        return on_progress and (lambda progress: on_progress(spec, progress))
+
+    stack = StackedEngine(specs, [build(spec) for spec in specs], **how)
+    runs = [Training(spec, tell(spec)) for spec in specs]
+    if saved[0] is not None:
+        try:
+            stack.restore(saved)
+            for run, state in zip(runs, saved):
+                run.resume(state)
+        except (KeyError, ValueError) as error:
+            for spec in specs:
+                checkpoints.reject(spec, stack.name, error)
+            return _begin(specs, [None], checkpoints, on_progress, **how)
+    return stack, runs
 
 
 def _train_stack(stack, runs: list[Training], threads, checkpoints, until) -> Iterator[Run]:

@@ -168,6 +168,34 @@ def test_a_stack_goes_on_where_only_some_of_its_runs_were_evaluated(tmp_path, ca
     assert capsys.readouterr().err == ""
 
 
+def test_a_stack_that_was_killed_between_its_savings_goes_on(tmp_path):
+    """At epoch 0, with one state written and the other not: one goes on, one begins."""
+    wanted = [STACK.replace(epochs=20, n_evals=5, eps=0.1, seed=seed) for seed in (0, 1)]
+    states = Checkpoints(tmp_path, every=0)
+    interrupted(wanted[0], states, 2)
+    assert int(states.load(wanted[0], "stacked")["epoch"]) == 0
+    told = []
+    runs = train_many(
+        wanted, device="cpu", checkpoints=states, on_progress=lambda s, p: told.append((s, p.epoch))
+    )
+    assert {run.spec for run in runs} == set(wanted)
+    assert (wanted[1], 0) in told and (wanted[0], 0) not in told
+
+
+def test_states_that_fit_no_network_begin_a_stack_again(tmp_path, capsys):
+    wanted = [STACK.replace(epochs=20, n_evals=5, eps=0.1, seed=seed) for seed in (0, 1)]
+    states = Checkpoints(tmp_path, every=0)
+    for spec in wanted:
+        interrupted(spec, states, 3)
+    state = states.load(wanted[1], "stacked")
+    rows, seconds = state.pop("rows"), state.pop("seconds")
+    state["flat"] = state["flat"][:-1]
+    states.save(wanted[1], "stacked", state, rows, seconds)
+    runs = list(train_many(wanted, device="cpu", checkpoints=states))
+    assert {r.digest for r in runs} == {r.digest for r in train_many(wanted, device="cpu")}
+    assert capsys.readouterr().err.count("begins again: it is of another network") == 2
+
+
 def test_a_killed_sweep_goes_on_with_its_long_run(tmp_path):
     """The whole way: sweep, worker, kill -9, sweep again; the store gets the same bits."""
     store = Store(tmp_path / "results", tmp_path / "cache")
