@@ -34,6 +34,12 @@ GPU_MEMORY = 0.5
 """Part of a GPU's memory that a stack's activations may fill, as estimated."""
 
 
+ALONE = (
+    "runs with a loss in float32, a batch or another run's weights to start from are trained "
+    "one by one, without --device cuda"
+)
+
+
 SHRINK = 0.75
 """A stack is packed anew once no more than this part of it is still in training: before that
 the runs that have ended are trained on unseen, which is cheaper than packing."""
@@ -116,12 +122,21 @@ def sweep_on_device(
     Args:
         dry_run: only say what it takes, size by size; then nothing is returned.
         how: as in `sweep_stacked`.
+
+    Raises:
+        SpecError: if the device is not there, or no run is for a stack; what else is not for
+            one is said, and left.
     """
     precision = how.get("precision", "float32")
     check_device(device)
     check_precision("stacked", precision)
+    whole, todo = len(todo), list(filter(stackable, todo))
+    if not todo:
+        raise SpecError(ALONE)
+    if others := whole - len(todo):
+        click.echo(f"{others:,} of the {whole:,} are left out: {ALONE}")
     found = roofline.measure_device(device, precision)
-    parts = expected_parts(list(todo), store.runs())
+    parts = expected_parts(todo, store.runs())
     expected = {s: roofline.seconds(s, found, part) for s, part in zip(todo, parts, strict=True)}
     click.echo(
         f"{found.name}: {found.rate / 1e12:.3g} Tflop/s, {found.bandwidth / 1e9:.3g} GB/s; about "
@@ -134,7 +149,14 @@ def sweep_on_device(
             took = format_duration(3600 * own), format_duration(3600 * total)
             click.echo(f"{layers} × {width}: {runs:,} runs in {took[0]}, by then {took[1]}")
         return None
-    return sweep_stacked(todo, store, device=device, expected=expected, **how)
+    report = sweep_stacked(todo, store, device=device, expected=expected, **how)
+    report.left += others
+    return report
+
+
+def stackable(spec: RunSpec) -> bool:
+    """Whether a run can be one of a stack."""
+    return not (spec.loss or spec.batch or spec.init_from)
 
 
 def train_many(
@@ -162,11 +184,11 @@ def train_many(
         checkpoints: where long runs keep their states, and find them when they begin again.
 
     Raises:
-        SpecError: if the device is not there, or a run starts from another's weights.
+        SpecError: if the device is not there, or a run is not for a stack (`stackable`).
     """
     specs = list(dict.fromkeys(specs))
-    if any(spec.init_from for spec in specs):
-        raise SpecError("runs that start from another run's weights are trained one by one")
+    if not all(map(stackable, specs)):
+        raise SpecError(ALONE)
     check_device(device)
     check_precision("stacked", precision)
     name = name_of("stacked", precision)

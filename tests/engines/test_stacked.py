@@ -256,7 +256,9 @@ def test_evaluations_in_slices_are_the_same(monkeypatch):
     assert np.allclose(StackedEngine(specs, [build(s) for s in specs]).evaluate("val"), whole)
 
 
-def test_a_stack_starts_from_no_other_run():
-    child = RunSpec(init_from=RunSpec(train_size=4000))
+@pytest.mark.parametrize(
+    "change", [dict(init_from=RunSpec(train_size=4000)), dict(loss="float32"), dict(batch=100)]
+)
+def test_what_a_stack_cannot_do_is_refused_before_anything_is_trained(change):
     with pytest.raises(SpecError, match="one by one"):
-        next(train_many([child]))
+        next(train_many([RunSpec(epochs=2, n_evals=2), RunSpec(**change)], device="cpu"))

@@ -59,6 +59,21 @@ def test_what_is_missing_is_trained_in_stacks(call):
     assert "0 of 6 runs are missing" in call("sweep", "tiny", "--device", "cuda").output
 
 
+def test_what_is_not_for_a_stack_is_said_first_and_left(call, monkeypatch):
+    kinds = [{}, dict(loss="float32"), dict(batch=5), dict(init_from=BASE)]
+    mixed, alone = Grid("tiny", "", BASE, cells=kinds), Grid("tiny", "", BASE, cells=kinds[1:])
+    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": mixed})
+    result = call("sweep", "tiny", "--device", "cuda", "--dry-run")
+    assert "3 of the 4 are left out" in result.output
+    result = call("sweep", "tiny", "--device", "cuda")
+    assert result.exit_code == 0 and Store().keys() == {BASE.key}
+    assert result.output.index("without --device") < result.output.index("[1/1]")
+    assert "1 runs trained and stored" in result.output and "3 still missing" in result.output
+    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": alone})
+    result = call("sweep", "tiny", "--device", "cuda")
+    assert result.exit_code == 2 and "one by one, without --device" in result.stderr
+
+
 def test_mistakes_are_one_line(call, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for words, told in (
