@@ -13,8 +13,8 @@ from lib.engines.torch.engine import StackedEngine
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.run import CURVE
 from lib.spec import RunSpec, SpecError
-from lib.sweeps import device as on_device
-from lib.sweeps.device import stacks_of
+from lib.sweeps import stacks
+from lib.sweeps.stacks import stacks_of
 from lib.train import train
 
 MIXED = dict(task="multitask", memorize_size=40, modulus=13, train_size=65, d_model=16)
@@ -41,7 +41,7 @@ DEVICES = [
 
 
 def train_many(specs, device="cpu", **how):
-    return on_device.train_many(specs, device=device, **how)
+    return stacks.train_many(specs, device=device, **how)
 
 
 def name(spec):

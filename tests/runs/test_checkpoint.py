@@ -10,7 +10,7 @@ from processes import kill, launch, specs, wait_for
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.sweeps.device import train_many
+from lib.sweeps.stacks import train_many
 from lib.sweeps.sweep import sweep
 from lib.sweeps.workers import _train
 from lib.train import train

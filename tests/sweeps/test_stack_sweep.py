@@ -119,7 +119,8 @@ def late(monkeypatch):
     clock = SimpleNamespace(
         monotonic=lambda: 1e6 if max(epochs) >= 20 else 0.0, perf_counter=time.perf_counter
     )
-    monkeypatch.setattr("lib.sweeps.device.time", clock)
+    for module in ("device", "stacks"):
+        monkeypatch.setattr(f"lib.sweeps.{module}.time", clock)
     return epochs
 
 
@@ -193,7 +194,8 @@ def test_what_is_predicted_is_of_the_runs_that_are_done(tmp_path, monkeypatch):
     late = SimpleNamespace(
         monotonic=lambda: 1e6 if len(store.keys()) == 4 else 0.0, perf_counter=time.perf_counter
     )
-    monkeypatch.setattr("lib.sweeps.device.time", late)
+    for module in ("device", "stacks"):
+        monkeypatch.setattr(f"lib.sweeps.{module}.time", late)
     how = dict(device="cpu", at_once=1, expected=expected, budget_s=10.0)
     report = sweep_stacked(specs, store, **how)
     assert (report.done, report.left) == (4, 2)
