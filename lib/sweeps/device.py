@@ -16,12 +16,13 @@ from lib.engines.choose import check_device
 from lib.engines.precision import check_precision
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.locks import Locks
+from lib.runs.run import Progress, Run
 from lib.runs.store import Store
 from lib.spec import RunSpec, SpecError
 from lib.sweeps import roofline
 from lib.sweeps.plan import expected_parts, format_duration, missing
 from lib.sweeps.stacks import ALONE, stackable, train_many
-from lib.sweeps.sweep import Report, say
+from lib.sweeps.sweep import Report, bar_over, say
 
 
 def sweep_stacked(
@@ -35,14 +36,16 @@ def sweep_stacked(
     at_once: int | None = None,
     threads: int = 1,
     budget_s: float | None = None,
+    progress: bool | None = None,
 ) -> Report:
     """Train what is missing of some specs in stacks, the groups of `first` before the others.
 
     Args:
         first: groups of runs that matter more than the others, the most important one first.
-        expected: seconds that each run is expected to take, for the report.
+        expected: seconds that each run is expected to take, for the bar and the report.
         device, precision, at_once, threads: as in `train_many`.
         budget_s: training ends after so many seconds; checkpoints keep what was in flight.
+        progress: as in `lib.sweeps.sweep.sweep`.
 
     Raises:
         SpecError: if the device is not there.
@@ -55,13 +58,13 @@ def sweep_stacked(
         store.probe()
     locks, files = Locks(store), []
     free = [spec for spec in todo if locks.take(spec.key)]
-    states = Checkpoints(store.cache)
-
+    costs = {spec: (expected or {}).get(spec, float(spec.epochs)) for spec in free}
+    states, shown = Checkpoints(store.cache), _Shown(costs, progress)
     try:
         for part in _parts(free, first):
             for run in train_many(
                 part, device=device, precision=precision, at_once=at_once, threads=threads,
-                until=until, checkpoints=states,
+                until=until, on_progress=shown.tell, checkpoints=states,
             ):  # fmt: skip
                 files.append(store.add(run).name)
                 with contextlib.suppress(OSError):  # weights are a cache
@@ -70,17 +73,56 @@ def sweep_stacked(
                 locks.release(run.spec.key)
                 report.done += 1
                 report.predicted += (expected or {}).get(run.spec, 0.0)
-                end = f"{run.status} at epoch {run.curve['epoch'][-1]:,}"
-                values = f"validation {run.curve['val_accuracy'][-1]:.3f}"
-                say(f"[{report.done}/{len(todo)}] {run.spec.label()}: {end}, {values}")
+                shown.end(run)
         if report.done < len(free):
             say(f"the budget of {format_duration(budget_s)} is spent")
     finally:
+        shown.bar.close()
         locks.close()
         with contextlib.suppress(OSError):
             store.compact(files)
     report.left, report.seconds = len(todo) - report.done, time.monotonic() - began
     return report
+
+
+class _Shown:
+    """What is seen of a sweep in stacks: a bar, or a line for each run where there is none.
+
+    Args:
+        costs: what each run should take, in any unit.
+        progress: as in `lib.sweeps.sweep.sweep`.
+    """
+
+    def __init__(self, costs: Mapping[RunSpec, float], progress: bool | None):
+        self._costs, self._left, self._ended = costs, {}, 0
+        self._waiting, self._gained = sum(costs.values()), 0.0
+        self.bar, self._began = bar_over(self._waiting, progress), time.monotonic()
+        self._lines = self.bar.disable and progress is None
+
+    def tell(self, spec: RunSpec, progress: Progress) -> None:
+        """A run was evaluated."""
+        self._draw(spec, self._costs[spec] * (1 - progress.epoch / progress.epochs))
+
+    def end(self, run: Run) -> None:
+        """A run is stored."""
+        self._ended += 1
+        self._draw(run.spec, 0.0)
+        if self._lines:
+            end = f"{run.status} at epoch {run.curve['epoch'][-1]:,}"
+            values = f"validation {run.curve['val_accuracy'][-1]:.3f}"
+            say(f"[{self._ended}/{len(self._costs)}] {run.spec.label()}: {end}, {values}")
+
+    def _draw(self, spec: RunSpec, left: float) -> None:
+        before = self._left.get(spec, self._costs[spec])
+        if spec in self._left:  # what a run had from its checkpoint took no time here
+            self._gained += before - left
+        self._left[spec] = left
+        self._waiting -= before - left
+        self.bar.set_description_str(f"{self._ended}/{len(self._costs)} runs", refresh=False)
+        if self._gained:
+            seconds = max(0, self._waiting) / self._gained * (time.monotonic() - self._began)
+            self.bar.set_postfix_str(f"about {format_duration(seconds)} left", refresh=False)
+        self.bar.update(before - left)
 
 
 def _parts(specs: Iterable[RunSpec], first: Iterable[Collection[RunSpec]]) -> Iterator[list]:

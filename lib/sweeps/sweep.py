@@ -127,11 +127,7 @@ class _Sweep:
         self.fresh: list[str] = []  # files that this sweep wrote: one run each …
         self.merged: list[str] = []  # … and merged
         self.deaths = 0
-        self.bar = tqdm(
-            total=self.waiting,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
-            disable=None if progress is None else not progress,
-        )
+        self.bar = bar_over(self.waiting, progress)
         self.lines = self.bar.disable and progress is None
 
     def run(self, make_crew: Callable) -> Report:
@@ -266,6 +262,15 @@ class _Sweep:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def bar_over(total: float, progress: bool | None = None) -> tqdm:
+    """A bar over what a sweep should take; by default only on a terminal."""
+    return tqdm(
+        total=total,
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
+        disable=None if progress is None else not progress,
+    )
 
 
 def say(message: str) -> None:

@@ -139,6 +139,43 @@ def test_a_budget_loses_nothing(tmp_path, late, capfd):
     assert late[1] > 20 and not list((store.cache / "checkpoints").iterdir())
 
 
+class Bar:
+    """In the place of a tqdm bar: what it was told, in order."""
+
+    disable = False
+
+    def __init__(self, total):
+        self.total, self.done, self.told = total, [], []
+
+    def update(self, done):
+        self.done.append(done)
+
+    def set_description_str(self, text, refresh):
+        self.told.append(text)
+
+    def set_postfix_str(self, text, refresh):
+        self.told.append(text)
+
+    def close(self):
+        self.told.append("closed")
+
+
+def test_a_bar_goes_on_while_a_stack_is_trained(tmp_path, monkeypatch, capfd):
+    """By what runs are expected to take, and says what is left as far as that is known."""
+    bars, store = [], Store(tmp_path / "results", tmp_path / "cache")
+    monkeypatch.setattr(
+        lib.sweeps.device, "bar_over", lambda total, progress: bars.append(Bar(total)) or bars[0]
+    )
+    expected = {spec: 10.0 * spec.train_size for spec in TINY}
+    sweep_stacked(TINY, store, device="cpu", expected=expected)
+    (bar,) = bars
+    assert bar.total == sum(expected.values()) == pytest.approx(sum(bar.done))
+    begun = bar.told[: bar.told.index("1/6 runs")]
+    assert any("left" in text for text in begun), "nothing is known until a run ends"
+    assert bar.told[-3:-1] == ["6/6 runs", "about 0.0 s left"] and bar.told[-1] == "closed"
+    assert capfd.readouterr().err == ""  # no lines beside a bar
+
+
 def test_first_comes_first(tmp_path):
     store = Store(tmp_path / "results", tmp_path / "cache")
     chosen, then, seen = TINY.specs()[3], TINY.specs()[5], []
