@@ -125,6 +125,17 @@ def test_short_runs_save_nothing_and_stored_ones_leave_nothing(tmp_path):
     assert store.keys() == {spec.key} and not list((tmp_path / "checkpoints").iterdir())
 
 
+def test_a_run_that_went_on_counts_with_all_its_time(store):
+    """A sweep compares it with what the whole run was expected to take."""
+    spec, states = KERNEL.replace(epochs=200, n_evals=20), Checkpoints(store.cache, every=0)
+    interrupted(spec, states, 5)
+    state = states.load(spec, "numba")
+    rows, _ = state.pop("rows"), state.pop("seconds")
+    states.save(spec, "numba", state, rows, 1000.0)
+    kind, (_, seconds, *_) = _train(spec, store, 1, None, lambda message: None)
+    assert kind == "done" and seconds > 1000
+
+
 def test_a_stack_goes_on_where_it_was(tmp_path):
     base = STACK.replace(epochs=120, n_evals=12, eps=0.1)
     wanted = [base, base.replace(seed=1), base.replace(seed=2)]
