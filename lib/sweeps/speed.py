@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lib.engines.flops import epoch_flops, evaluated_logits, flops
+from lib.engines.precision import name_of
 from lib.paths import ROOT
 from lib.runs.files import keep
 from lib.runs.machine import cores, cpu_model
@@ -93,12 +94,17 @@ def known_rate(
 ) -> tuple[Speed, str] | None:
     """What is known of this machine's speed without measuring it, and in words from where.
 
-    A kept measurement where there is one; else what stored runs took.  None where there are none.
+    A kept measurement where there is one; else what stored runs took that were trained in the
+    same way (`how`).  None where there are none.
     """
     _, _, speed = _kept(cache / "speed.json", jobs, None, how)
     if not _lacking(widths, speed):
         return speed, "as measured on this machine"
-    own = runs[(runs["engine"] == "numba") & (runs["n_layers"] == 1) & runs["norm"].isna()]
+    device, engine, precision = map((how or {}).get, ("device", "engine", "precision"))
+    on_cpu = device in (None, "cpu")
+    name = name_of(engine or ("numba" if on_cpu else "stacked"), precision or "float32")
+    own = runs[(runs["engine"] == name) & ((runs["device"] == "cpu") == on_cpu)]
+    own = own[(own["n_layers"] == 1) & own["norm"].isna()]
     if own.empty:
         return None
     per_logit = 4e-9  # seconds, as on most machines: `--measure` measures it

@@ -153,6 +153,26 @@ def test_what_is_known_of_the_speed_without_measuring(store, tmp_path):
     assert speed(12) == speed(8) and speed(64) == speed(32)
 
 
+def test_what_is_known_is_of_the_way_in_which_it_will_be_trained(store, tmp_path):
+    """Of the textbook's speed, of bf16's or a GPU's the kernel's runs tell nothing."""
+    spec = RunSpec(d_model=8, epochs=1000, n_evals=2)
+    store.add(fake_run(spec, wall_seconds=2.0))
+    ways = [
+        dict(engine="reference"),
+        dict(engine=None, precision="bf16x3", device="cpu"),
+        dict(engine="reference", precision="float32", device="cuda"),
+    ]
+    for how in ways:
+        assert known_rate([8], tmp_path, store.runs(), 1, how) is None
+    stored = ("reference", "cpu"), ("numba-bf16x3", "cpu"), ("reference", "an H100")
+    for seed, (engine, device) in enumerate(stored, 1):
+        made = dict(engine=engine, device=device, wall_seconds=10.0 * seed)
+        store.add(fake_run(spec.replace(seed=seed), **made))
+    for seconds, how in zip((2.0, 10.0, 20.0, 30.0), (None, *ways)):
+        speed, _ = known_rate([8], tmp_path, store.runs(), 1, how)
+        np.testing.assert_allclose(plan.estimate([spec], speed), [seconds], rtol=1e-3)
+
+
 def test_what_ran_beside_a_run_is_not_held_against_the_machine(store, tmp_path):
     """Of eight runs three ran alone: their speed counts, not that of those that had company."""
     spec = RunSpec(d_model=8, epochs=1000, n_evals=2)
