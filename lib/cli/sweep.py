@@ -7,9 +7,8 @@ import click
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import FOR_A_GPU, decisive
-from lib.runs.machine import cores
 from lib.runs.store import Store
-from lib.sweeps.plan import estimate, format_duration, makespan, missing
+from lib.sweeps.plan import at_once, estimate, format_duration, makespan, missing
 from lib.sweeps.sweep import sweep as train_missing
 
 
@@ -46,9 +45,10 @@ def command(
     What takeaways still need comes first, then other claims, then the cells with the fewest seeds.
     """
     _check_options(jobs, dask, (engine, device, precision))
-    store, jobs = Store(results), jobs or cores()
+    store = Store(results)
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
+    jobs = at_once(jobs, len(todo))
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(specs):,} runs are missing")
     how = dict(engine=engine, precision=precision, device=device)
     if (engine, precision, device) != (None, "float32", "cpu"):

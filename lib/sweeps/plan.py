@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lib.engines.flops import evaluated_logits, flops
+from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps.speed import PYTORCH, Rate, deep_rates
@@ -81,6 +82,14 @@ def expected_parts(specs: Sequence[RunSpec], runs: pd.DataFrame) -> list[float]:
 
     keys = ((*(getattr(s, n) for n in others), s.init_from is not None) for s in specs)
     return [expected(key, s.d_model, s.train_size) for key, s in zip(keys, specs, strict=True)]
+
+
+def at_once(jobs: int | None, runs: int) -> int:
+    """Processes for so many runs: `jobs`, by default one a core, and beyond the cores one a run.
+
+    Fewer runs than cores are no reason for less: the cores' speed is kept for all of them.
+    """
+    return min(jobs or cores(), max(runs, cores()))
 
 
 def makespan(seconds: Iterable[float], jobs: int) -> float:

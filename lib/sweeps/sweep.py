@@ -18,10 +18,9 @@ from tqdm import tqdm
 
 from lib.runs.compaction import SHARD
 from lib.runs.locks import Locks
-from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.sweeps.plan import estimate, format_duration, in_order, makespan, missing
+from lib.sweeps.plan import at_once, estimate, format_duration, in_order, makespan, missing
 from lib.sweeps.speed import Rate, machine_rate
 from lib.sweeps.workers import Crew
 
@@ -99,10 +98,11 @@ def sweep(
         OSError: if nothing can be written to the store; raised before anything is trained.
     """
     deadline = time.monotonic() + (math.inf if budget_s is None else budget_s)
-    specs, jobs = list(specs), jobs or cores()
+    specs = list(specs)
     todo = missing(specs, store)
     if not todo:
         return Report()
+    jobs = at_once(jobs, len(todo))
     store.probe()
     widths = {spec.d_model for spec in todo}
     rate = rate or machine_rate(widths, store.cache, jobs=jobs, say=say, train=train, how=how)

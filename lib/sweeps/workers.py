@@ -146,7 +146,7 @@ def _work(
     how: dict | None,
 ) -> None:  # fmt: skip
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     if nice:
         os.nice(10)
     store = Store(folder, cache)
@@ -155,10 +155,14 @@ def _work(
             connection.send(_train(spec, store, threads, train, connection.send, how))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A parent that is killed cannot stop its workers; each watches for itself."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _train(

@@ -1,6 +1,7 @@
 """Sweeps and their cost: what is finished is never lost, whatever happens to the processes."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from processes import again, launch, rate, tiny, wait_for
 from lib.cli import options
 from lib.data import build
 from lib.engines import flops
+from lib.errors import UserError
 from lib.model import build_model
 from lib.runs.locks import Locks
 from lib.runs.store import Store
@@ -138,6 +140,24 @@ def test_the_speed_is_measured_once_and_kept(tmp_path):
     assert [set(speed["rates"]) for speed in kept.values()] == [{"8", "16", "128"}]
     (tmp_path / "speed.json").write_text("damaged")
     machine_rate([8], tmp_path, jobs=1, train=fake_train.timed)
+
+
+def test_a_measurement_whose_process_dies_ends_in_one_line(tmp_path):
+    with pytest.raises(UserError, match="memory") as error:
+        machine_rate([8], tmp_path, jobs=2, train=fake_train.dying)
+    assert "\n" not in str(error.value) and not multiprocessing.active_children()
+
+
+def test_no_more_processes_than_runs_beyond_the_cores(store, monkeypatch):
+    """Of 1,024 that were asked for; below the cores, the speed that is kept counts."""
+    asked = []
+    monkeypatch.setattr("lib.sweeps.plan.cores", lambda: 2)
+    monkeypatch.setattr(
+        "lib.sweeps.sweep.machine_rate", lambda *a, jobs, **k: asked.append(jobs) or rate
+    )
+    for specs in (tiny(*range(3)), tiny(3)):
+        sweep(specs, store, jobs=1024, train=fake_train.train)
+    assert asked == [3, 2] and plan.at_once(None, 9) == 2 and plan.at_once(1, 9) == 1
 
 
 def test_what_is_known_of_the_speed_without_measuring(store, tmp_path):
