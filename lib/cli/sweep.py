@@ -8,7 +8,7 @@ from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import FOR_A_GPU, decisive
 from lib.runs.store import Store
-from lib.sweeps.plan import at_once, estimate, format_duration, makespan, missing
+from lib.sweeps.plan import at_once, costs_of, format_duration, makespan, missing
 from lib.sweeps.sweep import sweep as train_missing
 
 
@@ -67,7 +67,8 @@ def command(
         with _machine(dask, todo, store, jobs, how, measure or not dry_run) as found:
             rate, known, jobs, where = found
             if rate:
-                time = format_duration(makespan(estimate(todo, rate, store.runs()), jobs))
+                costs = costs_of(todo, rate, store, shared=not dask)
+                time = format_duration(makespan(costs.values(), jobs))
                 click.echo(f"expected time for all of them, {jobs} at once: {time} ({known})")
             more = dict(first=_needed(), budget_s=budget, nice=nice, rate=rate, **where)
             report = None if dry_run else train_missing(specs, store, **more)

@@ -20,7 +20,7 @@ from lib.runs.compaction import SHARD
 from lib.runs.locks import Locks
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.sweeps.plan import at_once, estimate, format_duration, in_order, makespan, missing
+from lib.sweeps.plan import at_once, costs_of, format_duration, in_order, makespan, missing
 from lib.sweeps.speed import Rate, machine_rate
 from lib.sweeps.workers import Crew
 
@@ -107,7 +107,7 @@ def sweep(
     widths = {spec.d_model for spec in todo}
     rate = rate or machine_rate(widths, store.cache, jobs=jobs, say=say, train=train, how=how)
     threads, jobs = (jobs, 1) if len(todo) == 1 and not crew else (1, min(jobs, len(todo)))
-    costs = dict(zip(todo, (estimate(todo, rate, store.runs()) / threads).tolist(), strict=True))
+    costs = {s: cost / threads for s, cost in costs_of(todo, rate, store, not crew).items()}
     make = crew or (lambda: Crew(jobs, (store.folder, store.cache, threads, nice, train, how)))
     return _Sweep(store, costs, in_order(costs, specs, first), deadline, progress).run(make)
 
