@@ -1,7 +1,6 @@
 """`circuits`: look into the networks of named experiments."""
 
 import time
-from pathlib import Path
 
 import click
 
@@ -10,8 +9,7 @@ from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.machine import cores
 from lib.runs.store import Store
-from lib.sweeps.plan import estimate, format_duration
-from lib.sweeps.speed import machine_rate
+from lib.sweeps.plan import costs_of, format_duration
 
 
 @click.command()
@@ -26,8 +24,9 @@ from lib.sweeps.speed import machine_rate
 )
 @click.option("--threads", type=click.IntRange(1), help="Cores to use.  [default: all]")
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
-@click.option("--results", type=click.Path(path_type=Path), help="Folder of finished runs.")
-def command(names, seeds, checkpoints, threads, dry_run, results) -> None:
+@options.MEASURE
+@options.RESULTS
+def command(names, seeds, checkpoints, threads, dry_run, measure, results) -> None:
     """Look into the networks of named experiments, and keep what is measured.
 
     Trains them again, to the same bits, and measures on the way.  Can be interrupted and
@@ -42,9 +41,10 @@ def command(names, seeds, checkpoints, threads, dry_run, results) -> None:
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(set(specs)):,} runs are not measured")
     again = [s for s in todo if checkpoints > 1 or store.load_weights(s) is None]
     if again:
-        rate = machine_rate({s.d_model for s in again}, store.cache, jobs=cores())
-        seconds = estimate(again, rate, store.runs()).sum() / threads
-        click.echo(f"{len(again):,} are trained again: about {format_duration(seconds)}")
+        rate, known = options.rate_of(again, store, cores(), measure=measure or not dry_run)
+        seconds = sum(costs_of(again, rate, store).values()) / threads if rate else 0.0
+        told = f": about {format_duration(seconds)} ({known})" if rate else ""
+        click.echo(f"{len(again):,} are trained again{told}")
     if todo and not dry_run:
         for i, spec in enumerate(todo, 1):
             start = time.monotonic()

@@ -43,7 +43,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("lib.cli.circuits.EXPERIMENTS", SMALL)
-    monkeypatch.setattr("lib.cli.circuits.machine_rate", lambda *_, **__: lambda width: 1e9)
+    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
     return Store()
 
 

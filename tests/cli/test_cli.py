@@ -225,13 +225,15 @@ def test_nothing_is_measured_unasked(call, store, monkeypatch):
     monkeypatch.setattr(
         "lib.cli.options.machine_rate", lambda *a, **k: asked.append(a) or (lambda width: 1e9)
     )
-    for command in ("status", "claims", "sweep tiny --dry-run"):
+    monkeypatch.setattr("lib.cli.circuits.EXPERIMENTS", {"tiny": TINY})
+    for command in ("status", "claims", "sweep tiny --dry-run", "circuits tiny --dry-run"):
         assert "about" not in call(*command.split()).output or command == "claims"
     store.add(fake_run(BASE))
-    for command in ("status", "sweep tiny --dry-run"):
+    for command in ("status", "sweep tiny --dry-run", "circuits tiny --dry-run"):
         assert "from stored runs" in call(*command.split()).output
     assert not asked
-    assert "as measured on this machine" in call("status", "--measure").output and asked
+    for command in ("status --measure", "circuits tiny --dry-run --measure"):
+        assert "as measured on this machine" in call(*command.split()).output and asked
 
 
 def test_sweep_says_first_what_it_costs(call, store):
