@@ -3,8 +3,9 @@
 import time
 
 import click
+from tqdm import tqdm
 
-from lib.circuits.measures import CHECKPOINTS, Measured, lacking, measure_run, merge
+from lib.circuits.measures import CHECKPOINTS, Measured, check, lacking, measure_run, merge
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.machine import cores
@@ -39,19 +40,45 @@ def command(names, seeds, checkpoints, threads, dry_run, measure, results) -> No
     specs = [spec for name in names for spec in EXPERIMENTS[name].specs(seeds)]
     todo = lacking(specs, store, checkpoints)
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(set(specs)):,} runs are not measured")
-    again = [s for s in todo if checkpoints > 1 or store.load_weights(s) is None]
-    if again:
-        rate, known = options.rate_of(again, store, cores(), measure=measure or not dry_run)
-        seconds = sum(costs_of(again, rate, store).values()) / threads if rate else 0.0
-        told = f": about {format_duration(seconds)} ({known})" if rate else ""
-        click.echo(f"{len(again):,} are trained again{told}")
+    for spec in todo:
+        check(spec)  # all of them before hours are spent on the first
     if todo and not dry_run:
-        for i, spec in enumerate(todo, 1):
-            start = time.monotonic()
-            measure_run(spec, store, checkpoints, threads)
-            time_taken = format_duration(time.monotonic() - start)
-            click.echo(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")
+        store.probe()
+    costs = _costs(todo, store, checkpoints, threads, measure or not dry_run)
+    if todo and not dry_run:
+        _measure(todo, store, checkpoints, threads, costs)
         merge(store)
     measured = Measured(store)
     if measured.tables() is None or store.broken or measured.broken:
         raise click.exceptions.Exit(2)
+
+
+def _costs(todo, store, checkpoints, threads, measure):
+    """Seconds that each run takes that is trained again, as far as the speed is known; said."""
+    again = [s for s in todo if checkpoints > 1 or store.load_weights(s) is None]
+    if not again:
+        return {}
+    rate, known = options.rate_of(again, store, cores(), measure=measure)
+    costs = costs_of(again, rate, store) if rate else {}
+    time_taken = f": about {format_duration(sum(costs.values()) / threads)} ({known})"
+    click.echo(f"{len(again):,} are trained again{time_taken if rate else ''}")
+    return costs
+
+
+def _measure(todo, store, checkpoints, threads, costs):
+    """Measure runs one by one; on a terminal with a bar over what they should take."""
+    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
+    with tqdm(total=sum(costs.values()), bar_format=form, smoothing=0, disable=None) as bar:
+        ended = 0.0
+        for i, spec in enumerate(todo, 1):
+            start, cost = time.monotonic(), costs.get(spec, 0.0)
+
+            def tell(progress, ended=ended, cost=cost):
+                bar.update(ended + cost * progress.epoch / progress.epochs - bar.n)
+
+            bar.set_description_str(f"{i - 1}/{len(todo)} runs")
+            measure_run(spec, store, checkpoints, threads, on_progress=tell)
+            ended += cost
+            bar.update(ended - bar.n)
+            time_taken = format_duration(time.monotonic() - start)
+            tqdm.write(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")
