@@ -67,8 +67,7 @@ def sweep_stacked(
                 until=until, on_progress=shown.tell, checkpoints=states,
             ):  # fmt: skip
                 files.append(store.add(run).name)
-                with contextlib.suppress(OSError):  # weights are a cache
-                    store.save_weights(run)
+                store.save_weights(run)
                 states.remove(run.spec)
                 locks.release(run.spec.key)
                 report.done += 1

@@ -189,8 +189,7 @@ def _train(
         name = store.add(run).name
     except OSError as error:
         return "fatal", f"cannot write to {store.folder}: {error.strerror or error}"
-    with contextlib.suppress(OSError):  # weights are a cache: they can be made again
-        store.save_weights(run)
+    store.save_weights(run)
     states.remove(spec)
     took = max(time.monotonic() - start, run.wall_seconds)  # before its checkpoint, too
     return "done", (name, took, run.status, final(run))
