@@ -12,7 +12,7 @@ from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps.stacks import train_many
 from lib.sweeps.sweep import sweep
-from lib.sweeps.workers import _train
+from lib.sweeps.workers import Worker, _train
 from lib.train import train
 
 KERNEL = RunSpec(modulus=7, train_size=30, d_model=8, epochs=60_000, n_evals=200)
@@ -207,7 +207,7 @@ def test_states_that_fit_no_network_begin_a_stack_again(tmp_path, capsys):
     assert capsys.readouterr().err.count("begins again: it is of another network") == 2
 
 
-def test_a_killed_sweep_goes_on_with_its_long_run(tmp_path):
+def test_a_killed_sweep_goes_on_with_its_long_run(tmp_path, monkeypatch):
     """The whole way: sweep, worker, kill -9, sweep again; the store gets the same bits."""
     store = Store(tmp_path / "results", tmp_path / "cache")
     spec = specs(2, 100)[0].replace(epochs=60_000, n_evals=300)
@@ -224,7 +224,10 @@ _train(RunSpec(**{spec.to_dict()!r}), Store({str(store.folder)!r}, {str(store.ca
     wait_for(lambda: list((store.cache / "checkpoints").glob("*.state")), process)
     kill(process)
     assert not store.keys()
+    told, receive = [], Worker.receive
+    monkeypatch.setattr(Worker, "receive", lambda own: told.append(receive(own)) or told[-1])
     report = sweep([spec], store, jobs=1, rate=lambda width: 1e9, progress=False)
     assert report.done == 1
+    assert told[0][0] == "progress" and told[0][1] > 0, "it began again"
     assert Store(store.folder).runs()["digest"][0] == train(spec).digest
     assert not list((store.cache / "checkpoints").iterdir())
