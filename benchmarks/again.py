@@ -24,7 +24,7 @@ from lib.paper.experiments import EXPERIMENTS
 from lib.runs.run import Progress, Run
 from lib.runs.store import Store
 from lib.spec import RunSpec, SpecError
-from lib.sweeps.device import train_many
+from lib.sweeps.stacks import train_many
 from lib.train import Training, train
 
 NAMES = {

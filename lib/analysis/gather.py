@@ -14,7 +14,7 @@ from lib.analysis.words import seeds_phrase
 from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.sweeps.plan import estimate, format_duration, makespan, missing
+from lib.sweeps.plan import costs_of, format_duration, makespan, missing
 from lib.sweeps.speed import machine_rate
 from lib.sweeps.sweep import sweep
 
@@ -94,7 +94,7 @@ def gather(
     lacking = missing(specs, store)
     if lacking and train_missing:
         rate = machine_rate({s.d_model for s in lacking}, store.cache, jobs=cores())
-        seconds = makespan(estimate(lacking, rate, store.runs()), cores())
+        seconds = makespan(costs_of(lacking, rate, store).values(), cores())
         print(
             f"training {len(lacking):,} missing runs: about {format_duration(seconds)}", flush=True
         )

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from lib.data import build
 from lib.runs import machine, shard
+from lib.runs.checkpoints import Checkpoints
 from lib.runs.machine import cores
 from lib.runs.run import Run
 from lib.runs.store import Store
@@ -108,17 +109,23 @@ def measure_run(
     checkpoints: int = CHECKPOINTS,
     threads: int = 1,
     train: Callable | None = None,
+    on_progress: Callable | None = None,
 ) -> Path:
     """Measure a run at some of its epochs and keep that; returns the file.
 
     The run is trained again, to the same bits; a run that was not stored is stored.  With one
-    checkpoint only the end is measured, from weights that this machine has kept if it has.
+    checkpoint only the end is measured, from weights that this machine has kept if it has, and a
+    training that was interrupted goes on where it was.
+
+    Args:
+        checkpoints: epochs that are measured.
+        train, on_progress: the trainer, `lib.train.train` by default, and who watches it.
 
     Raises:
         OSError: if it cannot be written.
         SpecError: if `lib.circuits.fourier` cannot measure such a run.
     """
-    _check(spec)
+    check(spec)
     stored = store.runs().set_index("key")
     row = stored.loc[spec.key] if checkpoints == 1 and spec.key in stored.index else None
     weights = store.load_weights(spec) if row is not None else None
@@ -126,11 +133,12 @@ def measure_run(
         taken, digest = {int(row["epoch"]): weights}, row["digest"]
         curve = {name: [row[name]] for name in ("epoch", *_CURVE)}
     else:
-        run, taken = _train_again(spec, store, checkpoints, threads, train)
+        run, taken = _train_again(spec, store, checkpoints, threads, train, on_progress)
         curve, digest = run.curve, run.digest
         store.save_weights(run)
         if spec.key not in stored.index:
             store.add(run)
+        Checkpoints(store.cache).remove(spec)
     rows = []
     for epoch, found in _look(spec, taken):
         at = list(curve["epoch"]).index(epoch)
@@ -150,7 +158,7 @@ def _are_of(weights: dict[str, np.ndarray], row: pd.Series) -> bool:
     return bool(np.isclose(norm, row["param_norm"], rtol=1e-6))
 
 
-def _check(spec: RunSpec) -> None:
+def check(spec: RunSpec) -> None:
     """Raise SpecError for a run that `lib.circuits.fourier` cannot measure."""
     if spec.modulus % 2 == 0 or not spec.plain:
         raise SpecError(
@@ -160,7 +168,7 @@ def _check(spec: RunSpec) -> None:
 
 
 def _train_again(
-    spec: RunSpec, store: Store, checkpoints: int, threads: int, train: Callable | None
+    spec: RunSpec, store: Store, checkpoints: int, threads: int, train: Callable | None, on_progress
 ) -> tuple[Run, dict[int, dict]]:
     """A run, and its weights at the epochs that are measured."""
     if train is None:
@@ -172,8 +180,10 @@ def _train_again(
         if epoch in wanted:
             taken[epoch] = parameters
 
-    start = start_of(spec, store, train, threads)
-    run = train(spec, threads=threads, on_evaluation=keep, **start)
+    # who goes on in the middle has no weights from before it
+    states = None if wanted else Checkpoints(store.cache)
+    more = start_of(spec, store, train, threads) | dict(checkpoints=states)
+    run = train(spec, threads=threads, on_progress=on_progress, on_evaluation=keep, **more)
     return run, taken | {int(run.curve["epoch"][-1]): run.parameters}
 
 
@@ -215,7 +225,10 @@ def gather_measures(
     """
     store, specs = store or Store(), list(specs)
     if train_missing:
-        for spec in lacking(specs, store, CHECKPOINTS):
+        todo = lacking(specs, store, CHECKPOINTS)
+        for spec in todo:
+            check(spec)  # all of them before hours are spent on the first
+        for spec in todo:
             measure_run(spec, store, threads=cores())
     labels = ["key", "task", "d_model", "train_size", "split_mlp", "seed"]
     rows = [[getattr(s, n) for n in labels] for s in {s.key: s for s in specs}.values()]

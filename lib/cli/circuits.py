@@ -1,17 +1,16 @@
 """`circuits`: look into the networks of named experiments."""
 
 import time
-from pathlib import Path
 
 import click
+from tqdm import tqdm
 
-from lib.circuits.measures import CHECKPOINTS, Measured, lacking, measure_run, merge
+from lib.circuits.measures import CHECKPOINTS, Measured, check, lacking, measure_run, merge
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.machine import cores
 from lib.runs.store import Store
-from lib.sweeps.plan import estimate, format_duration
-from lib.sweeps.speed import machine_rate
+from lib.sweeps.plan import costs_of, format_duration
 
 
 @click.command()
@@ -26,8 +25,9 @@ from lib.sweeps.speed import machine_rate
 )
 @click.option("--threads", type=click.IntRange(1), help="Cores to use.  [default: all]")
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
-@click.option("--results", type=click.Path(path_type=Path), help="Folder of finished runs.")
-def command(names, seeds, checkpoints, threads, dry_run, results) -> None:
+@options.MEASURE
+@options.RESULTS
+def command(names, seeds, checkpoints, threads, dry_run, measure, results) -> None:
     """Look into the networks of named experiments, and keep what is measured.
 
     Trains them again, to the same bits, and measures on the way.  Can be interrupted and
@@ -40,18 +40,45 @@ def command(names, seeds, checkpoints, threads, dry_run, results) -> None:
     specs = [spec for name in names for spec in EXPERIMENTS[name].specs(seeds)]
     todo = lacking(specs, store, checkpoints)
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(set(specs)):,} runs are not measured")
-    again = [s for s in todo if checkpoints > 1 or store.load_weights(s) is None]
-    if again:
-        rate = machine_rate({s.d_model for s in again}, store.cache, jobs=cores())
-        seconds = estimate(again, rate, store.runs()).sum() / threads
-        click.echo(f"{len(again):,} are trained again: about {format_duration(seconds)}")
+    for spec in todo:
+        check(spec)  # all of them before hours are spent on the first
     if todo and not dry_run:
-        for i, spec in enumerate(todo, 1):
-            start = time.monotonic()
-            measure_run(spec, store, checkpoints, threads)
-            time_taken = format_duration(time.monotonic() - start)
-            click.echo(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")
+        store.probe()
+    costs = _costs(todo, store, checkpoints, threads, measure or not dry_run)
+    if todo and not dry_run:
+        _measure(todo, store, checkpoints, threads, costs)
         merge(store)
     measured = Measured(store)
     if measured.tables() is None or store.broken or measured.broken:
         raise click.exceptions.Exit(2)
+
+
+def _costs(todo, store, checkpoints, threads, measure):
+    """Seconds that each run takes that is trained again, as far as the speed is known; said."""
+    again = [s for s in todo if checkpoints > 1 or store.load_weights(s) is None]
+    if not again:
+        return {}
+    rate, known = options.rate_of(again, store, cores(), measure=measure)
+    costs = costs_of(again, rate, store) if rate else {}
+    time_taken = f": about {format_duration(sum(costs.values()) / threads)} ({known})"
+    click.echo(f"{len(again):,} are trained again{time_taken if rate else ''}")
+    return costs
+
+
+def _measure(todo, store, checkpoints, threads, costs):
+    """Measure runs one by one; on a terminal with a bar over what they should take."""
+    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
+    with tqdm(total=sum(costs.values()), bar_format=form, smoothing=0, disable=None) as bar:
+        ended = 0.0
+        for i, spec in enumerate(todo, 1):
+            start, cost = time.monotonic(), costs.get(spec, 0.0)
+
+            def tell(progress, ended=ended, cost=cost):
+                bar.update(ended + cost * progress.epoch / progress.epochs - bar.n)
+
+            bar.set_description_str(f"{i - 1}/{len(todo)} runs")
+            measure_run(spec, store, checkpoints, threads, on_progress=tell)
+            ended += cost
+            bar.update(ended - bar.n)
+            time_taken = format_duration(time.monotonic() - start)
+            tqdm.write(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")

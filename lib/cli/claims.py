@@ -11,7 +11,7 @@ from lib.paths import ROOT
 from lib.runs.files import keep
 from lib.runs.machine import cores
 from lib.runs.store import Store
-from lib.sweeps.plan import estimate, format_duration, makespan
+from lib.sweeps.plan import costs_of, format_duration, makespan
 
 
 @click.command()
@@ -77,6 +77,6 @@ def _judged(store: Store, cost: bool, measure: bool):
         if v.missing:
             line = f"    missing     {len(v.missing):,} runs ({v.runs:,} stored)"
             if rate:
-                time = makespan(estimate(v.missing, rate, store.runs()), cores())
+                time = makespan(costs_of(v.missing, rate, store).values(), cores())
                 line += f", about {format_duration(time)} on {cores()} cores ({known})"
             yield line

@@ -7,7 +7,7 @@ from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import FOR_A_GPU
 from lib.runs.machine import cores
 from lib.runs.store import Store
-from lib.sweeps.plan import estimate, format_duration, makespan, missing
+from lib.sweeps.plan import costs_of, format_duration, makespan, missing
 
 
 @click.command()
@@ -52,7 +52,7 @@ def table(experiments, store, todo, jobs, rate=None):
 
     stored, runs = store.keys(), store.runs()
     every = list(dict.fromkeys(spec for specs in todo.values() for spec in specs))
-    costs = dict(zip(every, estimate(every, rate, runs).tolist())) if rate else {}
+    costs = costs_of(every, rate, store) if rate else {}
     own = runs[runs["device"] == "cpu"]
     spent = dict(zip(own["key"], own["wall_seconds"] * own["threads"], strict=True))
     yield _row("experiment", "runs", "seeds", "cells", "taken", "to do", "runs by seed")

@@ -7,9 +7,8 @@ import click
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import FOR_A_GPU, decisive
-from lib.runs.machine import cores
 from lib.runs.store import Store
-from lib.sweeps.plan import estimate, format_duration, makespan, missing
+from lib.sweeps.plan import at_once, costs_of, format_duration, makespan, missing
 from lib.sweeps.sweep import sweep as train_missing
 
 
@@ -46,9 +45,10 @@ def command(
     What takeaways still need comes first, then other claims, then the cells with the fewest seeds.
     """
     _check_options(jobs, dask, (engine, device, precision))
-    store, jobs = Store(results), jobs or cores()
+    store = Store(results)
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
+    jobs = at_once(jobs, len(todo))
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(specs):,} runs are missing")
     how = dict(engine=engine, precision=precision, device=device)
     if (engine, precision, device) != (None, "float32", "cpu"):
@@ -67,7 +67,8 @@ def command(
         with _machine(dask, todo, store, jobs, how, measure or not dry_run) as found:
             rate, known, jobs, where = found
             if rate:
-                time = format_duration(makespan(estimate(todo, rate, store.runs()), jobs))
+                costs = costs_of(todo, rate, store, shared=not dask)
+                time = format_duration(makespan(costs.values(), jobs))
                 click.echo(f"expected time for all of them, {jobs} at once: {time} ({known})")
             more = dict(first=_needed(), budget_s=budget, nice=nice, rate=rate, **where)
             report = None if dry_run else train_missing(specs, store, **more)

@@ -6,19 +6,14 @@ the same command is given again.
 """
 
 import contextlib
+import math
 import time
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import click
-import torch
 
-from lib.data import build
 from lib.engines.choose import check_device
-from lib.engines.flops import epoch_flops, floats_of
-from lib.engines.precision import check_precision, name_of
-from lib.engines.torch.engine import StackedEngine, shape_of
-from lib.engines.torch.single import Member
+from lib.engines.precision import check_precision
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.locks import Locks
 from lib.runs.run import Progress, Run
@@ -26,20 +21,8 @@ from lib.runs.store import Store
 from lib.spec import RunSpec, SpecError
 from lib.sweeps import roofline
 from lib.sweeps.plan import expected_parts, format_duration, missing
-from lib.sweeps.sweep import Report, say
-from lib.train import Training
-
-GPU_MEMORY = 0.5
-"""Part of a GPU's memory that a stack's activations may fill, as estimated."""
-
-
-SHRINK = 0.75
-"""A stack is packed anew once no more than this part of it is still in training: before that
-the runs that have ended are trained on unseen, which is cheaper than packing."""
-
-
-class _Late(Exception):
-    """The budget is spent."""
+from lib.sweeps.stacks import ALONE, stackable, train_many
+from lib.sweeps.sweep import Report, bar_over, say
 
 
 def sweep_stacked(
@@ -53,55 +36,92 @@ def sweep_stacked(
     at_once: int | None = None,
     threads: int = 1,
     budget_s: float | None = None,
+    progress: bool | None = None,
 ) -> Report:
     """Train what is missing of some specs in stacks, the groups of `first` before the others.
 
     Args:
         first: groups of runs that matter more than the others, the most important one first.
-        expected: seconds that each run is expected to take, for the report.
+        expected: seconds that each run is expected to take, for the bar and the report.
         device, precision, at_once, threads: as in `train_many`.
-        budget_s: training ends after so many seconds; checkpoints keep what long runs did.
+        budget_s: training ends after so many seconds; checkpoints keep what was in flight.
+        progress: as in `lib.sweeps.sweep.sweep`.
 
     Raises:
         SpecError: if the device is not there.
         OSError: if nothing can be written to the store.
     """
     began, report = time.monotonic(), Report()
+    until = began + (math.inf if budget_s is None else budget_s)
     todo = missing(specs, store)
     if todo:
         store.probe()
     locks, files = Locks(store), []
     free = [spec for spec in todo if locks.take(spec.key)]
-    states = Checkpoints(store.cache)
-
-    def in_time(spec, progress):
-        if budget_s is not None and time.monotonic() - began > budget_s:
-            raise _Late
-
+    costs = {spec: (expected or {}).get(spec, float(spec.epochs)) for spec in free}
+    states, shown = Checkpoints(store.cache), _Shown(costs, progress)
     try:
         for part in _parts(free, first):
             for run in train_many(
                 part, device=device, precision=precision, at_once=at_once, threads=threads,
-                on_progress=in_time, checkpoints=states,
+                until=until, on_progress=shown.tell, checkpoints=states,
             ):  # fmt: skip
                 files.append(store.add(run).name)
-                with contextlib.suppress(OSError):  # weights are a cache
-                    store.save_weights(run)
+                store.save_weights(run)
                 states.remove(run.spec)
                 locks.release(run.spec.key)
                 report.done += 1
                 report.predicted += (expected or {}).get(run.spec, 0.0)
-                end = f"{run.status} at epoch {run.curve['epoch'][-1]:,}"
-                values = f"validation {run.curve['val_accuracy'][-1]:.3f}"
-                say(f"[{report.done}/{len(todo)}] {run.spec.label()}: {end}, {values}")
-    except _Late:
-        say(f"the budget of {format_duration(budget_s)} is spent")
+                shown.end(run)
+        if report.done < len(free):
+            say(f"the budget of {format_duration(budget_s)} is spent")
     finally:
+        shown.bar.close()
         locks.close()
         with contextlib.suppress(OSError):
             store.compact(files)
     report.left, report.seconds = len(todo) - report.done, time.monotonic() - began
     return report
+
+
+class _Shown:
+    """What is seen of a sweep in stacks: a bar, or a line for each run where there is none.
+
+    Args:
+        costs: what each run should take, in any unit.
+        progress: as in `lib.sweeps.sweep.sweep`.
+    """
+
+    def __init__(self, costs: Mapping[RunSpec, float], progress: bool | None):
+        self._costs, self._left, self._ended = costs, {}, 0
+        self._waiting, self._gained = sum(costs.values()), 0.0
+        self.bar, self._began = bar_over(self._waiting, progress), time.monotonic()
+        self._lines = self.bar.disable and progress is None
+
+    def tell(self, spec: RunSpec, progress: Progress) -> None:
+        """A run was evaluated."""
+        self._draw(spec, self._costs[spec] * (1 - progress.epoch / progress.epochs))
+
+    def end(self, run: Run) -> None:
+        """A run is stored."""
+        self._ended += 1
+        self._draw(run.spec, 0.0)
+        if self._lines:
+            end = f"{run.status} at epoch {run.curve['epoch'][-1]:,}"
+            values = f"validation {run.curve['val_accuracy'][-1]:.3f}"
+            say(f"[{self._ended}/{len(self._costs)}] {run.spec.label()}: {end}, {values}")
+
+    def _draw(self, spec: RunSpec, left: float) -> None:
+        before = self._left.get(spec, self._costs[spec])
+        if spec in self._left:  # what a run had from its checkpoint took no time here
+            self._gained += before - left
+        self._left[spec] = left
+        self._waiting -= before - left
+        self.bar.set_description_str(f"{self._ended}/{len(self._costs)} runs", refresh=False)
+        if self._gained:
+            seconds = max(0, self._waiting) / self._gained * (time.monotonic() - self._began)
+            self.bar.set_postfix_str(f"about {format_duration(seconds)} left", refresh=False)
+        self.bar.update(before - left)
 
 
 def _parts(specs: Iterable[RunSpec], first: Iterable[Collection[RunSpec]]) -> Iterator[list]:
@@ -122,12 +142,21 @@ def sweep_on_device(
     Args:
         dry_run: only say what it takes, size by size; then nothing is returned.
         how: as in `sweep_stacked`.
+
+    Raises:
+        SpecError: if the device is not there, or no run is for a stack; what else is not for
+            one is said, and left.
     """
     precision = how.get("precision", "float32")
     check_device(device)
     check_precision("stacked", precision)
+    whole, todo = len(todo), list(filter(stackable, todo))
+    if not todo:
+        raise SpecError(ALONE)
+    if others := whole - len(todo):
+        click.echo(f"{others:,} of the {whole:,} are left out: {ALONE}")
     found = roofline.measure_device(device, precision)
-    parts = expected_parts(list(todo), store.runs())
+    parts = expected_parts(todo, store.runs())
     expected = {s: roofline.seconds(s, found, part) for s, part in zip(todo, parts, strict=True)}
     click.echo(
         f"{found.name}: {found.rate / 1e12:.3g} Tflop/s, {found.bandwidth / 1e9:.3g} GB/s; about "
@@ -140,111 +169,6 @@ def sweep_on_device(
             took = format_duration(3600 * own), format_duration(3600 * total)
             click.echo(f"{layers} × {width}: {runs:,} runs in {took[0]}, by then {took[1]}")
         return None
-    return sweep_stacked(todo, store, device=device, expected=expected, **how)
-
-
-def train_many(
-    specs: Iterable[RunSpec],
-    *,
-    device: str = "cuda",
-    precision: str = "float32",
-    at_once: int | None = None,
-    threads: int = 1,
-    on_progress: Callable[[RunSpec, Progress], None] | None = None,
-    checkpoints: Checkpoints | None = None,
-) -> Iterator[Run]:
-    """Train runs in stacks on the PyTorch engine; each is handed out as it ends.
-
-    Args:
-        specs: what to train; any mixture of shapes.
-        device: "cuda"; "cpu", where stacks are slower than single runs, is for tests.
-        precision: of the matrix products, "float32" or "bf16".
-        at_once: runs in a stack; by default as many as the device has room for.
-        threads: threads of a CPU.
-        on_progress: called for each run at its evaluations; what it raises ends it all.
-        checkpoints: where long runs keep their states, and find them when they begin again.
-
-    Raises:
-        SpecError: if the device is not there, or a run starts from another's weights.
-    """
-    specs = list(dict.fromkeys(specs))
-    if any(spec.init_from for spec in specs):
-        raise SpecError("runs that start from another run's weights are trained one by one")
-    check_device(device)
-    check_precision("stacked", precision)
-    name = name_of("stacked", precision)
-    for group in stacks_of(specs, device, at_once):
-        by_epoch = defaultdict(list)  # runs that were interrupted go on where they were
-        for spec in group:
-            saved = checkpoints.load(spec, name) if checkpoints else None
-            by_epoch[int(saved["epoch"]) if saved else 0].append((spec, saved))
-        for members in by_epoch.values():
-            own, saved = zip(*members)
-            stack = StackedEngine(
-                own, [build(s) for s in own], threads, device=device, precision=precision
-            )
-            told = [on_progress and (lambda p, s=s: on_progress(s, p)) for s in own]
-            runs = [Training(spec, tell) for spec, tell in zip(own, told)]
-            if saved[0] is not None:
-                stack.restore(saved)
-                for run, state in zip(runs, saved):
-                    run.resume(state)
-            yield from _train_stack(stack, runs, threads, checkpoints)
-
-
-def _train_stack(stack, runs: list[Training], threads, checkpoints) -> Iterator[Run]:
-    """The loop of `lib.train.train`, for a run at each place of a stack."""
-    before = time.perf_counter()
-    while live := [place for place, run in enumerate(runs) if not run.ended]:
-        if len(live) <= SHRINK * len(runs):
-            stack.keep(live)
-            runs, live = [runs[place] for place in live], range(len(live))
-        epoch = min(runs[place].next_epoch for place in live)
-        stack.advance(epoch - stack.epoch)
-        due = [place for place in live if runs[place].next_epoch == epoch]
-        for place in due:
-            runs[place].evaluate(Member(stack, place))
-        spent, before = (time.perf_counter() - before) / len(live), time.perf_counter()
-        for place in live:
-            runs[place].seconds += spent
-        for place in due:
-            runs[place].tell(Member(stack, place))
-            if runs[place].ended:
-                yield runs[place].run(Member(stack, place), threads)
-        if checkpoints and checkpoints.due():
-            for place in live:
-                if not runs[place].ended:
-                    runs[place].save(Member(stack, place), checkpoints)
-
-
-def room_for(spec: RunSpec, device: str) -> int:
-    """How many runs like this one a stack may have."""
-    if device == "cpu":
-        return 8
-    free = GPU_MEMORY * torch.cuda.get_device_properties(0).total_memory / 4
-    return max(1, int(free // floats_of(spec)))
-
-
-def stacks_of(
-    specs: Iterable[RunSpec], device: str = "cuda", at_once: int | None = None
-) -> list[list[RunSpec]]:
-    """Runs in stacks: of equal shape, those with equally much data together; the cheapest first.
-
-    A stack costs what its longest run does, so a sweep that ends early has many small models.
-    """
-    groups: dict[tuple, list[RunSpec]] = defaultdict(list)
-    shapes: dict[tuple, tuple] = {}  # data are built once for each shape
-    for spec in specs:
-        cell = spec.task, spec.modulus, spec.d_model, spec.n_heads, spec.n_layers, spec.norm
-        cell += (spec.split_mlp,)
-        if cell not in shapes:
-            shapes[cell] = shape_of(spec, build(spec))
-        groups[shapes[cell]].append(spec)
-    found = []
-    for group in groups.values():
-        group.sort(key=lambda s: s.train_size + s.memorize_size)
-        while group:
-            n = at_once or room_for(group[-1], device)
-            found.append(group[-n:])
-            group = group[:-n]
-    return sorted(found, key=lambda stack: max(epoch_flops(s) * s.epochs for s in stack))
+    report = sweep_stacked(todo, store, device=device, expected=expected, **how)
+    report.left += others
+    return report

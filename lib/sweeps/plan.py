@@ -6,14 +6,16 @@ machine does such work (`machine_rate`), with early stops expected where neighbo
 
 import functools
 import heapq
+import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 
 from lib.engines.flops import evaluated_logits, flops
+from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps.speed import PYTORCH, Rate, deep_rates
@@ -35,6 +37,35 @@ def estimate(specs: Sequence[RunSpec], rate: Rate, runs: pd.DataFrame | None = N
         logits = evaluated_logits(s) if s.plain else 0  # in the rate of the others
         seconds.append(flops(s, part) / speed + part * logits * per_logit)
     return np.array(seconds, dtype=float)
+
+
+def costs_of(
+    specs: Iterable[RunSpec], rate: Rate, store: Store, shared: bool = True
+) -> dict[RunSpec, float]:
+    """Seconds that each spec takes on one core (`estimate`), with the parents that it has to train.
+
+    Args:
+        shared: a parent is trained for the first run that needs it, or not at all where its
+            weights are kept (`lib.sweeps.weights`).  On a cluster each run trains its own.
+    """
+    lines = {spec: list(_ancestors(spec)) for spec in specs}
+    every = list(dict.fromkeys([*lines, *itertools.chain.from_iterable(lines.values())]))
+    own = dict(zip(every, estimate(every, rate, store.runs()).tolist(), strict=True))
+    costs, trained = {}, set()
+    for spec, parents in lines.items():
+        costs[spec] = own[spec]
+        for parent in parents:
+            if shared and (parent in trained or store.load_weights(parent) is not None):
+                break  # and so none of its own parents
+            trained.add(parent)
+            costs[spec] += own[parent]
+    return costs
+
+
+def _ancestors(spec: RunSpec) -> Iterator[RunSpec]:
+    """The run that a run starts from, the one that this starts from, and so on."""
+    while spec := spec.init_from:
+        yield spec
 
 
 def _deep_rate(spec: RunSpec, rate: Rate, known: dict[tuple[int, int], float]) -> float:
@@ -81,6 +112,14 @@ def expected_parts(specs: Sequence[RunSpec], runs: pd.DataFrame) -> list[float]:
 
     keys = ((*(getattr(s, n) for n in others), s.init_from is not None) for s in specs)
     return [expected(key, s.d_model, s.train_size) for key, s in zip(keys, specs, strict=True)]
+
+
+def at_once(jobs: int | None, runs: int) -> int:
+    """Processes for so many runs: `jobs`, by default one a core, and beyond the cores one a run.
+
+    Fewer runs than cores are no reason for less: the cores' speed is kept for all of them.
+    """
+    return min(jobs or cores(), max(runs, cores()))
 
 
 def makespan(seconds: Iterable[float], jobs: int) -> float:

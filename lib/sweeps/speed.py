@@ -7,6 +7,8 @@ import math
 import multiprocessing
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,11 +16,13 @@ import numpy as np
 import pandas as pd
 
 from lib.engines.flops import epoch_flops, evaluated_logits, flops
+from lib.engines.precision import name_of
+from lib.errors import UserError
 from lib.paths import ROOT
 from lib.runs.files import keep
 from lib.runs.machine import cores, cpu_model
 from lib.spec import KNOBS, NUMERICS_VERSION, RunSpec
-from lib.sweeps.workers import on_their_own
+from lib.sweeps.workers import end_with_parent, on_their_own
 
 Rate = Callable[[int], float]
 """d_model -> operations a second on one core while all cores train; mostly a `Speed`."""
@@ -73,19 +77,35 @@ def machine_rate(
         train: the trainer to time, `lib.train.train` by default.
         how: engine, precision and device, as `lib.train.train` takes them.
         say: told in one line what is being waited for, where anything is.
+
+    Raises:
+        UserError: if a process that measures dies.
     """
     jobs, path = jobs or cores(), cache / "speed.json"
     name, known, speed = _kept(path, jobs, train, how)
     if missing := _lacking(widths, speed):
         say(f"measuring this machine's speed (d_model {', '.join(map(str, missing))}; kept)")
-        with on_their_own():
-            pool = multiprocessing.get_context("spawn").Pool(jobs)
-        with pool:
-            work = [(missing, train, how)] * jobs
-            new = together(missing, pool.starmap(measure, work, chunksize=1))
+        new = together(missing, _at_once(jobs, missing, train, how))
         speed = Speed(speed.rates | new.rates, new.per_logit)
         keep(path, json.dumps(known | {name: asdict(speed)}, indent=1).encode(), cache)
     return speed
+
+
+def _at_once(jobs: int, *work) -> list[list[float]]:
+    """What `measure` tells in each of several processes that measure at the same time."""
+    others, context = multiprocessing.active_children(), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, end_with_parent) as pool:
+        try:
+            with on_their_own():
+                asked = [pool.submit(measure, *work) for _ in range(jobs)]
+            return [one.result() for one in asked]
+        except BrokenProcessPool as error:  # a pool of multiprocessing would wait for ever
+            why = "a process that measured this machine's speed has died: is there enough memory?"
+            raise UserError(why) from error
+        except KeyboardInterrupt:  # which they do not see: nobody waits for them
+            for process in {*multiprocessing.active_children()} - {*others}:
+                process.kill()
+            raise
 
 
 def known_rate(
@@ -93,12 +113,17 @@ def known_rate(
 ) -> tuple[Speed, str] | None:
     """What is known of this machine's speed without measuring it, and in words from where.
 
-    A kept measurement where there is one; else what stored runs took.  None where there are none.
+    A kept measurement where there is one; else what stored runs took that were trained in the
+    same way (`how`).  None where there are none.
     """
     _, _, speed = _kept(cache / "speed.json", jobs, None, how)
     if not _lacking(widths, speed):
         return speed, "as measured on this machine"
-    own = runs[(runs["engine"] == "numba") & (runs["n_layers"] == 1) & runs["norm"].isna()]
+    device, engine, precision = map((how or {}).get, ("device", "engine", "precision"))
+    on_cpu = device in (None, "cpu")
+    name = name_of(engine or ("numba" if on_cpu else "stacked"), precision or "float32")
+    own = runs[(runs["engine"] == name) & ((runs["device"] == "cpu") == on_cpu)]
+    own = own[(own["n_layers"] == 1) & own["norm"].isna()]
     if own.empty:
         return None
     per_logit = 4e-9  # seconds, as on most machines: `--measure` measures it

@@ -18,10 +18,9 @@ from tqdm import tqdm
 
 from lib.runs.compaction import SHARD
 from lib.runs.locks import Locks
-from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.sweeps.plan import estimate, format_duration, in_order, makespan, missing
+from lib.sweeps.plan import at_once, costs_of, format_duration, in_order, makespan, missing
 from lib.sweeps.speed import Rate, machine_rate
 from lib.sweeps.workers import Crew
 
@@ -99,15 +98,16 @@ def sweep(
         OSError: if nothing can be written to the store; raised before anything is trained.
     """
     deadline = time.monotonic() + (math.inf if budget_s is None else budget_s)
-    specs, jobs = list(specs), jobs or cores()
+    specs = list(specs)
     todo = missing(specs, store)
     if not todo:
         return Report()
+    jobs = at_once(jobs, len(todo))
     store.probe()
     widths = {spec.d_model for spec in todo}
     rate = rate or machine_rate(widths, store.cache, jobs=jobs, say=say, train=train, how=how)
     threads, jobs = (jobs, 1) if len(todo) == 1 and not crew else (1, min(jobs, len(todo)))
-    costs = dict(zip(todo, (estimate(todo, rate, store.runs()) / threads).tolist(), strict=True))
+    costs = {s: cost / threads for s, cost in costs_of(todo, rate, store, not crew).items()}
     make = crew or (lambda: Crew(jobs, (store.folder, store.cache, threads, nice, train, how)))
     return _Sweep(store, costs, in_order(costs, specs, first), deadline, progress).run(make)
 
@@ -127,11 +127,7 @@ class _Sweep:
         self.fresh: list[str] = []  # files that this sweep wrote: one run each …
         self.merged: list[str] = []  # … and merged
         self.deaths = 0
-        self.bar = tqdm(
-            total=self.waiting,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
-            disable=None if progress is None else not progress,
-        )
+        self.bar = bar_over(self.waiting, progress)
         self.lines = self.bar.disable and progress is None
 
     def run(self, make_crew: Callable) -> Report:
@@ -266,6 +262,15 @@ class _Sweep:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def bar_over(total: float, progress: bool | None = None) -> tqdm:
+    """A bar over what a sweep should take; by default only on a terminal."""
+    return tqdm(
+        total=total,
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
+        disable=None if progress is None else not progress,
+    )
 
 
 def say(message: str) -> None:

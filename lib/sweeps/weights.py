@@ -1,6 +1,5 @@
 """The weights that a continued run starts from: kept on this machine, or trained again."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -36,8 +35,7 @@ def start_of(
         weights = weights or store.load_weights(parent)  # kept just before we took the lock
         if weights is None:
             run = train(parent, threads=threads, **start_of(parent, store, train, threads))
-            with contextlib.suppress(OSError):  # a cache: this process has them anyway
-                store.save_weights(run)
+            store.save_weights(run)
             weights = run.parameters
     finally:
         locks.close()

@@ -146,7 +146,7 @@ def _work(
     how: dict | None,
 ) -> None:  # fmt: skip
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     if nice:
         os.nice(10)
     store = Store(folder, cache)
@@ -155,10 +155,14 @@ def _work(
             connection.send(_train(spec, store, threads, train, connection.send, how))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A parent that is killed cannot stop its workers; each watches for itself."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _train(
@@ -185,10 +189,10 @@ def _train(
         name = store.add(run).name
     except OSError as error:
         return "fatal", f"cannot write to {store.folder}: {error.strerror or error}"
-    with contextlib.suppress(OSError):  # weights are a cache: they can be made again
-        store.save_weights(run)
+    store.save_weights(run)
     states.remove(spec)
-    return "done", (name, time.monotonic() - start, run.status, final(run))
+    took = max(time.monotonic() - start, run.wall_seconds)  # before its checkpoint, too
+    return "done", (name, took, run.status, final(run))
 
 
 def final(run) -> dict[str, float]:

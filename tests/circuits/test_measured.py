@@ -1,6 +1,8 @@
 """Measures that are kept: what is measured, what comes back, what is done again."""
 
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner
+from tqdm import tqdm
 
 import lib.circuits.measures
 import lib.train
@@ -28,6 +31,7 @@ from lib.data import build
 from lib.model import build_model
 from lib.paper.grid import Grid
 from lib.runs import shard
+from lib.runs.checkpoints import Checkpoints
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.train import train
@@ -43,7 +47,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("lib.cli.circuits.EXPERIMENTS", SMALL)
-    monkeypatch.setattr("lib.cli.circuits.machine_rate", lambda *_, **__: lambda width: 1e9)
+    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
     return Store()
 
 
@@ -134,6 +138,56 @@ def test_the_command_measures_what_is_missing_once(store):
     assert len(list(folder_of(store).glob("*.parquet"))) == 1
     frame = gather_measures(TINY.specs([1]))
     assert set(frame["seed"]) == {1} and set(frame["train_size"]) == {50, 60}
+
+
+def test_what_cannot_be_measured_or_kept_is_seen_before_anything_is_trained(store, monkeypatch):
+    monkeypatch.setattr("lib.cli.circuits.measure_run", lambda *_, **__: pytest.fail("trained"))
+    kinds = [{}, dict(n_layers=2)]
+    monkeypatch.setitem(SMALL, "mixed", Grid("mixed", "", BASE, cells=kinds))
+    result = CliRunner().invoke(main, ["circuits", "mixed"])
+    assert result.exit_code == 2 and "in one layer" in result.stderr
+    store.folder.mkdir()
+    store.runs_folder.write_text("in the way")
+    result = CliRunner().invoke(main, ["circuits", "tiny"])
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+
+
+def test_a_bar_goes_on_within_a_run(store, monkeypatch):
+    """Three of four runs count as measured, and of the last one half."""
+
+    class Seen(tqdm):
+        def __init__(self, **options):
+            super().__init__(**options | dict(disable=False, mininterval=0))
+
+    def measured(spec, *_, on_progress):
+        if spec == TINY.specs()[-1]:
+            on_progress(SimpleNamespace(epoch=30, epochs=60))
+
+    monkeypatch.setattr("lib.cli.circuits.tqdm", Seen)
+    monkeypatch.setattr("lib.cli.circuits.measure_run", measured)
+    result = call("tiny")
+    assert result.exit_code == 0, result.output
+    parts = [int(part) for part in re.findall(r"(\d+)%", result.stderr)]
+    assert any(80 < part < 95 for part in parts) and max(parts) == 100
+    assert "3/4 runs" in result.stderr and "left" in result.stderr
+    assert "[4/4] add d=8 D=60 seed=1: measured in" in result.stdout
+
+
+def test_a_measurement_goes_on_only_where_no_weights_on_the_way_are_asked_for(store):
+    def begin(checkpoints):
+        def leave(progress):
+            if progress.epoch > 20:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(BASE, on_progress=leave, checkpoints=Checkpoints(store.cache, every=0))
+        epochs = []
+        measure_run(BASE, store, checkpoints, on_progress=lambda p: epochs.append(p.epoch))
+        assert not list((store.cache / "checkpoints").iterdir())
+        return epochs[0]
+
+    assert begin(1) > 0 and set(measures(store)["digest"]) == {train(BASE).digest}
+    assert begin(5) == 0 and len(measures(store)) == 5
 
 
 @pytest.mark.parametrize(

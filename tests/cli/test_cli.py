@@ -208,19 +208,32 @@ def test_nothing_is_measured_before_the_store_can_be_written(call, store, monkey
     assert call("sweep", "tiny").exit_code == 1 and not measured
 
 
+def test_no_more_processes_measure_than_will_train(call, store, monkeypatch):
+    asked = []
+    monkeypatch.setattr("lib.sweeps.plan.cores", lambda: 2)
+    monkeypatch.setattr(
+        "lib.cli.options.machine_rate",
+        lambda *a, jobs, **k: asked.append(jobs) or (lambda width: 1e9),
+    )
+    call("sweep", "tiny", "--jobs", "1024", "--dry-run", "--measure")
+    assert asked == [6]
+
+
 def test_nothing_is_measured_unasked(call, store, monkeypatch):
     """A first estimate comes from what is stored."""
     asked = []
     monkeypatch.setattr(
         "lib.cli.options.machine_rate", lambda *a, **k: asked.append(a) or (lambda width: 1e9)
     )
-    for command in ("status", "claims", "sweep tiny --dry-run"):
+    monkeypatch.setattr("lib.cli.circuits.EXPERIMENTS", {"tiny": TINY})
+    for command in ("status", "claims", "sweep tiny --dry-run", "circuits tiny --dry-run"):
         assert "about" not in call(*command.split()).output or command == "claims"
     store.add(fake_run(BASE))
-    for command in ("status", "sweep tiny --dry-run"):
+    for command in ("status", "sweep tiny --dry-run", "circuits tiny --dry-run"):
         assert "from stored runs" in call(*command.split()).output
     assert not asked
-    assert "as measured on this machine" in call("status", "--measure").output and asked
+    for command in ("status --measure", "circuits tiny --dry-run --measure"):
+        assert "as measured on this machine" in call(*command.split()).output and asked
 
 
 def test_sweep_says_first_what_it_costs(call, store):
@@ -271,9 +284,9 @@ def test_a_budget_and_seeds_reach_the_sweep(call, monkeypatch):
     claims = {"takeaway 9": [urgent], "a sentence": [urgent, BASE]}
     claims = [SimpleNamespace(name=n, specs=lambda own=own: own) for n, own in claims.items()]
     monkeypatch.setattr("lib.paper.takeaways.CLAIMS", claims)
-    call("sweep", "tiny", "--seeds", "4", "--budget", "1h30m", "--jobs", "3")
+    call("sweep", "tiny", "--seeds", "4", "--budget", "1h30m", "--jobs", "1")
     assert seen["first"][:2] == ({urgent}, {urgent, BASE})
-    assert (seen["seeds"], seen["budget_s"], seen["jobs"], seen["nice"]) == ([4], 5400, 3, True)
+    assert (seen["seeds"], seen["budget_s"], seen["jobs"], seen["nice"]) == ([4], 5400, 1, True)
 
 
 def test_status(call, store):

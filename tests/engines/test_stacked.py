@@ -13,8 +13,8 @@ from lib.engines.torch.engine import StackedEngine
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.run import CURVE
 from lib.spec import RunSpec, SpecError
-from lib.sweeps import device as on_device
-from lib.sweeps.device import stacks_of
+from lib.sweeps import stacks
+from lib.sweeps.stacks import stacks_of
 from lib.train import train
 
 MIXED = dict(task="multitask", memorize_size=40, modulus=13, train_size=65, d_model=16)
@@ -41,7 +41,7 @@ DEVICES = [
 
 
 def train_many(specs, device="cpu", **how):
-    return on_device.train_many(specs, device=device, **how)
+    return stacks.train_many(specs, device=device, **how)
 
 
 def name(spec):
@@ -256,7 +256,9 @@ def test_evaluations_in_slices_are_the_same(monkeypatch):
     assert np.allclose(StackedEngine(specs, [build(s) for s in specs]).evaluate("val"), whole)
 
 
-def test_a_stack_starts_from_no_other_run():
-    child = RunSpec(init_from=RunSpec(train_size=4000))
+@pytest.mark.parametrize(
+    "change", [dict(init_from=RunSpec(train_size=4000)), dict(loss="float32"), dict(batch=100)]
+)
+def test_what_a_stack_cannot_do_is_refused_before_anything_is_trained(change):
     with pytest.raises(SpecError, match="one by one"):
-        next(train_many([child]))
+        next(train_many([RunSpec(epochs=2, n_evals=2), RunSpec(**change)], device="cpu"))

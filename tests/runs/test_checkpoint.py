@@ -10,9 +10,9 @@ from processes import kill, launch, specs, wait_for
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.sweeps.device import train_many
+from lib.sweeps.stacks import train_many
 from lib.sweeps.sweep import sweep
-from lib.sweeps.workers import _train
+from lib.sweeps.workers import Worker, _train
 from lib.train import train
 
 KERNEL = RunSpec(modulus=7, train_size=30, d_model=8, epochs=60_000, n_evals=200)
@@ -81,7 +81,8 @@ def test_a_damaged_checkpoint_is_one_line_and_not_used(spec, tmp_path, capsys):
 
 IMPOSSIBLE = {
     "later than the end": lambda state: state.update(epoch=np.array(10**6)),
-    "another epoch than its curve": lambda state: state.update(epoch=state["epoch"] + 1),
+    "an epoch before its curve's end": lambda state: state.update(epoch=state["epoch"] - 1),
+    "an evaluation that its curve lacks": lambda state: state.update(epoch=state["epoch"] + 40),
     "accuracies above 1": lambda state: state["rows"][:, 3:5].fill(7.0),
     "negative losses": lambda state: state["rows"][:, 1].fill(-1.0),
     "a curve of other columns": lambda state: state.update(rows=state["rows"][:, :4]),
@@ -124,6 +125,17 @@ def test_short_runs_save_nothing_and_stored_ones_leave_nothing(tmp_path):
     assert store.keys() == {spec.key} and not list((tmp_path / "checkpoints").iterdir())
 
 
+def test_a_run_that_went_on_counts_with_all_its_time(store):
+    """A sweep compares it with what the whole run was expected to take."""
+    spec, states = KERNEL.replace(epochs=200, n_evals=20), Checkpoints(store.cache, every=0)
+    interrupted(spec, states, 5)
+    state = states.load(spec, "numba")
+    rows, _ = state.pop("rows"), state.pop("seconds")
+    states.save(spec, "numba", state, rows, 1000.0)
+    kind, (_, seconds, *_) = _train(spec, store, 1, None, lambda message: None)
+    assert kind == "done" and seconds > 1000
+
+
 def test_a_stack_goes_on_where_it_was(tmp_path):
     base = STACK.replace(epochs=120, n_evals=12, eps=0.1)
     wanted = [base, base.replace(seed=1), base.replace(seed=2)]
@@ -148,7 +160,54 @@ def test_a_stack_goes_on_where_it_was(tmp_path):
         assert runs[run.spec].digest == run.digest
 
 
-def test_a_killed_sweep_goes_on_with_its_long_run(tmp_path):
+def test_a_stack_goes_on_where_only_some_of_its_runs_were_evaluated(tmp_path, capsys):
+    """Runs of other lengths are evaluated at other epochs, and saved with those that are due."""
+    wanted = [STACK.replace(epochs=epochs, n_evals=5, eps=0.1) for epochs in (40, 100)]
+    states, seen = Checkpoints(tmp_path, every=0), []
+
+    def leave(spec, progress):
+        seen.append((spec.epochs, progress.epoch))
+        if seen[-1] == (100, 33):
+            raise Dropped
+
+    with pytest.raises(Dropped):
+        list(train_many(wanted, device="cpu", on_progress=leave, checkpoints=states))
+    assert {int(states.load(spec, "stacked")["epoch"]) for spec in wanted} == {27}
+    assert (100, 27) not in seen
+    runs = list(train_many(wanted, device="cpu", checkpoints=states))
+    assert {r.digest for r in runs} == {r.digest for r in train_many(wanted, device="cpu")}
+    assert capsys.readouterr().err == ""
+
+
+def test_a_stack_that_was_killed_between_its_savings_goes_on(tmp_path):
+    """At epoch 0, with one state written and the other not: one goes on, one begins."""
+    wanted = [STACK.replace(epochs=20, n_evals=5, eps=0.1, seed=seed) for seed in (0, 1)]
+    states = Checkpoints(tmp_path, every=0)
+    interrupted(wanted[0], states, 2)
+    assert int(states.load(wanted[0], "stacked")["epoch"]) == 0
+    told = []
+    runs = train_many(
+        wanted, device="cpu", checkpoints=states, on_progress=lambda s, p: told.append((s, p.epoch))
+    )
+    assert {run.spec for run in runs} == set(wanted)
+    assert (wanted[1], 0) in told and (wanted[0], 0) not in told
+
+
+def test_states_that_fit_no_network_begin_a_stack_again(tmp_path, capsys):
+    wanted = [STACK.replace(epochs=20, n_evals=5, eps=0.1, seed=seed) for seed in (0, 1)]
+    states = Checkpoints(tmp_path, every=0)
+    for spec in wanted:
+        interrupted(spec, states, 3)
+    state = states.load(wanted[1], "stacked")
+    rows, seconds = state.pop("rows"), state.pop("seconds")
+    state["flat"] = state["flat"][:-1]
+    states.save(wanted[1], "stacked", state, rows, seconds)
+    runs = list(train_many(wanted, device="cpu", checkpoints=states))
+    assert {r.digest for r in runs} == {r.digest for r in train_many(wanted, device="cpu")}
+    assert capsys.readouterr().err.count("begins again: it is of another network") == 2
+
+
+def test_a_killed_sweep_goes_on_with_its_long_run(tmp_path, monkeypatch):
     """The whole way: sweep, worker, kill -9, sweep again; the store gets the same bits."""
     store = Store(tmp_path / "results", tmp_path / "cache")
     spec = specs(2, 100)[0].replace(epochs=60_000, n_evals=300)
@@ -165,7 +224,10 @@ _train(RunSpec(**{spec.to_dict()!r}), Store({str(store.folder)!r}, {str(store.ca
     wait_for(lambda: list((store.cache / "checkpoints").glob("*.state")), process)
     kill(process)
     assert not store.keys()
+    told, receive = [], Worker.receive
+    monkeypatch.setattr(Worker, "receive", lambda own: told.append(receive(own)) or told[-1])
     report = sweep([spec], store, jobs=1, rate=lambda width: 1e9, progress=False)
     assert report.done == 1
+    assert told[0][0] == "progress" and told[0][1] > 0, "it began again"
     assert Store(store.folder).runs()["digest"][0] == train(spec).digest
     assert not list((store.cache / "checkpoints").iterdir())

@@ -6,12 +6,13 @@ import fake_train
 import numpy as np
 import pyarrow as pa
 import pytest
+from processes import rate
 
 from lib.paper.grid import Grid
 from lib.runs import shard
 from lib.runs.store import Store
 from lib.spec import RunSpec, SpecError
-from lib.sweeps.plan import estimate, in_order
+from lib.sweeps.plan import costs_of, estimate, in_order
 from lib.sweeps.sweep import sweep
 from lib.sweeps.weights import load_model, start_of
 from lib.sweeps.workers import _train
@@ -153,6 +154,19 @@ def test_estimates_and_order_see_the_cell(store):
     del costs[specs[0]]  # stored: D = 50 has a seed already
     order = in_order(costs, specs)
     assert order[0] == specs[1]
+
+
+def test_estimates_have_the_parents_that_are_trained_again(store):
+    second = CHILD.replace(train_size=50)
+    third = PARENT.replace(epochs=10, init_from=CHILD)
+    own = dict(zip(some := [PARENT, CHILD, second, third], estimate(some, rate), strict=True))
+    told = costs_of([CHILD, second, third], rate, store)
+    first = own[PARENT] + own[CHILD]
+    assert list(told.values()) == [first, own[second], own[third] + own[CHILD]]
+    there = costs_of([second, third], rate, store, shared=False)
+    assert list(there.values()) == pytest.approx([own[PARENT] + own[second], own[third] + first])
+    assert sweep([CHILD], store, jobs=1, rate=rate).predicted == first
+    assert list(costs_of([second, third], rate, store).values()) == [own[second], own[third]]
 
 
 def test_a_sweep_of_children_trains_their_parent_once(store):

@@ -12,8 +12,10 @@ import lib.cli.main
 import lib.cli.sweep
 import lib.sweeps.device
 from benchmarks.stacked import lines
+from lib.engines.torch.engine import StackedEngine
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.grid import Grid
+from lib.runs.checkpoints import Checkpoints
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps import roofline
@@ -57,6 +59,21 @@ def test_what_is_missing_is_trained_in_stacks(call):
     assert "0 of 6 runs are missing" in call("sweep", "tiny", "--device", "cuda").output
 
 
+def test_what_is_not_for_a_stack_is_said_first_and_left(call, monkeypatch):
+    kinds = [{}, dict(loss="float32"), dict(batch=5), dict(init_from=BASE)]
+    mixed, alone = Grid("tiny", "", BASE, cells=kinds), Grid("tiny", "", BASE, cells=kinds[1:])
+    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": mixed})
+    result = call("sweep", "tiny", "--device", "cuda", "--dry-run")
+    assert "3 of the 4 are left out" in result.output
+    result = call("sweep", "tiny", "--device", "cuda")
+    assert result.exit_code == 0 and Store().keys() == {BASE.key}
+    assert result.output.index("without --device") < result.output.index("[1/1]")
+    assert "1 runs trained and stored" in result.output and "3 still missing" in result.output
+    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": alone})
+    result = call("sweep", "tiny", "--device", "cuda")
+    assert result.exit_code == 2 and "one by one, without --device" in result.stderr
+
+
 def test_mistakes_are_one_line(call, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for words, told in (
@@ -87,6 +104,76 @@ def test_a_budget_ends_it(tmp_path):
     report = sweep_stacked(TINY, store, device="cpu", budget_s=0.0)
     assert report.done == 0 and report.left == 6 and not store.keys()
     assert sweep_stacked(TINY, store, device="cpu").done == 6
+
+
+@pytest.fixture
+def late(monkeypatch):
+    """A clock that says 0 until a stack has come to its epoch 20."""
+    epochs, advance = [0], StackedEngine.advance
+
+    def seen(stack, count):
+        advance(stack, count)
+        epochs.append(stack.epoch)
+
+    monkeypatch.setattr(StackedEngine, "advance", seen)
+    clock = SimpleNamespace(
+        monotonic=lambda: 1e6 if max(epochs) >= 20 else 0.0, perf_counter=time.perf_counter
+    )
+    for module in ("device", "stacks"):
+        monkeypatch.setattr(f"lib.sweeps.{module}.time", clock)
+    return epochs
+
+
+def test_a_budget_loses_nothing(tmp_path, late, capfd):
+    """It ends when two runs do: they are stored, and a longer one beside them is saved."""
+    store, long = Store(tmp_path / "results", tmp_path / "cache"), BASE.replace(epochs=40)
+    specs = [BASE, BASE.replace(seed=1), long]
+    report = sweep_stacked(specs, store, device="cpu", budget_s=10.0)
+    assert (report.done, report.left) == (2, 1)
+    assert store.keys() == {spec.key for spec in specs[:2]}
+    assert int(Checkpoints(store.cache).load(long, "stacked")["epoch"]) == 20
+    assert "the budget of 10 s is spent" in capfd.readouterr().err
+    late.clear()
+    late.append(0)
+    assert sweep_stacked(specs, store, device="cpu").done == 1
+    assert late[1] > 20 and not list((store.cache / "checkpoints").iterdir())
+
+
+class Bar:
+    """In the place of a tqdm bar: what it was told, in order."""
+
+    disable = False
+
+    def __init__(self, total):
+        self.total, self.done, self.told = total, [], []
+
+    def update(self, done):
+        self.done.append(done)
+
+    def set_description_str(self, text, refresh):
+        self.told.append(text)
+
+    def set_postfix_str(self, text, refresh):
+        self.told.append(text)
+
+    def close(self):
+        self.told.append("closed")
+
+
+def test_a_bar_goes_on_while_a_stack_is_trained(tmp_path, monkeypatch, capfd):
+    """By what runs are expected to take, and says what is left as far as that is known."""
+    bars, store = [], Store(tmp_path / "results", tmp_path / "cache")
+    monkeypatch.setattr(
+        lib.sweeps.device, "bar_over", lambda total, progress: bars.append(Bar(total)) or bars[0]
+    )
+    expected = {spec: 10.0 * spec.train_size for spec in TINY}
+    sweep_stacked(TINY, store, device="cpu", expected=expected)
+    (bar,) = bars
+    assert bar.total == sum(expected.values()) == pytest.approx(sum(bar.done))
+    begun = bar.told[: bar.told.index("1/6 runs")]
+    assert any("left" in text for text in begun), "nothing is known until a run ends"
+    assert bar.told[-3:-1] == ["6/6 runs", "about 0.0 s left"] and bar.told[-1] == "closed"
+    assert capfd.readouterr().err == ""  # no lines beside a bar
 
 
 def test_first_comes_first(tmp_path):
@@ -144,7 +231,8 @@ def test_what_is_predicted_is_of_the_runs_that_are_done(tmp_path, monkeypatch):
     late = SimpleNamespace(
         monotonic=lambda: 1e6 if len(store.keys()) == 4 else 0.0, perf_counter=time.perf_counter
     )
-    monkeypatch.setattr("lib.sweeps.device.time", late)
+    for module in ("device", "stacks"):
+        monkeypatch.setattr(f"lib.sweeps.{module}.time", late)
     how = dict(device="cpu", at_once=1, expected=expected, budget_s=10.0)
     report = sweep_stacked(specs, store, **how)
     assert (report.done, report.left) == (4, 2)

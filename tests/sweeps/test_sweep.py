@@ -1,6 +1,7 @@
 """Sweeps and their cost: what is finished is never lost, whatever happens to the processes."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from processes import again, launch, rate, tiny, wait_for
 from lib.cli import options
 from lib.data import build
 from lib.engines import flops
+from lib.errors import UserError
 from lib.model import build_model
 from lib.runs.locks import Locks
 from lib.runs.store import Store
@@ -140,6 +142,24 @@ def test_the_speed_is_measured_once_and_kept(tmp_path):
     machine_rate([8], tmp_path, jobs=1, train=fake_train.timed)
 
 
+def test_a_measurement_whose_process_dies_ends_in_one_line(tmp_path):
+    with pytest.raises(UserError, match="memory") as error:
+        machine_rate([8], tmp_path, jobs=2, train=fake_train.dying)
+    assert "\n" not in str(error.value) and not multiprocessing.active_children()
+
+
+def test_no_more_processes_than_runs_beyond_the_cores(store, monkeypatch):
+    """Of 1,024 that were asked for; below the cores, the speed that is kept counts."""
+    asked = []
+    monkeypatch.setattr("lib.sweeps.plan.cores", lambda: 2)
+    monkeypatch.setattr(
+        "lib.sweeps.sweep.machine_rate", lambda *a, jobs, **k: asked.append(jobs) or rate
+    )
+    for specs in (tiny(*range(3)), tiny(3)):
+        sweep(specs, store, jobs=1024, train=fake_train.train)
+    assert asked == [3, 2] and plan.at_once(None, 9) == 2 and plan.at_once(1, 9) == 1
+
+
 def test_what_is_known_of_the_speed_without_measuring(store, tmp_path):
     """Stored runs tell it, the nearest width where a width has none; a measurement goes first."""
     assert known_rate([8], tmp_path, store.runs(), 1) is None
@@ -151,6 +171,26 @@ def test_what_is_known_of_the_speed_without_measuring(store, tmp_path):
     specs = [RunSpec(d_model=width, epochs=1000, n_evals=2) for width in (8, 32)]
     np.testing.assert_allclose(plan.estimate(specs, speed), [2.0, 4.0], rtol=1e-3)
     assert speed(12) == speed(8) and speed(64) == speed(32)
+
+
+def test_what_is_known_is_of_the_way_in_which_it_will_be_trained(store, tmp_path):
+    """Of the textbook's speed, of bf16's or a GPU's the kernel's runs tell nothing."""
+    spec = RunSpec(d_model=8, epochs=1000, n_evals=2)
+    store.add(fake_run(spec, wall_seconds=2.0))
+    ways = [
+        dict(engine="reference"),
+        dict(engine=None, precision="bf16x3", device="cpu"),
+        dict(engine="reference", precision="float32", device="cuda"),
+    ]
+    for how in ways:
+        assert known_rate([8], tmp_path, store.runs(), 1, how) is None
+    stored = ("reference", "cpu"), ("numba-bf16x3", "cpu"), ("reference", "an H100")
+    for seed, (engine, device) in enumerate(stored, 1):
+        made = dict(engine=engine, device=device, wall_seconds=10.0 * seed)
+        store.add(fake_run(spec.replace(seed=seed), **made))
+    for seconds, how in zip((2.0, 10.0, 20.0, 30.0), (None, *ways)):
+        speed, _ = known_rate([8], tmp_path, store.runs(), 1, how)
+        np.testing.assert_allclose(plan.estimate([spec], speed), [seconds], rtol=1e-3)
 
 
 def test_what_ran_beside_a_run_is_not_held_against_the_machine(store, tmp_path):

@@ -1,0 +1,169 @@
+"""Training in stacks: runs of one shape are trained as one model, whatever keeps or shows them.
+
+A run that ends leaves its stack; the others go on.  Those that were interrupted go on from
+their checkpoints, together with those that were saved at the same epoch.
+"""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+
+from lib.data import build
+from lib.engines.choose import check_device
+from lib.engines.flops import epoch_flops, floats_of
+from lib.engines.precision import check_precision, name_of
+from lib.engines.torch.engine import StackedEngine, shape_of
+from lib.engines.torch.single import Member
+from lib.runs.checkpoints import Checkpoints
+from lib.runs.run import Progress, Run
+from lib.spec import RunSpec, SpecError
+from lib.train import Training
+
+GPU_MEMORY = 0.5
+"""Part of a GPU's memory that a stack's activations may fill, as estimated."""
+
+
+ALONE = (
+    "runs with a loss in float32, a batch or another run's weights to start from are trained "
+    "one by one, without --device cuda"
+)
+
+
+SHRINK = 0.75
+"""A stack is packed anew once no more than this part of it is still in training: before that
+the runs that have ended are trained on unseen, which is cheaper than packing."""
+
+
+def stackable(spec: RunSpec) -> bool:
+    """Whether a run can be one of a stack."""
+    return not (spec.loss or spec.batch or spec.init_from)
+
+
+def train_many(
+    specs: Iterable[RunSpec],
+    *,
+    device: str = "cuda",
+    precision: str = "float32",
+    at_once: int | None = None,
+    threads: int = 1,
+    until: float = math.inf,
+    on_progress: Callable[[RunSpec, Progress], None] | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Iterator[Run]:
+    """Train runs in stacks on the PyTorch engine; each is handed out as it ends.
+
+    Args:
+        specs: what to train; any mixture of shapes.
+        device: "cuda"; "cpu", where stacks are slower than single runs, is for tests.
+        precision: of the matrix products, "float32" or "bf16".
+        at_once: runs in a stack; by default as many as the device has room for.
+        threads: threads of a CPU.
+        until: when on `time.monotonic` training ends: at the next evaluation of a stack, whose
+            unfinished runs are saved.
+        on_progress: called for each run at its evaluations; what it raises ends it all.
+        checkpoints: where long runs keep their states, and find them when they begin again.
+
+    Raises:
+        SpecError: if the device is not there, or a run is not for a stack (`stackable`).
+    """
+    specs = list(dict.fromkeys(specs))
+    if not all(map(stackable, specs)):
+        raise SpecError(ALONE)
+    check_device(device)
+    check_precision("stacked", precision)
+    name = name_of("stacked", precision)
+    for group in stacks_of(specs, device, at_once):
+        by_epoch = defaultdict(list)  # runs that were interrupted go on where they were
+        for spec in group:
+            saved = checkpoints.load(spec, name) if checkpoints else None
+            by_epoch[int(saved["epoch"]) if saved else None].append((spec, saved))
+        for members in by_epoch.values():
+            if time.monotonic() >= until:
+                return
+            how = dict(threads=threads, device=device, precision=precision)
+            stack, runs = _begin(*zip(*members), checkpoints, on_progress, **how)
+            yield from _train_stack(stack, runs, threads, checkpoints, until)
+
+
+def _begin(specs, saved, checkpoints, on_progress, **how) -> tuple[StackedEngine, list[Training]]:
+    """A stack and what is kept of its runs, from their checkpoints if they have any that fit."""
+
+    def tell(spec):
+        return on_progress and (lambda progress: on_progress(spec, progress))
+
+    stack = StackedEngine(specs, [build(spec) for spec in specs], **how)
+    runs = [Training(spec, tell(spec)) for spec in specs]
+    if saved[0] is not None:
+        try:
+            stack.restore(saved)
+            for run, state in zip(runs, saved):
+                run.resume(state)
+        except (KeyError, ValueError) as error:
+            for spec in specs:
+                checkpoints.reject(spec, stack.name, error)
+            return _begin(specs, [None], checkpoints, on_progress, **how)
+    return stack, runs
+
+
+def _train_stack(stack, runs: list[Training], threads, checkpoints, until) -> Iterator[Run]:
+    """The loop of `lib.train.train`, for a run at each place of a stack."""
+    before = time.perf_counter()
+    while live := [place for place, run in enumerate(runs) if not run.ended]:
+        if len(live) <= SHRINK * len(runs):
+            stack.keep(live)
+            runs, live = [runs[place] for place in live], range(len(live))
+        epoch = min(runs[place].next_epoch for place in live)
+        stack.advance(epoch - stack.epoch)
+        due = [place for place in live if runs[place].next_epoch == epoch]
+        for place in due:
+            runs[place].evaluate(Member(stack, place))
+        spent, before = (time.perf_counter() - before) / len(live), time.perf_counter()
+        for place in live:
+            runs[place].seconds += spent
+        for place in due:
+            runs[place].tell(Member(stack, place))
+            if runs[place].ended:
+                yield runs[place].run(Member(stack, place), threads)
+        late = time.monotonic() >= until
+        if checkpoints and (late or checkpoints.due()):
+            for place in live:
+                if not runs[place].ended:
+                    runs[place].save(Member(stack, place), checkpoints)
+        if late:
+            return
+
+
+def room_for(spec: RunSpec, device: str) -> int:
+    """How many runs like this one a stack may have."""
+    if device == "cpu":
+        return 8
+    free = GPU_MEMORY * torch.cuda.get_device_properties(0).total_memory / 4
+    return max(1, int(free // floats_of(spec)))
+
+
+def stacks_of(
+    specs: Iterable[RunSpec], device: str = "cuda", at_once: int | None = None
+) -> list[list[RunSpec]]:
+    """Runs in stacks: of equal shape, those with equally much data together; the cheapest first.
+
+    A stack costs what its longest run does, so a sweep that ends early has many small models.
+    """
+    groups: dict[tuple, list[RunSpec]] = defaultdict(list)
+    shapes: dict[tuple, tuple] = {}  # data are built once for each shape
+    for spec in specs:
+        cell = spec.task, spec.modulus, spec.d_model, spec.n_heads, spec.n_layers, spec.norm
+        cell += (spec.split_mlp,)
+        if cell not in shapes:
+            shapes[cell] = shape_of(spec, build(spec))
+        groups[shapes[cell]].append(spec)
+    found = []
+    for group in groups.values():
+        group.sort(key=lambda s: s.train_size + s.memorize_size)
+        while group:
+            n = at_once or room_for(group[-1], device)
+            found.append(group[-n:])
+            group = group[:-n]
+    return sorted(found, key=lambda stack: max(epoch_flops(s) * s.epochs for s in stack))
