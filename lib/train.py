@@ -13,6 +13,7 @@ import numpy as np
 
 from lib.data import build
 from lib.engines.choose import Engine, choose
+from lib.runs.machine import machine
 from lib.runs.run import Progress, Record, Run
 from lib.spec import RunSpec, SpecError
 
@@ -87,6 +88,7 @@ class Training:
         self.spec, self.seconds, self.ended = spec, 0.0, False
         self._record, self._epochs = Record(spec), spec.eval_epochs().tolist()
         self._on_progress = on_progress
+        machine()  # what trains is the code of now, whatever is edited before the run is stored
 
     def resume(self, saved: dict[str, np.ndarray]) -> None:
         """Take up what a checkpoint has of the curve and the time.  Raises KeyError."""

@@ -59,8 +59,10 @@ def command(places, budget, jobs, dry_run, nice, measure, results):
         how = dict(jobs=jobs, nice=nice, rate=rate, budget_s=end - time.monotonic())
         report = sweep(batch, store, first=[{spec} for spec in batch], **how)
         total.add(report)
-        if report.fatal or report.interrupted or not (report.done or report.failed):
+        if report.fatal or report.interrupted:
             break
+        if report.left == len(batch) and not report.failed:
+            break  # neither trained here nor stored by another search: the budget is spent
         if report.failed:
             tried |= set(missing(batch, store))
     if not dry_run:
