@@ -21,6 +21,9 @@ from lib.tasks import TASKS
 NUMERICS_VERSION = 1
 """Raised whenever a change to kernel, data or initialization can change a result."""
 
+MANY = 100_000_000
+"""The most that is counted in a spec: epochs, points.  Far below what the store can hold."""
+
 
 class SpecError(UserError, ValueError):
     """A spec that describes no possible run."""
@@ -60,11 +63,14 @@ class RunSpec:
     beta1: float = knob(0.9, "Decay of AdamW's first moment.", low=0, below=1)
     beta2: float = knob(0.98, "Decay of AdamW's second moment.", low=0, below=1)
     eps: float = knob(1e-8, "AdamW's epsilon.", above=0)
-    epochs: int = knob(20_000, "T: full-batch steps.", low=1, high=100_000_000)
+    epochs: int = knob(20_000, "T: full-batch steps.", low=1, high=MANY)
     seed: int = knob(0, "Of the split, the labels and the initial weights.", low=0, high=2**32 - 1)
     n_evals: int = knob(300, "Points of the stored curve, at most.", low=2, high=10_000)
     stop_after: int | None = knob(
-        None, "Stop when validation accuracy has stayed at 0.999 for so many epochs.", low=1
+        None,
+        "Stop when validation accuracy has stayed at 0.999 for so many epochs.",
+        low=1,
+        high=MANY,
     )
     # None is the plain model: what stands below came later, and None keeps the older keys
     init_from: "RunSpec | None" = knob(None, "The run whose final weights this one starts from.")
@@ -78,13 +84,15 @@ class RunSpec:
         None, "scaled: W_O and W_out start (2 n_layers)^-½ as large.", words=("scaled",)
     )
     warmup: int | None = knob(
-        None, "Epochs over which the learning rate rises to its value, linearly.", low=1
+        None, "Epochs over which the learning rate rises to its value, linearly.", low=1, high=MANY
     )
     loss: str | None = knob(
         None, "float32: the gradient rounds as in plain float32 softmax.", words=("float32",)
     )
     init_scale: float | None = knob(None, "Factor of all initial weights.", above=0)
-    batch: int | None = knob(None, "Points a step, shuffled each epoch; else all at once.", low=1)
+    batch: int | None = knob(
+        None, "Points a step, shuffled each epoch; else all at once.", low=1, high=MANY
+    )
 
     def __post_init__(self):
         if isinstance(self.init_from, dict):  # as `to_dict` writes it

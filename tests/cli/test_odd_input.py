@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from fake_train import fake_run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,8 @@ import lib.runs.store
 from lib.chapters import parameters
 from lib.cli import options
 from lib.paper.grid import Grid
-from lib.spec import RunSpec, SpecError
+from lib.runs import shard
+from lib.spec import KNOBS, RunSpec, SpecError
 
 BASE = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
 TINY = Grid("tiny", "A tiny experiment", BASE, axes={"train_size": (10, 12)}, seeds=3)
@@ -110,6 +112,19 @@ def test_any_value_of_an_option(call, command, option, value):
 @given(st.dictionaries(st.sampled_from([name for name in RunSpec.__annotations__]), odd))
 def test_any_field_of_a_run(call, values):
     call("train", *(w for k, v in values.items() for w in (f"--{k.replace('_', '-')}", v)))
+
+
+@pytest.mark.parametrize("name", [n for n, k in KNOBS.items() if k.kind in (int, float)])
+def test_what_a_spec_allows_the_store_takes(name):
+    """Before it is trained: a run that cannot be kept is lost."""
+    ends = [end for end in KNOBS[name].limits.values()] + [2**31, 2**63, 1e39]
+    for value in ends:
+        try:
+            spec = BASE.replace(**{name: value})
+        except SpecError:
+            continue
+        (row,) = shard.table([fake_run(spec)]).to_pylist()
+        assert row[name] == value
 
 
 @pytest.mark.parametrize("callback", [options.seeds, options.duration, options.address])
