@@ -24,6 +24,9 @@ NUMERICS_VERSION = 1
 MANY = 100_000_000
 """The most that is counted in a spec: epochs, points.  Far below what the store can hold."""
 
+LARGE = 1_000_000
+"""The most that a float32 is multiplied by: none overflows on the way into an engine."""
+
 
 class SpecError(UserError, ValueError):
     """A spec that describes no possible run."""
@@ -58,7 +61,7 @@ class RunSpec:
     d_model: int = knob(32, "Model size d_h, a multiple of the heads.", low=1, high=4096)
     n_heads: int = knob(4, "Attention heads.", low=1)
     n_layers: int = knob(1, "Layers.", low=1, high=64)
-    lr: float = knob(3e-3, "Learning rate.", above=0)
+    lr: float = knob(3e-3, "Learning rate.", above=0, high=LARGE)
     weight_decay: float = knob(1.5, "Weight decay of AdamW.", low=0)
     beta1: float = knob(0.9, "Decay of AdamW's first moment.", low=0, below=1)
     beta2: float = knob(0.98, "Decay of AdamW's second moment.", low=0, below=1)
@@ -89,7 +92,7 @@ class RunSpec:
     loss: str | None = knob(
         None, "float32: the gradient rounds as in plain float32 softmax.", words=("float32",)
     )
-    init_scale: float | None = knob(None, "Factor of all initial weights.", above=0)
+    init_scale: float | None = knob(None, "Factor of all initial weights.", above=0, high=LARGE)
     batch: int | None = knob(
         None, "Points a step, shuffled each epoch; else all at once.", low=1, high=MANY
     )
@@ -205,7 +208,7 @@ def _knob_of(f: dataclasses.Field) -> Knob:
     if {"low", "high"} <= limits.keys():
         words = f"from {limits['low']:,} to {limits['high']:,}"
     elif limits.get("above") == 0:
-        words = "positive"
+        words = "positive" + (f", at most {limits['high']:,}" if "high" in limits else "")
     elif "words" in limits:
         words = " or ".join(map(repr, limits["words"]))
     else:
