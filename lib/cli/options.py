@@ -76,7 +76,8 @@ def how_to_train(command):
 
 def parse_duration(text: str) -> float:
     """Seconds in "90s", "45m", "2h", "1h30m" or "90".  Raises ValueError."""
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
+    # so many digits are millions of years, and a float holds them
+    match = re.fullmatch(r"(?:(\d{1,15})h)?(?:(\d{1,15})m)?(?:(\d{1,15})s?)?", text.strip())
     if not match or not any(match.groups()):
         raise ValueError(f"{text!r} is not a duration such as 90s, 45m or 1h30m")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -98,6 +99,10 @@ def of_a_run(command):
     return command
 
 
+MOST = 10_000
+"""Seeds of a command."""
+
+
 def seeds(context, option, text):
     """ "0:3", "5" or "0,2,7" as a list of seeds."""
     if text is None:
@@ -105,12 +110,12 @@ def seeds(context, option, text):
     try:
         if ":" in text:
             first, last = map(int, text.split(":"))
-            found = range(first, last)
+            found = range(first, min(last, first + MOST + 1))
         else:
             found = [int(part) for part in text.split(",")]
     except ValueError:
         found = []
-    if not 1 <= len(found) <= 10_000:
+    if not 1 <= len(found) <= MOST:
         raise click.BadParameter(f"{text!r} names no seeds; say 0:3, 5 or 0,2,7")
     return list(found)
 

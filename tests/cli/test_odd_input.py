@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from fake_train import fake_run
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import lib.cli.main
@@ -132,6 +132,9 @@ def test_what_a_spec_allows_an_engine_and_the_store_take(name):
 
 
 @pytest.mark.parametrize("callback", [options.seeds, options.duration, options.address])
+@example(value="0:" + 30 * "9")
+@example(value="-" + 30 * "9" + ":0")
+@example(value=400 * "9" + "h")
 @quick
 @given(value=odd)
 def test_any_text_is_a_value_or_a_mistake(callback, value):
