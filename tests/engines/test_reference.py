@@ -1,11 +1,16 @@
 """The textbook engine: it is what every other one is held against, so it is held against little."""
 
+import functools
+import itertools
+import operator
+
 import numpy as np
 import pytest
 import torch
 
 from lib.data import build
 from lib.engines import reference
+from lib.engines.choose import choose, engine_of
 from lib.model import build_model, exact_cross_entropy
 from lib.runs.checkpoints import Checkpoints
 from lib.spec import RunSpec, SpecError
@@ -118,5 +123,21 @@ def test_what_does_not_fit_is_one_line(how):
     [(dict(batch=8), "numba"), (dict(batch=8), "stacked"), (dict(loss="float32"), "stacked")],
 )
 def test_what_only_the_textbook_trains_is_said(fields, engine):
-    with pytest.raises(SpecError, match="batch"):
+    with pytest.raises(SpecError, match="--engine (reference|numba)"):
         train(SMALL.replace(warmup=None, **fields), engine=engine)
+
+
+def test_the_default_is_the_fastest_engine_that_covers_a_spec():
+    """All eight kinds of spec, on both devices: none is refused."""
+    deep, rounded, parts = dict(n_layers=2), dict(loss="float32"), dict(batch=8)
+    names = {}
+    for kinds in itertools.product([{}, deep], [{}, rounded], [{}, parts]):
+        spec = SMALL.replace(**functools.reduce(operator.or_, kinds))
+        for device in ("cpu", "cuda"):
+            name = engine_of(spec, device=device)
+            names.setdefault(name, []).append((*map(bool, kinds), device))
+            assert engine_of(spec, name, device) == name
+    assert names.pop("numba") == [(False, False, False, "cpu"), (False, True, False, "cpu")]
+    stacked = [(False, False, False, "cuda"), *((True, False, False, d) for d in ("cpu", "cuda"))]
+    assert names.pop("stacked") == stacked and list(names) == ["reference"]
+    choose(SMALL.replace(**deep, **rounded))
