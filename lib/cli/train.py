@@ -5,6 +5,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lib.cli import options
+from lib.engines.choose import engine_of
 from lib.engines.flops import flops
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.machine import cores
@@ -27,8 +28,8 @@ SHORT = 5e11
 def command(engine, device, precision, threads, force, results, **values):
     """Train one run, and keep it."""
     spec, store = RunSpec(**values), Store(results)
-    kernel = spec.plain and device == "cpu" and engine in (None, "numba")
-    threads = threads or (1 if kernel and flops(spec) < SHORT else cores())
+    engine = engine_of(spec, engine, device)
+    threads = threads or (1 if engine == "numba" and flops(spec) < SHORT else cores())
     click.echo(f"{spec.label()}, {spec.epochs:,} epochs")
     if spec.key in store.keys() and not force:
         curve, row = store.curve(spec), store.runs().set_index("key").loc[spec.key]
@@ -55,7 +56,7 @@ def _train_with_bar(spec, states, how):
     from lib.engines.kernel.engine import compiles  # Numba takes a second to import
     from lib.train import train as train_run
 
-    if spec.plain and how["engine"] in (None, "numba") and compiles(how["threads"]):
+    if how["engine"] == "numba" and compiles(how["threads"]):
         told = "compiling the trainer for this processor: half a minute or more, once"
         click.echo(told, err=True)
     with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:

@@ -146,6 +146,16 @@ def test_train_stores_its_run_and_says_so(call, store):
     assert len(store.runs(every=True)) == 2
 
 
+@pytest.mark.parametrize("more", ["--batch 4", "--engine stacked", "--n-layers 2 --loss float32"])
+def test_only_the_kernel_is_said_to_be_compiled(call, store, monkeypatch, more):
+    monkeypatch.setattr("lib.engines.kernel.engine.compiles", lambda threads: True)
+    monkeypatch.setattr("lib.cli.train.cores", lambda: 2)
+    assert "compiling" in call("train", *SMALL).stderr
+    result = call("train", *SMALL, *more.split())
+    assert result.exit_code == 0 and "compiling" not in result.stderr, result.stderr
+    assert "threads: 2" in result.output  # one is for short runs of the kernel
+
+
 def test_train_without_a_validation_set(call):
     result = call("train", *SMALL, "--train-size", "25")
     assert result.exit_code == 0, result.output
