@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from lib.engines.choose import engine_of
 from lib.engines.flops import bytes_of
 from lib.engines.precision import PRECISIONS
 from lib.paper.recipe import BASE
@@ -44,9 +45,14 @@ def rate_of(specs, store, jobs, how=None, measure=True):
     return machine_rate(widths, store.cache, **more), "as measured on this machine"
 
 
-def check_memory(specs, at_once=1, threads=1):
-    """Refuse what this machine cannot hold, before hours are spent on the way to it."""
-    needs, spec = max((bytes_of(spec, threads), spec.label()) for spec in specs)
+def check_memory(specs, at_once=1, threads=1, engine=None, device="cpu"):
+    """Refuse what this machine cannot hold, before hours are spent on the way to it.
+
+    A GPU's memory is its own, and PyTorch says at once where it is full.
+    """
+    if device != "cpu":
+        return
+    needs, spec = max((bytes_of(s, engine_of(s, engine), threads), s.label()) for s in specs)
     there = memory()
     if needs * at_once > there:
         each = f" for each of {at_once} runs at once" if at_once > 1 else ""

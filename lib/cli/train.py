@@ -36,7 +36,7 @@ def command(engine, device, precision, threads, force, results, **values):
         status, digest = row["status"], row["digest"]
         told = "stored already; --force trains it again"
     else:
-        options.check_memory([spec], threads=threads)
+        options.check_memory([spec], threads=threads, engine=engine, device=device)
         store.probe()
         states = Checkpoints(store.cache)
         how = dict(engine=engine, device=device, precision=precision, threads=threads)

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import fake_train
 import pytest
 from click.testing import CliRunner
@@ -18,6 +20,7 @@ import lib.paper.recipe
 import lib.runs.files
 import lib.runs.shard
 import lib.runs.store
+from lib.cli import options
 from lib.paper.grid import Grid
 from lib.runs.store import Store
 from lib.spec import RunSpec
@@ -102,6 +105,19 @@ def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, line):
     result = call(*line.format(file=tmp_path / "file").split())
     fails(result, MISTAKES[line])
     assert sorted(tmp_path.rglob("*")) in (before, [tmp_path / "file", tmp_path / "results"])
+
+
+@pytest.mark.parametrize(
+    "how, refused",
+    [(dict(engine="reference"), True), (dict(), False),
+     (dict(engine="reference", device="cuda"), False)],
+)  # fmt: skip
+def test_memory_is_that_of_the_engine_and_the_device(monkeypatch, how, refused):
+    monkeypatch.setattr("lib.cli.options.memory", lambda: 2e9)
+    specs = [RunSpec(d_model=1024, train_size=12_769)]
+    expected = pytest.raises(click.UsageError, match="3 GB") if refused else nullcontext()
+    with expected:
+        options.check_memory(specs, **how)
 
 
 @pytest.mark.parametrize("words", ["train --d-model 30", "train --lr nan", "nosuch"])
