@@ -7,7 +7,9 @@ import operator
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+import lib.model
 from lib.data import build
 from lib.engines import reference
 from lib.engines.choose import choose, engine_of
@@ -76,6 +78,43 @@ def test_it_goes_on_from_its_checkpoint(tmp_path):
         spec, engine="reference", checkpoints=states, on_progress=lambda p: again.append(p.epoch)
     )
     assert min(again) > 0 and run.digest == train(spec, engine="reference").digest
+
+
+class Noisy(lib.model.MLP):
+    """A change of the model that behaves otherwise in training, and keeps more than parameters."""
+
+    def __init__(self, d_model, d_mlp):
+        super().__init__(d_model, d_mlp)
+        self.drop, self.usual = nn.Dropout(0.3), nn.BatchNorm1d(d_model, affine=False)
+        self.more = nn.Linear(d_model, d_model)
+
+    def forward(self, x, mask=None):
+        x = self.usual(self.drop(x).transpose(1, 2)).transpose(1, 2)
+        return super().forward(self.more(x), mask)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_model_with_noise_and_buffers_is_trained_like_any_other(tmp_path, monkeypatch, device):
+    """A measure is no matter of luck, the seed tells the run, and a checkpoint has all of it."""
+    monkeypatch.setattr("lib.model.MLP", Noisy)
+    engine = reference.Engine(SMALL, build(SMALL), device=device)
+    engine.advance(3)
+    assert engine.evaluate("val") == engine.evaluate("val")
+    before = torch.get_rng_state()
+    digest = train(SMALL, engine="reference", device=device).digest
+    assert torch.equal(before, torch.get_rng_state())
+
+    def leave(progress):
+        if progress.epoch >= 10:
+            raise KeyboardInterrupt
+
+    how = dict(engine="reference", device=device, checkpoints=Checkpoints(tmp_path, every=0))
+    with pytest.raises(KeyboardInterrupt):
+        train(SMALL, on_progress=leave, **how)
+    torch.manual_seed(7)
+    again = []
+    run = train(SMALL, on_progress=lambda p: again.append(p.epoch), **how)
+    assert min(again) >= 10 and run.digest == digest
 
 
 def test_a_batch_is_a_step_on_a_part_and_an_epoch_sees_each_point_once():
