@@ -18,7 +18,7 @@ from processes import again, launch, write_some
 from lib.runs import shard
 from lib.runs.shard import BrokenFile
 from lib.runs.store import Store, StoreError
-from lib.spec import RunSpec
+from lib.spec import KNOBS, RunSpec
 
 SPECS = [RunSpec(epochs=500, n_evals=20, seed=seed) for seed in range(6)]
 
@@ -49,6 +49,16 @@ def test_a_run_comes_back(store):
         rtol = 0 if "accuracy" in name or name == "epoch" else 1e-7
         np.testing.assert_allclose(curve[name], values, rtol=rtol)
     assert path.suffix == ".parquet" and os.listdir(store.runs_folder) == [path.name]
+
+
+def test_a_row_makes_its_spec_again(store):
+    """Whole numbers and truths with gaps among them, too."""
+    some = dict(stop_after=7, warmup=5, batch=4, loss="float32", init_scale=0.5)
+    specs = {spec.key: spec for spec in (SPECS[0], SPECS[1].replace(**some))}
+    fill(store, specs.values())
+    for row in store.runs().to_dict("records"):
+        values = {name: row[name] for name in KNOBS if not pd.isna(row[name])}
+        assert RunSpec(**values) == specs[row["key"]]
 
 
 def test_an_empty_store(store):
