@@ -396,6 +396,13 @@ def test_what_killed_writers_left_is_swept_up(store):
     assert not old.exists() and new.exists()
 
 
+def test_a_file_that_a_writer_renames_meanwhile_is_no_error(store, monkeypatch):
+    fill(store)
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda self, p: [self / ".gone.tmp", *glob(self, p)])
+    assert len(store.compact()) == 1
+
+
 # Several processes
 
 
