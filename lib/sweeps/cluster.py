@@ -157,7 +157,7 @@ class Crew:
 
     def _keep(self, data: bytes, *values: Any) -> tuple[str, Any]:
         try:
-            return "done", (shard.put(self._store.folder, data).name, *values)
+            return "done", (shard.put(self._store.runs_folder, data).name, *values)
         except OSError as error:
             return "fatal", f"cannot write to {self._store.folder}: {error.strerror or error}"
 
