@@ -6,6 +6,7 @@ import signal
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from made_up import fake_run
 from processes import again, launch, write_some
 
 from lib.runs import shard
+from lib.runs.files import publish
 from lib.runs.shard import BrokenFile
 from lib.runs.store import Store, StoreError
 from lib.spec import KNOBS, RunSpec
@@ -478,3 +480,12 @@ def test_nothing_is_unpickled(store, tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(tmp_path / "evil.npy", "W_E.npy")
     assert store.load_weights(SPECS[0]) is None
+
+
+def test_a_folder_is_opened_only_where_that_can_be_done(tmp_path, monkeypatch):
+    """On Windows it cannot, and each writing ended in a PermissionError."""
+    system, opened = SimpleNamespace(**vars(os)), []
+    system.name, system.open = "nt", lambda *args: opened.append(args)
+    monkeypatch.setattr("lib.runs.files.os", system)
+    publish(tmp_path / "new" / "file", b"whole")
+    assert (tmp_path / "new" / "file").read_bytes() == b"whole" and not opened
