@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from lib.errors import UserError
 from lib.runs import shard
-from lib.runs.store import Store, StoreError
+from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps import speed
 from lib.sweeps.sweep import say
@@ -30,7 +31,7 @@ PATIENCE = 10.0
 GONE = "the Dask scheduler is gone; finished runs are kept, the same command goes on"
 
 
-class ClusterError(StoreError):
+class ClusterError(UserError):
     """A cluster that cannot be used; the message is one line, fit for a user."""
 
 
