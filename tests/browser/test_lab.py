@@ -267,6 +267,39 @@ def test_a_race_has_one_clock_and_the_grid_fills_in(visit):
     page.locator(".lab-many").get_by_role("button", name="Reset").click()
 
 
+NO_LUCK = """() => {
+  let made = 0;
+  const point = { epoch: 0, train_loss: 1, train_accuracy: 0, val_accuracy: 0 };
+  window.Worker = class {
+    constructor() { this.lucky = made++ !== 1; }
+    postMessage(message) {
+      const end = this.lucky ? { what: "done" } : { what: "failed", message: "no luck" };
+      const said = this.lucky ? [{ what: "points", points: [point], speed: 1 }, end] : [end];
+      if (message.do === "start") setTimeout(() => said.map((data) => this.onmessage({ data })));
+    }
+    terminate() {}
+  };
+}"""  # stands for the threads: the second fails, the others are done at once
+
+
+@pytest.mark.parametrize("view, name", [("race", "Race"), ("many", "Grid")])
+def test_a_network_that_fails_ends_itself_alone(visit, view, name):
+    page = visit()
+    page.evaluate(NO_LUCK)
+    page.get_by_role("button", name=name, exact=True).first.click()
+    go = page.locator(f".lab-{view} .lab-go")
+    for _ in range(2):  # and one can begin again
+        go.click()
+        until(page, "done", view)
+        assert go.inner_text() in ("Race", "Train all")
+        said = page.locator(f".lab-{view} .gc-status").inner_text()
+        assert "It did not work: no luck" in said
+        page.evaluate(NO_LUCK)
+    if view == "many":
+        cells = drawn(page, view)
+        assert [cell["zone"] for cell in cells].count(None) == 1 and f"{len(cells) - 1} of" in said
+
+
 @pytest.mark.parametrize(
     "epochs, count", [(4000, 300), (20_000, 300), (500, 60), (60_000, 300), (7, 2)]
 )

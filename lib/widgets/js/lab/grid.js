@@ -38,10 +38,11 @@ function gridView(root) {
   function paint(cell) {
     const value = cell.curve?.val_accuracy.at(-1);
     const known = Number.isFinite(value);
-    cell.button.textContent = known ? value.toFixed(2) : "·";
+    const failed = cell.run?.phase === "failed";
+    cell.button.textContent = known ? value.toFixed(2) : failed ? "×" : "·";
     cell.button.style.background = known ? cividis(value) : "";
     cell.button.style.color = known ? (value > 0.55 ? "#000" : "#fff") : "";
-    const state = cell.zone ? `, ${cell.zone}` : cell.run ? ", training" : "";
+    const state = cell.zone ? `, ${cell.zone}` : failed ? ", failed" : cell.run ? ", training" : "";
     cell.button.setAttribute("aria-label", `d_model ${cell.d}, D ${cell.size}: ${known ? value.toFixed(2) : "not trained"}${state}`);
     cell.button.classList.toggle("lab-done", Boolean(cell.zone));
     if (shown === cell) look(cell);
@@ -64,7 +65,9 @@ function gridView(root) {
     root.dataset.phase = phase;
     go.textContent = { idle: "Train all", training: "Pause", paused: "Resume", done: "Train all" }[phase];
     const done = cells.filter((cell) => cell.zone).length;
-    status.say(`${done} of ${cells.length} networks trained, ${running.size} at a time.`, phase !== "training");
+    const failed = cells.find((cell) => cell.run?.phase === "failed");
+    const why = failed ? ` ${sentence(failed.run)}.` : "";
+    status.say(`${done} of ${cells.length} networks trained, ${running.size} at a time.${why}`, phase !== "training");
     root.drawn = cells.map((cell) => ({ d: cell.d, size: cell.size, zone: cell.zone, val: cell.curve?.val_accuracy.at(-1) }));
   }
 
@@ -102,11 +105,9 @@ function gridView(root) {
   function hear(cell, what) {
     const { phase } = cell.run;
     if (what === "points" || phase === "done") paint(cell);
-    if (phase === "failed") return status.say(sentence(cell.run), true);
-    if (phase !== "done" || !running.has(cell)) return;
-    cell.zone = cell.run.zone;
+    if (!["done", "failed"].includes(phase) || !running.delete(cell)) return;
+    if (phase === "done") cell.zone = cell.run.zone;
     cell.run.end();
-    running.delete(cell);
     paint(cell);
     show(paused ? "paused" : "training");
     next();

@@ -55,7 +55,11 @@ function raceView(root) {
   // The slower one leads: the other may be so many evaluations ahead of it.
   function hear() {
     const failed = lanes.find((lane) => lane.run.phase === "failed");
-    if (failed) return status.say(sentence(failed.run), true);
+    if (failed) {
+      for (const lane of lanes) lane.run.end(); // alone, the other would wait for ever
+      show("done");
+      return status.say(sentence(failed.run), true);
+    }
     const behind = Math.min(...lanes.map((lane) => lane.run.curve.epoch.length));
     const until = schedule[Math.min(schedule.length - 1, behind + AHEAD)];
     for (const lane of lanes) lane.run.send({ do: "until", epoch: until });
