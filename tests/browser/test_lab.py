@@ -164,6 +164,25 @@ def test_the_mouse_works_every_control(visit):
     assert (setting["modulus"], setting["d_model"], setting["epochs"]) == (113, 128, 60_000)
 
 
+def test_a_pause_that_is_taken_back_at_once_changes_nothing(visit):
+    page = visit(dict(SHORT, epochs=1500))
+    page.evaluate("() => (window.Real = Worker, window.heard = [])")
+    page.evaluate("""() => window.Worker = function (address) {
+        const worker = new Real(address);
+        worker.addEventListener("message", ({ data }) => heard.push(data.what));
+        return worker;
+    }""")
+    page.locator(".lab-single .lab-go").click()
+    page.wait_for_function("document.querySelector('.lab-single').drawn.curve?.epoch.length > 2")
+    for _ in range(20):
+        page.evaluate("[1, 2].forEach(() => document.querySelector('.lab-single .lab-go').click())")
+    until(page, "done")
+    ask(page)  # answered after all that the worker had to say
+    assert page.evaluate("heard").count("done") == 1
+    epochs = drawn(page)["trig"]["epoch"]
+    assert epochs == sorted(set(epochs))
+
+
 def ask(page):
     page.get_by_label("a", exact=True).fill("3")
     page.get_by_label("b", exact=True).fill("29")

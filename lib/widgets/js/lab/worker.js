@@ -66,10 +66,18 @@ function turn() {
   if (schedule[next] <= until) later();
 }
 
-// A message to itself: browsers slow timers down, messages they do not.
+// A message to itself: browsers slow timers down, messages they do not.  One at a time: two
+// would go on as two, and tell the end twice.
 const channel = new MessageChannel();
-channel.port1.onmessage = turn;
-const later = () => channel.port2.postMessage(0);
+let queued = false;
+channel.port1.onmessage = () => {
+  queued = false;
+  turn();
+};
+const later = () => {
+  if (!queued) channel.port2.postMessage(0);
+  queued = true;
+};
 
 const DO = {
   start,
