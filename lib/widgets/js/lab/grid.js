@@ -100,6 +100,7 @@ function gridView(root) {
     running.add(cell);
     cell.run = new Run(workerPort, cell.setting, (what) => hear(cell, what), { quiet: true });
     cell.curve = cell.run.curve;
+    if (paused) cell.run.pause(); // one that was about to end when it was paused made room
   }
 
   function hear(cell, what) {
