@@ -11,7 +11,7 @@ function gridView(root) {
   const reset = element("button", { type: "button", onclick: clear }, "Reset");
   const seed = slider("seed", { min: 0, max: 20, step: 1 }, 0, () => clear());
   const status = statusLine();
-  const picture = curvePictures().charts.accuracy;
+  const picture = accuracyPicture();
   const title = element("p", { class: "lab-caption" });
   let shown = null;
   root.append(
@@ -52,13 +52,7 @@ function gridView(root) {
     shown = cell;
     const c = cell.curve;
     title.textContent = `${inWords(cell.setting)}${cell.zone ? `: ${cell.zone} by epoch ${number(c.epoch.at(-1))}` : ""}`;
-    const line = (key, text, colour, dash) => ({ name: text, x: c.epoch, y: c[key], colour, dash });
-    picture.draw({
-      x: { label: "epoch", low: 0, high: cell.setting.epochs, log: "epochs" },
-      y: { label: "accuracy", low: 0, high: 1 },
-      series: c ? [line("train_accuracy", "training", COLOURS.train), line("val_accuracy", "validation", COLOURS.val, "7 3")] : [],
-      note: c ? null : "not trained yet",
-    });
+    picture.draw(c, cell.setting.epochs);
   }
 
   function show(phase) {

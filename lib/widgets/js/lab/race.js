@@ -84,7 +84,7 @@ function raceLane(name) {
     lane.take(next);
     lane.clear();
   }, ["task", "modulus", "train_size", "d_model", "weight_decay", "seed"]);
-  const picture = curvePictures().charts.accuracy;
+  const picture = accuracyPicture();
   const field = fieldPicture(220);
   const lane = {
     node: element(
@@ -114,16 +114,7 @@ function raceLane(name) {
       }, { until: 0 });
     },
     draw(epochs) {
-      const c = lane.run?.curve;
-      const some = c?.epoch.length > 0;
-      const line = (key, text, colour, dash) => ({ name: text, x: c.epoch, y: c[key], colour, dash });
-      picture.draw({
-        x: { label: "epoch", low: 0, high: epochs, log: "epochs" },
-        y: { label: "accuracy", low: 0, high: 1 },
-        series: some
-          ? [line("train_accuracy", "training", COLOURS.train), line("val_accuracy", "validation", COLOURS.val, "7 3")] : [],
-        note: some ? null : "nothing trained yet",
-      });
+      picture.draw(lane.run?.curve, epochs);
     },
   };
   return lane;

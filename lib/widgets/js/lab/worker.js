@@ -1,7 +1,7 @@
 // The thread that trains one network.  It works in slices and listens between them.
 //
-// In: start {module, setting, epochs, evals, facts, quiet}, pause, resume, until {epoch},
-// ask {a, b}, lesion {frequencies}, view {every}.  Out: points, view, answer, lesion, state.
+// In: start {module, setting, epochs, evals, facts, quiet, every}, pause, resume, until {epoch},
+// ask {a, b}, lesion {frequencies}.  Out: points, view, done, failed, answer, lesion.
 
 const SLICE = 40; // milliseconds of training between two looks at the messages
 let network, schedule, next, points, paused, until, viewed, every, quiet, clock;
@@ -91,7 +91,6 @@ const DO = {
     until = epoch;
     if (stood && !paused && schedule[next] <= until) later();
   },
-  every: (message) => (every = message.every),
   ask: ({ a, b }) => say("answer", { a, b, ...network.ask(a, b) }),
   lesion: ({ frequencies }) => say("lesion", { frequencies, epoch: network.epoch, ...network.lesion(frequencies) }),
 };
