@@ -62,7 +62,8 @@ def _train_with_bar(spec, states, how):
     with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:
 
         def draw(progress):
-            bar.set_postfix_str(f"validation {progress.val_accuracy:.3f}", refresh=False)
+            val_accuracy = progress.latest["val_accuracy"]
+            bar.set_postfix_str(f"validation {val_accuracy:.3f}", refresh=False)
             bar.update(progress.epoch - bar.n)
 
         return train_run(spec, on_progress=draw, checkpoints=states, **how)
