@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.spec import RunSpec
-from lib.tasks import TASKS
+from lib.spec import RunSpec, SpecError
+from lib.tasks import TASKS, Labels
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,13 @@ def build(spec: RunSpec) -> Dataset:
 
     Sets are therefore nested in `train_size` and shared by all widths of a seed.  Tokens are
     0 … P-1, then "=", then the two operators; the operator stands between a and b.
+
+    Raises:
+        SpecError: if a label of the task is none of the classes.
     """
     kind, modulus = TASKS[spec.task], spec.modulus
     a, b = all_pairs(modulus)
-    labels = kind.labels(a, b, modulus, stream(spec, "labels"))
+    labels = _labels(spec, kind.labels, "labels")
     order = stream(spec, "split").permutation(modulus**2)
     chosen, rest = order[: spec.train_size], order[spec.train_size :]
     equals, plus, minus = modulus, modulus + 1, modulus + 2
@@ -84,10 +87,17 @@ def build(spec: RunSpec) -> Dataset:
     memorize = split(order[:0], labels)
     if mixed:
         memorized = stream(spec, "memorize-split").permutation(modulus**2)[: spec.memorize_size]
-        table = kind.memorize(a, b, modulus, stream(spec, "memorize-labels"))
-        memorize = split(memorized, table, minus)
+        memorize = split(memorized, _labels(spec, kind.memorize, "memorize-labels"), minus)
         train = Split(
             np.concatenate([train.tokens, memorize.tokens]),
             np.concatenate([train.labels, memorize.labels]),
         )
     return Dataset(train, val, memorize, modulus + (3 if mixed else 1), modulus)
+
+
+def _labels(spec: RunSpec, labelling: Labels, name: str) -> np.ndarray:
+    """The labels of all pairs; engines look nothing up beyond the classes, and do not check."""
+    labels = labelling(*all_pairs(spec.modulus), spec.modulus, stream(spec, name))
+    if not np.all((labels >= 0) & (labels < spec.modulus)):
+        raise SpecError(f"a label of task {spec.task!r} is not from 0 to modulus - 1")
+    return labels

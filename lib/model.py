@@ -130,15 +130,7 @@ def build_model(spec: RunSpec, data: Dataset) -> Transformer:
     Every parameter whose name begins with ``W_`` is drawn (`lib.initial.initial_values`); any
     other stays as it was made.
     """
-    model = _empty(spec, data)
-    drawn = {n: p.shape for n, p in model.named_parameters() if n.split(".")[-1].startswith("W_")}
-    values = initial_values(spec, data, drawn)
-    model.load_state_dict({n: torch.from_numpy(v) for n, v in values.items()}, strict=False)
-    return model
-
-
-def _empty(spec: RunSpec, data: Dataset) -> Transformer:
-    return Transformer(
+    model = Transformer(
         data.n_tokens,
         data.n_classes,
         data.length,
@@ -149,6 +141,10 @@ def _empty(spec: RunSpec, data: Dataset) -> Transformer:
         spec.norm,
         bool(spec.split_mlp),
     )
+    drawn = {n: p.shape for n, p in model.named_parameters() if n.split(".")[-1].startswith("W_")}
+    values = initial_values(spec, data, drawn)
+    model.load_state_dict({n: torch.from_numpy(v) for n, v in values.items()}, strict=False)
+    return model
 
 
 class _ExactCrossEntropy(torch.autograd.Function):

@@ -21,6 +21,12 @@ from lib.tasks import TASKS
 NUMERICS_VERSION = 1
 """Raised whenever a change to kernel, data or initialization can change a result."""
 
+MANY = 100_000_000
+"""The most that is counted in a spec: epochs, points.  Far below what the store can hold."""
+
+LARGE = 1_000_000
+"""The most that a float32 is multiplied by: none overflows on the way into an engine."""
+
 
 class SpecError(UserError, ValueError):
     """A spec that describes no possible run."""
@@ -55,16 +61,19 @@ class RunSpec:
     d_model: int = knob(32, "Model size d_h, a multiple of the heads.", low=1, high=4096)
     n_heads: int = knob(4, "Attention heads.", low=1)
     n_layers: int = knob(1, "Layers.", low=1, high=64)
-    lr: float = knob(3e-3, "Learning rate.", above=0)
+    lr: float = knob(3e-3, "Learning rate.", above=0, high=LARGE)
     weight_decay: float = knob(1.5, "Weight decay of AdamW.", low=0)
     beta1: float = knob(0.9, "Decay of AdamW's first moment.", low=0, below=1)
     beta2: float = knob(0.98, "Decay of AdamW's second moment.", low=0, below=1)
     eps: float = knob(1e-8, "AdamW's epsilon.", above=0)
-    epochs: int = knob(20_000, "T: full-batch steps.", low=1, high=100_000_000)
+    epochs: int = knob(20_000, "T: full-batch steps.", low=1, high=MANY)
     seed: int = knob(0, "Of the split, the labels and the initial weights.", low=0, high=2**32 - 1)
     n_evals: int = knob(300, "Points of the stored curve, at most.", low=2, high=10_000)
     stop_after: int | None = knob(
-        None, "Stop when validation accuracy has stayed at 0.999 for so many epochs.", low=1
+        None,
+        "Stop when validation accuracy has stayed at 0.999 for so many epochs.",
+        low=1,
+        high=MANY,
     )
     # None is the plain model: what stands below came later, and None keeps the older keys
     init_from: "RunSpec | None" = knob(None, "The run whose final weights this one starts from.")
@@ -78,13 +87,15 @@ class RunSpec:
         None, "scaled: W_O and W_out start (2 n_layers)^-½ as large.", words=("scaled",)
     )
     warmup: int | None = knob(
-        None, "Epochs over which the learning rate rises to its value, linearly.", low=1
+        None, "Epochs over which the learning rate rises to its value, linearly.", low=1, high=MANY
     )
     loss: str | None = knob(
         None, "float32: the gradient rounds as in plain float32 softmax.", words=("float32",)
     )
-    init_scale: float | None = knob(None, "Factor of all initial weights.", above=0)
-    batch: int | None = knob(None, "Points a step, shuffled each epoch; else all at once.", low=1)
+    init_scale: float | None = knob(None, "Factor of all initial weights.", above=0, high=LARGE)
+    batch: int | None = knob(
+        None, "Points a step, shuffled each epoch; else all at once.", low=1, high=MANY
+    )
 
     def __post_init__(self):
         if isinstance(self.init_from, dict):  # as `to_dict` writes it
@@ -197,7 +208,7 @@ def _knob_of(f: dataclasses.Field) -> Knob:
     if {"low", "high"} <= limits.keys():
         words = f"from {limits['low']:,} to {limits['high']:,}"
     elif limits.get("above") == 0:
-        words = "positive"
+        words = "positive" + (f", at most {limits['high']:,}" if "high" in limits else "")
     elif "words" in limits:
         words = " or ".join(map(repr, limits["words"]))
     else:

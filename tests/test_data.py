@@ -1,10 +1,12 @@
 """Tasks, labels and splits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lib.data import all_pairs, build
-from lib.spec import RunSpec
+from lib.spec import RunSpec, SpecError
 from lib.tasks import TASKS, task
 from lib.train import train
 
@@ -106,3 +108,14 @@ def _order(spec):
     """The pairs' numbers in the order of the training set."""
     tokens = build(spec.replace(train_size=spec.n_pairs)).train.tokens
     return tokens[:, 0] * spec.modulus + tokens[:, 1]
+
+
+@pytest.mark.parametrize("least", [-1, 1])
+@pytest.mark.parametrize("part", ["labels", "memorize"])
+def test_a_label_beyond_the_classes_is_refused(monkeypatch, part, least):
+    def wrong(a, b, modulus, rng):
+        return least + (a + b) % modulus
+
+    monkeypatch.setitem(TASKS, "multitask", replace(TASKS["multitask"], **{part: wrong}))
+    with pytest.raises(SpecError, match="label of task 'multitask'"):
+        build(RunSpec(task="multitask", modulus=5, train_size=3, memorize_size=3))

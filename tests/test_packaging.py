@@ -25,7 +25,9 @@ def pinned(lines):
         (specifier,) = requirement.specifier
         assert specifier.operator == "==" and "*" not in specifier.version, line
         assert "+" not in specifier.version, f"{line}: a local build, which no registry has"
-        found[canonicalize_name(requirement.name)] = specifier.version
+        name = canonicalize_name(requirement.name)
+        assert name not in found, f"{name} is listed twice"
+        found[name] = specifier.version
     return found
 
 
@@ -49,6 +51,8 @@ def test_environment_has_the_packages_of_requirements(requirements):
 
 def test_requirements_lie_in_the_ranges_of_pyproject(requirements, project):
     direct = project["dependencies"] + project["optional-dependencies"]["dev"]
+    names = [canonicalize_name(Requirement(text).name) for text in direct]
+    assert len(names) == len(set(names)), "a package is listed twice"
     for text in direct:
         requirement = Requirement(text)
         version = requirements[canonicalize_name(requirement.name)]

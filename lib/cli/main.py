@@ -48,6 +48,7 @@ class _Main(click.Group):
 
     def main(self, args=None, prog_name=None, **extra):
         args = list(sys.argv[1:] if args is None else args) or ["--help"]
+        _print_anything()
         try:
             code = super().main(args, prog_name, **extra | {"standalone_mode": False})
         except (KeyboardInterrupt, click.Abort):
@@ -69,6 +70,16 @@ class _Main(click.Group):
             users = isinstance(error, wrong) or error.errno == errno.ENAMETOOLONG
             _fail(f"{error.strerror or error}{where}", 2 if users else 1)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _print_anything() -> None:
+    """Let a character that stdout's encoding lacks come out as "?": Latin-1 has no "…".
+
+    Only where it would raise; stderr never does, and what stands in for stdout may not tell.
+    """
+    if getattr(sys.stdout, "errors", None) == "strict":
+        with contextlib.suppress(AttributeError):
+            sys.stdout.reconfigure(errors="replace")
 
 
 def _exists(module: str) -> bool:

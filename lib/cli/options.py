@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from lib.engines.choose import engine_of
 from lib.engines.flops import bytes_of
 from lib.engines.precision import PRECISIONS
 from lib.paper.recipe import BASE
@@ -44,9 +45,14 @@ def rate_of(specs, store, jobs, how=None, measure=True):
     return machine_rate(widths, store.cache, **more), "as measured on this machine"
 
 
-def check_memory(specs, at_once=1, threads=1):
-    """Refuse what this machine cannot hold, before hours are spent on the way to it."""
-    needs, spec = max((bytes_of(spec, threads), spec.label()) for spec in specs)
+def check_memory(specs, at_once=1, threads=1, engine=None, device="cpu"):
+    """Refuse what this machine cannot hold, before hours are spent on the way to it.
+
+    A GPU's memory is its own, and PyTorch says at once where it is full.
+    """
+    if device != "cpu":
+        return
+    needs, spec = max((bytes_of(s, engine_of(s, engine), threads), s.label()) for s in specs)
     there = memory()
     if needs * at_once > there:
         each = f" for each of {at_once} runs at once" if at_once > 1 else ""
@@ -76,7 +82,8 @@ def how_to_train(command):
 
 def parse_duration(text: str) -> float:
     """Seconds in "90s", "45m", "2h", "1h30m" or "90".  Raises ValueError."""
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
+    # so many digits are millions of years, and a float holds them
+    match = re.fullmatch(r"(?:(\d{1,15})h)?(?:(\d{1,15})m)?(?:(\d{1,15})s?)?", text.strip())
     if not match or not any(match.groups()):
         raise ValueError(f"{text!r} is not a duration such as 90s, 45m or 1h30m")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -98,6 +105,10 @@ def of_a_run(command):
     return command
 
 
+MOST = 10_000
+"""Seeds of a command."""
+
+
 def seeds(context, option, text):
     """ "0:3", "5" or "0,2,7" as a list of seeds."""
     if text is None:
@@ -105,12 +116,12 @@ def seeds(context, option, text):
     try:
         if ":" in text:
             first, last = map(int, text.split(":"))
-            found = range(first, last)
+            found = range(first, min(last, first + MOST + 1))
         else:
             found = [int(part) for part in text.split(",")]
     except ValueError:
         found = []
-    if not 1 <= len(found) <= 10_000:
+    if not 1 <= len(found) <= MOST:
         raise click.BadParameter(f"{text!r} names no seeds; say 0:3, 5 or 0,2,7")
     return list(found)
 

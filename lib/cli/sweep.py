@@ -63,7 +63,7 @@ def command(
     elif todo:
         jobs = jobs if device == "cpu" else 1  # one process has the GPU
         if not (dask or dry_run):
-            options.check_memory(todo, min(jobs, len(todo)))
+            options.check_memory(todo, min(jobs, len(todo)), engine=engine, device=device)
         with _machine(dask, todo, store, jobs, how, measure or not dry_run) as found:
             rate, known, jobs, where = found
             if rate:

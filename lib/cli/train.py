@@ -5,6 +5,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lib.cli import options
+from lib.engines.choose import engine_of
 from lib.engines.flops import flops
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.machine import cores
@@ -27,15 +28,15 @@ SHORT = 5e11
 def command(engine, device, precision, threads, force, results, **values):
     """Train one run, and keep it."""
     spec, store = RunSpec(**values), Store(results)
-    kernel = spec.plain and device == "cpu" and engine in (None, "numba")
-    threads = threads or (1 if kernel and flops(spec) < SHORT else cores())
+    engine = engine_of(spec, engine, device)
+    threads = threads or (1 if engine == "numba" and flops(spec) < SHORT else cores())
     click.echo(f"{spec.label()}, {spec.epochs:,} epochs")
     if spec.key in store.keys() and not force:
         curve, row = store.curve(spec), store.runs().set_index("key").loc[spec.key]
         status, digest = row["status"], row["digest"]
         told = "stored already; --force trains it again"
     else:
-        options.check_memory([spec], threads=threads)
+        options.check_memory([spec], threads=threads, engine=engine, device=device)
         store.probe()
         states = Checkpoints(store.cache)
         how = dict(engine=engine, device=device, precision=precision, threads=threads)
@@ -55,13 +56,14 @@ def _train_with_bar(spec, states, how):
     from lib.engines.kernel.engine import compiles  # Numba takes a second to import
     from lib.train import train as train_run
 
-    if spec.plain and how["engine"] in (None, "numba") and compiles(how["threads"]):
+    if how["engine"] == "numba" and compiles(how["threads"]):
         told = "compiling the trainer for this processor: half a minute or more, once"
         click.echo(told, err=True)
     with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:
 
         def draw(progress):
-            bar.set_postfix_str(f"validation {progress.val_accuracy:.3f}", refresh=False)
+            val_accuracy = progress.latest["val_accuracy"]
+            bar.set_postfix_str(f"validation {val_accuracy:.3f}", refresh=False)
             bar.update(progress.epoch - bar.n)
 
         return train_run(spec, on_progress=draw, checkpoints=states, **how)

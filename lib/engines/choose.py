@@ -43,6 +43,27 @@ class Engine(Protocol):
         """Go on from a state.  Raises KeyError or ValueError if it does not fit."""
 
 
+def engine_of(spec: RunSpec, engine: str | None = None, device: str = "cpu") -> str:
+    """The engine that trains a spec: the one asked for, or the fastest that covers it.
+
+    Raises:
+        SpecError: if the one asked for does not cover it; says which one does.
+    """
+    covers = {
+        "numba": spec.plain and device == "cpu" and not spec.batch,
+        "stacked": not (spec.batch or spec.loss),
+        "reference": True,
+    }
+    fastest = next(name for name, able in covers.items() if able)
+    if not covers.get(engine, True):
+        limits = {
+            "numba": "is for the plain model of one layer, on a CPU, without a batch",
+            "stacked": "has neither a batch nor a loss in float32",
+        }
+        raise SpecError(f"the engine {engine} {limits[engine]}; for this run: --engine {fastest}")
+    return engine or fastest
+
+
 def choose(
     spec: RunSpec, engine: str | None = None, precision: str = "float32", device: str = "cpu"
 ) -> Callable[..., Engine]:
@@ -57,15 +78,10 @@ def choose(
     Raises:
         SpecError: if they do not fit together, or this machine does not have them.
     """
-    fast = "numba" if spec.plain and device == "cpu" else "stacked"
-    engine = engine or (fast if spec.batch is None else "reference")
-    if spec.batch and engine != "reference":
-        raise SpecError("a batch is for the engine reference: --engine reference")
+    engine = engine_of(spec, engine, device)
     check_precision(engine, precision)
     check_device(device)
     if engine == "numba":
-        if not spec.plain or device != "cpu":
-            raise SpecError("the engine numba is for the plain model of one layer, on a CPU")
         from lib.engines.kernel.engine import Engine, check_tiles  # Numba takes a second to import
 
         check_tiles(precision)

@@ -32,14 +32,14 @@ def _forward_flops(spec: RunSpec) -> float:
     return 2 * (last * spec.d_model**2 + spec.modulus * spec.d_model + below)
 
 
-def bytes_of(spec: RunSpec, threads: int = 1) -> int:
-    """About how much memory a run takes on a processor.
+def bytes_of(spec: RunSpec, engine: str, threads: int = 1) -> int:
+    """About how much memory a run takes on a processor, on one of `lib.engines.choose`'s engines.
 
     The kernel's: parameters, gradient, moments and packs, a gradient for each chunk of some
     256 points (two in turn on one thread), and for all pairs their tokens, places and weights.
     """
-    if not spec.plain:
-        return 4 * floats_of(spec)
+    if engine != "numba":
+        return 4 * (floats_of(spec) if engine == "stacked" else _textbook_floats(spec))
     parameters = 12 * spec.d_model**2 + 2 * spec.modulus * spec.d_model
     chunks = -(-(spec.train_size + spec.memorize_size) // 256) if threads > 1 else 2
     return 4 * ((5 + chunks) * parameters + 12 * (spec.n_pairs + spec.memorize_size))
@@ -58,3 +58,18 @@ def floats_of(spec: RunSpec) -> int:
     parameters = 12 * spec.d_model**2 * spec.n_layers
     a_node = (4 * length + 12) * spec.d_model
     return nodes * a_node + 3 * inputs * spec.modulus + 5 * parameters
+
+
+def _textbook_floats(spec: RunSpec) -> int:
+    """About how many floats a run on the textbook engine holds, as measured at widths 16 to 256.
+
+    A step keeps some 18 d_model of them for each token and layer until the gradient has come; an
+    evaluation of many points has 12 d_model, in one layer at a time.  Logits are there six times.
+    """
+    length = 4 if spec.memorize_size else 3
+    inputs = spec.train_size + spec.memorize_size
+    step = min(inputs, spec.batch or inputs)
+    looked_at = max(inputs, spec.n_pairs - spec.train_size)
+    activations = spec.d_model * max(18 * spec.n_layers * step, 12 * looked_at)
+    parameters = 12 * spec.d_model**2 * spec.n_layers
+    return length * (activations + 6 * looked_at * spec.modulus) + 5 * parameters

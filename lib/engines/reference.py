@@ -4,6 +4,9 @@ Whatever is changed in `lib/model.py` is trained by it at once, on a CPU or a GP
 and plain enough to be right: the tests hold the other engines against it.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -35,7 +38,12 @@ class Engine:
         torch.set_num_threads(threads)
         self.spec, self.epoch, self._to = spec, 0, device
         self.device = torch.cuda.get_device_name() if device == "cuda" else "cpu"
-        self.model = build_model(spec, data).to(device, dtype)
+        self._random = {
+            kind: torch.Generator(kind).manual_seed(spec.seed).get_state()
+            for kind in dict.fromkeys(("cpu", device))
+        }
+        with self._own_random_numbers():  # for what `build_model` does not draw
+            self.model = build_model(spec, data).to(device, dtype)
         if parameters is not None:
             self.model.load_state_dict({n: torch.from_numpy(v) for n, v in parameters.items()})
         self.optimizer = torch.optim.AdamW(
@@ -50,6 +58,22 @@ class Engine:
 
     def _tensors(self, split: Split) -> tuple[Tensor, Tensor]:
         return tuple(torch.from_numpy(x).long().to(self._to) for x in (split.tokens, split.labels))
+
+    @contextlib.contextmanager
+    def _own_random_numbers(self) -> Iterator[None]:
+        """PyTorch's random numbers from a stream of the seed: a Dropout, say, is repeated.
+
+        Nobody else's are touched, and a state has how far the stream has come.
+        """
+        on_gpu = "cuda" in self._random
+        with torch.random.fork_rng([torch.cuda.current_device()] if on_gpu else []):
+            torch.set_rng_state(self._random["cpu"])
+            if on_gpu:
+                torch.cuda.set_rng_state(self._random["cuda"])
+            yield
+            self._random["cpu"] = torch.get_rng_state()
+            if on_gpu:
+                self._random["cuda"] = torch.cuda.get_rng_state()
 
     def _backward(self, batch: Tensor | slice = slice(None)) -> None:
         """The gradient of the loss on all training points, or on some."""
@@ -77,20 +101,23 @@ class Engine:
     def advance(self, count: int) -> None:
         """Train for some epochs."""
         torch.set_flush_denormal(True)  # moments decay into numbers that x86 is slow with
-        for _ in range(count):
-            self._step()
+        with self._own_random_numbers():
+            for _ in range(count):
+                self._step()
         torch.set_flush_denormal(False)
 
     @torch.no_grad()
     def evaluate(self, split: str) -> tuple[float, float]:
         """Mean loss and accuracy on "train", "val" or "memorize"; NaN where it is empty.
 
-        A tie is not right.
+        A tie is not right.  Layers that behave otherwise in training (Dropout, say) do not here.
         """
         tokens, labels = self._splits[split]
         if not len(labels):
             return np.nan, np.nan
+        self.model.eval()
         logits = self.model(tokens)[:, -1].double()
+        self.model.train()
         own = logits.gather(1, labels[:, None])[:, 0]
         others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
         loss = exact_cross_entropy(logits, labels).item()
@@ -115,22 +142,24 @@ class Engine:
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the run needs to go on from here."""
-        found = {}
+        found = self.model.state_dict()  # buffers, too
+        found |= {f"random {kind}": value for kind, value in self._random.items()}
         for name, p in self.model.named_parameters():
-            found[name] = p.detach()
             found |= {f"{name} {kind}": value for kind, value in self.optimizer.state[p].items()}
         found = {name: value.cpu().numpy().copy() for name, value in found.items()}
         return found | {"epoch": np.array(self.epoch)}
 
-    @torch.no_grad()
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Go on from a state.  Raises KeyError or ValueError if it does not fit."""
+        own = self.model.state_dict()
+        if any(state[name].shape != value.shape for name, value in own.items()):
+            raise ValueError("it is of another network")
+        there = {name: torch.from_numpy(value) for name, value in state.items()}
+        self._random = {kind: there[f"random {kind}"] for kind in self._random}
+        self.model.load_state_dict({name: there[name] for name in own})
         moments = {}
-        for i, (name, p) in enumerate(self.model.named_parameters()):
-            if state[name].shape != p.shape:
-                raise ValueError("it is of another network")
-            p.copy_(torch.from_numpy(state[name]))
-            own = {key: value for key, value in state.items() if key.startswith(name + " ")}
-            moments[i] = {key.split()[1]: torch.from_numpy(value) for key, value in own.items()}
+        for i, (name, _) in enumerate(self.model.named_parameters()):
+            kinds = [key.split()[1] for key in there if key.startswith(name + " ")]
+            moments[i] = {kind: there[f"{name} {kind}"] for kind in kinds}
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
         self.epoch = int(state["epoch"])

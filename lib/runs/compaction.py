@@ -1,5 +1,6 @@
 """Merging small files of runs into few, while other processes read and write."""
 
+import contextlib
 import time
 from collections.abc import Iterable
 
@@ -27,8 +28,9 @@ def compact(store, names: Iterable[str] | None = None) -> list[str]:
         The names of the files that now hold the runs of the small files.
     """
     for path in store.runs_folder.glob(".*.tmp"):  # left by killed writers
-        if time.time() - path.stat().st_mtime > 86400:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # a live one has just renamed its own
+            if time.time() - path.stat().st_mtime > 86400:
+                path.unlink()
     tables = store.tables()
     # Runs in a large file are safe there: no one ever removes a large file.
     large = {name for name, table in tables.items() if table.num_rows >= SHARD}

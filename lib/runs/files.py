@@ -22,6 +22,8 @@ def publish(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    if os.name != "posix":  # elsewhere a folder is no file that could be opened
+        return
     folder = os.open(path.parent, os.O_RDONLY)  # the name is on disk only when its folder is
     try:
         os.fsync(folder)

@@ -57,15 +57,16 @@ class Run:
 class Progress:
     """Where a run is: passed to `on_progress` at each evaluation.
 
-    latest: the whole evaluation, "epoch" and the columns of `CURVE` by name.
+    Attributes:
+        epoch, epochs: trained so far, of so many.
+        seconds: how long that took.
+        latest: the whole evaluation, "epoch" and the columns of `CURVE` by name.
     """
 
     epoch: int
     epochs: int
-    train_accuracy: float
-    val_accuracy: float
     seconds: float
-    latest: dict[str, float] = field(default_factory=dict)
+    latest: dict[str, float]
 
 
 @dataclass
@@ -101,9 +102,7 @@ class Record:
 
     def progress(self, seconds: float) -> Progress:
         """The last evaluation for whoever watches."""
-        values = self.latest
-        accuracies = values["train_accuracy"], values["val_accuracy"]
-        return Progress(int(values["epoch"]), self.spec.epochs, *accuracies, seconds, values)
+        return Progress(int(self.rows[-1][0]), self.spec.epochs, seconds, self.latest)
 
     def run(self, parameters: dict, engine: str, threads: int, seconds: float, device="cpu") -> Run:
         """The finished run."""

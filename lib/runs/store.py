@@ -32,7 +32,7 @@ from lib.runs.shard import (
     SCHEMA,
     BrokenFile,
 )
-from lib.spec import NUMERICS_VERSION, RunSpec
+from lib.spec import KNOBS, NUMERICS_VERSION, RunSpec
 
 _ORDER = ["task", "d_model", "train_size", "memorize_size", "seed", "key"]
 PREFERRED = (
@@ -169,8 +169,9 @@ class Store:
         table = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
         frame = table.to_pandas(integer_object_nulls=False)
         frame = frame.astype({"train_loss": float, "val_loss": float, "param_norm": float})
-        nullable = dict(stop_after="Int64", warmup="Int64", split_mlp="boolean")
-        frame = frame.astype(nullable)
+        nullable = {int: "Int64", bool: "boolean"}  # else a gap makes floats of whole numbers
+        optional = {n: nullable.get(k.kind) for n, k in KNOBS.items() if k.optional}
+        frame = frame.astype({name: kind for name, kind in optional.items() if kind})
         parents = frame["init_from"].astype(object)
         frame["init_from"] = parents.where(parents.notna(), None)
         frame = frame[frame["numerics_version"] == NUMERICS_VERSION]

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from lib.errors import UserError
 from lib.runs import shard
-from lib.runs.store import Store, StoreError
+from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps import speed
 from lib.sweeps.sweep import say
@@ -30,7 +31,7 @@ PATIENCE = 10.0
 GONE = "the Dask scheduler is gone; finished runs are kept, the same command goes on"
 
 
-class ClusterError(StoreError):
+class ClusterError(UserError):
     """A cluster that cannot be used; the message is one line, fit for a user."""
 
 
@@ -157,7 +158,7 @@ class Crew:
 
     def _keep(self, data: bytes, *values: Any) -> tuple[str, Any]:
         try:
-            return "done", (shard.put(self._store.folder, data).name, *values)
+            return "done", (shard.put(self._store.runs_folder, data).name, *values)
         except OSError as error:
             return "fatal", f"cannot write to {self._store.folder}: {error.strerror or error}"
 

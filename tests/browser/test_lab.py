@@ -164,6 +164,25 @@ def test_the_mouse_works_every_control(visit):
     assert (setting["modulus"], setting["d_model"], setting["epochs"]) == (113, 128, 60_000)
 
 
+def test_a_pause_that_is_taken_back_at_once_changes_nothing(visit):
+    page = visit(dict(SHORT, epochs=1500))
+    page.evaluate("() => (window.Real = Worker, window.heard = [])")
+    page.evaluate("""() => window.Worker = function (address) {
+        const worker = new Real(address);
+        worker.addEventListener("message", ({ data }) => heard.push(data.what));
+        return worker;
+    }""")
+    page.locator(".lab-single .lab-go").click()
+    page.wait_for_function("document.querySelector('.lab-single').drawn.curve?.epoch.length > 2")
+    for _ in range(20):
+        page.evaluate("[1, 2].forEach(() => document.querySelector('.lab-single .lab-go').click())")
+    until(page, "done")
+    ask(page)  # answered after all that the worker had to say
+    assert page.evaluate("heard").count("done") == 1
+    epochs = drawn(page)["trig"]["epoch"]
+    assert epochs == sorted(set(epochs))
+
+
 def ask(page):
     page.get_by_label("a", exact=True).fill("3")
     page.get_by_label("b", exact=True).fill("29")
@@ -265,6 +284,39 @@ def test_a_race_has_one_clock_and_the_grid_fills_in(visit):
     )
     page.locator(".lab-many").get_by_role("button", name="Pause").click()
     page.locator(".lab-many").get_by_role("button", name="Reset").click()
+
+
+NO_LUCK = """() => {
+  let made = 0;
+  const point = { epoch: 0, train_loss: 1, train_accuracy: 0, val_accuracy: 0 };
+  window.Worker = class {
+    constructor() { this.lucky = made++ !== 1; }
+    postMessage(message) {
+      const end = this.lucky ? { what: "done" } : { what: "failed", message: "no luck" };
+      const said = this.lucky ? [{ what: "points", points: [point], speed: 1 }, end] : [end];
+      if (message.do === "start") setTimeout(() => said.map((data) => this.onmessage({ data })));
+    }
+    terminate() {}
+  };
+}"""  # stands for the threads: the second fails, the others are done at once
+
+
+@pytest.mark.parametrize("view, name", [("race", "Race"), ("many", "Grid")])
+def test_a_network_that_fails_ends_itself_alone(visit, view, name):
+    page = visit()
+    page.evaluate(NO_LUCK)
+    page.get_by_role("button", name=name, exact=True).first.click()
+    go = page.locator(f".lab-{view} .lab-go")
+    for _ in range(2):  # and one can begin again
+        go.click()
+        until(page, "done", view)
+        assert go.inner_text() in ("Race", "Train all")
+        said = page.locator(f".lab-{view} .gc-status").inner_text()
+        assert "It did not work: no luck" in said
+        page.evaluate(NO_LUCK)
+    if view == "many":
+        cells = drawn(page, view)
+        assert [cell["zone"] for cell in cells].count(None) == 1 and f"{len(cells) - 1} of" in said
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_parameters_may_be_annotated_and_hold_any_text(book):
         (["tiny", "-p", "lr", "1e999"], "lr must be a finite number like 0.003, got '1e999'"),
         (["tiny", "-p", "lr", ".inf"], "lr must be a finite number like 0.003, got '.inf'"),
         (["tiny", "-p", "epochs", "0"], "epochs cannot be 0: epochs must be"),
-        (["tiny", "-p", "lr", "-1"], "lr cannot be -1: lr must be positive, got -1"),
+        (["tiny", "-p", "lr", "-1"], "lr cannot be -1: lr must be positive, at most"),
         (["tiny", "-p", "d_models", "[8, 3]"], "d_models cannot be [8, 3]: d_model must be"),
         (["tiny", "-p", "quick", "1"], "quick must be true or false like False, got '1'"),
         (["tiny", "-o", "out.txt"], "-o must name an .ipynb file, got 'out.txt'"),

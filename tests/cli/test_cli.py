@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import fake_train
 import pytest
 from click.testing import CliRunner
@@ -18,6 +20,7 @@ import lib.paper.recipe
 import lib.runs.files
 import lib.runs.shard
 import lib.runs.store
+from lib.cli import options
 from lib.paper.grid import Grid
 from lib.runs.store import Store
 from lib.spec import RunSpec
@@ -81,7 +84,9 @@ MISTAKES = {
     "sweep tiny --seeds 3:3": "3:3",
     "sweep tiny --seeds 0:10000000000000": "seeds",
     "sweep tiny --seeds -1": "seed",
+    "sweep tiny --seeds 0:" + 23 * "9": "names no seeds",
     "sweep tiny --budget soon": "soon",
+    "sweep tiny --budget " + 400 * "9": "is not a duration",
     "sweep tiny --jobs 0": "--jobs",
     "sweep tiny --dask host:8786": "tcp://host:8786",
     "sweep tiny --dask tcp://host:8786 --jobs 2": "--jobs",
@@ -100,6 +105,19 @@ def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, line):
     result = call(*line.format(file=tmp_path / "file").split())
     fails(result, MISTAKES[line])
     assert sorted(tmp_path.rglob("*")) in (before, [tmp_path / "file", tmp_path / "results"])
+
+
+@pytest.mark.parametrize(
+    "how, refused",
+    [(dict(engine="reference"), True), (dict(), False),
+     (dict(engine="reference", device="cuda"), False)],
+)  # fmt: skip
+def test_memory_is_that_of_the_engine_and_the_device(monkeypatch, how, refused):
+    monkeypatch.setattr("lib.cli.options.memory", lambda: 2e9)
+    specs = [RunSpec(d_model=1024, train_size=12_769)]
+    expected = pytest.raises(click.UsageError, match="3 GB") if refused else nullcontext()
+    with expected:
+        options.check_memory(specs, **how)
 
 
 @pytest.mark.parametrize("words", ["train --d-model 30", "train --lr nan", "nosuch"])
@@ -142,6 +160,16 @@ def test_train_stores_its_run_and_says_so(call, store):
     third = call("train", *SMALL, "--force", "--threads", "1")
     assert row["digest"] in third.output and "stored in" in third.output
     assert len(store.runs(every=True)) == 2
+
+
+@pytest.mark.parametrize("more", ["--batch 4", "--engine stacked", "--n-layers 2 --loss float32"])
+def test_only_the_kernel_is_said_to_be_compiled(call, store, monkeypatch, more):
+    monkeypatch.setattr("lib.engines.kernel.engine.compiles", lambda threads: True)
+    monkeypatch.setattr("lib.cli.train.cores", lambda: 2)
+    assert "compiling" in call("train", *SMALL).stderr
+    result = call("train", *SMALL, *more.split())
+    assert result.exit_code == 0 and "compiling" not in result.stderr, result.stderr
+    assert "threads: 2" in result.output  # one is for short runs of the kernel
 
 
 def test_train_without_a_validation_set(call):

@@ -6,15 +6,19 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from fake_train import fake_run
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import lib.cli.main
 import lib.runs.store
 from lib.chapters import parameters
 from lib.cli import options
+from lib.data import build
+from lib.engines import reference
 from lib.paper.grid import Grid
-from lib.spec import RunSpec, SpecError
+from lib.runs import shard
+from lib.spec import KNOBS, RunSpec, SpecError
 
 BASE = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
 TINY = Grid("tiny", "A tiny experiment", BASE, axes={"train_size": (10, 12)}, seeds=3)
@@ -112,7 +116,25 @@ def test_any_field_of_a_run(call, values):
     call("train", *(w for k, v in values.items() for w in (f"--{k.replace('_', '-')}", v)))
 
 
+@pytest.mark.parametrize("name", [n for n, k in KNOBS.items() if k.kind in (int, float)])
+def test_what_a_spec_allows_an_engine_and_the_store_take(name):
+    """Before it is trained: a run that cannot be kept is lost."""
+    knob = KNOBS[name]
+    for value in [*knob.limits.values(), 2**31, 2**63, 1e39, 1e300]:
+        try:
+            spec = BASE.replace(**{name: value})
+        except SpecError:
+            continue
+        (row,) = shard.table([fake_run(spec)]).to_pylist()
+        assert row[name] == value
+        if knob.kind is float:  # counts are a matter of memory and time
+            reference.Engine(spec, build(spec)).advance(2)
+
+
 @pytest.mark.parametrize("callback", [options.seeds, options.duration, options.address])
+@example(value="0:" + 30 * "9")
+@example(value="-" + 30 * "9" + ":0")
+@example(value=400 * "9" + "h")
 @quick
 @given(value=odd)
 def test_any_text_is_a_value_or_a_mistake(callback, value):

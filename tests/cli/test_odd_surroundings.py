@@ -17,6 +17,7 @@ ENGINE = "train --task add --epochs 1"  # refused by its surroundings before any
 WORKS = {  # name -> a shell line around the command {c}, and variables
     "LC_ALL=C": (LIST, "{c}", dict(LC_ALL="C", LANG="C", PYTHONUTF8="0")),
     "output in ASCII": (HELP, "{c}", dict(PYTHONIOENCODING="ascii")),
+    "output in Latin-1": ("circuits --help", "{c}", dict(PYTHONIOENCODING="latin-1")),
     "a terminal of 5 columns": (HELP, "{c}", dict(COLUMNS="5")),
     "COLUMNS that is no number": ("--help", "{c}", dict(COLUMNS="wide")),
     "warnings are errors": (LIST, "{c}", dict(PYTHONWARNINGS="error")),

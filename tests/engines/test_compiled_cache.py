@@ -1,5 +1,6 @@
 """Where compiled code is kept: under a name of its sources, whoever chose the folder."""
 
+import errno
 import os
 import pickle
 import subprocess
@@ -67,6 +68,28 @@ def test_damaged_code_is_compiled_again_and_said(tmp_path, monkeypatch, capsys):
     assert function.compiled == 1 and told.count("\n") == 1 and "damaged" in told
     with pytest.raises(pickle.UnpicklingError):  # what is wrong for good is not hidden
         kept.compile_kept(Function(tmp_path / "x.nbi", always=True), (1, 2.0))
+
+
+@numba.njit(cache=True)
+def twice(x):
+    return 2 * x
+
+
+def test_a_full_disk_keeps_nothing_and_spoils_nothing(tmp_path, monkeypatch, capsys):
+    """With Numba's own function: it is compiled, then kept, and only the second fails."""
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(twice._cache, "save_overload", full)
+    kept._say_not_kept.cache_clear()
+    (tmp_path / "good.nbi").touch()
+    for value in (1, 2.0):
+        kept.compile_kept(twice, (value,))
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "No space left" in told and "damaged" not in told
+    assert len(twice.signatures) == 2 and (tmp_path / "good.nbi").exists()
 
 
 def test_what_a_killed_process_left_half_compiled_is_compiled_again_and_said(tmp_path, monkeypatch):

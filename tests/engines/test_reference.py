@@ -1,11 +1,18 @@
 """The textbook engine: it is what every other one is held against, so it is held against little."""
 
+import functools
+import itertools
+import operator
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+import lib.model
 from lib.data import build
 from lib.engines import reference
+from lib.engines.choose import choose, engine_of
 from lib.model import build_model, exact_cross_entropy
 from lib.runs.checkpoints import Checkpoints
 from lib.spec import RunSpec, SpecError
@@ -73,6 +80,43 @@ def test_it_goes_on_from_its_checkpoint(tmp_path):
     assert min(again) > 0 and run.digest == train(spec, engine="reference").digest
 
 
+class Noisy(lib.model.MLP):
+    """A change of the model that behaves otherwise in training, and keeps more than parameters."""
+
+    def __init__(self, d_model, d_mlp):
+        super().__init__(d_model, d_mlp)
+        self.drop, self.usual = nn.Dropout(0.3), nn.BatchNorm1d(d_model, affine=False)
+        self.more = nn.Linear(d_model, d_model)
+
+    def forward(self, x, mask=None):
+        x = self.usual(self.drop(x).transpose(1, 2)).transpose(1, 2)
+        return super().forward(self.more(x), mask)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_model_with_noise_and_buffers_is_trained_like_any_other(tmp_path, monkeypatch, device):
+    """A measure is no matter of luck, the seed tells the run, and a checkpoint has all of it."""
+    monkeypatch.setattr("lib.model.MLP", Noisy)
+    engine = reference.Engine(SMALL, build(SMALL), device=device)
+    engine.advance(3)
+    assert engine.evaluate("val") == engine.evaluate("val")
+    before = torch.get_rng_state()
+    digest = train(SMALL, engine="reference", device=device).digest
+    assert torch.equal(before, torch.get_rng_state())
+
+    def leave(progress):
+        if progress.epoch >= 10:
+            raise KeyboardInterrupt
+
+    how = dict(engine="reference", device=device, checkpoints=Checkpoints(tmp_path, every=0))
+    with pytest.raises(KeyboardInterrupt):
+        train(SMALL, on_progress=leave, **how)
+    torch.manual_seed(7)
+    again = []
+    run = train(SMALL, on_progress=lambda p: again.append(p.epoch), **how)
+    assert min(again) >= 10 and run.digest == digest
+
+
 def test_a_batch_is_a_step_on_a_part_and_an_epoch_sees_each_point_once():
     spec = SMALL.replace(batch=40, eps=0.1, warmup=None)
     engine, seen = reference.Engine(spec, build(spec)), []
@@ -118,5 +162,21 @@ def test_what_does_not_fit_is_one_line(how):
     [(dict(batch=8), "numba"), (dict(batch=8), "stacked"), (dict(loss="float32"), "stacked")],
 )
 def test_what_only_the_textbook_trains_is_said(fields, engine):
-    with pytest.raises(SpecError, match="batch"):
+    with pytest.raises(SpecError, match="--engine (reference|numba)"):
         train(SMALL.replace(warmup=None, **fields), engine=engine)
+
+
+def test_the_default_is_the_fastest_engine_that_covers_a_spec():
+    """All eight kinds of spec, on both devices: none is refused."""
+    deep, rounded, parts = dict(n_layers=2), dict(loss="float32"), dict(batch=8)
+    names = {}
+    for kinds in itertools.product([{}, deep], [{}, rounded], [{}, parts]):
+        spec = SMALL.replace(**functools.reduce(operator.or_, kinds))
+        for device in ("cpu", "cuda"):
+            name = engine_of(spec, device=device)
+            names.setdefault(name, []).append((*map(bool, kinds), device))
+            assert engine_of(spec, name, device) == name
+    assert names.pop("numba") == [(False, False, False, "cpu"), (False, True, False, "cpu")]
+    stacked = [(False, False, False, "cuda"), *((True, False, False, d) for d in ("cpu", "cuda"))]
+    assert names.pop("stacked") == stacked and list(names) == ["reference"]
+    choose(SMALL.replace(**deep, **rounded))

@@ -6,6 +6,7 @@ import signal
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,10 @@ from made_up import fake_run
 from processes import again, launch, write_some
 
 from lib.runs import shard
+from lib.runs.files import publish
 from lib.runs.shard import BrokenFile
 from lib.runs.store import Store, StoreError
-from lib.spec import RunSpec
+from lib.spec import KNOBS, RunSpec
 
 SPECS = [RunSpec(epochs=500, n_evals=20, seed=seed) for seed in range(6)]
 
@@ -49,6 +51,16 @@ def test_a_run_comes_back(store):
         rtol = 0 if "accuracy" in name or name == "epoch" else 1e-7
         np.testing.assert_allclose(curve[name], values, rtol=rtol)
     assert path.suffix == ".parquet" and os.listdir(store.runs_folder) == [path.name]
+
+
+def test_a_row_makes_its_spec_again(store):
+    """Whole numbers and truths with gaps among them, too."""
+    some = dict(stop_after=7, warmup=5, batch=4, loss="float32", init_scale=0.5)
+    specs = {spec.key: spec for spec in (SPECS[0], SPECS[1].replace(**some))}
+    fill(store, specs.values())
+    for row in store.runs().to_dict("records"):
+        values = {name: row[name] for name in KNOBS if not pd.isna(row[name])}
+        assert RunSpec(**values) == specs[row["key"]]
 
 
 def test_an_empty_store(store):
@@ -386,6 +398,13 @@ def test_what_killed_writers_left_is_swept_up(store):
     assert not old.exists() and new.exists()
 
 
+def test_a_file_that_a_writer_renames_meanwhile_is_no_error(store, monkeypatch):
+    fill(store)
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda self, p: [self / ".gone.tmp", *glob(self, p)])
+    assert len(store.compact()) == 1
+
+
 # Several processes
 
 
@@ -461,3 +480,12 @@ def test_nothing_is_unpickled(store, tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(tmp_path / "evil.npy", "W_E.npy")
     assert store.load_weights(SPECS[0]) is None
+
+
+def test_a_folder_is_opened_only_where_that_can_be_done(tmp_path, monkeypatch):
+    """On Windows it cannot, and each writing ended in a PermissionError."""
+    system, opened = SimpleNamespace(**vars(os)), []
+    system.name, system.open = "nt", lambda *args: opened.append(args)
+    monkeypatch.setattr("lib.runs.files.os", system)
+    publish(tmp_path / "new" / "file", b"whole")
+    assert (tmp_path / "new" / "file").read_bytes() == b"whole" and not opened

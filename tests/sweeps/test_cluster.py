@@ -10,8 +10,10 @@ import sys
 import processes
 import psutil
 import pytest
+from made_up import fake_run
 from processes import Cluster, again, specs, wait_for
 
+from lib.runs import shard
 from lib.runs.store import Store
 from lib.sweeps import cluster as cluster_module
 
@@ -40,6 +42,14 @@ def test_the_same_bits_as_a_local_sweep(cluster, store, tmp_path):
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert bits(store) == bits(local) and len(bits(store)) == 8
+
+
+def test_what_comes_from_a_cluster_lies_where_all_runs_lie(store):
+    spec = specs(2, 60)[0]
+    crew = cluster_module.Crew(client=None, store=store)
+    what, (name,) = crew._keep(shard.encode(shard.table([fake_run(spec)])))
+    assert what == "done" and (store.runs_folder / name).exists()
+    assert store.keys() == {spec.key}
 
 
 def test_a_killed_worker_costs_nothing_but_time(cluster, store, marks):

@@ -119,7 +119,7 @@ def slow(spec, *, threads=1, on_progress=None, on_evaluation=None):
     for epoch in range(100_000):
         values = dict.fromkeys(CURVE, 0.5) | {"epoch": epoch}
         on_evaluation(epoch, weights)
-        on_progress(Progress(epoch, spec.epochs, 0.5, 0.1, epoch / 100, values))
+        on_progress(Progress(epoch, spec.epochs, epoch / 100, values))
         time.sleep(0.001)
 
 

@@ -2,6 +2,8 @@
 
 import atexit
 import contextlib
+import errno
+import functools
 import hashlib
 import os
 import shutil
@@ -42,6 +44,16 @@ def _cache_directory() -> str:
 numba.config.CACHE_DIR = _cache_directory()
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What a disk says that takes nothing more; what it has is good."""
+
+
+@functools.cache  # once for all functions
+def _say_not_kept(why: str) -> None:
+    told = f"warning: compiled code is not kept: {numba.config.CACHE_DIR} cannot be written"
+    print(f"{told} ({why})", file=sys.stderr)
+
+
 def compile_kept(function, arguments: tuple) -> None:
     """Compile a function for some arguments, or load what was compiled before.
 
@@ -52,6 +64,10 @@ def compile_kept(function, arguments: tuple) -> None:
     try:
         function.compile(signature)
     except Exception as error:  # of many kinds; what is wrong with the code itself comes again
+        if isinstance(error, OSError) and error.errno in _FULL:
+            _say_not_kept(error.strerror)
+            function.compile(signature)  # at once: it was compiled before it could not be kept
+            return
         folder, why = numba.config.CACHE_DIR, str(error).splitlines()[0]
         print(f"warning: compiled again: what {folder} keeps is damaged ({why})", file=sys.stderr)
         for path in Path(folder).rglob("*.nbi"):

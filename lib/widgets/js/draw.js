@@ -159,7 +159,7 @@ function chart(label, height = 220) {
   const hover = element("div", { class: "gc-hover", "aria-hidden": "true" });
   const node = element("div", { class: "gc-chart" }, svg, hover);
   let last = null;
-  const self = { node, svg, draw: (what) => paint((last = what)), place: null };
+  let place = null;
 
   function paint({ series, x, y, bands = [], marks = [], note = null }) {
     const width = Math.max(240, node.clientWidth || 640);
@@ -168,7 +168,7 @@ function chart(label, height = 220) {
     svg.replaceChildren();
     const px = scale(x.low, x.high, box.left, box.right, x.log);
     const py = scale(y.low, y.high, box.bottom, box.top, y.log);
-    self.place = { px, py, box };
+    place = { px, box };
     for (const value of x.at || ticks(x.low, x.high, x.log, width / 75)) {
       const at = px(value);
       svg.append(shape("line", { x1: at, x2: at, y1: box.top, y2: box.bottom, class: "gc-grid" }));
@@ -202,7 +202,7 @@ function chart(label, height = 220) {
         const path = { points: good.map((i) => point(s, i)).join(" "), fill: "none", stroke: s.colour };
         path["stroke-dasharray"] = s.dash || "none";
         path["data-name"] = s.name;
-        path.class = s.thin ? "gc-line gc-thin" : "gc-line";
+        path.class = "gc-line";
         svg.append(shape("polyline", path));
       }
       if (s.dots || s.markers) {
@@ -220,8 +220,8 @@ function chart(label, height = 220) {
   }
 
   svg.addEventListener("pointermove", (event) => {
-    if (!last || !self.place || last.note || last.quiet) return;
-    const { box, px } = self.place;
+    if (!last || last.note) return;
+    const { box, px } = place;
     const at = event.clientX - svg.getBoundingClientRect().left;
     const [first] = last.series;
     if (at < box.left || at > box.right || !first || !first.x.length) return;
@@ -234,7 +234,7 @@ function chart(label, height = 220) {
   });
   svg.addEventListener("pointerleave", () => (hover.textContent = ""));
   new ResizeObserver(() => last && paint(last)).observe(node);
-  return self;
+  return { node, draw: (what) => paint((last = what)) };
 }
 
 const clamp = (v, { low, high }) => Math.min(Math.max(v, low), high);

@@ -11,7 +11,7 @@ function gridView(root) {
   const reset = element("button", { type: "button", onclick: clear }, "Reset");
   const seed = slider("seed", { min: 0, max: 20, step: 1 }, 0, () => clear());
   const status = statusLine();
-  const picture = curvePictures().charts.accuracy;
+  const picture = accuracyPicture();
   const title = element("p", { class: "lab-caption" });
   let shown = null;
   root.append(
@@ -38,10 +38,11 @@ function gridView(root) {
   function paint(cell) {
     const value = cell.curve?.val_accuracy.at(-1);
     const known = Number.isFinite(value);
-    cell.button.textContent = known ? value.toFixed(2) : "·";
+    const failed = cell.run?.phase === "failed";
+    cell.button.textContent = known ? value.toFixed(2) : failed ? "×" : "·";
     cell.button.style.background = known ? cividis(value) : "";
     cell.button.style.color = known ? (value > 0.55 ? "#000" : "#fff") : "";
-    const state = cell.zone ? `, ${cell.zone}` : cell.run ? ", training" : "";
+    const state = cell.zone ? `, ${cell.zone}` : failed ? ", failed" : cell.run ? ", training" : "";
     cell.button.setAttribute("aria-label", `d_model ${cell.d}, D ${cell.size}: ${known ? value.toFixed(2) : "not trained"}${state}`);
     cell.button.classList.toggle("lab-done", Boolean(cell.zone));
     if (shown === cell) look(cell);
@@ -51,20 +52,16 @@ function gridView(root) {
     shown = cell;
     const c = cell.curve;
     title.textContent = `${inWords(cell.setting)}${cell.zone ? `: ${cell.zone} by epoch ${number(c.epoch.at(-1))}` : ""}`;
-    const line = (key, text, colour, dash) => ({ name: text, x: c.epoch, y: c[key], colour, dash });
-    picture.draw({
-      x: { label: "epoch", low: 0, high: cell.setting.epochs, log: "epochs" },
-      y: { label: "accuracy", low: 0, high: 1 },
-      series: c ? [line("train_accuracy", "training", COLOURS.train), line("val_accuracy", "validation", COLOURS.val, "7 3")] : [],
-      note: c ? null : "not trained yet",
-    });
+    picture.draw(c, cell.setting.epochs);
   }
 
   function show(phase) {
     root.dataset.phase = phase;
     go.textContent = { idle: "Train all", training: "Pause", paused: "Resume", done: "Train all" }[phase];
     const done = cells.filter((cell) => cell.zone).length;
-    status.say(`${done} of ${cells.length} networks trained, ${running.size} at a time.`, phase !== "training");
+    const failed = cells.find((cell) => cell.run?.phase === "failed");
+    const why = failed ? ` ${sentence(failed.run)}.` : "";
+    status.say(`${done} of ${cells.length} networks trained, ${running.size} at a time.${why}`, phase !== "training");
     root.drawn = cells.map((cell) => ({ d: cell.d, size: cell.size, zone: cell.zone, val: cell.curve?.val_accuracy.at(-1) }));
   }
 
@@ -97,16 +94,15 @@ function gridView(root) {
     running.add(cell);
     cell.run = new Run(workerPort, cell.setting, (what) => hear(cell, what), { quiet: true });
     cell.curve = cell.run.curve;
+    if (paused) cell.run.pause(); // one that was about to end when it was paused made room
   }
 
   function hear(cell, what) {
     const { phase } = cell.run;
     if (what === "points" || phase === "done") paint(cell);
-    if (phase === "failed") return status.say(sentence(cell.run), true);
-    if (phase !== "done" || !running.has(cell)) return;
-    cell.zone = cell.run.zone;
+    if (!["done", "failed"].includes(phase) || !running.delete(cell)) return;
+    if (phase === "done") cell.zone = cell.run.zone;
     cell.run.end();
-    running.delete(cell);
     paint(cell);
     show(paused ? "paused" : "training");
     next();

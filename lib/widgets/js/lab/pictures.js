@@ -39,7 +39,7 @@ function fieldPicture(size = 300) {
     caption.textContent = "Every pair (a, b) is one point here, once it trains.";
     canvas.setAttribute("aria-label", caption.textContent);
   }
-  return { node, canvas, draw, clear };
+  return { node, draw, clear };
 }
 
 const fieldLegend = () =>
@@ -78,10 +78,34 @@ function spectrumPicture() {
   return { node: picture.node, draw, clear };
 }
 
+const curveLine = (c, name, key, colour, dash) => ({ name, x: c.epoch, y: c[key], colour, dash });
+
+const curvePair = (c, what) => [
+  curveLine(c, "training", `train_${what}`, COLOURS.train),
+  curveLine(c, "validation", `val_${what}`, COLOURS.val, "7 3"),
+];
+
+const epochAxis = (epochs) => ({ label: "epoch", low: 0, high: epochs, log: "epochs" });
+
+// Accuracies of one curve, if there is one; other lines lie behind them and before them.
+function accuracyPicture(label = "Training and validation accuracy against epoch") {
+  const picture = chart(label, 260);
+  const draw = (c, epochs, behind = [], before = []) => {
+    const some = c?.epoch.length > 0;
+    picture.draw({
+      x: epochAxis(epochs),
+      y: { label: "accuracy", low: 0, high: 1 },
+      series: [...behind, ...(some ? [...curvePair(c, "accuracy"), ...before] : [])],
+      note: some || behind.length ? null : "nothing trained yet",
+    });
+  };
+  return { node: picture.node, draw };
+}
+
 // The three curves.  `stored`: the book's own run of the setting, in grey.
 function curvePictures() {
   const charts = {
-    accuracy: chart("Training and validation accuracy, and share of the trigonometric subspace, against epoch", 260),
+    accuracy: accuracyPicture("Training and validation accuracy, and share of the trigonometric subspace, against epoch"),
     loss: chart("Training and validation loss against epoch", 180),
     norm: chart("Parameter norm against epoch", 180),
   };
@@ -89,29 +113,18 @@ function curvePictures() {
   function draw(run, epochs, stored) {
     const c = run?.curve;
     const some = c && c.epoch.length > 0;
-    const x = { label: "epoch", low: 0, high: epochs, log: "epochs" };
-    const line = (name, key, colour, dash) => ({ name, x: c.epoch, y: c[key], colour, dash });
-    const pair = (what) => [
-      line("training", `train_${what}`, COLOURS.train),
-      line("validation", `val_${what}`, COLOURS.val, "7 3"),
-    ];
+    const x = epochAxis(epochs);
     const rote = some && c.memorize_accuracy.some(Number.isFinite)
-      ? [line("random labels", "memorize_accuracy", COLOURS.third)] : [];
+      ? [curveLine(c, "random labels", "memorize_accuracy", COLOURS.third)] : [];
     const rule = run?.trig.epoch.length > 1
       ? [{ name: "trigonometric share", x: run.trig.epoch, y: run.trig.share, colour: COLOURS.third, dash: "2 3" }] : [];
-    const grey = stored ? storedLines(stored, epochs) : [];
-    charts.accuracy.draw({
-      x,
-      y: { label: "accuracy", low: 0, high: 1 },
-      series: [...grey, ...(some ? [...pair("accuracy"), ...rote, ...rule] : [])],
-      note: some || grey.length ? null : "nothing trained yet",
-    });
+    charts.accuracy.draw(c, epochs, stored ? storedLines(stored, epochs) : [], [...rote, ...rule]);
     const losses = some ? [...c.train_loss, ...c.val_loss].filter((v) => v > 0) : [];
     const low = 10 ** Math.floor(Math.log10(Math.min(0.1, ...losses)));
     const high = 10 ** Math.ceil(Math.log10(Math.max(1, ...losses)));
-    charts.loss.draw({ x, y: { label: "loss (nats)", low, high, log: true }, series: some ? pair("loss") : [] });
+    charts.loss.draw({ x, y: { label: "loss (nats)", low, high, log: true }, series: some ? curvePair(c, "loss") : [] });
     const y = { label: "parameter norm", low: 0, high: 1.05 * Math.max(1, ...(some ? c.param_norm : [])) };
-    charts.norm.draw({ x, y, series: some ? [line("norm", "param_norm", COLOURS.third)] : [] });
+    charts.norm.draw({ x, y, series: some ? [curveLine(c, "norm", "param_norm", COLOURS.third)] : [] });
   }
   return { charts, draw };
 }

@@ -55,7 +55,11 @@ function raceView(root) {
   // The slower one leads: the other may be so many evaluations ahead of it.
   function hear() {
     const failed = lanes.find((lane) => lane.run.phase === "failed");
-    if (failed) return status.say(sentence(failed.run), true);
+    if (failed) {
+      for (const lane of lanes) lane.run.end(); // alone, the other would wait for ever
+      show("done");
+      return status.say(sentence(failed.run), true);
+    }
     const behind = Math.min(...lanes.map((lane) => lane.run.curve.epoch.length));
     const until = schedule[Math.min(schedule.length - 1, behind + AHEAD)];
     for (const lane of lanes) lane.run.send({ do: "until", epoch: until });
@@ -80,7 +84,7 @@ function raceLane(name) {
     lane.take(next);
     lane.clear();
   }, ["task", "modulus", "train_size", "d_model", "weight_decay", "seed"]);
-  const picture = curvePictures().charts.accuracy;
+  const picture = accuracyPicture();
   const field = fieldPicture(220);
   const lane = {
     node: element(
@@ -110,16 +114,7 @@ function raceLane(name) {
       }, { until: 0 });
     },
     draw(epochs) {
-      const c = lane.run?.curve;
-      const some = c?.epoch.length > 0;
-      const line = (key, text, colour, dash) => ({ name: text, x: c.epoch, y: c[key], colour, dash });
-      picture.draw({
-        x: { label: "epoch", low: 0, high: epochs, log: "epochs" },
-        y: { label: "accuracy", low: 0, high: 1 },
-        series: some
-          ? [line("train_accuracy", "training", COLOURS.train), line("val_accuracy", "validation", COLOURS.val, "7 3")] : [],
-        note: some ? null : "nothing trained yet",
-      });
+      picture.draw(lane.run?.curve, epochs);
     },
   };
   return lane;

@@ -1,7 +1,7 @@
 // The thread that trains one network.  It works in slices and listens between them.
 //
-// In: start {module, setting, epochs, evals, facts, quiet}, pause, resume, until {epoch},
-// ask {a, b}, lesion {frequencies}, view {every}.  Out: points, view, answer, lesion, state.
+// In: start {module, setting, epochs, evals, facts, quiet, every}, pause, resume, until {epoch},
+// ask {a, b}, lesion {frequencies}.  Out: points, view, done, failed, answer, lesion.
 
 const SLICE = 40; // milliseconds of training between two looks at the messages
 let network, schedule, next, points, paused, until, viewed, every, quiet, clock;
@@ -66,10 +66,18 @@ function turn() {
   if (schedule[next] <= until) later();
 }
 
-// A message to itself: browsers slow timers down, messages they do not.
+// A message to itself: browsers slow timers down, messages they do not.  One at a time: two
+// would go on as two, and tell the end twice.
 const channel = new MessageChannel();
-channel.port1.onmessage = turn;
-const later = () => channel.port2.postMessage(0);
+let queued = false;
+channel.port1.onmessage = () => {
+  queued = false;
+  turn();
+};
+const later = () => {
+  if (!queued) channel.port2.postMessage(0);
+  queued = true;
+};
 
 const DO = {
   start,
@@ -83,7 +91,6 @@ const DO = {
     until = epoch;
     if (stood && !paused && schedule[next] <= until) later();
   },
-  every: (message) => (every = message.every),
   ask: ({ a, b }) => say("answer", { a, b, ...network.ask(a, b) }),
   lesion: ({ frequencies }) => say("lesion", { frequencies, epoch: network.epoch, ...network.lesion(frequencies) }),
 };
