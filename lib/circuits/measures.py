@@ -138,7 +138,7 @@ def measure_run(
         store.save_weights(run)
         if spec.key not in stored.index:
             store.add(run)
-        Checkpoints(store.cache).remove(spec)
+        Checkpoints(store.own).remove(spec)
     rows = []
     for epoch, found in _look(spec, taken):
         at = list(curve["epoch"]).index(epoch)
@@ -181,7 +181,7 @@ def _train_again(
             taken[epoch] = parameters
 
     # who goes on in the middle has no weights from before it
-    states = None if wanted else Checkpoints(store.cache)
+    states = None if wanted else Checkpoints(store.own)
     more = start_of(spec, store, train, threads) | dict(checkpoints=states)
     run = train(spec, threads=threads, on_progress=on_progress, on_evaluation=keep, **more)
     return run, taken | {int(run.curve["epoch"][-1]): run.parameters}

@@ -38,7 +38,7 @@ def command(engine, device, precision, threads, force, results, **values):
     else:
         options.check_memory([spec], threads=threads, engine=engine, device=device)
         store.probe()
-        states = Checkpoints(store.cache)
+        states = Checkpoints(store.own)
         how = dict(engine=engine, device=device, precision=precision, threads=threads)
         run = _train_with_bar(spec, states, how)
         curve, status, digest = run.curve, run.status, run.digest

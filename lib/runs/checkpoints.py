@@ -45,7 +45,7 @@ class Checkpoints:
     """The states of unfinished runs in one cache folder.
 
     Args:
-        cache: the folder, as of `lib.runs.store.Store`.
+        cache: the folder, `lib.runs.store.Store.own` of the store that the runs are for.
         every: seconds between two savings of a run, by default `EVERY`.
     """
 

@@ -1,8 +1,6 @@
 """Which runs are in flight, so that two sweeps of one store share the work."""
 
 import contextlib
-import hashlib
-import os
 
 from filelock import FileLock, Timeout
 
@@ -21,8 +19,7 @@ class Locks:
     """
 
     def __init__(self, store: Store):
-        name = hashlib.sha256(os.fsencode(store.folder.resolve())).hexdigest()[:16]
-        self._folder = store.cache / "locks" / name
+        self._folder = store.own / "locks"
         self._held: dict[str, FileLock] = {}
 
     def take(self, key: str) -> bool:

@@ -5,6 +5,7 @@ still loads.  `lib.runs.shard` says what a file holds and how it is written.
 """
 
 import contextlib
+import hashlib
 import io
 import os
 import sys
@@ -51,7 +52,9 @@ class Store:
     Attributes:
         folder: the results folder.
         runs_folder: where the Parquet files are.
-        cache: where final weights are kept on this machine.
+        cache: where what can be made again is kept on this machine.
+        own: the part of it that serves this folder alone: final weights, states of unfinished
+            runs, locks.  An edited model whose runs go elsewhere meets none of the others'.
         broken: file name -> what is wrong with it, as of the last reading.
 
     Raises:
@@ -64,6 +67,8 @@ class Store:
         self.folder = Path(folder) if folder else default_results()
         self.runs_folder = self.folder / "runs"
         self.cache = Path(cache) if cache else default_cache()
+        name = hashlib.sha256(os.fsencode(self.folder.resolve())).hexdigest()[:16]
+        self.own = self.cache / "stores" / name
         self.broken: dict[str, str] = {}
         self._known: dict[str, pa.Table] = {}  # file name -> its rows without curves
         self._made: dict = {}  # what was made of which files: keys and frames
@@ -262,7 +267,7 @@ class Store:
     # Weights, on this machine only
 
     def _weights(self, spec: RunSpec) -> Path:
-        return self.cache / "weights" / f"{spec.key}.npz"
+        return self.own / "weights" / f"{spec.key}.npz"
 
     def save_weights(self, run: Run) -> Path:
         """Keep the final weights of a run in the local cache, where that can be written."""

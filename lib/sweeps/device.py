@@ -59,7 +59,7 @@ def sweep_stacked(
     locks, files = Locks(store), []
     free = [spec for spec in todo if locks.take(spec.key)]
     costs = {spec: (expected or {}).get(spec, float(spec.epochs)) for spec in free}
-    states, shown = Checkpoints(store.cache), _Shown(costs, progress)
+    states, shown = Checkpoints(store.own), _Shown(costs, progress)
     try:
         for part in _parts(free, first):
             for run in train_many(

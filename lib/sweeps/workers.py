@@ -169,7 +169,7 @@ def _train(
     spec: RunSpec, store: Store, threads: int, train: Callable | None, send: Callable,
     how: dict | None = None,
 ) -> tuple[str, Any]:  # fmt: skip
-    start, states, more = time.monotonic(), Checkpoints(store.cache), {}
+    start, states, more = time.monotonic(), Checkpoints(store.own), {}
     try:
         if train is None:
             from lib.train import train

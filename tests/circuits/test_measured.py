@@ -183,7 +183,7 @@ def test_a_measurement_goes_on_only_where_no_weights_on_the_way_are_asked_for(st
             train(BASE, on_progress=leave, checkpoints=Checkpoints(store.cache, every=0))
         epochs = []
         measure_run(BASE, store, checkpoints, on_progress=lambda p: epochs.append(p.epoch))
-        assert not list((store.cache / "checkpoints").iterdir())
+        assert not list((store.own / "checkpoints").iterdir())
         return epochs[0]
 
     assert begin(1) > 0 and set(measures(store)["digest"]) == {train(BASE).digest}

@@ -31,6 +31,7 @@ def trained(monkeypatch):
 
     class Batches(list):
         broken = ()  # widths that cannot be trained
+        elsewhere = False  # another search stores the runs
 
     batches = Batches()
 
@@ -49,7 +50,8 @@ def trained(monkeypatch):
             worse = (spec.lr, spec.weight_decay) == BAD
             store.add(jump(spec, val=0.5 - val / 2 if worse else val))
         failed = [f"{spec.label()}: no" for spec in bad]
-        return Report(done=len(specs) - len(bad), failed=failed, left=len(bad))
+        done = 0 if batches.elsewhere else len(specs) - len(bad)
+        return Report(done=done, failed=failed, left=len(bad))
 
     monkeypatch.setattr("lib.cli.search.sweep", sweep)
     return batches
@@ -89,6 +91,13 @@ def test_a_run_that_fails_does_not_end_the_race(two, trained, tmp_path):
     assert len(tried) == len(set(tried))
     stored = Store(tmp_path).keys()
     assert all((spec.key in stored) == (spec.d_model != 8) for spec in two[GOOD])
+
+
+def test_it_goes_on_where_another_search_stores_its_runs(two, trained, tmp_path):
+    trained.elsewhere = True
+    result = call(tmp_path)
+    assert result.exit_code == 0 and len(trained) > 3
+    assert "0 of 2 recipes lack runs" in result.output
 
 
 def test_a_sweep_that_fails_ends_the_race(two, tmp_path, monkeypatch):

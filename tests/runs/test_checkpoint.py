@@ -221,7 +221,7 @@ _train(RunSpec(**{spec.to_dict()!r}), Store({str(store.folder)!r}, {str(store.ca
        lambda message: None)
 """
     process = launch(sys.executable, "-c", code)
-    wait_for(lambda: list((store.cache / "checkpoints").glob("*.state")), process)
+    wait_for(lambda: list((store.own / "checkpoints").glob("*.state")), process)
     kill(process)
     assert not store.keys()
     told, receive = [], Worker.receive
@@ -230,4 +230,4 @@ _train(RunSpec(**{spec.to_dict()!r}), Store({str(store.folder)!r}, {str(store.ca
     assert report.done == 1
     assert told[0][0] == "progress" and told[0][1] > 0, "it began again"
     assert Store(store.folder).runs()["digest"][0] == train(spec).digest
-    assert not list((store.cache / "checkpoints").iterdir())
+    assert not list((store.own / "checkpoints").iterdir())

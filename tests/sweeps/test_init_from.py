@@ -178,5 +178,5 @@ def test_a_sweep_of_children_trains_their_parent_once(store):
     assert set(runs["init_from"]) == {PARENT.key}
     for spec in specs:
         assert runs.loc[spec.key, "digest"] == train(spec).digest
-    kept = {path.stem for path in (store.cache / "weights").iterdir()}
+    kept = {path.stem for path in (store.own / "weights").iterdir()}
     assert kept == {PARENT.key, *(spec.key for spec in specs)}

@@ -136,7 +136,7 @@ def test_a_budget_loses_nothing(tmp_path, late, capfd):
     late.clear()
     late.append(0)
     assert sweep_stacked(specs, store, device="cpu").done == 1
-    assert late[1] > 20 and not list((store.cache / "checkpoints").iterdir())
+    assert late[1] > 20 and not list((store.own / "checkpoints").iterdir())
 
 
 class Bar:
