@@ -14,7 +14,7 @@ from lib.sweeps.plan import costs_of, format_duration
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@options.NAMES
 @click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.  [default: all]")
 @click.option(
     "--checkpoints",
@@ -33,9 +33,6 @@ def command(names, seeds, checkpoints, threads, dry_run, measure, results) -> No
     Trains them again, to the same bits, and measures on the way.  Can be interrupted and
     resumed at will.
     """
-    for name in names:
-        if name not in EXPERIMENTS:
-            raise click.UsageError(f"unknown experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
     store, threads = Store(results), threads or cores()
     specs = [spec for name in names for spec in EXPERIMENTS[name].specs(seeds)]
     todo = lacking(specs, store, checkpoints)

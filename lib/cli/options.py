@@ -8,6 +8,7 @@ import click
 from lib.engines.choose import engine_of
 from lib.engines.flops import bytes_of
 from lib.engines.precision import PRECISIONS
+from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import BASE
 from lib.runs.machine import memory
 from lib.runs.store import Store
@@ -27,6 +28,15 @@ RESULTS = click.option(
     help="Folder of finished runs.  [default: results/, or GROKKING_RESULTS]",
 )
 
+
+def _known(context, argument, names):
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise click.UsageError(f"unknown experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
+    return names
+
+
+NAMES = click.argument("names", nargs=-1, required=True, callback=_known, metavar="NAME…")
 
 MEASURE = click.option(
     "--measure", is_flag=True, help="Measure this machine's speed first (a minute; kept)."

@@ -19,15 +19,8 @@ def _ended(message: str, code: int = 1) -> click.ClickException:
     return error
 
 
-def _experiments(context, argument, names):
-    for name in names:
-        if name not in EXPERIMENTS:
-            raise click.UsageError(f"unknown experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
-    return names
-
-
 @click.command()
-@click.argument("names", nargs=-1, required=True, callback=_experiments, metavar="NAME…")
+@options.NAMES
 @click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.  [default: the paper's]")
 @click.option("--budget", callback=options.duration, help="Start no run that ends later: 45m, 2h.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")

@@ -47,6 +47,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("lib.cli.circuits.EXPERIMENTS", SMALL)
+    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", SMALL)
     monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
     return Store()
 
@@ -180,7 +181,7 @@ def test_a_measurement_goes_on_only_where_no_weights_on_the_way_are_asked_for(st
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            train(BASE, on_progress=leave, checkpoints=Checkpoints(store.cache, every=0))
+            train(BASE, on_progress=leave, checkpoints=Checkpoints(store.own, every=0))
         epochs = []
         measure_run(BASE, store, checkpoints, on_progress=lambda p: epochs.append(p.epoch))
         assert not list((store.own / "checkpoints").iterdir())

@@ -38,6 +38,7 @@ def call(tmp_path, monkeypatch):
     monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": TINY})
+    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": TINY})
     monkeypatch.setattr("lib.cli.status.EXPERIMENTS", {"tiny": TINY})
     monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
     return lambda *args: CliRunner().invoke(lib.cli.main.main, args, prog_name="python -m lib")
@@ -167,7 +168,7 @@ def test_only_the_kernel_is_said_to_be_compiled(call, store, monkeypatch, more):
     monkeypatch.setattr("lib.engines.kernel.engine.compiles", lambda threads: True)
     monkeypatch.setattr("lib.cli.train.cores", lambda: 2)
     assert "compiling" in call("train", *SMALL).stderr
-    result = call("train", *SMALL, *more.split())
+    result = call("train", *SMALL, *more.split(), "--force")
     assert result.exit_code == 0 and "compiling" not in result.stderr, result.stderr
     assert "threads: 2" in result.output  # one is for short runs of the kernel
 
@@ -254,6 +255,7 @@ def test_nothing_is_measured_unasked(call, store, monkeypatch):
         "lib.cli.options.machine_rate", lambda *a, **k: asked.append(a) or (lambda width: 1e9)
     )
     monkeypatch.setattr("lib.cli.circuits.EXPERIMENTS", {"tiny": TINY})
+    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": TINY})
     for command in ("status", "claims", "sweep tiny --dry-run", "circuits tiny --dry-run"):
         assert "about" not in call(*command.split()).output or command == "claims"
     store.add(fake_run(BASE))
@@ -361,7 +363,7 @@ def test_ctrl_c_of_a_real_sweep(tmp_path):
         "import lib.cli.main, lib.cli.sweep, lib.cli.options, test_cli\n"
         "from lib.paper.grid import Grid\n"
         "grid = Grid('tiny', '', test_cli.BASE.replace(epochs=3000), {}, ({},), seeds=3000)\n"
-        "lib.cli.sweep.EXPERIMENTS = {'tiny': grid}\n"
+        "lib.cli.sweep.EXPERIMENTS = lib.cli.options.EXPERIMENTS = {'tiny': grid}\n"
         "lib.cli.options.machine_rate = lambda *args, **kwargs: lambda width: 1e9\n"
         "lib.cli.main.main(['sweep', 'tiny', '--jobs', '2'])\n"
     )

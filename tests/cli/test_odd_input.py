@@ -66,6 +66,7 @@ def call(tmp_path, monkeypatch):
     monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": TINY})
+    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": TINY})
     monkeypatch.setattr("lib.cli.status.EXPERIMENTS", {"tiny": TINY})
     monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
     monkeypatch.setattr("lib.cli.train._train_with_bar", no)

@@ -116,18 +116,18 @@ def test_a_state_of_another_network_is_not_used(tmp_path, capsys):
 
 def test_short_runs_save_nothing_and_stored_ones_leave_nothing(tmp_path):
     spec = KERNEL.replace(epochs=200, n_evals=20)
-    train(spec, checkpoints=Checkpoints(tmp_path))
-    assert not (tmp_path / "checkpoints").exists()
-    interrupted(spec, Checkpoints(tmp_path, every=0), 5)
-    assert list((tmp_path / "checkpoints").iterdir())
     store = Store(tmp_path / "results", tmp_path)
+    train(spec, checkpoints=Checkpoints(store.own))
+    assert not (store.own / "checkpoints").exists()
+    interrupted(spec, Checkpoints(store.own, every=0), 5)
+    assert list((store.own / "checkpoints").iterdir())
     assert _train(spec, store, 1, None, lambda message: None)[0] == "done"
-    assert store.keys() == {spec.key} and not list((tmp_path / "checkpoints").iterdir())
+    assert store.keys() == {spec.key} and not list((store.own / "checkpoints").iterdir())
 
 
 def test_a_run_that_went_on_counts_with_all_its_time(store):
     """A sweep compares it with what the whole run was expected to take."""
-    spec, states = KERNEL.replace(epochs=200, n_evals=20), Checkpoints(store.cache, every=0)
+    spec, states = KERNEL.replace(epochs=200, n_evals=20), Checkpoints(store.own, every=0)
     interrupted(spec, states, 5)
     state = states.load(spec, "numba")
     rows, _ = state.pop("rows"), state.pop("seconds")

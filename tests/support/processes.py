@@ -183,6 +183,7 @@ def sweep_here(store, count, epochs):
     with (
         mock.patch.dict(os.environ, environment),
         mock.patch("lib.cli.sweep.EXPERIMENTS", experiments(count, epochs)),
+        mock.patch("lib.cli.options.EXPERIMENTS", experiments(count, epochs)),
         mock.patch("lib.cli.options.machine_rate", lambda *args, **kwargs: rate),
         mock.patch("lib.cli.sweep.train_missing", here),
     ):
@@ -208,7 +209,7 @@ def main(count, epochs, trainer, *words):
     import lib.cli.sweep
     from lib.sweeps import cluster
 
-    lib.cli.sweep.EXPERIMENTS = experiments(count, epochs)
+    lib.cli.sweep.EXPERIMENTS = lib.cli.options.EXPERIMENTS = experiments(count, epochs)
     lib.cli.options.machine_rate = lambda *args, **kwargs: rate
     if trainer:
         train = getattr(fake_train, trainer)

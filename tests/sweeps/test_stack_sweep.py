@@ -31,6 +31,7 @@ def call(tmp_path, monkeypatch):
     monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": TINY})
+    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": TINY})
     monkeypatch.setattr("lib.cli.status.EXPERIMENTS", {"tiny": TINY})
     device = roofline.Device("a device", 1e9, 1e9)
     monkeypatch.setattr(roofline, "measure_device", lambda *args: device)
@@ -63,6 +64,7 @@ def test_what_is_not_for_a_stack_is_said_first_and_left(call, monkeypatch):
     kinds = [{}, dict(loss="float32"), dict(batch=5), dict(init_from=BASE)]
     mixed, alone = Grid("tiny", "", BASE, cells=kinds), Grid("tiny", "", BASE, cells=kinds[1:])
     monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": mixed})
+    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": mixed})
     result = call("sweep", "tiny", "--device", "cuda", "--dry-run")
     assert "3 of the 4 are left out" in result.output
     result = call("sweep", "tiny", "--device", "cuda")
@@ -70,6 +72,7 @@ def test_what_is_not_for_a_stack_is_said_first_and_left(call, monkeypatch):
     assert result.output.index("without --device") < result.output.index("[1/1]")
     assert "1 runs trained and stored" in result.output and "3 still missing" in result.output
     monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": alone})
+    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": alone})
     result = call("sweep", "tiny", "--device", "cuda")
     assert result.exit_code == 2 and "one by one, without --device" in result.stderr
 
@@ -92,6 +95,7 @@ def test_mistakes_are_one_line(call, monkeypatch):
 def test_what_no_memory_holds_is_refused(call, monkeypatch):
     huge = BASE.replace(modulus=113, train_size=9000, d_model=4096, n_layers=64)
     monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"huge": Grid("huge", "", huge)})
+    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"huge": Grid("huge", "", huge)})
     monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
     result = call("sweep", "huge")
     assert result.exit_code == 2 and "GB of memory" in result.stderr
@@ -131,7 +135,7 @@ def test_a_budget_loses_nothing(tmp_path, late, capfd):
     report = sweep_stacked(specs, store, device="cpu", budget_s=10.0)
     assert (report.done, report.left) == (2, 1)
     assert store.keys() == {spec.key for spec in specs[:2]}
-    assert int(Checkpoints(store.cache).load(long, "stacked")["epoch"]) == 20
+    assert int(Checkpoints(store.own).load(long, "stacked")["epoch"]) == 20
     assert "the budget of 10 s is spent" in capfd.readouterr().err
     late.clear()
     late.append(0)
@@ -211,6 +215,7 @@ def test_the_model_expects_the_early_stops_of_neighbours(call, monkeypatch):
     """Six runs of which three are stored and stopped half way: the others cost half, too."""
     stops = Grid("tiny", "", BASE.replace(stop_after=4), axes=TINY.axes, seeds=3)
     monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": stops})
+    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": stops})
     seen = {}
     monkeypatch.setattr(
         roofline, "seconds", lambda spec, device, part=1.0: seen.update({spec: part}) or 60.0
