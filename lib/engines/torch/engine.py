@@ -1,13 +1,7 @@
 """Many models in one: the PyTorch engine for depth, LayerNorm and CUDA.
 
 Runs of the same shape are stacked along a leading dimension, so that one matrix product
-serves all of them.  The mathematics is `lib.model`'s, and nothing is approximated:
-
-* inputs that begin alike share their beginnings (`lib.engines.torch.inputs`), and of the last
-  layer only the last position is computed, which alone is read;
-* the first layer's keys, values and queries are tables over positions and tokens; with one
-  layer all inputs have the same query, so a score is a table look-up, as in
-  `lib.engines.kernel.network`.
+serves all of them.  The mathematics is `lib.model`'s (`lib.engines.torch.forward`).
 
 On a CPU the bits of a run that is trained alone do not depend on when it was interrupted, nor
 do those of a stack in which no run has ended by then, if all states were saved at one epoch.
@@ -23,11 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from lib.data import Dataset
 from lib.engines.precision import name_of
-from lib.engines.torch.gradient import Gather, Gradient, exact_losses, pays
+from lib.engines.torch.forward import Forward
+from lib.engines.torch.gradient import Gradient, exact_losses, pays
 from lib.engines.torch.inputs import Batch, make_batch
 from lib.initial import initial_values
 from lib.spec import RunSpec, SpecError
@@ -78,10 +72,8 @@ class StackedEngine:
         elif precision == "bf16":  # PyTorch would let cuBLAS round parts of a sum, too
             torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
         first, data = specs[0], datas[0]
-        self.d_head = first.d_model // first.n_heads
-        heads = torch.arange(first.d_model) // self.d_head  # of each feature
-        self._heads = F.one_hot(heads, first.n_heads).float().to(self.device)
-        self.equals, self.n_tokens = data.n_classes, data.n_tokens
+        self.n_tokens = data.n_tokens
+        self._forward = Forward(first, data, self.device, precision)
         values = parameters or [initial_values(s, d) for s, d in zip(specs, datas)]
         values = [{n: np.asarray(v, np.float32) for n, v in own.items()} for own in values]
         self._shapes = {name: value.shape for name, value in values[0].items()}
@@ -92,7 +84,7 @@ class StackedEngine:
         self._evaluated: dict[tuple, Batch] = {}
         self._set_hyper()
         compile = pays(specs, device) if compile is None else compile
-        self._parts = Gradient(self._logits, compile)
+        self._parts = Gradient(self._forward.logits, compile)
 
     # The state: parameters and AdamW's moments, flat, (runs, parameters) each
 
@@ -151,85 +143,6 @@ class StackedEngine:
         self._train = make_batch(sets, self.n_tokens, split, self.device)
         self._evaluated = {}
         self.restore(states)
-
-    # Forward
-
-    def _mm(self, x: Tensor, matrix: Tensor) -> Tensor:
-        """(runs, n, in) times (runs, in, out), in the precision that was asked for."""
-        if self.precision == "bf16":
-            return torch.bmm(x.bfloat16(), matrix.bfloat16()).float()
-        return torch.bmm(x, matrix)
-
-    def _norm(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, x.shape[-1:]) if self.specs[0].norm == "pre" else x
-
-    def _logits(self, p: dict[str, Tensor], batch: Batch) -> Tensor:
-        """Logits of whole inputs, (runs, inputs, classes)."""
-        spec = self.specs[0]
-        x = (p["W_E"][:, None] + p["W_pos"][:, :, None]).flatten(1, 2)  # the table
-        for layer in range(spec.n_layers):
-            own = {
-                name.rsplit(".", 1)[1]: value
-                for name, value in p.items()
-                if name.startswith(f"blocks.{layer}.")
-            }
-            first, last = layer == 0, layer == spec.n_layers - 1
-            x, mixed = self._attend(own, x, batch, first, last)
-            x = x + self._mm(mixed, own["W_O"])
-            hidden = self._mm(self._norm(x), own["W_in"]) + own["b_in"][:, None]
-            hidden = hidden.relu()
-            if spec.split_mlp:
-                route = batch.leaf_routes if last else batch.routes
-                hidden = (hidden.unflatten(-1, (2, -1)) * route).flatten(-2)
-            x = x + self._mm(hidden, own["W_out"]) + own["b_out"][:, None]
-        return self._mm(self._norm(x), p["W_U"])
-
-    def _attend(self, p, x, batch: Batch, first: bool, last: bool) -> tuple[Tensor, Tensor]:
-        """The residual stream where the layer is computed, and the mixture of values there.
-
-        x: (runs, table rows or nodes, d) -> twice (runs, nodes or inputs, d).  Sums within
-        heads are products with a matrix of zeros and ones: short loops would cost far more.
-        """
-        runs, _, d = x.shape
-        lines = {
-            (True, True): batch.leaf_rows,
-            (True, False): batch.row_lines,
-            (False, True): batch.leaf_lines,
-            (False, False): batch.lines,
-        }[first, last]
-
-        def gather(values, index):
-            return Gather.apply(values, index).view(runs, -1, values.shape[-1])
-
-        h = self._norm(x)
-        k, v = self._mm(h, p["W_K"]), self._mm(h, p["W_V"])
-        scale = 1 / math.sqrt(self.d_head)
-        if first and last:  # one query for all inputs
-            here = (len(lines) - 1) * self.n_tokens + self.equals
-            x = x[:, here : here + 1]
-            q = self._mm(h[:, here : here + 1], p["W_Q"]) * scale
-            table = (q * k) @ self._heads  # (runs, rows, head)
-            scores = [gather(table, line) for line in lines]
-        else:
-            if first:
-                q, x = gather(self._mm(h, p["W_Q"]), batch.rows), gather(x, batch.rows)
-            elif last:
-                x = gather(x, batch.leaves)
-                q = self._mm(self._norm(x), p["W_Q"])
-            else:
-                q = self._mm(h, p["W_Q"])
-            q = q * scale
-            scores = [(q * gather(k, line)) @ self._heads for line in lines]
-            if not last:
-                scores = [s.masked_fill(o, -torch.inf) for s, o in zip(scores, batch.ahead)]
-        top = torch.stack([score.detach() for score in scores]).amax(0)
-        weights = [(score - top).exp() for score in scores]  # (runs, n, head) for each position
-        total = sum(weights[1:], weights[0])
-        mixed = None
-        for weight, line in zip(weights, lines):
-            part = ((weight / total) @ self._heads.T) * gather(v, line)
-            mixed = part if mixed is None else mixed + part
-        return x, mixed
 
     # Training
 
@@ -296,7 +209,7 @@ class StackedEngine:
         for runs in self._slices(split):
             batch = self._batch(split, runs)
             p = {name: value[list(runs)] for name, value in self._p.items()}
-            losses, right = exact_losses(self._logits(p, batch), batch.labels)
+            losses, right = exact_losses(self._forward.logits(p, batch), batch.labels)
             for i, r in enumerate(runs):
                 if count := batch.counts[i]:
                     loss[r] = losses[i, :count].mean().item()

@@ -1,0 +1,119 @@
+"""From parameters to logits, for a stack of networks: `lib.model` without what is computed twice.
+
+Nothing is approximated:
+
+* inputs that begin alike share their beginnings (`lib.engines.torch.inputs`), and of the last
+  layer only the last position is computed, which alone is read;
+* the first layer's keys, values and queries are tables over positions and tokens; with one
+  layer all inputs have the same query, so a score is a table look-up, as in
+  `lib.engines.kernel.network`.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lib.data import Dataset
+from lib.engines.torch.gradient import Gather
+from lib.engines.torch.inputs import Batch
+from lib.spec import RunSpec
+
+
+class Forward:
+    """The forward pass of networks of one shape.
+
+    Args:
+        spec, data: one of them, for the shape.
+        device, precision: as of `lib.engines.torch.engine.StackedEngine`.
+    """
+
+    def __init__(self, spec: RunSpec, data: Dataset, device: torch.device, precision: str):
+        self.spec, self.precision = spec, precision
+        self.equals, self.n_tokens = data.n_classes, data.n_tokens
+        self.d_head = spec.d_model // spec.n_heads
+        heads = torch.arange(spec.d_model) // self.d_head  # of each feature
+        self._heads = F.one_hot(heads, spec.n_heads).float().to(device)
+
+    def logits(self, p: dict[str, Tensor], batch: Batch) -> Tensor:
+        """Logits of whole inputs, (runs, inputs, classes), from parameters by name."""
+        spec = self.spec
+        x = (p["W_E"][:, None] + p["W_pos"][:, :, None]).flatten(1, 2)  # the table
+        for layer in range(spec.n_layers):
+            own = {
+                name.rsplit(".", 1)[1]: value
+                for name, value in p.items()
+                if name.startswith(f"blocks.{layer}.")
+            }
+            first, last = layer == 0, layer == spec.n_layers - 1
+            x, mixed = self._attend(own, x, batch, first, last)
+            x = x + self._mm(mixed, own["W_O"])
+            hidden = self._mm(self._norm(x), own["W_in"]) + own["b_in"][:, None]
+            hidden = hidden.relu()
+            if spec.split_mlp:
+                route = batch.leaf_routes if last else batch.routes
+                hidden = (hidden.unflatten(-1, (2, -1)) * route).flatten(-2)
+            x = x + self._mm(hidden, own["W_out"]) + own["b_out"][:, None]
+        return self._mm(self._norm(x), p["W_U"])
+
+    def _mm(self, x: Tensor, matrix: Tensor) -> Tensor:
+        """(runs, n, in) times (runs, in, out), in the precision that was asked for."""
+        if self.precision == "bf16":
+            return torch.bmm(x.bfloat16(), matrix.bfloat16()).float()
+        return torch.bmm(x, matrix)
+
+    def _norm(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:]) if self.spec.norm == "pre" else x
+
+    def _attend(self, p, x, batch: Batch, first: bool, last: bool) -> tuple[Tensor, Tensor]:
+        """The residual stream where the layer is computed, and the mixture of values there.
+
+        x: (runs, table rows or nodes, d) -> twice (runs, nodes or inputs, d).
+        """
+        lines = {
+            (True, True): batch.leaf_rows,
+            (True, False): batch.row_lines,
+            (False, True): batch.leaf_lines,
+            (False, False): batch.lines,
+        }[first, last]
+        h = self._norm(x)
+        k, v = self._mm(h, p["W_K"]), self._mm(h, p["W_V"])
+        x, scores = self._scores(p, x, h, k, batch, lines, first, last)
+        top = torch.stack([score.detach() for score in scores]).amax(0)
+        weights = [(score - top).exp() for score in scores]  # (runs, n, head) for each position
+        total = sum(weights[1:], weights[0])
+        mixed = None
+        for weight, line in zip(weights, lines):
+            part = ((weight / total) @ self._heads.T) * _gather(v, line)
+            mixed = part if mixed is None else mixed + part
+        return x, mixed
+
+    def _scores(self, p, x, h, k, batch: Batch, lines, first: bool, last: bool):
+        """The residual stream where the layer is computed, and the scores of each position there.
+
+        Sums within heads are products with a matrix of zeros and ones: short loops would cost
+        far more.
+        """
+        scale = 1 / math.sqrt(self.d_head)
+        if first and last:  # one query for all inputs
+            here = (len(lines) - 1) * self.n_tokens + self.equals
+            q = self._mm(h[:, here : here + 1], p["W_Q"]) * scale
+            table = (q * k) @ self._heads  # (runs, rows, head)
+            return x[:, here : here + 1], [_gather(table, line) for line in lines]
+        if first:
+            q, x = _gather(self._mm(h, p["W_Q"]), batch.rows), _gather(x, batch.rows)
+        elif last:
+            x = _gather(x, batch.leaves)
+            q = self._mm(self._norm(x), p["W_Q"])
+        else:
+            q = self._mm(h, p["W_Q"])
+        q = q * scale
+        scores = [(q * _gather(k, line)) @ self._heads for line in lines]
+        if not last:
+            scores = [s.masked_fill(o, -torch.inf) for s, o in zip(scores, batch.ahead)]
+        return x, scores
+
+
+def _gather(values: Tensor, index: Tensor) -> Tensor:
+    return Gather.apply(values, index).view(len(values), -1, values.shape[-1])
