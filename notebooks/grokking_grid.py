@@ -39,6 +39,8 @@ from myst_nb import glue
 
 from lib.analysis import statistics
 from lib.analysis.dynamics import GENERALIZED, waits, zone
+from lib.analysis.gather import gather
+from lib.chapters.stories import dynamics
 from lib.chapters.stories import waiting as told
 from lib.chapters.tables import zone_rules
 from lib.figures import accuracy, curves
@@ -149,6 +151,14 @@ show(header, rows, left=(0, 4))
 # mirror images of pairs that were trained on. A network that has only learned to treat $a$ and $b$
 # alike gets those right. [](circuit_efficiency.ipynb) counts them apart.
 #
+# Is it the recipe? Here are all that have been tried in these cells, each judged by its own last
+# epoch; [](recipe.ipynb) has the search that they come from.
+
+# %% tags=["hide-input"]
+tried = gather(dynamics.in_four_cells(), store=page.store)
+Markdown(dynamics.recipes_table(dynamics.by_recipe(tried.runs, tried.curves)))
+
+# %% [markdown]
 # ## The grid (figure 3)
 #
 # Seven widths, eleven training sizes. Below: the final validation accuracy of every cell.
