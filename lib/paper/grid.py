@@ -55,4 +55,5 @@ class Grid:
 
 @functools.cache  # a command asks for the specs of an experiment a hundred times
 def _of_seed(grid: Grid, seed: int) -> tuple[RunSpec, ...]:
-    return tuple(grid.base.replace(**point).with_seed(seed) for point in grid.points())
+    base = grid.base.with_seed(seed)
+    return tuple(base.replace(**point) for point in grid.points())
