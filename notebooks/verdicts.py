@@ -83,7 +83,9 @@ Markdown(
 # runs are counted there, with exact intervals; a share counts as few or most where it is below
 # a third or above two thirds, which eleven seeds show only if they all agree. Student's intervals
 # are for graded outcomes, such as a seed's critical size or its mean over widths. A place between
-# two sizes tried is known no better than they lie apart, and its interval is wider by that.
+# two sizes tried is known no better than they lie apart, and its interval is wider by that. Runs of
+# several cells count one by one where the claim is about these cells; where they stand for others
+# not tried, as in takeaway 3, what counts is how the cells differ.
 #
 # Seeds come in one by one, up to the paper's eleven, and a claim is judged again with each, at 95%
 # every time. Where the truth lies just at a limit, one look calls the claim reproduced by chance in

@@ -162,6 +162,12 @@ def test_trainers_are_compared_seed_by_seed():
     assert seeds == pytest.approx((0 + 0 + 1 / 6) / 3)
 
 
+def test_equal_differences_have_no_scatter_to_compare_with():
+    ends = {"numba": 0.5, "jax": 0.75}
+    rows = [a_run(seed, engine, end, 20, 100, 200) for engine, end in ends.items() for seed in "012"]
+    assert trainers.differences(pd.DataFrame(rows))["p"].isna().all()
+
+
 def test_pairs_of_which_one_comes_to_the_rule_are_counted():
     """A seed that only some trainers have trained counts for these alone."""
     rows = [a_run(0, "numba", 1, 1, 1, None), a_run(0, "jax", 1, 1, 1, None)]

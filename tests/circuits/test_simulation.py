@@ -64,7 +64,10 @@ def test_alone_it_rests():
     assert np.abs(slope(0, w, s)).max() < 1e-9 and equilibrium(s) == pytest.approx(w[0] * w[1])
 
 
-@pytest.mark.parametrize("wrong", [dict(cost=0), dict(decay=-1), dict(start=0), dict(classes=2)])
+WRONG = [dict(cost=0), dict(decay=-1), dict(start=0), dict(classes=2), dict(power=2.5)]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_an_impossible_race_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Setting(**wrong)
