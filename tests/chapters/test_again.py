@@ -164,7 +164,9 @@ def test_trainers_are_compared_seed_by_seed():
 
 def test_equal_differences_have_no_scatter_to_compare_with():
     ends = {"numba": 0.5, "jax": 0.75}
-    rows = [a_run(seed, engine, end, 20, 100, 200) for engine, end in ends.items() for seed in "012"]
+    rows = [
+        a_run(seed, engine, end, 20, 100, 200) for engine, end in ends.items() for seed in "012"
+    ]
     assert trainers.differences(pd.DataFrame(rows))["p"].isna().all()
 
 

@@ -16,9 +16,7 @@ def in_four_cells() -> list[RunSpec]:
     """The runs in figure 2's cells, of the book's recipe and of all that were tried beside it."""
     names = ["figure6", *(n for n in EXPERIMENTS if n.startswith(("recipe-", "search")))]
     every = (spec for name in names for spec in EXPERIMENTS[name])
-    return [
-        s for s in every if s.task == "add" and (s.d_model, s.train_size) in DYNAMICS.values()
-    ]
+    return [s for s in every if s.task == "add" and (s.d_model, s.train_size) in DYNAMICS.values()]
 
 
 def by_recipe(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
