@@ -7,6 +7,7 @@ import json
 import os
 import re
 import time
+from itertools import islice
 
 import fake_train
 import numpy as np
@@ -275,13 +276,13 @@ def explored(pages):
 
 
 def test_every_slider_draws_what_is_stored(explored, context, base, stored):
-    counts = {}
+    counts, most = {}, 2 if base.startswith("file:") else None  # only where data come from differs
     for path in explored:
         page, problems = visit(context, base, path)
         for root in page.locator(EXPLORER).all():
             kind = root.get_attribute("data-kind")
             for slider in root.locator("input[type=range]").all():
-                for _ in moves(slider):
+                for _ in islice(moves(slider), most):
                     counts[kind] = counts.get(kind, 0) + bool(CHECKS[kind](root, stored))
         assert not problems, path
         page.close()
