@@ -75,6 +75,7 @@ NO_ADDRESS = "(Not yet: this project has no public address. It is set in `_confi
 def substitutions() -> dict[str, str]:
     """Name -> Markdown text, for every field of the recipe and the table of experiments."""
     from benchmarks.kept import table as measured
+    from lib.analysis.gather import of_whole_seeds
     from lib.analysis.words import seeds_phrase
     from lib.chapters.export import MEANING
     from lib.chapters.scoreboard import score, scoreboard
@@ -109,10 +110,9 @@ def substitutions() -> dict[str, str]:
     values["score"] = score(Store())
     values["memorable"] = memorable(Store())
     runs = Store().runs()
-    for name in ("figure3", "figure4", "figure6"):
-        keys = {spec.key for spec in EXPERIMENTS[name]}
-        by_seed = runs[runs["key"].isin(keys)]["seed"].value_counts()  # figures share some cells
-        values[f"seeds_{name}"] = seeds_phrase(by_seed.index[by_seed == by_seed.max()])
+    for what, names in (("grids", ("figure3", "figure6")), ("capacity", ("figure4",))):
+        specs = [spec for name in names for spec in EXPERIMENTS[name]]
+        values[f"seeds_{what}"] = seeds_phrase(of_whole_seeds(runs, specs)["seed"])
     return values
 
 

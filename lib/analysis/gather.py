@@ -63,8 +63,8 @@ def of_whole_seeds(runs: pd.DataFrame, specs: Collection[RunSpec]) -> pd.DataFra
 
     A seed that is half swept has other cells than the others, and would tilt every mean.
     """
-    own = runs[runs["key"].isin({spec.key for spec in specs})]
-    wanted = Counter(spec.seed for spec in specs)
+    seeds = {spec.key: spec.seed for spec in specs}  # figures share cells
+    own, wanted = runs[runs["key"].isin(seeds)], Counter(seeds.values())
     there = own["seed"].value_counts()
     whole = [seed for seed, count in there.items() if count == wanted[seed]]
     return own[own["seed"].isin(whole)] if whole else own
