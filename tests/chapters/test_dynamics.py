@@ -29,8 +29,8 @@ def test_a_recipe_that_shows_all_four_is_named(store):
     rows, said = told(store, [ENDS, ENDS | {"grokking": 0.0}])
     assert len(rows) == 2 and rows["recipe"].nunique() == 2
     whole = rows[[all(k == n for k, n in row) for row in rows[[*DYNAMICS]].to_numpy()]]
-    assert f"every run of {whole['recipe'].item()} to 60,000 epochs" in said
-    assert sorted(k for k, _ in rows["grokking"])[0] == 0 and "of 2 recipes" in said
+    assert f"With {whole['recipe'].item()}, 60,000 epochs, every run shows" in said
+    assert sorted(k for k, _ in rows["grokking"])[0] == 0 and "2 recipes have a run" in said
 
 
 def test_a_recipe_needs_a_run_in_every_cell(store):
@@ -40,4 +40,5 @@ def test_a_recipe_needs_a_run_in_every_cell(store):
 
 def test_where_none_shows_all(store):
     _, said = told(store, [dict.fromkeys(ENDS, 1.0)])
-    assert "in all four cells: no recipe in every run**" in said
+    assert "No recipe shows in every run" in said
+    assert "progression 2 of 2, ungrokking 0 of 2, grokking 2 of 2, semi-grokking 0 of 2" in said

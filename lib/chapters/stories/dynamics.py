@@ -42,18 +42,20 @@ def recipes_table(found: pd.DataFrame) -> str:
     """`by_recipe` in Markdown, after what it says."""
     if found.empty:
         return "*No recipe has a stored run in each of the four cells.*"
-    always = found[[all(k == n for k, n in row) for row in found[[*DYNAMICS]].to_numpy()]]
-    which = (
-        f"{row.recipe} to {row.epochs:,} epochs ({min(n for _, n in row[3:])} a cell)"
-        for row in always.itertuples()
-    )
-    text = "every run of " + " and of ".join(which) if len(always) else "no recipe in every run"
     rows = [
-        (recipe, f"{epochs:,}", *(f"{k} of {n}" for k, n in cells))
+        (f"{recipe}, {epochs:,} epochs", *(f"{k} of {n}" for k, n in cells))
         for recipe, epochs, *cells in found.itertuples(index=False)
     ]
-    head = ["recipe", "epochs", *DYNAMICS]
-    return (
-        f"**The paper's dynamics in all four cells: {text}**, of {len(found)} recipes with a run "
-        f"in each. Runs that show what the paper shows:\n\n{table(head, rows)}"
+    shares = found[[*DYNAMICS]].map(lambda cell: cell[0] / cell[1])
+    whole = [rows[i][0] for i in range(len(rows)) if (shares.iloc[i] == 1).all()]
+    nearest = rows[shares.mean(axis=1).argmax()]
+    text = (
+        f"**With {' and with '.join(whole)}, every run shows what the paper shows in its cell.**"
+        if whole
+        else "**No recipe shows in every run what the paper shows in its cell.** Nearest comes "
+        f"{nearest[0]}: "
+        + ", ".join(f"{name} {said}" for name, said in zip(DYNAMICS, nearest[1:]))
+        + "."
     )
+    text += f" {len(rows)} recipes have a run in each of the four:"
+    return f"{text}\n\n{table(['recipe', *DYNAMICS], rows)}"
