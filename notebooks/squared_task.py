@@ -75,10 +75,11 @@ page.opening("takeaway 6", so_far=squared.moved_so_far(shifts[squared.VERDICTS],
 # ## Both tasks against width
 
 # %% tags=["hide-input"]
-asked = [s for grid in GRIDS.values()
-         for s in page.specs(grid, train_size=3000, d_model=d_models, seed=seeds)]  # fmt: skip
-found = page.gather(asked)
-runs = found.runs
+found = {
+    NAMES[task]: page.runs(grid, train_size=3000, d_model=d_models, seed=seeds)
+    for task, grid in GRIDS.items()
+}
+runs = pd.concat([g.runs for g in found.values()], ignore_index=True)
 page.export_runs(runs, "figure7", "the runs of figure 7")
 by_task = {task: runs[runs["task"] == task] for task in NAMES}
 

@@ -196,7 +196,7 @@ def test_p3(tmp_path, kept, slack, word):
         return dict(val=float(s.train_size >= place))
 
     found = world(tmp_path, NAMES[5], outcome)
-    assert found.verdict == word and "the rule is found from 2,300 on" in str(found.finding)
+    assert found.verdict == word and "the rule is found from 2,500 on" in str(found.finding)
 
 
 def test_p3_needs_networks_that_had_generalized(tmp_path):
@@ -215,7 +215,7 @@ def test_a_diverged_run_has_lost_the_rule(tmp_path):
         val = s.train_size >= 2600 if s.init_from is None else s.train_size >= 700
         return dict(val=float(val), status="diverged" if bad else "finished")
 
-    for lost, kept in ((500, "30 of 30"), (3000, "24 of 25")):
+    for lost, kept in ((500, "40 of 40"), (3000, "34 of 35")):
         found = world(tmp_path / str(lost), NAMES[5], outcome)
         assert kept in str(found.finding.conditions[1])
 

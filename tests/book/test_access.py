@@ -57,6 +57,7 @@ def screen(page, size, scheme):
     page.set_viewport_size(dict(zip(("width", "height"), size)))
     page.emulate_media(color_scheme=scheme)
     page.wait_for_selector(f"html[data-theme={scheme}]", state="attached")
+    page.wait_for_timeout(500)  # the theme makes focusable what scrolls, some time after a resize
 
 
 def test_every_page_in_light_and_dark_on_desktop_and_phone(kinds, context, server):
