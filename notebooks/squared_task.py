@@ -58,7 +58,7 @@ grids = {
     for task, name in GRIDS.items()
 }
 critical = {task: critical_sizes(grids[task].runs) for task in NAMES}
-complete = {task: squared.whole(grids[task], len(sizes[task])) for task in NAMES}
+complete = {task: squared.with_all_sizes(grids[task], len(sizes[task])) for task in NAMES}
 shifts = squared.shifts(complete["square"], complete["add"])
 moved = squared.critical_rows(critical, shifts[squared.VERDICTS], critical_d_models)
 page.opening("takeaway 6", so_far=squared.moved_so_far(shifts[squared.VERDICTS], moved))

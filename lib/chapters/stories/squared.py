@@ -15,7 +15,7 @@ from lib.analysis.zones.capacity import capacities
 from lib.chapters.tables import critical_words
 
 
-def whole(found: Gathered, sizes: int) -> pd.DataFrame:
+def with_all_sizes(found: Gathered, sizes: int) -> pd.DataFrame:
     """The runs of those seeds and widths that have all training sizes, `with_best`."""
     runs = dynamics.with_best(found.runs, found.curves)
     count = runs.groupby(["seed", "d_model"])["key"].transform("size")

@@ -66,7 +66,6 @@ class Batch:
     Indices count over runs, too (run × nodes + node), so that one look-up serves all.
     """
 
-    n_nodes: int
     rows: Tensor  # (runs × nodes,) of each node in the table
     row_lines: Tensor  # (length, runs × nodes) of its ancestors in the table
     lines: Tensor  # (length, runs × nodes) its ancestors among the nodes
@@ -121,7 +120,6 @@ def make_batch(splits: Sequence[Split], n_tokens: int, split: bool, device) -> B
     weights = gathered([np.full(len(s), 1 / max(len(s), 1), np.float32) for s in splits], inputs)
     labels = gathered([s.labels.astype(np.int64) for s in splits], inputs)
     return Batch(
-        nodes,
         index(row, table),
         index(row_line, table),
         index(line, nodes),
