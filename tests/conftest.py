@@ -35,6 +35,21 @@ def store(tmp_path):
 
 
 @pytest.fixture
+def known(tmp_path, monkeypatch):
+    """Sets the experiments that commands know, by name; their folders are the test's own, and
+    nobody measures the machine's speed."""
+    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
+
+    def known(**grids):
+        for command in ("circuits", "options", "status", "sweep"):
+            monkeypatch.setattr(f"lib.cli.{command}.EXPERIMENTS", grids)
+
+    return known
+
+
+@pytest.fixture
 def marks(tmp_path):
     """Where the stand-in trainers leave a mark for each run begun: seed-process."""
     (tmp_path / "marks").mkdir()

@@ -6,14 +6,14 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parent.parent
+from lib.paths import ROOT
+
 VENDOR = ROOT / "book" / "static" / "vendor"
 
 

@@ -43,12 +43,8 @@ SMALL = dict(tiny=TINY, even=EVEN)
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("lib.cli.circuits.EXPERIMENTS", SMALL)
-    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", SMALL)
-    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
+def store(known):
+    known(**SMALL)
     return Store()
 
 
@@ -141,10 +137,12 @@ def test_the_command_measures_what_is_missing_once(store):
     assert set(frame["seed"]) == {1} and set(frame["train_size"]) == {50, 60}
 
 
-def test_what_cannot_be_measured_or_kept_is_seen_before_anything_is_trained(store, monkeypatch):
+def test_what_cannot_be_measured_or_kept_is_seen_before_anything_is_trained(
+    store, known, monkeypatch
+):
     monkeypatch.setattr("lib.cli.circuits.measure_run", lambda *_, **__: pytest.fail("trained"))
     kinds = [{}, dict(n_layers=2)]
-    monkeypatch.setitem(SMALL, "mixed", Grid("mixed", "", BASE, cells=kinds))
+    known(**SMALL, mixed=Grid("mixed", "", BASE, cells=kinds))
     result = CliRunner().invoke(main, ["circuits", "mixed"])
     assert result.exit_code == 2 and "in one layer" in result.stderr
     store.folder.mkdir()

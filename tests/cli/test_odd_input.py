@@ -28,7 +28,7 @@ quick = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=400,
+    max_examples=200,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -56,19 +56,14 @@ words = st.one_of(st.sampled_from(sorted(set(OPTIONS))), odd, st.just("tiny"))
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch):
+def call(known, tmp_path, monkeypatch):
     """Run a command in this process where nothing can be trained, and check how it ends."""
     from lib.sweeps import cluster
 
     def no(*args, **kwargs):
         raise SpecError("nothing is trained here")
 
-    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": TINY})
-    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": TINY})
-    monkeypatch.setattr("lib.cli.status.EXPERIMENTS", {"tiny": TINY})
-    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
+    known(tiny=TINY)
     monkeypatch.setattr("lib.cli.train._train_with_bar", no)
     monkeypatch.setattr("lib.cli.sweep.train_missing", no)
     monkeypatch.setattr(lib.runs.store.Store, "probe", lambda store: None)

@@ -14,7 +14,7 @@ from lib.paper.mixtures import DEEP, EPOCHS_DEPTH
 from lib.spec import RunSpec
 
 DEEP_SPEC = RunSpec(
-    task="multitask", modulus=13, train_size=60, memorize_size=50, d_model=16, n_layers=3,
+    task="multitask", modulus=13, train_size=60, memorize_size=50, d_model=16, n_layers=2,
     split_mlp=True, norm="pre",
 )  # fmt: skip
 LONG = RunSpec(task="multitask", modulus=59, train_size=1200, memorize_size=1200, d_model=128,
@@ -38,11 +38,10 @@ def test_the_compiled_step_has_the_same_gradient_and_resumes_to_the_same_bits(ca
     quick.advance(4)
     state = quick.state(0)
     quick.advance(4)
-    again = engine(True)
-    again.restore([state])
-    again.advance(4)
-    for name, value in quick.parameters[0].items():
-        assert value.tobytes() == again.parameters[0][name].tobytes(), name
+    before = {name: value.tobytes() for name, value in quick.parameters[0].items()}
+    quick.restore([state])
+    quick.advance(4)
+    assert before == {name: value.tobytes() for name, value in quick.parameters[0].items()}
 
 
 def test_where_compiling_fails_the_step_is_taken_without(monkeypatch, capsys):

@@ -12,8 +12,7 @@ import pytest
 
 from lib.engines.kernel.engine import compiles
 from lib.engines.simd import kept
-
-ROOT = Path(__file__).resolve().parents[2]
+from lib.paths import ROOT
 
 
 def cache_of(**environment):

@@ -63,23 +63,6 @@ def test_it_trains_what_the_fast_engines_train(device):
     assert list(plain.parameters) == list(quick.parameters)
 
 
-def test_it_goes_on_from_its_checkpoint(tmp_path):
-    spec, states, seen = SMALL.replace(norm="pre", n_layers=2), Checkpoints(tmp_path, every=0), []
-
-    def leave(progress):
-        seen.append(progress.epoch)
-        if len(seen) == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(spec, engine="reference", checkpoints=states, on_progress=leave)
-    again = []
-    run = train(
-        spec, engine="reference", checkpoints=states, on_progress=lambda p: again.append(p.epoch)
-    )
-    assert min(again) > 0 and run.digest == train(spec, engine="reference").digest
-
-
 class Noisy(lib.model.MLP):
     """A change of the model that behaves otherwise in training, and keeps more than parameters."""
 

@@ -87,6 +87,7 @@ IMPOSSIBLE = {
     "negative losses": lambda state: state["rows"][:, 1].fill(-1.0),
     "a curve of other columns": lambda state: state.update(rows=state["rows"][:, :4]),
     "no time": lambda state: state.update(seconds=np.array(np.nan)),
+    "weights of other vectors than here": lambda state: state.update(lanes=np.array(5)),
     "weights that are no numbers": lambda state: state["flat"].fill(np.nan),
 }
 

@@ -6,23 +6,44 @@ import shutil
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import fake_train
 import processes
 import psutil
 import pytest
+from click.testing import CliRunner
 from made_up import fake_run
-from processes import Cluster, again, specs, wait_for
+from processes import again, specs, wait_for
 
+import lib.cli.main
 from lib.runs import shard
 from lib.runs.store import Store
 from lib.sweeps import cluster as cluster_module
 
+pytestmark = pytest.mark.xdist_group("cluster")  # the tests share one, and disturb it in turn
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """A cluster, and where its stand-in trainers leave their marks."""
+    folder = tmp_path_factory.mktemp("dask")
+    (folder / "marks").mkdir()
+    started = processes.Cluster(folder, FAKE_MARKS=str(folder / "marks"))
+    yield started, folder / "marks"
+    started.stop()
+
 
 @pytest.fixture
-def cluster(tmp_path, marks):
-    cluster = Cluster(tmp_path / "dask", FAKE_MARKS=str(marks))
-    yield cluster
-    cluster.stop()
+def cluster(started):
+    return started[0]
+
+
+@pytest.fixture
+def marks(started):
+    for mark in started[1].iterdir():
+        mark.unlink()
+    return started[1]
 
 
 def bits(store):
@@ -52,6 +73,22 @@ def test_what_comes_from_a_cluster_lies_where_all_runs_lie(store):
     assert store.keys() == {spec.key}
 
 
+def test_ctrl_c_twice_takes_the_runs_back_from_the_cluster(cluster, store, marks):
+    words = ["--dask", cluster.address]
+    process = processes.sweep(store, 12, 60, *words, trainer="patient")
+    wait_for(lambda: len(list(marks.iterdir())) == 2, process)
+    for line in (None, "Ctrl-C again"):
+        while line and line not in process.stderr.readline():
+            pass
+        os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130 and "Traceback" not in err, out + err
+    # The workers are free again at once: the endless runs have ended.
+    process = processes.sweep(store, 4, 60, *words, trainer="train")
+    out, err = process.communicate()
+    assert process.returncode == 0, out + err
+
+
 def test_a_killed_worker_costs_nothing_but_time(cluster, store, marks):
     process = processes.sweep(store, 12, 60, "--dask", cluster.address, trainer="slow")
     wait_for(lambda: len(list(marks.iterdir())) >= 4, process)
@@ -79,28 +116,33 @@ def test_a_killed_scheduler_is_said_and_the_same_command_goes_on(cluster, store,
     assert len(bits(store)) == 12 and before.items() <= bits(store).items(), out + err
 
 
-def test_ctrl_c_twice_takes_the_runs_back_from_the_cluster(cluster, store, marks):
-    words = ["--dask", cluster.address]
-    process = processes.sweep(store, 12, 60, *words, trainer="patient")
-    wait_for(lambda: len(list(marks.iterdir())) == 2, process)
-    for line in (None, "Ctrl-C again"):
-        while line and line not in process.stderr.readline():
-            pass
-        os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate()
-    assert process.returncode == 130 and "Traceback" not in err, out + err
-    # The workers are free again at once: the endless runs have ended.
-    process = processes.sweep(store, 4, 60, *words, trainer="train")
-    out, err = process.communicate()
-    assert process.returncode == 0, out + err
-
-
-def test_an_address_where_nobody_listens(store):
-    process = processes.sweep(store, 2, 60, "--dask", "tcp://127.0.0.1:9")
-    out, err = process.communicate()
-    assert process.returncode == 2, err
-    assert err.splitlines() == ["error: no Dask scheduler answers at tcp://127.0.0.1:9"]
+def test_an_address_where_nobody_listens(store, monkeypatch):
+    monkeypatch.setattr(cluster_module, "PATIENCE", 0.5)
+    words = ["sweep", "figure2", "--dask", "tcp://127.0.0.1:9", "--results", str(store.folder)]
+    result = CliRunner().invoke(lib.cli.main.main, words)
+    assert result.exit_code == 2
+    assert result.stderr == "error: no Dask scheduler answers at tcp://127.0.0.1:9\n"
     assert not store.folder.exists()
+
+
+def test_a_worker_of_another_version_trains_nothing():
+    """Its run would be stored under a key that is not its own."""
+    (spec,) = processes.tiny(0)
+    with pytest.raises(cluster_module.ClusterError, match="another version"):
+        cluster_module.train_there(spec.to_dict(), spec.replace(seed=1).key, fake_train.train)
+
+
+def test_a_cluster_that_cannot_train_is_told_in_one_line():
+    def gather(work):
+        raise ModuleNotFoundError("No module named 'lib'\nat all")
+
+    client = SimpleNamespace(nthreads=dict, submit=lambda *a, **k: None, gather=gather)
+    with pytest.raises(cluster_module.ClusterError, match="no workers yet"):
+        cluster_module.machine_rate(client, [8])
+    client.nthreads = lambda: {"tcp://a": 2}
+    with pytest.raises(cluster_module.ClusterError, match="PYTHONPATH.*No module") as error:
+        cluster_module.machine_rate(client, [8])
+    assert "\n" not in str(error.value)
 
 
 def ports(*processes):
@@ -108,11 +150,6 @@ def ports(*processes):
     everyone = [q for p in processes for q in (p, *p.children(recursive=True))]
     connections = [c for process in everyone for c in process.net_connections()]
     return {c.laddr for c in connections if c.status == psutil.CONN_LISTEN}
-
-
-def test_no_port_is_open_to_others(cluster):
-    there = ports(*(psutil.Process(p.pid) for p in (cluster.scheduler, *cluster.workers)))
-    assert len(there) >= 3 and {address.ip for address in there} == {"127.0.0.1"}
 
 
 def commands_of_the_page(start):

@@ -1,7 +1,9 @@
-"""A short form of `make faults`: each fault once, on real processes."""
+"""A short form of `make faults`: once each fault that `test_sweep` and `test_cluster` lack."""
 
 import faults
 import pytest
+
+pytestmark = pytest.mark.xdist_group("faults")  # what is undisturbed is trained once
 
 SHORT = [name for name, (_, _, times) in faults.FAULTS.items() if times]
 

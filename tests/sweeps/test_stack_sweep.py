@@ -26,13 +26,9 @@ TINY = Grid("tiny", "A tiny experiment", BASE, axes={"train_size": (10, 12)}, se
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch):
+def call(known, monkeypatch):
     """Run a command in this process, on folders of its own; a CPU stands in for the GPU."""
-    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("GROKKING_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": TINY})
-    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": TINY})
-    monkeypatch.setattr("lib.cli.status.EXPERIMENTS", {"tiny": TINY})
+    known(tiny=TINY)
     device = roofline.Device("a device", 1e9, 1e9)
     monkeypatch.setattr(roofline, "measure_device", lambda *args: device)
     sweep = lib.sweeps.device.sweep_on_device
@@ -60,19 +56,17 @@ def test_what_is_missing_is_trained_in_stacks(call):
     assert "0 of 6 runs are missing" in call("sweep", "tiny", "--device", "cuda").output
 
 
-def test_what_is_not_for_a_stack_is_said_first_and_left(call, monkeypatch):
+def test_what_is_not_for_a_stack_is_said_first_and_left(call, known):
     kinds = [{}, dict(loss="float32"), dict(batch=5), dict(init_from=BASE)]
     mixed, alone = Grid("tiny", "", BASE, cells=kinds), Grid("tiny", "", BASE, cells=kinds[1:])
-    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": mixed})
-    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": mixed})
+    known(tiny=mixed)
     result = call("sweep", "tiny", "--device", "cuda", "--dry-run")
     assert "3 of the 4 are left out" in result.output
     result = call("sweep", "tiny", "--device", "cuda")
     assert result.exit_code == 0 and Store().keys() == {BASE.key}
     assert result.output.index("without --device") < result.output.index("[1/1]")
     assert "1 runs trained and stored" in result.output and "3 still missing" in result.output
-    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": alone})
-    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": alone})
+    known(tiny=alone)
     result = call("sweep", "tiny", "--device", "cuda")
     assert result.exit_code == 2 and "one by one, without --device" in result.stderr
 
@@ -92,11 +86,9 @@ def test_mistakes_are_one_line(call, monkeypatch):
         assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
 
 
-def test_what_no_memory_holds_is_refused(call, monkeypatch):
+def test_what_no_memory_holds_is_refused(call, known):
     huge = BASE.replace(modulus=113, train_size=9000, d_model=4096, n_layers=64)
-    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"huge": Grid("huge", "", huge)})
-    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"huge": Grid("huge", "", huge)})
-    monkeypatch.setattr("lib.cli.options.machine_rate", lambda *_, **__: lambda width: 1e9)
+    known(huge=Grid("huge", "", huge))
     result = call("sweep", "huge")
     assert result.exit_code == 2 and "GB of memory" in result.stderr
     assert result.stderr.count("\n") == 1 and "--device cuda" in result.stderr
@@ -211,11 +203,10 @@ def test_hours_add_up_in_the_order_of_the_sweep():
     ]
 
 
-def test_the_model_expects_the_early_stops_of_neighbours(call, monkeypatch):
+def test_the_model_expects_the_early_stops_of_neighbours(call, known, monkeypatch):
     """Six runs of which three are stored and stopped half way: the others cost half, too."""
     stops = Grid("tiny", "", BASE.replace(stop_after=4), axes=TINY.axes, seeds=3)
-    monkeypatch.setattr("lib.cli.sweep.EXPERIMENTS", {"tiny": stops})
-    monkeypatch.setattr("lib.cli.options.EXPERIMENTS", {"tiny": stops})
+    known(tiny=stops)
     seen = {}
     monkeypatch.setattr(
         roofline, "seconds", lambda spec, device, part=1.0: seen.update({spec: part}) or 60.0

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_train import fake_run
-from processes import again, launch, rate, tiny, wait_for
+from processes import Here, again, launch, rate, tiny, wait_for
 
 from lib.cli import options
 from lib.data import build
@@ -215,6 +215,11 @@ def test_deep_runs_tell_what_deep_runs_take(store):
 # Sweeping
 
 
+def here(store):
+    """What makes `sweep` train in this process: for tests of its queue."""
+    return dict(rate=rate, crew=lambda: Here(store, fake_train.train))
+
+
 def test_a_sweep_trains_what_is_missing_and_only_that(store):
     specs = tiny(*range(7))
     store.add(fake_run(specs[3]))
@@ -233,7 +238,7 @@ def test_a_sweep_trains_what_is_missing_and_only_that(store):
 def test_files_are_merged_on_the_way(store, monkeypatch):
     monkeypatch.setattr("lib.sweeps.sweep.COMPACT_EVERY", 3)
     specs = tiny(*range(8))
-    sweep(specs, store, jobs=1, rate=rate, train=fake_train.train)
+    sweep(specs, store, **here(store))
     check(store, specs)
     assert len(store.files()) == 1
 
@@ -257,10 +262,9 @@ def test_what_matters_most_comes_first():
     assert order == [(n, size) for n in range(4) for size in (20, 10)]
 
 
-def test_early_seeds_first_and_long_runs_first_among_them(store, tmp_path, monkeypatch):
-    monkeypatch.setenv("FAKE_MARKS", str(tmp_path))
+def test_early_seeds_first_and_long_runs_first_among_them(store):
     specs = [RunSpec(modulus=5, train_size=10, epochs=e, seed=s) for s in (1, 0) for e in (5, 9)]
-    sweep(specs, store, jobs=1, rate=rate, train=fake_train.train)
+    sweep(specs, store, **here(store))
     runs = store.runs(every=True).sort_values("timestamp")
     assert list(zip(runs["seed"], runs["epochs"], strict=True)) == [(0, 9), (0, 5), (1, 9), (1, 5)]
 
@@ -268,9 +272,8 @@ def test_early_seeds_first_and_long_runs_first_among_them(store, tmp_path, monke
 def test_a_budget_starts_no_run_that_would_end_after_it(store):
     specs = tiny(0, epochs=10) + tiny(1, epochs=10**6)
     each = flops.flops(specs[1]) / 100
-    report = sweep(
-        specs, store, jobs=1, budget_s=50, rate=lambda w: each, train=fake_train.train
-    )  # the long one is expected to take 100 s
+    # The long one is expected to take 100 s.
+    report = sweep(specs, store, **here(store) | dict(budget_s=50, rate=lambda w: each))
     assert (report.done, report.left) == (1, 1)
     check(store, specs[:1])
 
@@ -313,7 +316,7 @@ def test_a_thread_may_sweep_too(store):
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
-        report = pool.submit(sweep, tiny(0, 1), store, rate=rate, train=fake_train.train).result()
+        report = pool.submit(sweep, tiny(0, 1), store, **here(store)).result()
     assert report.done == 2
 
 
@@ -332,9 +335,8 @@ def workers(marks):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize("finished", [0, 1, 4])
-def test_kill_9_loses_the_runs_in_flight_and_nothing_else(store, marks, finished):
-    specs = tiny(*range(8))
+def test_kill_9_loses_the_runs_in_flight_and_nothing_else(store, marks):
+    specs, finished = tiny(*range(8)), 1
     process = start(store, "slow", 8, marks)
     wait_for(lambda: len(list(marks.iterdir())) > finished, process)
     wait_for(lambda: len(again(store).keys()) >= finished, process)
