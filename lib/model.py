@@ -130,17 +130,8 @@ def build_model(spec: RunSpec, data: Dataset) -> Transformer:
     Every parameter whose name begins with ``W_`` is drawn (`lib.initial.initial_values`); any
     other stays as it was made.
     """
-    model = Transformer(
-        data.n_tokens,
-        data.n_classes,
-        data.length,
-        spec.d_model,
-        spec.n_heads,
-        spec.n_layers,
-        spec.d_mlp,
-        spec.norm,
-        bool(spec.split_mlp),
-    )
+    sizes = data.n_tokens, data.n_classes, data.length, spec.d_model, spec.n_heads, spec.n_layers
+    model = Transformer(*sizes, spec.d_mlp, spec.norm, bool(spec.split_mlp))
     drawn = {n: p.shape for n, p in model.named_parameters() if n.split(".")[-1].startswith("W_")}
     values = initial_values(spec, data, drawn)
     model.load_state_dict({n: torch.from_numpy(v) for n, v in values.items()}, strict=False)

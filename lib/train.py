@@ -14,8 +14,8 @@ import numpy as np
 from lib.data import build
 from lib.engines.choose import Engine, choose
 from lib.runs.machine import machine
-from lib.runs.run import Progress, Record, Run
-from lib.spec import RunSpec, SpecError
+from lib.runs.run import CURVE, Progress, Run
+from lib.spec import STOP_ACCURACY, RunSpec, SpecError
 
 if TYPE_CHECKING:
     from lib.runs.checkpoints import Checkpoints
@@ -86,20 +86,21 @@ class Training:
 
     def __init__(self, spec: RunSpec, on_progress: Callable[[Progress], None] | None = None):
         self.spec, self.seconds, self.ended = spec, 0.0, False
-        self._record, self._epochs = Record(spec), spec.eval_epochs().tolist()
-        self._on_progress = on_progress
+        self._rows: list[tuple] = []  # the epoch and then `CURVE`, an evaluation each
+        self._status, self._good_since = "finished", None
+        self._epochs, self._on_progress = spec.eval_epochs().tolist(), on_progress
         machine()  # what trains is the code of now, whatever is edited before the run is stored
 
     def resume(self, saved: dict[str, np.ndarray]) -> None:
         """Take up what a checkpoint has of the curve and the time.  Raises KeyError."""
         rows, self.seconds = saved["rows"].tolist(), float(saved["seconds"])
         for row in rows:
-            self._record.add(tuple(row))
+            self._add(tuple(row))
 
     @property
     def next_epoch(self) -> int:
         """When the network is evaluated next."""
-        return self._epochs[len(self._record.rows)]
+        return self._epochs[len(self._rows)]
 
     def evaluate(self, network: Engine) -> None:
         """Add the network's present values to the curve."""
@@ -108,24 +109,46 @@ class Training:
             val_loss, val_accuracy = network.evaluate("val")
             _, memorize_accuracy = network.evaluate("memorize")
             accuracies = train_accuracy, val_accuracy, memorize_accuracy
-            row = network.epoch, train_loss, val_loss, *accuracies, network.param_norm
-        self.ended = self._record.add(row)
+            self._add((network.epoch, train_loss, val_loss, *accuracies, network.param_norm))
+
+    def _add(self, row: tuple) -> None:
+        """Take in one evaluation, and with it whether the run ends here, and how."""
+        self._rows.append(row)
+        epoch, latest = int(row[0]), self._latest
+        if not np.isfinite([latest["train_loss"], latest["param_norm"]]).all():
+            self._status, self.ended = "diverged", True
+            return
+        if not latest["val_accuracy"] >= STOP_ACCURACY:
+            self._good_since = None
+        elif self._good_since is None:
+            self._good_since = epoch
+        held = 0 if self._good_since is None else epoch - self._good_since
+        self.ended = epoch >= self.spec.epochs
+        if self.spec.stop_after is not None and held >= self.spec.stop_after and not self.ended:
+            self._status, self.ended = "stopped", True
+
+    @property
+    def _latest(self) -> dict[str, float]:
+        """The last evaluation by name."""
+        return dict(zip(("epoch", *CURVE), self._rows[-1]))
 
     def tell(self, network: Engine, on_evaluation: Callable | None = None) -> None:
         """Show the latest values to who watches."""
-        if self._record.status == "diverged":
+        if self._status == "diverged":
             return
         if on_evaluation:
             on_evaluation(network.epoch, network.parameters)
         if self._on_progress:
-            self._on_progress(self._record.progress(self.seconds))
+            epochs = int(self._rows[-1][0]), self.spec.epochs
+            self._on_progress(Progress(*epochs, self.seconds, self._latest))
 
     def save(self, network: Engine, checkpoints: "Checkpoints") -> None:
         """Keep the state of the run."""
-        state, rows = network.state(), self._record.rows
-        checkpoints.save(self.spec, network.name, state, rows, self.seconds)
+        checkpoints.save(self.spec, network.name, network.state(), self._rows, self.seconds)
 
     def run(self, network: Engine, threads: int) -> Run:
         """The finished run."""
+        curve = dict(zip(("epoch", *CURVE), np.array(self._rows, dtype=np.float64).T))
+        curve["epoch"] = curve["epoch"].astype(np.int64)
         made = network.parameters, network.name, threads, self.seconds, network.device
-        return self._record.run(*made)
+        return Run(self.spec, self._status, curve, *made)

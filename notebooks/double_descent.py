@@ -77,12 +77,9 @@ train = statistics.cell_means(runs, "train_accuracy")
 def curves(size):
     """What a panel shows: training and validation accuracy of one training size."""
     own = runs[runs["train_size"] == size]
-    known, good = (
-        cells[cells.index.get_level_values("train_size") == size] for cells in (train, val)
-    )
     return {
-        "training": (own, known, "train_accuracy", style.TRAIN, "-"),
-        "validation": (own, good, "val_accuracy", style.VAL, "--"),
+        "training": (own, "train_accuracy", style.TRAIN, "-"),
+        "validation": (own, "val_accuracy", style.VAL, "--"),
     }
 
 
@@ -244,7 +241,7 @@ def by_length(size):
         ("by T", same, style.GREY, ":"), ("by 3 T", longer.runs, style.VAL, "--")
     ):  # fmt: skip
         own = frame[frame["train_size"] == size]
-        shown[label] = own, statistics.cell_means(own), "val_accuracy", colour, dash
+        shown[label] = own, "val_accuracy", colour, dash
     return shown
 
 

@@ -49,7 +49,7 @@ from lib.paper.recipe import DYNAMICS
 from lib.spec import RunSpec
 from lib.train import train
 from lib.widgets.explorers import run_explorer
-from lib.widgets.trainer import trainer
+from lib.widgets.trainer import Trainer
 
 page = Page("grokking_grid", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
 
@@ -282,7 +282,7 @@ run_explorer(grid, four, fallback=curves.dynamics(first))
 # trainer, and a finished run can be kept in the store.
 
 # %% tags=["hide-input", "remove-output"]
-trainer(EXPERIMENTS["figure2"].base.replace(**page.recipe, d_model=64, train_size=3000))
+Trainer(EXPERIMENTS["figure2"].base.replace(**page.recipe, d_model=64, train_size=3000))
 
 # %% [markdown]
 # ## Rerun it

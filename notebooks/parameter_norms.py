@@ -96,7 +96,7 @@ page.beside(9, found)
 # %% tags=["hide-input"]
 def cells_of(name, seed, curve, points, control):
     """A row of the table."""
-    random = dynamics.norm_change_of(control, curve) if control is not None else None
+    random = dynamics.norm_change(curve, control) if control is not None else None
     last = curve.iloc[-1]
     ends = [" to ".join(form.format(p[column]) for p in points) or "–"
             for column, form in (("epoch", "{:,.0f}"), ("param_norm", "{:.1f}"))]  # fmt: skip

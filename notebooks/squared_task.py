@@ -87,13 +87,7 @@ by_task = {task: runs[runs["task"] == task] for task in NAMES}
 def panel(value):
     """Both tasks against width."""
     return {
-        NAMES[task]: (
-            own,
-            statistics.cell_means(own, value),
-            value,
-            COLOURS[task],
-            style.DASHES[value],
-        )
+        NAMES[task]: (own, value, COLOURS[task], style.DASHES[value])
         for task, own in by_task.items()
     }
 
@@ -235,10 +229,8 @@ Markdown(
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final training accuracy on all pairs against d_model: random labels in grey, squared random labels in purple, with a dot for each run."}, "figure": {"caption": "How many of all pairs are learned by heart by epoch T: random labels (grey) and the same labels squared (purple). Lines: mean over seeds; dots: single seeds, moved apart. [Data](data/squared_capacity.csv).", "name": "fig-squared-capacity"}}
 known = {
-    RANDOM[task]: (g.runs, statistics.cell_means(g.runs, "train_accuracy"), "train_accuracy",
-                   COLOURS[task], "-")
-    for task, g in learned.items()
-}  # fmt: skip
+    RANDOM[task]: (g.runs, "train_accuracy", COLOURS[task], "-") for task, g in learned.items()
+}
 accuracy.accuracy_by_width({"training, all pairs": known}, capacity_d_models)
 
 # %% [markdown]

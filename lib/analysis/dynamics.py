@@ -112,25 +112,17 @@ def norm_ends(curve: Mapping[str, np.ndarray]) -> tuple[int, ...]:
     return (int(low[-1]), after) if len(low) else ()
 
 
-def norm_change(curve: Mapping[str, np.ndarray]) -> float:
+def norm_change(
+    curve: Mapping[str, np.ndarray], control: Mapping[str, np.ndarray] | None = None
+) -> float:
     """log(norm after / norm before) over the epochs in which a run generalizes (figure 9).
 
-    NaN for a run that `norm_ends` knows no such epochs of.
+    Of the run, or of a control over the same epochs; NaN where `norm_ends` knows none.
     """
-    norm, ends = np.asarray(curve["param_norm"]), norm_ends(curve)
-    return float(np.log(norm[ends[1]] / norm[ends[0]])) if ends else np.nan
-
-
-def norm_change_of(control: Mapping[str, np.ndarray], curve: Mapping[str, np.ndarray]) -> float:
-    """log(norm after / norm before) of a control over the epochs in which a run generalizes.
-
-    NaN where the run does not.
-    """
-    ends = list(norm_ends(curve))
-    if not ends:
+    if not (ends := list(norm_ends(curve))):
         return np.nan
-    epochs = np.asarray(curve["epoch"])[ends]
-    before, after = np.interp(epochs, control["epoch"], control["param_norm"])
+    of = curve if control is None else control
+    before, after = np.interp(np.asarray(curve["epoch"])[ends], of["epoch"], of["param_norm"])
     return float(np.log(after / before))
 
 

@@ -4,7 +4,6 @@ Nothing here needs weights: a curve holds the norm of all parameters and the los
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -93,17 +92,12 @@ def norms_needed(
         runs: one row a run, `lib.analysis.dynamics.with_curves`.
         norm: `norm_needed` or `lowest_norm`, which `how` is given to.
     """
-    rows = [
-        (
-            run.train_size,
-            run.seed,
-            norm(run.curve, **how),
-            norm_drift(run.curve),
-            restless(run.curve),
-        )
-        for run in runs.itertuples()
-    ]
-    return pd.DataFrame(rows, columns=["train_size", "seed", "norm", "drift", "restless"])
+    curves = runs["curve"]
+    return runs[["train_size", "seed"]].assign(
+        norm=[norm(curve, **how) for curve in curves],
+        drift=[norm_drift(curve) for curve in curves],
+        restless=[restless(curve) for curve in curves],
+    ).reset_index(drop=True)  # fmt: skip
 
 
 def elasticities(norms: pd.DataFrame) -> np.ndarray:
@@ -146,27 +140,6 @@ def crossing(memorizing: pd.DataFrame, generalizing: pd.DataFrame) -> tuple[floa
     return float(np.exp(at)), ""
 
 
-@dataclass(frozen=True)
-class Plateau:
-    """A stretch in which validation accuracy stays between failing and generalizing.
-
-    Attributes:
-        first, last: epochs.
-        then: "rises" (the run ends at or above `GENERALIZED`), "falls" (below `ZERO`),
-            "moves on" (in between, and after the stretch), or "open" (the stretch reaches the
-            run's end).
-    """
-
-    first: int
-    last: int
-    then: str
-
-    @property
-    def epochs(self) -> int:
-        """How long it lasts."""
-        return self.last - self.first
-
-
 def mirror_share(train_size, modulus: int = 113):
     """Share of held-out pairs (a, b) whose mirror (b, a) is expected in the training set.
 
@@ -188,7 +161,7 @@ def symmetry_share(train_size, modulus: int = 113):
 
 def plateau(
     curve: Mapping[str, np.ndarray], floor: float = dynamics.ZERO, lasting: int = LASTING
-) -> Plateau | None:
+) -> tuple[int, int, str] | None:
     """The longest plateau of a run after its training is perfect; None if none lasts.
 
     On a plateau validation accuracy stays within `BAND`, from `floor` on and below
@@ -198,6 +171,11 @@ def plateau(
         curve: of one run.
         floor: `ZERO`, or more: `symmetry_share` and `MARGIN`.
         lasting: epochs.
+
+    Returns:
+        Its first and last epoch, and what then: "rises" (the run ends at or above
+        `GENERALIZED`), "falls" (below `ZERO`), "moves on" (in between, and after the stretch) or
+        "open" (the stretch reaches the run's end).
     """
     epoch, val = np.asarray(curve["epoch"]), np.asarray(curve["val_accuracy"], float)
     perfect = np.flatnonzero(np.asarray(curve["train_accuracy"]) >= dynamics.PERFECT)
@@ -222,7 +200,7 @@ def plateau(
         if val[-1] < dynamics.ZERO
         else "moves on"
     )
-    return Plateau(int(epoch[i]), int(epoch[j]), "open" if j == len(val) - 1 else then)
+    return int(epoch[i]), int(epoch[j]), "open" if j == len(val) - 1 else then
 
 
 def half_way(epochs: np.ndarray, values: np.ndarray) -> float:

@@ -33,15 +33,14 @@ def n_parameters(d_model, n_layers=1, modulus=113, mixed=False):
 
 
 def sizes(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a size, rising: n_layers, d_model, parameters, best, mean, worst, seeds.
+    """One row a size, rising: n_layers, d_model, parameters, best, mean, seeds.
 
     The accuracies are final ones on the algorithmic task's validation set; 0 for a run that
     diverged.  The parameters are those of the mixed model, so that sizes alone and mixed are
     comparable.
     """
-    cells = runs.fillna({"val_accuracy": 0.0}).groupby(["n_layers", "d_model"])
-    table = cells["val_accuracy"].agg(best="max", mean="mean", worst="min", seeds="size")
-    table = table.assign(memorized=cells["memorize_accuracy"].mean()).reset_index()
+    cells = runs.fillna({"val_accuracy": 0.0}).groupby(["n_layers", "d_model"])["val_accuracy"]
+    table = cells.agg(best="max", mean="mean", seeds="size").reset_index()
     modulus = int(runs["modulus"].iloc[0]) if len(runs) else 113
     layers, width = table["n_layers"].astype(int), table["d_model"].astype(int)
     table["parameters"] = n_parameters(width, layers, modulus, mixed=True)
@@ -112,26 +111,18 @@ def emergent_size(runs: pd.DataFrame, level: float = EMERGED, seeds: int = SEEDS
     return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]), bound, *after)
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """How many times more parameters one emergent size has than another, or a bound of it."""
+def ratio(larger: Size | None, smaller: Size | None) -> str | None:
+    """How many times more parameters one emergent size has than another: "3", "≥ 3", "≤ 3".
 
-    value: float
-    bound: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.bound + ' ' if self.bound else ''}{self.value:,.3g}"
-
-
-def ratio(larger: Size | None, smaller: Size | None) -> Ratio | None:
-    """larger over smaller, with what is known of it: "" exact, "≥", "≤"; None if nothing."""
+    None where nothing is known of it.
+    """
     if larger is None or smaller is None or smaller.bound == ">":
         return None
-    value = larger.parameters / smaller.parameters
     up, down = larger.bound == ">", smaller.bound == "≤"
-    if larger.bound == "≤":
-        return None if down else Ratio(value, "≤")
-    return Ratio(value, "≥" if up or down else "")
+    if larger.bound == "≤" and down:
+        return None
+    bound = "≤ " if larger.bound == "≤" else "≥ " if up or down else ""
+    return f"{bound}{larger.parameters / smaller.parameters:,.3g}"
 
 
 def times(large: Size, small: Size) -> tuple[float, float]:
@@ -190,9 +181,3 @@ def over_common(
     """
     both = whole_sizes(one) & whole_sizes(other)
     return emergent_size(at_sizes(one, both)), emergent_size(at_sizes(other, both)), both
-
-
-def pick(runs: pd.DataFrame, memorize_size: int, split: bool = False) -> pd.DataFrame:
-    """Of the runs of a study those of one curve; memorize_size 0: the task alone."""
-    own = runs[runs["memorize_size"] == memorize_size]
-    return own[own["split_mlp"].fillna(False).astype(bool) == split]

@@ -22,13 +22,13 @@ def interval(samples: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def student(values) -> tuple[float, float, float]:
-    """Mean and the ends of Student's 95% interval; NaN for those of fewer than two values."""
+def student(values, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Mean and the ends of Student's interval; NaN for those of fewer than two values."""
     values = np.asarray(values, float)
     n, mean = len(values), float(values.mean()) if len(values) else np.nan
     if n < 2:
         return mean, np.nan, np.nan
-    half = float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
     return mean, mean - half, mean + half
 
 
@@ -51,17 +51,10 @@ def by_width(runs: pd.DataFrame, value: str = "val_accuracy") -> pd.DataFrame:
     return runs.pivot_table(index="seed", columns="d_model", values=value)
 
 
-def steady(values: pd.Series | pd.DataFrame, level: float) -> float | np.ndarray:
-    """The first index from which on every value is at `level`; NaN where there is none.
-
-    Of a frame the first column, for each row.
-    """
-    index = (values.columns if values.ndim == 2 else values.index).to_numpy(float)
-    array = values.to_numpy(float)
-    good = (np.fmin.accumulate(array[..., ::-1], axis=-1)[..., ::-1] >= level) & ~np.isnan(array)
-    last = np.ones((*good.shape[:-1], 1), bool)  # a place more: NaN, where nothing is good
-    found = np.append(index, np.nan)[np.concatenate([good, last], axis=-1).argmax(axis=-1)]
-    return found if values.ndim == 2 else float(found)
+def steady(values: pd.Series, level: float) -> float:
+    """The first index from which on every value is at `level`; NaN where there is none."""
+    good = values.dropna()[::-1].cummin()[::-1] >= level
+    return float(good.idxmax()) if good.any() else np.nan
 
 
 def survival(found: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -7,12 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from filelock import FileLock, Timeout
 
 from lib.chapters import execute
@@ -85,20 +84,8 @@ def _chapter(name: str, where: str, force: bool) -> None:
 
 def table_of_contents() -> list[str]:
     """The chapters of the book in their order, from _toc.yml."""
-    found = []
-
-    def visit(node: Any) -> None:
-        if isinstance(node, dict):
-            file = node.get("file") or node.get("root") or ""
-            if file.startswith("book/chapters/"):
-                found.append(Path(file).name.removesuffix(".ipynb"))
-            node = node.values()
-        if not isinstance(node, str) and isinstance(node, Iterable):
-            for child in node:
-                visit(child)
-
-    visit(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
-    return found
+    text = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    return re.findall(r"file: book/chapters/(\w+)", text)
 
 
 def made(chapter: str) -> dict[str, Any] | None:

@@ -162,8 +162,3 @@ MEANING = {
 }
 """Column of a table for download -> its unit and its meaning.  `_low` and `_high` after a name are
 the ends of its 95% interval."""
-
-
-def base_name(column: str) -> str:
-    """The name under which a column stands in `MEANING`."""
-    return column.removesuffix("_low").removesuffix("_high")

@@ -19,12 +19,14 @@ PICTURE = ROOT / "book" / "assets" / "figure1.svg"
 BEGIN, END = "<!-- claims: written by `python -m lib claims --write` -->", "<!-- claims end -->"
 
 
-def readme_section(store: Store) -> str:
-    """The README's table "what reproduces so far", from the stored runs."""
-    return f"{BEGIN}\n{scoreboard(store)}\n{END}"
+def write(store: Store) -> str:
+    """Brings both up to date with the stored runs, and says what was written."""
+    README.write_text(with_section(README.read_text("utf-8"), scoreboard(store)), "utf-8")
+    _write_picture(store)
+    return f"wrote {README.name} and {PICTURE.relative_to(ROOT)}"
 
 
-def write_picture(store: Store) -> None:
+def _write_picture(store: Store) -> None:
     """The README's and the landing page's picture: figure 1 from the stored runs, as SVG."""
     grids, random = (
         gather([spec for name in names for spec in EXPERIMENTS[name]], store=store).whole()
@@ -38,13 +40,13 @@ def write_picture(store: Store) -> None:
     PICTURE.write_text(style.for_all_screens(figure, ground=True), "utf-8")
 
 
-def with_section(text: str, section: str) -> str:
-    """The README's text with its claims section replaced.
+def with_section(text: str, board: str) -> str:
+    """The README's text with its table of claims replaced.
 
     Raises:
-        click.ClickException: if the text has no such section.
+        click.ClickException: if the text has no place for it.
     """
     pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
     if not pattern.search(text):
         raise click.ClickException("README.md has no claims section")
-    return pattern.sub(lambda _: section, text)
+    return pattern.sub(lambda _: f"{BEGIN}\n{board}\n{END}", text)

@@ -89,18 +89,8 @@ def logit_spectrum(logits: np.ndarray) -> np.ndarray:
     return power / np.square(centred).sum()
 
 
-def trig_share(logits: np.ndarray) -> float:
-    """Share of the logits' squared norm in the trigonometric subspace, from 0 to 1.
-
-    About 1/P for logits that know nothing of a + b.  On the labels of a + b a memorized
-    training set lifts it (its labels are functions of a + b), and so do the mirrors of its
-    pairs: `held_out_share` on pairs that are neither does not have that flaw.
-    """
-    return float(logit_spectrum(logits).sum())
-
-
 def held_out_share(logits: np.ndarray, pairs: np.ndarray) -> float:
-    """The same on some pairs only: how much of their logits' variance a + b explains.
+    """Share of some pairs' logits that a + b explains (of their variance), 0 to 1.
 
     Args:
         pairs: rows (a, b), such as the validation set's; NaN if there are none.
@@ -210,7 +200,10 @@ class Measures:
     """What a network computes at one moment.
 
     Attributes:
-        trig_share: share of the logits' squared norm in the trigonometric subspace.
+        trig_share: share of the logits' squared norm in the trigonometric subspace, 0 to 1.
+            About 1/P for logits that know nothing of a + b.  On the labels of a + b a memorized
+            training set lifts it (its labels are functions of a + b), and so do the mirrors of
+            its pairs: `held_out_share` on pairs that are neither does not have that flaw.
         held_out_share: the same on the validation pairs that are not mirrored; NaN without any.
         restricted_loss: loss on all the task's pairs with the key frequencies' waves alone.
         excluded_loss: loss on the training set without them.

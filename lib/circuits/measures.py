@@ -30,24 +30,17 @@ CHECKPOINTS = 40
 """Moments of a run that are measured, by default."""
 
 
-_MEASURES = {
-    "trig_share": pa.float64(),
-    "held_out_share": pa.float64(),
-    "restricted_loss": pa.float64(),
-    "excluded_loss": pa.float64(),
-    "margin": pa.float64(),
-    "val_margin": pa.float64(),
-    "mirrored_accuracy": pa.float64(),
-    "unmirrored_accuracy": pa.float64(),
-    "unseen_accuracy": pa.float64(),
-    "frequencies": pa.list_(pa.int64()),
-    "logit_spectrum": pa.list_(pa.float32()),
-    "embedding_spectrum": pa.list_(pa.float32()),
-    "ablated_val": pa.list_(pa.float64()),
-    "ablated_memorize": pa.list_(pa.float64()),
-    "spared_val": pa.list_(pa.float64()),
-    "spared_memorize": pa.list_(pa.float64()),
-}
+_NUMBERS = (
+    *("trig_share", "held_out_share", "restricted_loss", "excluded_loss", "margin", "val_margin"),
+    *("mirrored_accuracy", "unmirrored_accuracy", "unseen_accuracy"),
+)
+_HALVES = ("ablated_val", "ablated_memorize", "spared_val", "spared_memorize")
+_MEASURES = (
+    dict.fromkeys(_NUMBERS, pa.float64())
+    | {"frequencies": pa.list_(pa.int64())}
+    | dict.fromkeys(("logit_spectrum", "embedding_spectrum"), pa.list_(pa.float32()))
+    | dict.fromkeys(_HALVES, pa.list_(pa.float64()))
+)
 
 _CURVE = tuple(name for name in shard.CURVE if name != "epoch")
 
@@ -108,7 +101,6 @@ def measure_run(
     store: Store,
     checkpoints: int = CHECKPOINTS,
     threads: int = 1,
-    train: Callable | None = None,
     on_progress: Callable | None = None,
 ) -> Path:
     """Measure a run at some of its epochs and keep that; returns the file.
@@ -119,7 +111,7 @@ def measure_run(
 
     Args:
         checkpoints: epochs that are measured.
-        train, on_progress: the trainer, `lib.train.train` by default, and who watches it.
+        on_progress: who watches the training.
 
     Raises:
         OSError: if it cannot be written.
@@ -133,7 +125,7 @@ def measure_run(
         taken, digest = {int(row["epoch"]): weights}, row["digest"]
         curve = {name: [row[name]] for name in ("epoch", *_CURVE)}
     else:
-        run, taken = _train_again(spec, store, checkpoints, threads, train, on_progress)
+        run, taken = _train_again(spec, store, checkpoints, threads, on_progress)
         curve, digest = run.curve, run.digest
         store.save_weights(run)
         if spec.key not in stored.index:
@@ -168,11 +160,11 @@ def check(spec: RunSpec) -> None:
 
 
 def _train_again(
-    spec: RunSpec, store: Store, checkpoints: int, threads: int, train: Callable | None, on_progress
+    spec: RunSpec, store: Store, checkpoints: int, threads: int, on_progress: Callable | None
 ) -> tuple[Run, dict[int, dict]]:
     """A run, and its weights at the epochs that are measured."""
-    if train is None:
-        from lib.train import train  # brings Numba: not for what only reads measures
+    from lib.train import train  # brings Numba: not for what only reads measures
+
     wanted = checkpoints_of(spec, checkpoints) if checkpoints > 1 else set()
     taken = {}
 
@@ -213,17 +205,14 @@ def lacking(specs: Iterable[RunSpec], store: Store, checkpoints: int) -> list[Ru
     return [s for s in {s.key: s for s in specs}.values() if found.get(s.key, 0) < enough]
 
 
-def gather_measures(
-    specs: Iterable[RunSpec], train_missing: bool = False, store: Store | None = None
-) -> pd.DataFrame:
+def gather_measures(specs: Iterable[RunSpec], train_missing: bool = False) -> pd.DataFrame:
     """The kept measures of some runs, with their task, d_model, train_size and seed.
 
     Args:
         specs: the runs; those that are not measured are left out.
         train_missing: train and measure what is missing, at `CHECKPOINTS` epochs each.
-        store: the results folder, by default the project's.
     """
-    store, specs = store or Store(), list(specs)
+    store, specs = Store(), list(specs)
     if train_missing:
         todo = lacking(specs, store, CHECKPOINTS)
         for spec in todo:

@@ -31,17 +31,9 @@ def command(write, cost, measure, results) -> None:
         text = kept.read_text()
     click.echo(text)
     if write:
-        from lib.chapters.report import (  # Matplotlib takes a second
-            PICTURE,
-            README,
-            readme_section,
-            with_section,
-            write_picture,
-        )
+        from lib.chapters import report  # Matplotlib takes a second
 
-        README.write_text(with_section(README.read_text(), readme_section(store)))
-        write_picture(store)
-        click.echo(f"wrote {README.name} and {PICTURE.relative_to(ROOT)}")
+        click.echo(report.write(store))
     options.close(store)
 
 

@@ -19,7 +19,7 @@ from lib.sweeps.plan import costs_of, format_duration, makespan, missing
 def command(timed, measure, results):
     """Show what is done of each experiment of the paper."""
     store, jobs = Store(results), cores()
-    todo = lacking(EXPERIMENTS, store)
+    todo = {name: missing(grid, store) for name, grid in EXPERIMENTS.items()}
     widths = [spec for specs in todo.values() for spec in specs]
     rate, known = (None, "")
     if timed and widths:
@@ -34,17 +34,12 @@ def command(timed, measure, results):
 _row = "{:<19} {:>13} {:>9} {:>10} {:>8} {:>8}  {}".format
 
 
-def lacking(experiments, store) -> dict:
-    """The missing runs of each experiment, by its name."""
-    return {name: missing(grid, store) for name, grid in experiments.items()}
-
-
 def table(experiments, store, todo, jobs, rate=None):
     """Yield the table's lines.
 
     Times are of one core: what the stored runs of an experiment took on processors, and what the
-    missing ones are expected to.  `todo` is what `lacking` found.  `rate` tells a width's speed
-    (`lib.sweeps.speed.machine_rate`); without it nothing is expected.
+    missing ones are expected to.  `todo` are the missing runs by experiment.  `rate` tells a
+    width's speed (`lib.sweeps.speed.machine_rate`); without it nothing is expected.
     """
 
     def core_hours(seconds):

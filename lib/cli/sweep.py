@@ -5,6 +5,7 @@ import contextlib
 import click
 
 from lib.cli import options
+from lib.engines.choose import choose
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import FOR_A_GPU, decisive
 from lib.runs.store import Store
@@ -37,15 +38,19 @@ def command(
 
     What takeaways still need comes first, then other claims, then the cells with the fewest seeds.
     """
-    _check_options(jobs, dask, (engine, device, precision))
+    how = dict(engine=engine, precision=precision, device=device)
+    plain = how == dict(engine=None, precision="float32", device="cpu")
+    if dask and jobs:
+        raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
+    if dask and not plain:
+        raise click.UsageError("--engine, --device and --precision are for this machine")
     store = Store(results)
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
     jobs = at_once(jobs, len(todo))
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(specs):,} runs are missing")
-    how = dict(engine=engine, precision=precision, device=device)
-    if (engine, precision, device) != (None, "float32", "cpu"):
-        _check_engine(todo, how)
+    for spec in () if plain else todo:
+        choose(spec, **how)  # refuses what this machine or the engine of some run does not have
     if todo and not (dry_run or dask):  # a cluster is asked first, and that takes seconds
         store.probe()  # before minutes go by
     if todo and device == "cuda" and engine in (None, "stacked"):
@@ -83,22 +88,6 @@ def conclude(report, store):
         raise _ended(f"{len(report.failed)} runs failed, the first: {report.failed[0]}")
     if report.interrupted:
         raise _ended("interrupted; the same command goes on where this one ended", 130)
-
-
-def _check_options(jobs, dask, how):
-    """Refuse options that do not go together."""
-    if dask and jobs:
-        raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
-    if dask and how != (None, "cpu", "float32"):
-        raise click.UsageError("--engine, --device and --precision are for this machine")
-
-
-def _check_engine(todo, how):
-    """Refuse what this machine or the engine of some run does not have."""
-    from lib.engines.choose import choose  # may load PyTorch
-
-    for spec in todo:
-        choose(spec, **how)
 
 
 @contextlib.contextmanager

@@ -157,12 +157,10 @@ def accuracy_grid(
     return figure
 
 
-def _by_width(
-    ax, runs: pd.DataFrame, cells: pd.DataFrame, value, colour, label, dash="-", shift=0.0
-):
+def _by_width(ax, runs: pd.DataFrame, value, colour, label, dash="-", shift=0.0):
     """One curve against width: the mean, the seeds as dots, and how many of them generalize."""
-    cells = cells.reset_index().sort_values("d_model")
-    ax.plot(cells["d_model"], cells["mean"], dash, color=colour, lw=1.5, label=label)
+    mean = runs.groupby("d_model")[value].mean()
+    ax.plot(mean.index, mean, dash, color=colour, lw=1.5, label=label)
     x = jitter(runs["d_model"], runs["seed"], 0.018)
     ax.plot(x, runs[value], "o", color=colour, ms=2.6, alpha=0.5, mew=0)
     if value == "val_accuracy":
@@ -170,7 +168,7 @@ def _by_width(
 
 
 def accuracy_by_width(
-    shown: dict[object, dict[str, tuple[pd.DataFrame, pd.DataFrame, str, str, str]]],
+    shown: dict[object, dict[str, tuple[pd.DataFrame, str, str, str]]],
     d_models: Sequence[int],
     figure: int | None = None,
 ) -> Figure:
@@ -178,7 +176,7 @@ def accuracy_by_width(
 
     Args:
         shown: title of a panel, or the training size that it is about -> label of a curve ->
-            (runs, cells from `statistics.cell_means`, the column of the dots, a colour, a dash).
+            (runs, the column that is drawn, a colour, a dash).
         d_models: all widths of the axis; one without runs leaves a gap that is hatched.
         figure: of the paper, whose statements on these panels are drawn in.
     """
@@ -187,10 +185,10 @@ def accuracy_by_width(
     drawn, axes = grid_of(len(shown), size, across, ylabel="final accuracy", sharey=True)
     for ax, (panel, curves) in zip(axes, shown.items()):
         there = set()
-        several = sum(value == "val_accuracy" for _, _, value, *_ in curves.values()) > 1
-        for i, (label, (runs, cells, value, colour, dash)) in enumerate(curves.items()):
+        several = sum(value == "val_accuracy" for _, value, *_ in curves.values()) > 1
+        for i, (label, (runs, value, colour, dash)) in enumerate(curves.items()):
             shift = (0.03 * i - 0.015) * several  # bars of two curves stand beside each other
-            _by_width(ax, runs, cells, value, colour, label, dash, shift)
+            _by_width(ax, runs, value, colour, label, dash, shift)
             there |= set(runs["d_model"])
         width_axis(ax, d_models, room=room)
         title = f"D = {panel:,}" if isinstance(panel, int) else panel
@@ -218,11 +216,8 @@ def loss_by_width(
     for ax, size in zip(axes, train_sizes):
         own = runs[runs["train_size"] == size]
         for value, colour, dash in (("train_loss", TRAIN, "-"), ("val_loss", VAL, "--")):
-            mean = own.groupby("d_model")[value].mean()
             label = {"train_loss": "training", "val_loss": "validation"}[value]
-            ax.plot(mean.index, mean, dash, color=colour, lw=1.5, label=label)
-            x = jitter(own["d_model"], own["seed"], 0.018)
-            ax.plot(x, own[value], "o", color=colour, ms=2.6, alpha=0.5, mew=0)
+            _by_width(ax, own, value, colour, label, dash)
         ax.axhline(guess, color="#999999", lw=0.9, label="guessing")
         width_axis(ax, d_models, room=1.22)
         hatch(ax, d_models, own["d_model"])

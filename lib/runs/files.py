@@ -31,8 +31,8 @@ def publish(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def keep(path: Path, data: bytes, cache: Path) -> bool:
-    """`publish` for what can be made again, into a cache.  Whether it is there now.
+def keep(path: Path, data: bytes, cache: Path) -> None:
+    """`publish` for what can be made again, into a cache.
 
     A cache that cannot be written costs time and nothing else: one warning, no error.
     """
@@ -45,5 +45,3 @@ def keep(path: Path, data: bytes, cache: Path) -> bool:
             told = f"warning: nothing is kept in the cache {cache} ({why})"
             print(f"{told}; GROKKING_CACHE names another", file=sys.stderr)
         _warned.add(str(cache))
-        return False
-    return True

@@ -1,11 +1,11 @@
-"""A run in training (`Record`) and finished (`Run`)."""
+"""A finished run (`Run`), and where one is in training (`Progress`)."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from lib.spec import STOP_ACCURACY, RunSpec
+from lib.spec import RunSpec
 
 CURVE = {
     "train_loss": np.float32,  # carries all that float32 training knows
@@ -67,46 +67,3 @@ class Progress:
     epochs: int
     seconds: float
     latest: dict[str, float]
-
-
-@dataclass
-class Record:
-    """The curve of a run in training, and what it says about its end."""
-
-    spec: RunSpec
-    rows: list[tuple] = field(default_factory=list)
-    status: str = "finished"
-    good_since: int | None = None
-
-    def add(self, row: tuple) -> bool:
-        """Take in one evaluation, the epoch and then `CURVE`.  Whether the run ends here."""
-        self.rows.append(row)
-        epoch, latest = int(row[0]), self.latest
-        if not np.isfinite([latest["train_loss"], latest["param_norm"]]).all():
-            self.status = "diverged"
-            return True
-        if not latest["val_accuracy"] >= STOP_ACCURACY:
-            self.good_since = None
-        elif self.good_since is None:
-            self.good_since = epoch
-        held = 0 if self.good_since is None else epoch - self.good_since
-        if self.spec.stop_after is not None and held >= self.spec.stop_after:
-            self.status = "stopped" if epoch < self.spec.epochs else "finished"
-            return True
-        return epoch >= self.spec.epochs
-
-    @property
-    def latest(self) -> dict[str, float]:
-        """The last evaluation by name."""
-        return dict(zip(("epoch", *CURVE), self.rows[-1]))
-
-    def progress(self, seconds: float) -> Progress:
-        """The last evaluation for whoever watches."""
-        return Progress(int(self.rows[-1][0]), self.spec.epochs, seconds, self.latest)
-
-    def run(self, parameters: dict, engine: str, threads: int, seconds: float, device="cpu") -> Run:
-        """The finished run."""
-        columns = np.array(self.rows, dtype=np.float64).T
-        curve = dict(zip(("epoch", *CURVE), columns))
-        curve["epoch"] = curve["epoch"].astype(np.int64)
-        return Run(self.spec, self.status, curve, parameters, engine, threads, seconds, device)

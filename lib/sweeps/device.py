@@ -12,8 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import click
 
-from lib.engines.choose import check_device
-from lib.engines.precision import check_precision
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.locks import Locks
 from lib.runs.run import Progress, Run
@@ -31,21 +29,18 @@ def sweep_stacked(
     *,
     first: Sequence[Collection[RunSpec]] = (),
     expected: Mapping[RunSpec, float] | None = None,
-    device: str = "cuda",
-    precision: str = "float32",
-    at_once: int | None = None,
-    threads: int = 1,
     budget_s: float | None = None,
     progress: bool | None = None,
+    **how,
 ) -> Report:
     """Train what is missing of some specs in stacks, the groups of `first` before the others.
 
     Args:
         first: groups of runs that matter more than the others, the most important one first.
         expected: seconds that each run is expected to take, for the bar and the report.
-        device, precision, at_once, threads: as in `train_many`.
         budget_s: training ends after so many seconds; checkpoints keep what was in flight.
         progress: as in `lib.sweeps.sweep.sweep`.
+        how: device, precision, at_once, threads, as in `train_many`.
 
     Raises:
         SpecError: if the device is not there.
@@ -62,10 +57,8 @@ def sweep_stacked(
     states, shown = Checkpoints(store.own), _Shown(costs, progress)
     try:
         for part in _parts(free, first):
-            for run in train_many(
-                part, device=device, precision=precision, at_once=at_once, threads=threads,
-                until=until, on_progress=shown.tell, checkpoints=states,
-            ):  # fmt: skip
+            seen = dict(until=until, on_progress=shown.tell, checkpoints=states)
+            for run in train_many(part, **seen, **how):
                 files.append(store.add(run).name)
                 store.save_weights(run)
                 states.remove(run.spec)
@@ -147,15 +140,12 @@ def sweep_on_device(
         SpecError: if the device is not there, or no run is for a stack; what else is not for
             one is said, and left.
     """
-    precision = how.get("precision", "float32")
-    check_device(device)
-    check_precision("stacked", precision)
     whole, todo = len(todo), list(filter(stackable, todo))
     if not todo:
         raise SpecError(ALONE)
     if others := whole - len(todo):
         click.echo(f"{others:,} of the {whole:,} are left out: {ALONE}")
-    found = roofline.measure_device(device, precision)
+    found = roofline.measure_device(device, how.get("precision", "float32"))
     parts = expected_parts(todo, store.runs())
     expected = {s: roofline.seconds(s, found, part) for s, part in zip(todo, parts, strict=True)}
     click.echo(

@@ -152,13 +152,8 @@ def stacks_of(
     A stack costs what its longest run does, so a sweep that ends early has many small models.
     """
     groups: dict[tuple, list[RunSpec]] = defaultdict(list)
-    shapes: dict[tuple, tuple] = {}  # data are built once for each shape
     for spec in specs:
-        cell = spec.task, spec.modulus, spec.d_model, spec.n_heads, spec.n_layers, spec.norm
-        cell += (spec.split_mlp,)
-        if cell not in shapes:
-            shapes[cell] = shape_of(spec, build(spec))
-        groups[shapes[cell]].append(spec)
+        groups[shape_of(spec)].append(spec)
     found = []
     for group in groups.values():
         group.sort(key=lambda s: s.train_size + s.memorize_size)

@@ -224,15 +224,11 @@ class _Sweep:
                 if len(self.merged) >= SHARD / COMPACT_EVERY:
                     self.merged = self.store.compact(self.merged)
 
-    def _flying(self) -> float:
-        """Seconds that the runs in flight should still take, all together."""
-        flying = self.crew.flying if self.crew else {}
-        return sum(self.costs[spec] * (1 - part) for spec, part in flying.items())
-
     def _draw(self) -> None:
         if self.bar.disable:
             return
-        left = self.waiting + self._flying()
+        flying = self.crew.flying.items()
+        left = self.waiting + sum(self.costs[spec] * (1 - part) for spec, part in flying)
         self.bar.n = self.bar.total - left
         ended = len(self.done) + self.elsewhere
         self.bar.set_description_str(f"{ended}/{len(self.costs)} runs", refresh=False)

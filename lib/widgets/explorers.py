@@ -9,10 +9,10 @@ import base64
 import html
 import io
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import ipywidgets as widgets
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import traitlets
@@ -47,14 +47,18 @@ class Explorer(anywidget.AnyWidget):
         super().__init__(_esm=source(module), meta=meta, data=data)
 
 
+def _image(figure: Figure, alt: str, kind: str, look: str = "", **how: Any) -> str:
+    """A figure as an HTML image that holds it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, **how)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{html.escape(alt)}"{look} src="data:image/{kind};base64,{data}">'
+
+
 def beside(widget: widgets.Widget, figure: Figure | None, alt: str) -> widgets.Widget:
     """Shows a figure to browsers without JavaScript, and returns the widget for the others."""
     if figure is not None:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=80)
-        plt.close(figure)
-        data = base64.b64encode(buffer.getvalue()).decode()
-        image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
+        image = _image(figure, alt, "png", format="png", dpi=80)
         display(HTML(f"<noscript><p>This explorer needs JavaScript. {alt}</p>{image}</noscript>"))
     return widget
 
@@ -241,18 +245,6 @@ def competition(start: Setting | None = None, fallback: Figure | None = None) ->
 # ---- pictures and a slider -------------------------------------------------------------
 
 
-def picture(figure: Figure, alt: str) -> widgets.HTML:
-    """A figure as a vector image inside a widget, with alternative text; closes the figure."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    plt.close(figure)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    style = "max-width: 100%; height: auto"
-    return widgets.HTML(
-        f'<img alt="{html.escape(alt)}" style="{style}" src="data:image/svg+xml;base64,{data}">'
-    )
-
-
 def flipbook(pages: dict[str, tuple[Figure, str]], description: str) -> widgets.Widget:
     """A slider over figures that needs no kernel.
 
@@ -260,9 +252,10 @@ def flipbook(pages: dict[str, tuple[Figure, str]], description: str) -> widgets.
         pages: the slider's labels -> (figure, alternative text).
         description: what the slider moves.
     """
-    frames = widgets.Stack(
-        [picture(figure, alt) for figure, alt in pages.values()], selected_index=0
-    )
+    how = dict(format="svg", metadata={"Date": None})
+    look = ' style="max-width: 100%; height: auto"'
+    images = [_image(*page, "svg+xml", look, **how) for page in pages.values()]
+    frames = widgets.Stack([widgets.HTML(image) for image in images], selected_index=0)
     slider = widgets.SelectionSlider(
         options=[(label, i) for i, label in enumerate(pages)],
         description=description,

@@ -19,7 +19,6 @@ from lib.circuits import fourier
 from lib.engines.wasm import module as wasm
 from lib.paper.recipe import BASE, DYNAMICS, STOP_AFTER
 from lib.runs.store import Store
-from lib.spec import RunSpec
 from lib.widgets.packing import pack
 from lib.widgets.presets import CHOICES, GRID, PRESETS, RACES
 
@@ -41,20 +40,22 @@ def _read(name: str) -> str:
     return (JS / name).read_text("utf-8")
 
 
-def worker_source() -> str:
-    """What a worker runs."""
-    return "\n".join(_read(f"lab/{name}.js") for name in WORKER)
+def code(names: tuple[str, ...]) -> str:
+    """Some files of the front end after what draws: `NOTEBOOK` is an ES module for `anywidget`."""
+    return "\n".join([_read("draw.js"), *(_read(f"lab/{name}.js") for name in names)])
 
 
 def stored_runs(store: Store | None = None) -> tuple[list[int], list[dict[str, Any]]]:
     """Epochs, and the book's own runs of the four dynamics, accuracies packed as text."""
     store, found, epochs = store or Store(), [], []
+    keys = store.keys()
     for d, size in DYNAMICS.values():
         for seed in range(STORED_SEEDS):
             spec = BASE.replace(d_model=d, train_size=size, seed=seed)
-            curve = _stored(store, spec)
-            if curve is None:
+            specs = [s for s in (spec, spec.replace(stop_after=STOP_AFTER)) if s.key in keys]
+            if not specs:
                 continue
+            curve = store.curve(specs[0])
             own = np.asarray(curve["epoch"]).tolist()
             epochs = max(epochs, own, key=len)
             names = ("task", "modulus", "train_size", "d_model", "lr", "weight_decay", "seed")
@@ -64,15 +65,6 @@ def stored_runs(store: Store | None = None) -> tuple[list[int], list[dict[str, A
                 | {part: _packed(curve[f"{part}_accuracy"]) for part in ("train", "val")}
             )
     return epochs, found
-
-
-def _stored(store: Store, spec: RunSpec):
-    for one in (spec, spec.replace(stop_after=STOP_AFTER)):
-        try:
-            return store.curve(one)
-        except KeyError:
-            continue
-    return None
 
 
 def _packed(values) -> str:
@@ -104,22 +96,12 @@ def _compressed(module: bytes) -> str:
 def bundle(page: str | None = None, store: Store | None = None) -> str:
     """The whole script."""
     kernels = [_compressed(path.read_bytes()) for path in (wasm.RELAXED, wasm.MODULE)]
-    constants = dict(
-        KERNELS=kernels, FACTS=facts(page, store), WORKER=worker_source(), STYLE=style()
-    )  # fmt: skip
+    worker = "\n".join(_read(f"lab/{name}.js") for name in WORKER)
+    constants = dict(KERNELS=kernels, FACTS=facts(page, store), WORKER=worker, STYLE=style())
     head = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    return "\n".join(['(function () {\n"use strict";', _SCRIPT, *head, _code(PAGE), "})();\n"])
-
-
-def notebook_module() -> str:
-    """An ES module for `anywidget`: the view of one network, trained by a notebook's kernel."""
-    return _code(NOTEBOOK)
+    return "\n".join(['(function () {\n"use strict";', _SCRIPT, *head, code(PAGE), "})();\n"])
 
 
 def style() -> str:
     """The style sheet of the lab."""
     return _read("widgets.css") + _read("lab/lab.css")
-
-
-def _code(names: tuple[str, ...]) -> str:
-    return "\n".join([_read("draw.js"), *(_read(f"lab/{name}.js") for name in names)])

@@ -122,7 +122,7 @@ class Trainer(anywidget.AnyWidget):
         start: the setting that it opens with.
     """
 
-    _esm = lab.notebook_module()
+    _esm = lab.code(lab.NOTEBOOK)
     _css = lab.style()
     facts = traitlets.Dict().tag(sync=True)
     start = traitlets.Dict().tag(sync=True)
@@ -181,8 +181,3 @@ class Trainer(anywidget.AnyWidget):
         self._training = Training(message, self._threads, say)
         self._run = message["run"]
         self._training.thread.start()
-
-
-def trainer(start: RunSpec = BASE, **options) -> Trainer:
-    """The widget for a chapter: `start` is the setting that it opens with."""
-    return Trainer(start, **options)

@@ -112,7 +112,7 @@ def test_dips():
 
 def test_norm_change():
     val = rise(500, 0.8, 20)
-    rising = dict(val_accuracy=val, param_norm=10 + val)
+    rising = dict(epoch=np.arange(len(val)), val_accuracy=val, param_norm=10 + val)
     assert dynamics.norm_change(rising) == pytest.approx(np.log(10.72 / 10.1), abs=0.01)
     assert dynamics.norm_change(rising | dict(param_norm=10 - val)) < 0
     assert np.isnan(dynamics.norm_change(rising | dict(val_accuracy=0 * val)))

@@ -17,7 +17,6 @@ from lib.circuits.fourier import (
     measure,
     mirrored,
     restricted,
-    trig_share,
     wave_part,
     waves,
 )
@@ -99,7 +98,7 @@ def test_parts_add_up(memorized):
     assert np.allclose(whole, logits + mean)
     every = wave_part(logits, list(range(1, 16)))
     assert np.square(every).sum() == pytest.approx(
-        trig_share(logits) * np.square(logits - mean).sum()
+        logit_spectrum(logits).sum() * np.square(logits - mean).sum()
     )
     assert np.allclose(every.mean(axis=(0, 1)), 0)
     assert np.allclose(wave_part(logits, []), 0)
@@ -116,7 +115,7 @@ def test_the_share_is_a_projection():
     centred = (logits - logits.mean(axis=(0, 1))).reshape(-1, modulus)
     fitted = columns @ np.linalg.lstsq(columns, centred, rcond=None)[0]
     expected = np.square(fitted).sum() / np.square(centred).sum()
-    assert trig_share(logits) == pytest.approx(expected)
+    assert logit_spectrum(logits).sum() == pytest.approx(expected)
     assert np.allclose(wave_part(logits, [1, 2, 3]).reshape(-1, modulus), fitted)
     everywhere = np.stack([a, b], axis=1)
     assert held_out_share(logits, everywhere) == pytest.approx(expected)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from oracles import autograd, error, torch_steps
 
-import lib.runs.run
 from lib.data import build
 from lib.engines.kernel import engine
 from lib.engines.torch import single
@@ -157,7 +156,7 @@ def test_a_stack_is_its_runs_one_by_one():
 
 
 def test_a_run_that_stops_leaves_its_neighbours_alone(monkeypatch):
-    monkeypatch.setattr(lib.runs.run, "STOP_ACCURACY", 0.0)  # every run that may stop stops
+    monkeypatch.setattr("lib.train.STOP_ACCURACY", 0.0)  # every run that may stop stops
     base = RunSpec(modulus=11, train_size=100, d_model=8, epochs=60, n_evals=30, norm="pre")
     specs = [base.replace(seed=s, stop_after=5 if s % 2 else None) for s in range(4)]
     runs = {run.spec.seed: run for run in train_many(specs)}

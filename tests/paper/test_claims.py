@@ -260,7 +260,7 @@ def test_every_claim_names_cells_that_exist():
 
 def test_the_readme_has_a_section_for_the_claims():
     text = README.read_text()
-    written = with_section(text, f"{BEGIN}\nnew\n{END}")
+    written = with_section(text, "new")
     assert written.split(BEGIN)[0] == text.split(BEGIN)[0] and f"{BEGIN}\nnew\n{END}" in written
     with pytest.raises(click.ClickException, match="no claims section"):
         with_section("a README without it", "new")

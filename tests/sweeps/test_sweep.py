@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import fake_train
 import numpy as np
 import pandas as pd
@@ -114,13 +115,13 @@ def test_runs_are_packed_on_cores():
     "text, seconds", [("90s", 90), ("45m", 2700), ("2h", 7200), ("1h30m", 5400), ("7", 7)]
 )
 def test_durations(text, seconds):
-    assert options.parse_duration(text) == seconds
+    assert options.duration(None, None, text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "h", "-5m", "1.5h", "5x", "30m1h", "soon"])
 def test_what_is_no_duration(text):
-    with pytest.raises(ValueError, match="not a duration"):
-        options.parse_duration(text)
+    with pytest.raises(click.BadParameter, match="not a duration"):
+        options.duration(None, None, text)
 
 
 def test_durations_are_readable():

@@ -187,9 +187,9 @@ def test_every_choice_is_a_possible_run():
 # ---- under a real server ---------------------------------------------------------------
 
 CELL = """import sys; sys.path.insert(0, {root!r})
-from lib.widgets.trainer import trainer
+from lib.widgets.trainer import Trainer
 from lib.spec import RunSpec
-trainer(RunSpec(**{quick}))"""
+Trainer(RunSpec(**{quick}))"""
 
 
 @pytest.fixture(scope="module")

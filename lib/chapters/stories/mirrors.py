@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lib.analysis import statistics
 from lib.analysis.dynamics import ZERO
 from lib.figures import style
 
@@ -29,8 +28,7 @@ def curves(ends: pd.DataFrame, train_sizes: Iterable[int]) -> dict[int, dict[str
     for size in train_sizes:
         own = ends[ends["train_size"] == size]
         panels[size] = {
-            label: (own, statistics.cell_means(own, value), value, colour, dash)
-            for value, (label, colour, dash) in KINDS.items()
+            label: (own, value, colour, dash) for value, (label, colour, dash) in KINDS.items()
         }
     return panels
 

@@ -25,15 +25,17 @@ from lib.engines.torch.gradient import Gradient, exact_losses, pays
 from lib.engines.torch.inputs import Batch, make_batch
 from lib.initial import initial_values
 from lib.spec import RunSpec, SpecError
+from lib.tasks import TASKS
 
 EVALUATED = 1 << 26
 """Floats of the widest activation that an evaluation may hold at once."""
 
 
-def shape_of(spec: RunSpec, data: Dataset) -> tuple:
-    """What runs must have in common to be stacked."""
-    tokens = data.n_tokens, data.n_classes, data.length
-    return (*tokens, spec.d_model, spec.n_heads, spec.n_layers, spec.norm, bool(spec.split_mlp))
+def shape_of(spec: RunSpec) -> tuple:
+    """What runs must have in common to be stacked: what their arrays' shapes follow from."""
+    mixed = TASKS[spec.task].memorize is not None
+    sizes = spec.modulus, spec.d_model, spec.n_heads, spec.n_layers
+    return (*sizes, mixed, spec.norm, bool(spec.split_mlp))
 
 
 class StackedEngine:

@@ -94,12 +94,9 @@ def make_batch(splits: Sequence[Split], n_tokens: int, split: bool, device) -> B
             whole[r, : len(part)] = part
         return whole
 
-    row, line = (
-        gathered([t.row for t in trees], nodes),
-        gathered([t.ancestors for t in trees], nodes),
-    )
-    position, route = (
-        gathered([getattr(t, name) for t in trees], nodes) for name in ("position", "route")
+    row, line, position, route = (
+        gathered([getattr(t, name) for t in trees], nodes)
+        for name in ("row", "ancestors", "position", "route")
     )
     leaves = gathered([t.leaves for t in trees], inputs)
     table = length * n_tokens

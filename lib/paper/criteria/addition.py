@@ -130,7 +130,7 @@ def _excess(runs, controls) -> list[float]:
     """Each run's change of the norm's logarithm less its control's, the run of the same seed."""
     others = dict(zip(controls["seed"], controls["curve"]))
     found = [
-        dynamics.norm_change(curve) - dynamics.norm_change_of(others[seed], curve)
+        dynamics.norm_change(curve) - dynamics.norm_change(curve, others[seed])
         for seed, curve in zip(runs["seed"], runs["curve"])
         if seed in others
     ]
@@ -212,7 +212,7 @@ def grokking_by_width(grid):
     def wider(size):
         own = grid[grid["train_size"] == size]
         known, good = (
-            steady(statistics.by_width(own, name), level)
+            statistics.by_width(own, name).apply(steady, axis=1, args=(level,))
             for name, level in (
                 ("train_accuracy", dynamics.PERFECT),
                 ("val_accuracy", dynamics.GENERALIZED),

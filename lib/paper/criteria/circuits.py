@@ -115,7 +115,7 @@ def plateaus_exist(runs: pd.DataFrame) -> Finding:
     floors = efficiency.symmetry_share(runs["train_size"], runs["modulus"]) + efficiency.MARGIN
     found = [efficiency.plateau(curve, max(dynamics.ZERO, floor))
              for curve, floor in zip(runs["curve"], floors)]  # fmt: skip
-    then = [plateau.then for plateau in found if plateau]
+    then = [plateau[-1] for plateau in found if plateau]
     good = int((runs["val_accuracy"] >= dynamics.GENERALIZED).sum())
     note = f"{good} of {len(runs)} runs generalize"
     if then:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import stats
 
+from lib.analysis.statistics import student
+
 CONFIDENCE = 0.95
 FEW, MOST = 1 / 3, 2 / 3
 """Shares of runs that count as few and as most: eleven seeds that all agree show either, also
@@ -168,13 +170,8 @@ def _exact(k: float, n: float, conditions: int) -> tuple[float, float]:
 def mean(says: str, values: Sequence[float], conditions: int = 1, **range_) -> Condition:
     """The mean over seeds of a graded outcome, with Student's interval; args as `share`."""
     values = np.asarray(values, float)
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
-        centre = float(values.mean()) if len(values) else math.nan
-        return Condition(says, centre, math.nan, math.nan, **range_)
-    half = stats.t.ppf((1 + _level(conditions)) / 2, len(values) - 1) * stats.sem(values)
-    centre = float(values.mean())
-    return Condition(says, centre, centre - half, centre + half, **range_)
+    found = student(values[np.isfinite(values)], _level(conditions))
+    return Condition(says, *found, **range_)
 
 
 def spread(says: str, values, scale: float = 1, conditions: int = 1, **range_) -> Condition:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib.analysis.emergence import Size, below, longer, n_parameters, pick, whole_sizes
+from lib.analysis.emergence import Size, below, longer, n_parameters, whole_sizes
 from lib.analysis.gather import Gathered
 from lib.chapters.page import Page
 from lib.figures.mixtures import ALONE, SHARED, SPLIT, Sizes
@@ -74,7 +74,7 @@ def curves(
     for (amount, split), own in sorted(groups.items()):
         label = f"+ {amount:,}{' split' if split else ''}" if amount else "alone"
         keys = {spec.key for spec in own}
-        chosen = pick(runs[runs["key"].isin(keys)], amount, split)
+        chosen = runs[runs["key"].isin(keys)]
         found.append(Curve(label, amount, split, chosen, tuple(own)))
     return found
 

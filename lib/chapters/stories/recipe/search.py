@@ -1,6 +1,7 @@
 """The search for the paper's recipe, told: tables and sentences of the recipe chapter."""
 
 import itertools
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -9,7 +10,7 @@ from lib.chapters.tables import table
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.race.scores import RECIPE_FIELDS, in_words, met_by, of_recipes, of_sentences
 from lib.paper.race.standings import Racer, in_the_race
-from lib.paper.search import FIRST_SEED, SENTENCES
+from lib.paper.search import CALIBRATION_SEED, SENTENCES
 from lib.spec import RunSpec
 
 
@@ -107,13 +108,17 @@ def of_the_best(sentences: pd.DataFrame, recipes: pd.DataFrame) -> str:
         return table([], [])
     best = recipes.loc[recipes["score"].idxmax()]
     own = sentences[(sentences["recipe"] == best["recipe"]) & (sentences["T"] == best["T"])]
+    chances = own["probability"].map("{:.2f}".format)
+    return _by_sentence(own, "probability for eleven seeds", chances)
+
+
+def _by_sentence(own: pd.DataFrame, head: str, last: Iterable[str]) -> str:
+    """A row a sentence: what the paper says, what is counted, our runs, and what `last` has."""
     rows = [
-        (SENTENCES[row.sentence].says, SENTENCES[row.sentence].asked, f"{row.k} of {row.n}",
-         f"{row.probability:.2f}")
-        for row in own.itertuples()
-    ]  # fmt: skip
-    head = ["the paper", "counted, of eleven seeds", "our runs", "probability for eleven seeds"]
-    return table(head, rows, left=(0, 1))
+        (SENTENCES[row.sentence].says, SENTENCES[row.sentence].asked, f"{row.k} of {row.n}", said)
+        for row, said in zip(own.itertuples(), last, strict=True)
+    ]
+    return table(["the paper", "counted, of eleven seeds", "our runs", head], rows, left=(0, 1))
 
 
 def standing(found: Gathered, recipes: pd.DataFrame) -> str:
@@ -165,9 +170,9 @@ def out_of_sample(found: Gathered) -> str:
     (row,) = of_recipes(sentences).itertuples()
     return (
         "**The recipe out of sample.** Recipes are searched for on seeds from "
-        f"{FIRST_SEED:,} on, by {len(SENTENCES)} sentences of the paper ([](recipe.ipynb)). On the "
-        f"figures' own seeds ({found.runs['seed'].nunique()} so far) the book's recipe meets "
-        f"{row.met} of the {row.seen} that have runs, by epoch {T:,}; one of them speaks of later "
+        f"{CALIBRATION_SEED:,} on, by {len(SENTENCES)} sentences of the paper ([](recipe.ipynb)). "
+        f"On the figures' own seeds ({found.runs['seed'].nunique()} so far) the book's recipe "
+        f"meets {row.met} of the {row.seen} that have runs, by epoch {T:,}; one of them speaks of later "
         "epochs."
     )
 
@@ -177,12 +182,7 @@ def sentence_by_sentence(found: Gathered) -> str:
     if found.runs.empty:
         return ""
     asked = _of_figures(found).query("n > 0")
-    rows = [
-        (SENTENCES[row.sentence].says, SENTENCES[row.sentence].asked, f"{row.k} of {row.n}",
-         "yes" if ok else "no")
-        for row, ok in zip(asked.itertuples(), met_by(asked), strict=True)
-    ]  # fmt: skip
-    return table(["the paper", "counted, of eleven seeds", "our runs", "met"], rows, left=(0, 1))
+    return _by_sentence(asked, "met", ("yes" if ok else "no" for ok in met_by(asked)))
 
 
 def _of_figures(found: Gathered) -> pd.DataFrame:
