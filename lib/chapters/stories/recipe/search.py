@@ -172,8 +172,8 @@ def out_of_sample(found: Gathered) -> str:
         "**The recipe out of sample.** Recipes are searched for on seeds from "
         f"{CALIBRATION_SEED:,} on, by {len(SENTENCES)} sentences of the paper ([](recipe.ipynb)). "
         f"On the figures' own seeds ({found.runs['seed'].nunique()} so far) the book's recipe "
-        f"meets {row.met} of the {row.seen} that have runs, by epoch {T:,}; one of them speaks of later "
-        "epochs."
+        f"meets {row.met} of the {row.seen} that have runs, by epoch {T:,}; one of them speaks of "
+        "later epochs."
     )
 
 
