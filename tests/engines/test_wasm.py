@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from native_at_four_lanes import COLUMNS, at_four_lanes, curve
+from native_at_four_lanes import at_four_lanes, curve, named
 from numba import njit
 from wasm_host import Host, compiled
 from zone_settings import ZONES
@@ -144,16 +144,14 @@ def test_runs_end_in_the_same_zone(native, i):
     """In the build that every browser has; the other one: tests/browser/test_lab.py."""
     spec = RunSpec(**ZONES[i])
     expected = native[f"curve{len(STEPS) + i}"]
-    found = curve(Page(spec), spec)
-    assert zone(dict(zip(COLUMNS, found.T))) == zone(dict(zip(COLUMNS, expected.T)))
+    assert zone(named(curve(Page(spec), spec))) == zone(named(expected))
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset["name"])
 def test_a_presets_seed_earns_its_name(preset):
     """In the build that every browser has; the other one differs by rounding alone."""
     spec = RunSpec(**preset["setting"])
-    found = curve(Page(spec, wasm.MODULE), spec)
-    assert zone(dict(zip(COLUMNS, found.T))) == preset["name"]
+    assert zone(named(curve(Page(spec), spec))) == preset["name"]
 
 
 @pytest.mark.parametrize("path", BUILDS, ids=NAMES)

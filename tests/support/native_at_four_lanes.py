@@ -39,6 +39,11 @@ def curve(engine, spec):
     return np.array(rows)
 
 
+def named(rows):
+    """What `curve` found, by column."""
+    return dict(zip(COLUMNS, rows.T))
+
+
 def main(path):
     """All jobs, one after the other."""
     found = {}
