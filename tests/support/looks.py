@@ -59,8 +59,15 @@ DARK_INK = """() => [...document.querySelectorAll('.gc-explorer')]
     .filter(ink => ink.match(/\\d+/g).slice(0, 3).reduce((sum, v) => sum + +v, 0) <= 384)"""
 """Inks of explorers that stay dark in the dark: axe-core passes over what an SVG writes."""
 
-FEWER = "document.querySelectorAll('section > dl.py ~ dl.py').forEach(e => e.remove())"
-"""Leaves one name a section of the library's list: they differ in their text alone."""
+THIN = """() => {
+    const seen = new Set();
+    for (const token of document.querySelectorAll('.highlight span:not(:has(*))'))
+        if (seen.has(token.className)) token.replaceWith(...token.childNodes);
+        else seen.add(token.className);
+    document.querySelectorAll('section > dl.py ~ dl.py').forEach(name => name.remove());
+}"""
+"""Leaves of every kind of code token one, of the library's list one name a section: thousands
+of places that differ in their text alone."""
 
 OVER = "document.documentElement.scrollWidth - window.innerWidth"
 SETTLED = "() => new Promise(then => requestAnimationFrame(() => setTimeout(then, 350)))"
@@ -92,7 +99,7 @@ def look(page):
     found = {"wide": page.evaluate(WIDE), "tables": page.evaluate(BARE_TABLES)}
     resize(page, PHONE)
     found |= {"wide on a phone": page.evaluate(WIDE), "over on a phone": page.evaluate(OVER) > 0}
-    page.evaluate(FEWER)
+    page.evaluate(THIN)
     found["on a phone"] = grave(page, runOnly=FOLDED)
     resize(page, DESKTOP)
     found |= {"light": grave(page), "pale": grave(page, PALE)}
