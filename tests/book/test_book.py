@@ -1,5 +1,6 @@
 """The built book in a real browser: every page works, alone and without a network."""
 
+import functools
 import gzip
 import re
 from html import unescape
@@ -7,7 +8,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from browsing import FACTS, HTML, visit
+from browsing import FACTS, HTML, SERVED, visit
+from looks import BARE_TABLES, PALE, WIDE, first_figure, grave, look
+
+IN_FILES = ("book/chapters/", "book/index.html", "book/lab.html", "index.html", "search.html")
+"""Pages that hold all kinds of things that a browser may refuse to load from a file."""
 
 SHOWN = """() => [...document.querySelectorAll('.bd-content div.cell_output')].map(cell =>
     [...cell.querySelectorAll('img, svg, canvas, .jupyter-widgets')]
@@ -19,20 +24,36 @@ SHOWN = """() => [...document.querySelectorAll('.bd-content div.cell_output')].m
 CHANGED = f"before => JSON.stringify(({SHOWN})()) !== JSON.stringify(before)"
 
 
+def moved(page):
+    """How many sliders of ipywidgets a page has; the keyboard moves each, and its picture."""
+    sliders = page.locator(".jupyter-widgets [role=slider]").all()
+    for slider in sliders:
+        before, value = page.evaluate(SHOWN), slider.get_attribute("aria-valuenow")
+        at_end = value == slider.get_attribute("aria-valuemax")
+        slider.focus()
+        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+        page.wait_for_function(CHANGED, arg=before)
+        assert slider.get_attribute("aria-valuenow") != value, f"{page.url}: a slider is stuck"
+    return len(sliders)
+
+
 @pytest.fixture(scope="module")
 def facts(kinds, context, base):
-    """Path -> what a page holds once it is drawn, and what went wrong meanwhile."""
-    found = {}
+    """Path -> what a page holds once it is drawn, how it looks, and what went wrong meanwhile.
+
+    One visit for all of it; in files only for what is loaded another way.
+    """
+    found, served = {}, not base.startswith("file:")
     for path in kinds:
-        if path == "404.html" and base.startswith("file:"):
-            continue  # a server shows it at any address, so it is the one page with rooted links
+        if not served and not path.startswith(IN_FILES):
+            continue
         page, problems = visit(context, base, path)
-        for image in page.locator(".bd-content img").all():
-            image.evaluate("e => e.decode().catch(() => null)")
-        found[path] = page.evaluate(FACTS)
-        page.set_viewport_size({"width": 390, "height": 800})
-        page.wait_for_timeout(100)
-        found[path] |= {"over_on_a_phone": page.evaluate(FACTS)["over"], "problems": problems}
+        found[path] = {"problems": problems}
+        if served:
+            found[path] |= {"first figure": first_figure(page)}
+        found[path] |= page.evaluate(FACTS)
+        if served:
+            found[path] |= {"sliders": moved(page), "wrong": look(page)}
         page.close()
     return found
 
@@ -47,17 +68,21 @@ def test_no_page_has_an_error_or_asks_another_host(facts):
     assert {path: fact["problems"] for path, fact in facts.items() if fact["problems"]} == {}
 
 
+@functools.cache
+def weight(file):
+    return len(gzip.compress(file.read_bytes()))
+
+
+@SERVED  # browsers do not say what a page loads from files
 def test_a_page_weighs_less_than_two_megabytes_in_all(facts, base):
     """Compressed: the page, and every script, style, font and picture that it loads."""
-    if base.startswith("file:"):
-        pytest.skip("browsers do not say what a page loads from files")
-    for path, fact in chapters(facts):
+    for path, fact in facts.items():
         files = {HTML / path}
         for url in fact["loaded"]:
             if url.startswith(f"{base}/"):
                 files.add(HTML / unquote(url.removeprefix(f"{base}/").split("?")[0]))
-        weight = sum(len(gzip.compress(file.read_bytes())) for file in files)
-        assert len(files) > 5 and weight < 2_000_000, f"{path}: {weight:,} bytes"
+        total = sum(map(weight, files))
+        assert len(files) > 5 and total < 2_000_000, f"{path}: {total:,} bytes"
 
 
 def test_every_icon_is_drawn(facts):
@@ -100,23 +125,39 @@ def test_every_link_to_a_file_of_the_book_finds_it(pages):
     assert lost == set()
 
 
-@pytest.mark.parametrize("where", ["over", "over_on_a_phone"])
-def test_no_page_scrolls_sideways(facts, where):
-    assert {path: fact[where] for path, fact in facts.items() if fact[where] > 0} == {}
+def test_no_page_scrolls_sideways(facts):
+    assert {path: fact["over"] for path, fact in facts.items() if fact["over"] > 0} == {}
 
 
-def test_sliders_answer_to_the_keyboard(facts, context, base):
-    moved = 0
-    for path, _ in chapters(facts):
-        page, problems = visit(context, base, path)
-        for slider in page.locator(".jupyter-widgets [role=slider]").all():
-            before, value = page.evaluate(SHOWN), slider.get_attribute("aria-valuenow")
-            at_end = value == slider.get_attribute("aria-valuemax")
-            slider.focus()
-            page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
-            page.wait_for_function(CHANGED, arg=before)
-            assert slider.get_attribute("aria-valuenow") != value, f"{path}: a slider is stuck"
-            moved += 1
-        assert not problems, path
-        page.close()
-    assert moved
+@SERVED
+def test_sliders_answer_to_the_keyboard(facts):
+    assert sum(fact["sliders"] for fact in facts.values())
+
+
+@SERVED
+def test_the_first_figure_is_within_ten_tab_stops(facts):
+    reached = {path: fact["first figure"] for path, fact in chapters(facts)}
+    assert True in reached.values() and False not in reached.values(), reached
+
+
+@SERVED
+def test_every_page_in_light_and_dark_on_desktop_and_phone(facts):
+    wrong = {
+        (path, where): what
+        for path, fact in facts.items()
+        for where, what in fact["wrong"].items()
+        if what
+    }
+    assert wrong == {}
+
+
+@SERVED
+def test_a_finding_is_found(context, base):
+    page = context.new_page()
+    page.set_content("""<html lang=en><title>Bad</title><main class=bd-article><button></button>
+        <p style="color:#ccc;background:#fff">pale</p><div style="width:3000px">wide</div>
+        <table><tr><td>1</td></tr></table></main>""")
+    assert [text.split(":")[0] for text in grave(page)] == ["button-name"]
+    assert [text.split(":")[0] for text in grave(page, PALE)] == ["color-contrast"]
+    assert page.evaluate(WIDE) and page.evaluate(BARE_TABLES)
+    page.close()

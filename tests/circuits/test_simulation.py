@@ -113,7 +113,7 @@ def test_its_sliders_draw_the_race(browser):
         if grokked:
             root.get_by_label("start from a network that has generalized").check()
         for slider in root.locator("input[type=range]").all():
-            for _ in moves(slider):
+            for _ in moves(slider, keys=12):
                 assert check_competition(root, None)
                 words.add(root.get_by_role("status").inner_text().split(": ")[-1].split(". ")[-1])
     told = " ".join(words)

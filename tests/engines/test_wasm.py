@@ -2,18 +2,14 @@
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
-import wasmtime
-from native_at_four_lanes import curve
+from native_at_four_lanes import at_four_lanes, curve, named
 from numba import njit
-from wasm_host import Host
+from wasm_host import Host, compiled
 from zone_settings import ZONES
 
 from lib.analysis.dynamics import zone
@@ -23,14 +19,15 @@ from lib.engines.wasm import compile as wasm
 from lib.engines.wasm import streams, translate
 from lib.model import Transformer
 from lib.spec import RunSpec
+from lib.widgets.inside import Inside
 from lib.widgets.presets import PRESETS
 
-COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "param_norm")
+pytestmark = pytest.mark.xdist_group("test_wasm")  # one worker compiles and trains for all
 BUILDS = wasm.MODULE, wasm.RELAXED
 NAMES = [path.stem for path in BUILDS]
 SHORT = dict(modulus=31, train_size=400, epochs=100, n_evals=20)
 STEPS = [  # 100 steps each
-    dict(**SHORT, d_model=12),
+    dict(SHORT, task="subtract", d_model=12),
     dict(SHORT, task="square", modulus=37, d_model=16, seed=3),
     dict(SHORT, task="random", modulus=41, train_size=41**2, d_model=8, seed=1),
     dict(SHORT, task="multitask", train_size=300, memorize_size=200, d_model=16, seed=5),
@@ -41,14 +38,7 @@ STEPS = [  # 100 steps each
 @pytest.fixture(scope="module")
 def native(tmp_path_factory):
     """What the native engine at four lanes makes of `STEPS` and `ZONES`."""
-    path = tmp_path_factory.mktemp("native") / "found.npz"
-    script = wasm.ROOT / "tests/support/native_at_four_lanes.py"
-    environment = os.environ | {"GROKKING_LANES": "4", "PYTHONPATH": str(wasm.ROOT)}
-    subprocess.run(
-        [sys.executable, str(script), str(path)],
-        input=json.dumps(STEPS + ZONES), text=True, check=True, env=environment,
-    )  # fmt: skip
-    return np.load(path)
+    return at_four_lanes(STEPS + ZONES, tmp_path_factory.mktemp("native") / "found.npz")
 
 
 class Page:
@@ -82,7 +72,7 @@ def test_the_modules_are_the_ones_that_their_sources_make():
 
 @pytest.mark.parametrize("path", BUILDS, ids=NAMES)
 def test_they_import_nothing_but_functions_of_math(path):
-    module = wasmtime.Module(wasmtime.Engine(), path.read_bytes())
+    _, module = compiled(path)
     assert {i.name for i in module.imports} <= set(translate.MATH)
 
 
@@ -121,15 +111,15 @@ def _drawn(seed, name, order, numbers, normals):
         normals[i] = streams.normal(random)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 1000, 2**32 - 1])
 @pytest.mark.parametrize("name", ["init", "memorize-labels"])
-def test_streams_are_numpys_bit_for_bit(seed, name):
+def test_streams_are_numpys_bit_for_bit(name):
     order, numbers, normals = np.zeros(12769, np.int64), np.zeros(500, np.int64), np.zeros(50000)
-    _drawn(seed, tuple(name.encode()), order, numbers, normals)
-    expected = stream(RunSpec(seed=seed), name)
-    assert np.array_equal(order, expected.permutation(12769))
-    assert np.array_equal(numbers, expected.integers(0, 113, size=500))
-    assert np.array_equal(normals, expected.standard_normal(50000))
+    for seed in (0, 1, 1000, 2**32 - 1):
+        _drawn(seed, tuple(name.encode()), order, numbers, normals)
+        expected = stream(RunSpec(seed=seed), name)
+        assert np.array_equal(order, expected.permutation(12769)), seed
+        assert np.array_equal(numbers, expected.integers(0, 113, size=500)), seed
+        assert np.array_equal(normals, expected.standard_normal(50000)), seed
 
 
 # ---- the network -------------------------------------------------------------------------
@@ -154,16 +144,14 @@ def test_runs_end_in_the_same_zone(native, i):
     """In the build that every browser has; the other one: tests/browser/test_lab.py."""
     spec = RunSpec(**ZONES[i])
     expected = native[f"curve{len(STEPS) + i}"]
-    found = curve(Page(spec), spec)
-    assert zone(dict(zip(COLUMNS, found.T))) == zone(dict(zip(COLUMNS, expected.T)))
+    assert zone(named(curve(Page(spec), spec))) == zone(named(expected))
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset["name"])
 def test_a_presets_seed_earns_its_name(preset):
     """In the build that every browser has; the other one differs by rounding alone."""
     spec = RunSpec(**preset["setting"])
-    found = curve(Page(spec, wasm.MODULE), spec)
-    assert zone(dict(zip(COLUMNS, found.T))) == preset["name"]
+    assert zone(named(curve(Page(spec), spec))) == preset["name"]
 
 
 @pytest.mark.parametrize("path", BUILDS, ids=NAMES)
@@ -179,21 +167,28 @@ def test_the_exponential_holds_over_its_range(path):
 # ---- what it shows of its inside -----------------------------------------------------------
 
 
-@pytest.fixture(params=[0, 1])
+GROWN = {"early": (30, wasm.MODULE), "late": (1500, wasm.MODULE), "relaxed": (1500, wasm.RELAXED)}
+
+
+@pytest.fixture(scope="module", params=GROWN)
 def trained(request):
-    """A network with its logits, in the page and as the PyTorch model; and its data."""
+    """A network with its logits, in the page and as the PyTorch model; its spec and its data.
+
+    Those who read it write `chosen` and results, and nothing else.
+    """
+    epochs, path = GROWN[request.param]
     spec = RunSpec(modulus=31, train_size=600, d_model=16, lr=1e-2, weight_decay=1.0)
-    data, page = build(spec), Page(spec)
-    page.advance((30, 1500)[request.param])
+    data, page = build(spec), Page(spec, path)
+    page.advance(epochs)
     page.host.call("logits")
     model = Transformer(data.n_tokens, data.n_classes, data.length, spec.d_model)
     values = page.host.parameters()
     model.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()})
-    return page.host, model, data
+    return page.host, model, spec, data
 
 
 def test_spectra_are_those_of_the_circuits_chapter(trained):
-    host, model, _ = trained
+    host, model, _, _ = trained
     logits = circuits.logits_of(model, 31)
     found = host.array(host.plan.logits, 31**3).reshape(31, 31, 31)
     np.testing.assert_allclose(found, logits, rtol=1e-3, atol=1e-4)
@@ -205,18 +200,42 @@ def test_spectra_are_those_of_the_circuits_chapter(trained):
     np.testing.assert_allclose(spectrum, circuits.logit_spectrum(logits), rtol=1e-3, atol=1e-7)
 
 
-@pytest.mark.parametrize("frequencies", [[], [3], [1, 4, 9], list(range(1, 16))])
-def test_lesions_are_those_of_the_circuits_chapter(trained, frequencies):
-    host, model, data = trained
-    logits = circuits.logits_of(model, 31)
+def lesion(host, frequencies):
+    """What the page's own makes of some frequencies."""
     chosen = np.zeros(31, np.int32)
-    chosen[np.array(frequencies, int) - 1] = 1 if frequencies else 0
+    chosen[np.array(frequencies, int) - 1] = 1
     host.put(host.plan.chosen, chosen)
     host.call("lesion")
+    return host.array(host.plan.result, 4, np.float64)
+
+
+@pytest.mark.parametrize("frequencies", [[], [3], [1, 4, 9], list(range(1, 16))])
+def test_lesions_are_those_of_the_circuits_chapter(trained, frequencies):
+    host, model, _, data = trained
+    logits = circuits.logits_of(model, 31)
     expected = [
         circuits.accuracy_on(part(logits, frequencies), split.tokens, split.labels)
         for part in (circuits.excluded, circuits.restricted)
         for split in (data.train, data.val)
     ]
     # two nearly equal logits may change places by rounding
-    np.testing.assert_allclose(host.array(host.plan.result, 4, np.float64), expected, atol=0.005)
+    np.testing.assert_allclose(lesion(host, frequencies), expected, atol=0.005)
+
+
+def test_a_kernel_in_a_notebook_answers_as_the_page_does(trained):
+    """`Inside`: the same numbers as the page's, from the same weights."""
+    host, _, spec, data = trained
+    inside = Inside(spec, data)
+    inside.load(1, host.parameters())
+    logits = host.array(host.plan.logits, 31**3).reshape(31, 31, 31)[3, 29]
+    found = inside.ask(3, 29)
+    answers = np.array(found["answers"])
+    np.testing.assert_allclose(answers - answers.mean(), logits, rtol=1e-3, atol=1e-4)
+    assert found["right"] == (3 + 29) % 31
+    for name, place in (("embedding", "embedding"), ("logits", "spectrum")):
+        host.call(f"{name.rstrip('s')}_spectrum")
+        expected = host.array(getattr(host.plan, place), 15, np.float64)
+        np.testing.assert_allclose(inside.spectra()[name], expected, rtol=1e-3, atol=1e-7)
+    cut = inside.lesion([1, 4])
+    found = [cut[part][split] for part in ("excluded", "restricted") for split in ("train", "val")]
+    np.testing.assert_allclose(found, lesion(host, [1, 4]), atol=0.005)

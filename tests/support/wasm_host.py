@@ -25,7 +25,7 @@ def four_lanes():
 
 
 @functools.cache
-def _module(path):
+def compiled(path):
     """The module, compiled once: that takes seconds."""
     engine = wasmtime.Engine()
     return engine, wasmtime.Module(engine, path.read_bytes())
@@ -53,7 +53,7 @@ class Host:
     """One network in the module: `Host(spec)`, then its entry points by name."""
 
     def __init__(self, spec, path=MODULE):
-        engine, module = _module(path)
+        engine, module = compiled(path)
         self._store = wasmtime.Store(engine)
         imports = [self._math(i.name, i.type) for i in module.imports]
         self._exports = wasmtime.Instance(self._store, module, imports).exports(self._store)

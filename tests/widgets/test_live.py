@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browsing import missing, new_context
-from wasm_host import Host
 
 import lib.data
 import lib.train
@@ -24,7 +23,6 @@ from lib.paper.recipe import BASE
 from lib.runs.run import CURVE, Progress
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.widgets.inside import Inside
 from lib.widgets.trainer import WIDER, Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,31 +73,6 @@ def test_it_trains_tells_and_keeps(store):
     assert (field[field < 2] == 1).mean() == pytest.approx(run.curve["val_accuracy"][-1])
     trainer.hears("keep")
     assert store.keys() == {spec.key} and trainer.of("kept")[0]["label"] == spec.label()
-
-
-def test_it_answers_as_the_page_does():
-    """The same numbers as the page's kernel, from the same weights."""
-    spec = BASE.replace(**QUICK)
-    host, inside = Host(spec), Inside(spec, lib.data.build(spec))
-    host.call("train", 1, 200, spec.lr)
-    inside.load(200, host.parameters())
-    host.call("logits")
-    logits = host.array(host.plan.logits, 31**3).reshape(31, 31, 31)[3, 29]
-    found = inside.ask(3, 29)
-    answers = np.array(found["answers"])
-    np.testing.assert_allclose(answers - answers.mean(), logits, rtol=1e-3, atol=1e-4)
-    assert found["right"] == (3 + 29) % 31
-    for name, place in (("embedding", "embedding"), ("logits", "spectrum")):
-        host.call(f"{name.rstrip('s')}_spectrum")
-        expected = host.array(getattr(host.plan, place), 15, np.float64)
-        np.testing.assert_allclose(inside.spectra()[name], expected, rtol=1e-3, atol=1e-7)
-    chosen = np.zeros(31, np.int32)
-    chosen[[0, 3]] = 1
-    host.put(host.plan.chosen, chosen)
-    host.call("lesion")
-    cut = inside.lesion([1, 4])
-    found = [cut[part][split] for part in ("excluded", "restricted") for split in ("train", "val")]
-    np.testing.assert_allclose(found, host.array(host.plan.result, 4, np.float64), atol=0.005)
 
 
 def test_a_mixture_has_a_field_of_its_sums_alone(store):
