@@ -32,6 +32,7 @@ def test_early_stop_is_a_prefix_of_the_whole_run():
     assert (val[epoch >= epoch[-1] - 100] >= 0.999).all()
 
 
+@pytest.mark.xdist_group("kernel")  # whose worker compiles the parallel code
 def test_same_spec_same_bits_whatever_ran_before():
     small = QUICK.replace(epochs=200)
     first = train(small)

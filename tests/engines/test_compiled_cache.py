@@ -6,10 +6,12 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numba
 import pytest
 
+from lib.engines.kernel import epochs
 from lib.engines.kernel.engine import compiles
 from lib.engines.simd import kept
 from lib.paths import ROOT
@@ -92,12 +94,20 @@ def test_a_full_disk_keeps_nothing_and_spoils_nothing(tmp_path, monkeypatch, cap
 
 
 def test_what_a_killed_process_left_half_compiled_is_compiled_again_and_said(tmp_path, monkeypatch):
-    """Serial and parallel code are compiled apart, the training first, the evaluation last."""
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    for name, left in (("train_serial", [True, True]), ("evaluate_serial", [False, True])):
-        (tmp_path / f"epochs.{name}-175.py311.nbi").touch()
-        assert [compiles(1), compiles(2)] == left
-    for name in ("train_parallel", "evaluate_parallel"):
-        assert compiles(2)
-        (tmp_path / f"epochs.{name}-199.py311.nbi").touch()
-    assert not compiles(2)
+    """Serial and parallel code are compiled apart, the training first, the evaluation last; code
+    of the same sources in another checkout serves that one alone."""
+    own = Path(epochs.train_serial.stats.cache_path)
+    assert own.parent == Path(numba.config.CACHE_DIR)
+    for folder in ("here", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    names = ("train_serial", "evaluate_serial", "train_parallel", "evaluate_parallel")
+    for name in names:
+        kept_in = SimpleNamespace(cache_path=str(tmp_path / "here"))
+        monkeypatch.setattr(epochs, name, SimpleNamespace(__name__=name, stats=kept_in))
+        (tmp_path / "elsewhere" / f"epochs.{name}-175.py311.nbi").touch()
+    left = []
+    for name in names:
+        left.append([compiles(1), compiles(2)])
+        (tmp_path / "here" / f"epochs.{name}-175.py311.nbi").touch()
+    assert left == [[True, True], [True, True], [False, True], [False, True]]
+    assert not compiles(1) and not compiles(2)

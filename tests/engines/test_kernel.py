@@ -27,6 +27,8 @@ from lib.engines.simd import processor
 from lib.model import build_model
 from lib.spec import RunSpec
 
+pytestmark = pytest.mark.xdist_group("kernel")  # one worker compiles the parallel code
+
 
 @pytest.mark.parametrize("spec", CASES, ids=lambda s: f"{s.label()} P={s.modulus}")
 def test_gradients_at_initialisation(spec):

@@ -10,6 +10,8 @@ from lib.engines.kernel import epochs, pace
 from lib.engines.kernel.engine import Engine
 from lib.spec import RunSpec
 
+pytestmark = pytest.mark.xdist_group("kernel")  # one worker compiles the parallel code
+
 
 @pytest.fixture
 def clock(monkeypatch):

@@ -26,8 +26,10 @@ def check_tiles(precision: str) -> None:
 def compiles(threads: int) -> bool:
     """Whether code for so many threads has to be compiled first, which takes half a minute."""
     kind = "parallel" if threads > 1 else "serial"
-    kept = {path.name.split("-")[0] for path in Path(numba.config.CACHE_DIR).rglob("*.nbi")}
-    return not {f"epochs.train_{kind}", f"epochs.evaluate_{kind}"} <= kept
+    functions = [getattr(epochs, f"{what}_{kind}") for what in ("train", "evaluate")]
+    # Each keeps its code in a folder of this checkout's own: another one has the same sources.
+    kept = [Path(f.stats.cache_path).glob(f"epochs.{f.__name__}-*.nbi") for f in functions]
+    return not all(map(any, kept))
 
 
 class Engine:
