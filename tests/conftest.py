@@ -19,13 +19,21 @@ pytest_plugins = ["browsing"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest-xdist, which reads the groups
 def pytest_collection_modifyitems(items):
-    """Tests that share a browser, its pages or a server run in one worker (`--dist loadgroup`)."""
+    """Tests that share a browser, its pages or a server run in one worker (`--dist loadgroup`).
+
+    pytest-xdist 3.8 adds a test's group to its name where pytest 9.2 no longer looks, and each
+    worker would then open every page (pytest-xdist's issue 1386).
+    """
     for item in items:
         if {"browser", "jupyter"} & set(item.fixturenames):
             base = item.callspec.params.get("base", "") if hasattr(item, "callspec") else ""
             item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__} {base}".strip()))
+    yield
+    for item in items:
+        if hasattr(item, "id") and hasattr(item, "_nodeid"):
+            item._id = type(item.id).parse(item._nodeid)
 
 
 @pytest.fixture

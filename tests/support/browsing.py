@@ -23,15 +23,6 @@ def missing(reason):
     pytest.skip(reason)
 
 
-@pytest.hookimpl(trylast=True)  # after pytest-xdist
-def pytest_collection_modifyitems(items):
-    """pytest-xdist 3.8 adds a test's group to its name where pytest 9.2 no longer looks, and each
-    worker would then open every page (pytest-xdist's issue 1386)."""
-    for item in items:
-        if hasattr(item, "id") and hasattr(item, "_nodeid"):
-            item._id = type(item.id).parse(item._nodeid)
-
-
 @pytest.fixture(scope="session")
 def pages():
     """Paths of all built pages, relative to the HTML folder."""
