@@ -19,7 +19,7 @@ from numba import njit
 from benchmarks.clock import Timing, in_turn
 from lib.data import build
 from lib.engines.flops import epoch_flops
-from lib.engines.kernel import epochs, memory, network
+from lib.engines.kernel import attention, epochs, memory, network
 from lib.engines.kernel.engine import Engine
 from lib.engines.kernel.layout import TILE
 from lib.engines.simd import blocks, processor, vectors
@@ -94,12 +94,12 @@ def _part(which, sz, state, work, samples, scratch, recipe, times):
 def _of_samples(which, sz, work, samples, own, G, start, count):
     """The parts that go through a chunk's tiles."""
     if which == 3:
-        network._table_gradient(sz, work.table, samples.slots, start * TILE, count, own, G)
+        attention.table_gradient(sz, work.table, samples.slots, start * TILE, count, own, G)
         return
     for t in range(count):
         first = (start + t) * TILE
         if which == 1:
-            network._attend(sz, work.table, samples.tokens, first, own.S, t * sz.stride)
+            attention.attend(sz, work.table, samples.tokens, first, own.S, t * sz.stride)
         else:
             network._loss_gradient(sz, samples, first, own.S, t * sz.stride)
 

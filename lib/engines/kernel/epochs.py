@@ -6,9 +6,9 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from lib.engines.kernel.layout import TILE
+from lib.engines.kernel.layout import TILE, column_at, element_at
 from lib.engines.kernel.memory import Scratch
-from lib.engines.kernel.network import chunk_gradient, column_at, element_at, forward
+from lib.engines.kernel.network import chunk_gradient, forward
 from lib.engines.kernel.products import (
     AS_IS,
     ROWS,

@@ -7,9 +7,11 @@ matrices with rows = outputs, as 4 × 4 blocks; W_E and W_pos together as the co
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numba.extending import register_jitable
 
 from lib.engines.simd.processor import LANES, REGISTERS, UNIT
+from lib.engines.simd.vectors import INNER
 
 TILE = (4 if REGISTERS == 32 else 6) * LANES  # samples in a tile: whole register blocks
 LINE = 16  # floats in a cache line
@@ -88,6 +90,18 @@ def _up(n: int, unit: int) -> int:
 @register_jitable
 def _pack_size(rows: int, terms: int, step: int) -> int:
     return _up(rows, 16) // 16 * (_up(terms, 32) // 32) * step
+
+
+@njit(**INNER)
+def element_at(w, n_in, j, k):
+    """Where row j, column k of a matrix stored as 4 × 4 blocks lies."""
+    return w + ((j >> 2) * n_in + (k >> 2)) * 16 + (j & 3) * 4 + (k & 3)
+
+
+@njit(**INNER)
+def column_at(sz, n_rows, token):
+    """Where a vocabulary column starts in panels of `n_rows` rows; its rows are TILE apart."""
+    return (token // TILE) * n_rows * TILE + token % TILE
 
 
 @register_jitable

@@ -43,19 +43,19 @@ for path, *features in ((sys.argv[1],), (sys.argv[2], translate.RELAXED)):
 """
 
 
+_NATIVE = ("engine", "pace", "amx", "amx_products", "kept")
+"""Files of the kernel that nothing is compiled from for a page."""
+
+
 class BuildError(UserError):
     """The module cannot be built here."""
 
 
 def sources() -> list[Path]:
     """The files that the module is made from: the tasks', the kernel's and this folder's."""
-    kernel = [f"kernel/{name}.py" for name in ("epochs", "layout", "memory", "network", "products")]
-    vectors = [f"simd/{name}.py" for name in ("blocks", "processor", "vectors")]
-    return [ROOT / "lib/tasks.py", *(HERE.parent / n for n in kernel + vectors), *_here()]
-
-
-def _here() -> list[Path]:
-    return sorted(HERE.glob("*.py"))
+    kernel = [path for name in ("kernel", "simd") for path in (HERE.parent / name).glob("*.py")]
+    kernel = [path for path in kernel if path.stem not in _NATIVE]
+    return [ROOT / "lib/tasks.py", *sorted(kernel), *sorted(HERE.glob("*.py"))]
 
 
 def digest() -> str:

@@ -9,7 +9,7 @@ from numba import carray, cfunc, njit, types
 
 from lib.engines.wasm import measures, network
 from lib.engines.wasm.kernel import LANES, vectors
-from lib.engines.wasm.memory import HEADER, PLAN, plan_of
+from lib.engines.wasm.memory import HEADER, PLAN, ints, plan_of, setting_of
 
 NAMES = (
     *("places", "prepare", "train", "evaluate", "norm"),
@@ -20,8 +20,8 @@ NAMES = (
 @njit
 def places(memory):
     """Write the `Plan` as int32 after the setting; the number of floats in all."""
-    found = plan_of(network.setting_of(memory))
-    out = network.ints(memory, PLAN, len(found))
+    found = plan_of(setting_of(memory))
+    out = ints(memory, PLAN, len(found))
     for i, value in enumerate(found):
         out[i] = value
     return found.total
@@ -36,7 +36,7 @@ def exponentials(values):
 
 @njit
 def _whole(at):
-    return carray(at, (plan_of(network.setting_of(carray(at, (HEADER,)))).total,))
+    return carray(at, (plan_of(setting_of(carray(at, (HEADER,)))).total,))
 
 
 def entry_points():

@@ -5,9 +5,9 @@ from numba import njit
 from lib import tasks
 from lib.engines.kernel.epochs import _prepare as prepare_tables
 from lib.engines.kernel.epochs import evaluate_serial, train_serial
-from lib.engines.kernel.layout import LINE, TILE, sizes
+from lib.engines.kernel.layout import LINE, TILE, column_at, element_at, sizes
 from lib.engines.kernel.memory import Recipe, Samples, Scratch, State, Work
-from lib.engines.kernel.network import column_at, element_at, forward
+from lib.engines.kernel.network import forward
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES
 

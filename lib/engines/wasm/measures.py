@@ -10,16 +10,8 @@ import numpy as np
 from numba import njit
 
 from lib.engines.wasm.kernel import TILE, Scratch, column_at, forward, prepare_tables
-from lib.engines.wasm.memory import SUBTRACT, counts_of, padded, plan_of, shape_of
-from lib.engines.wasm.network import (
-    doubles,
-    ints,
-    scratch_of,
-    setting_of,
-    split_of,
-    state_of,
-    work_of,
-)
+from lib.engines.wasm.memory import SUBTRACT, counts_of, doubles, ints, opened, padded
+from lib.engines.wasm.network import scratch_of, split_of, state_of, work_of
 
 
 @njit
@@ -42,8 +34,8 @@ def _cosines(plan, memory, modulus):
 @njit
 def embedding_spectrum(memory):
     """Share of the number tokens' embedding at each frequency k = 1 …, to `embedding`."""
-    s = setting_of(memory)
-    sz, plan, modulus = shape_of(s), plan_of(s), int(s.modulus)
+    s, sz, plan = opened(memory)
+    modulus = int(s.modulus)
     P, cosines = state_of(sz, plan, memory).P, _cosines(plan, memory, modulus)
     power, whole = doubles(memory, plan.embedding, modulus), 0.0
     for k in range(1, (modulus + 1) // 2):
@@ -63,8 +55,8 @@ def embedding_spectrum(memory):
 @njit
 def logits(memory):
     """Logits of every pair, less their mean over the classes, to `logits`."""
-    s = setting_of(memory)
-    sz, plan, modulus = shape_of(s), plan_of(s), int(s.modulus)
+    s, sz, plan = opened(memory)
+    modulus = int(s.modulus)
     n_pairs = counts_of(s)[3]
     samples, _, _ = split_of(sz, memory, n_pairs, plan.pairs)
     P, work = state_of(sz, plan, memory).P, work_of(sz, plan, memory)
@@ -110,8 +102,8 @@ def logit_spectrum(memory):
 
     What is left to 1 lies outside the trigonometric subspace.  Needs `logits` before it.
     """
-    s = setting_of(memory)
-    plan, modulus = plan_of(s), int(s.modulus)
+    s, _, plan = opened(memory)
+    modulus = int(s.modulus)
     cosines, (sums, means) = _cosines(plan, memory, modulus), _by_sum(s, plan, memory)
     power, whole = doubles(memory, plan.spectrum, modulus), 0.0
     for pair in range(modulus**2):
@@ -157,8 +149,8 @@ def lesion(memory):
     To `result`: training and validation accuracy excluded, then the same restricted (with
     the mean over all pairs).  Needs `logits` before it.
     """
-    s = setting_of(memory)
-    plan, modulus = plan_of(s), int(s.modulus)
+    s, _, plan = opened(memory)
+    modulus = int(s.modulus)
     sums, means = _by_sum(s, plan, memory)
     parts = _wave_part(s, plan, memory, sums)
     order = ints(memory, plan.order, modulus**2)

@@ -7,6 +7,7 @@ bytes; every array starts on a cache line.
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
 from lib.engines.wasm.kernel import LANES, LINE, TILE, sizes
@@ -68,6 +69,25 @@ class Plan(NamedTuple):
     spectrum: int  # float64 (P): the same for the logits
     chosen: int  # int32 (P): the frequencies of a lesion
     total: int
+
+
+@njit
+def setting_of(memory):
+    """The `Setting` at the start of the memory."""
+    v = memory[:22].view(np.float64)
+    return Setting(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10])
+
+
+@njit
+def ints(memory, at, count):
+    """A view of the memory as int32."""
+    return memory[at : at + count].view(np.int32)
+
+
+@njit
+def doubles(memory, at, count):
+    """A view of the memory as float64."""
+    return memory[at : at + 2 * count].view(np.float64)
 
 
 @njit
@@ -154,3 +174,16 @@ def plan_of(s):
         train_places[6], val_places[6], result, logits, sums, sums + square,
         waves, embedding, embedding + row, chosen, chosen + row,
     )  # fmt: skip
+
+
+@njit
+def opened(memory):
+    """What a memory is of: its `Setting`, the kernel's `Sizes`, and its `Plan`."""
+    s = setting_of(memory)
+    return s, shape_of(s), plan_of(s)
+
+
+@njit
+def stream_of(plan, memory):
+    """Room for a random stream."""
+    return doubles(memory, plan.random, STREAM).view(np.uint64)
