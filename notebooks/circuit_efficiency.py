@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Circuit efficiency
 #
-# The theory that {cite:t}`huang2024unified` stand on, tested.
+# The theory that {cite:t}`huang2024unified` build on, tested.
 
 # %% tags=["remove-cell"]
 try:
@@ -33,6 +33,7 @@ lost_sizes = [150, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 1200, 1400]  # 
 kept_sizes = [2000, 2200, 2400, 2600, 3000]  # continued, too (P3); all of these also from scratch
 semi_sizes = [2600, 2800, 3000, 3200]  # around D_crit (P4)
 seeds = [0, 1, 2, 3, 4]  # one run each; P1 and the look inside have three
+more_seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # P3's and P4's: whole runs are counted there
 epochs = 20000  # full-batch steps; P4 trains five times as long
 lr = 0.003  # learning rate
 weight_decay = 1.5  # of AdamW, but for P2
@@ -74,13 +75,12 @@ page.opening("P1: efficiency", "P2: weight decay", "P3: ungrokking", "P4: semi-g
 # %% [markdown]
 # ## Two circuits and a price
 #
-# {cite:t}`huang2024unified` stand on {cite:t}`varma2023explaining`, who look for two *circuits*
-# in one network: one that memorizes the training set, one that computes the rule. Both lower
-# the training loss. Weight decay makes the network pay for the norm of its weights, so the
-# circuit that buys more logit for its norm, the more *efficient* one, wins in the end. A rule
-# costs the same whatever the number of examples; a list of examples costs more as it grows. So
-# there is a training size, $D_\text{crit}$, from which on the rule is the cheaper one. Four
-# predictions follow:
+# {cite:t}`huang2024unified` build on {cite:t}`varma2023explaining`, who look for two *circuits* in
+# one network: one that memorizes the training set, one that computes the rule. Both lower the
+# training loss. Weight decay makes the network pay for the norm of its weights, so the circuit that
+# buys more logit for its norm, the more *efficient* one, wins in the end. A rule costs the same
+# whatever the number of examples; a list of examples costs more as it grows. So there is a training
+# size, $D_\text{crit}$, from which the rule is the cheaper one. Four predictions follow:
 #
 # 1. **P1.** The norm that memorizing needs rises with $D$; the norm that generalizing needs does
 #    not depend on it.
@@ -89,9 +89,9 @@ page.opening("P1: efficiency", "P2: weight decay", "P3: ungrokking", "P4: semi-g
 #    less data than $D_\text{crit}$.
 # 4. **P4, semi-grokking.** Near $D_\text{crit}$ a network gets stuck at a moderate validation accuracy.
 #
-# The numbers are ours, not theirs. Varma et al. state the second of a network that had
-# generalized and is trained on: what is left then does not depend on weight decay. We test that,
-# and the same of networks from scratch, which they do not claim.
+# The labels P1 to P4 are ours. Varma et al. state the second of a network that has generalized and
+# whose training goes on: what is left of the rule then does not depend on weight decay. We test
+# that, and the same of networks from scratch, which they do not claim.
 #
 # :::{warning}
 # *Ungrokking* has two meanings. In the rest of this book it is Huang et al.'s: a network that,
@@ -173,23 +173,25 @@ success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
 # %% [markdown]
 # ## P3: ungrokking
 #
-# Networks that have generalized from 5,000 pairs are trained on with a part of these: the first
-# $D$ pairs of the seed's permutation, the same that a run from scratch gets. AdamW's moments
+# The training of networks that have generalized from 5,000 pairs goes on with a part of these: the
+# first $D$ pairs of the seed's permutation, the same that a run from scratch gets. AdamW's moments
 # start at zero. (Varma et al. start from networks trained on all pairs; with nothing held out one
 # cannot see that such a network generalizes.) Their final validation accuracy stands next to that
-# of networks from scratch. Two controls: continued on all of their 5,000 pairs, so that neither
-# the fresh moments nor the longer training is at work, and continued on 300 without weight decay,
-# so that nothing makes a network pay for its norm.
+# of networks from scratch. Two controls: continued on all of their 5,000 pairs, so that neither the
+# fresh moments nor the longer training is at work, and continued on 300 without weight decay, so
+# that nothing makes a network pay for its norm.
 
 # %% tags=["hide-input"]
 (parent,) = page.specs("circuits_parents", train_size=5000, epochs=6000)
-from_parent = dict(seed=seeds, epochs=epochs, init_from=parent)
+from_parent = dict(seed=more_seeds, epochs=epochs, init_from=parent)
 wanted = page.specs("circuits_ungrok", train_size=subset_sizes, **from_parent)
-continued = page.gather(wanted)
-scratch = page.runs("circuits_scratch", train_size=subset_sizes, seed=seeds, epochs=epochs)
-parents = page.gather([parent.with_seed(seed) for seed in seeds]).runs
-controls = page.gather([spec for cell in EXPERIMENTS["circuits_controls"].cells
-                        for spec in page.specs("circuits_controls", **from_parent, **cell)])  # fmt: skip
+continued = page.gather(wanted).whole()
+scratch = page.runs("circuits_scratch", train_size=subset_sizes, seed=more_seeds, epochs=epochs)
+parents = page.gather([parent.with_seed(seed) for seed in more_seeds]).runs
+controls = page.gather([
+    spec for cell in EXPERIMENTS["circuits_controls"].cells
+    for spec in page.specs("circuits_controls", **from_parent | cell | dict(seed=seeds))
+])  # fmt: skip
 both = [g.runs.assign(start=s) for s, g in (("continued", continued), ("scratch", scratch))]
 page.export(pd.concat(both), "circuit_ungrokking", "ungrokking", ("start", *story.COLUMNS))
 knew = (parents["val_accuracy"] >= GENERALIZED).sum()
@@ -217,14 +219,19 @@ show(story.KEPT_HEADER, [
 # learned the rest of its 5,000 pairs, too, and may remember; "never seen" are held-out pairs
 # outside of these, and outside of their mirrors. "Waves" is explained below. Means over seeds, at
 # the end of the run; a dash where nothing was measured.
-#
+
+# %% tags=["hide-input"]
+Markdown(story.fading(continued.runs, continued.curves))
+
+# %% [markdown]
 # And with other weight decays? Varma et al. expect the same outcome. The same networks, continued
 # with less and with more of it, each for the same number of decay times:
 
 # %% tags=["hide-input"]
 other_decays = [w for w in decays if w != weight_decay]
 others = page.gather(at_decays("circuits_ungrok_decay", other_decays, lost_sizes, init_from=parent))
-small = continued.runs[continued.runs["train_size"].isin(lost_sizes)]
+small = continued.runs[continued.runs["train_size"].isin(lost_sizes)
+                       & continued.runs["seed"].isin(seeds)]  # fmt: skip
 by_decay = pd.concat([small, others.runs]) if len(others.runs) else small
 page.export(
     by_decay, "circuit_ungrokking_decay", "ungrokking at other weight decays", story.COLUMNS
@@ -252,15 +259,15 @@ show(["", "training points D"], rows, after=story.kept_on_less(continued.runs, w
 # %% [markdown]
 # ## P4: semi-grokking
 #
-# Near $D_\text{crit}$ Varma et al. see networks that stop half way; they add that this does not follow
-# strictly from the theory, only that the two circuits cost nearly the same there. Ours are
-# trained for five times 20,000 epochs; all seeds are shown. A *plateau* is a stretch of 10,000
-# epochs or more in which validation accuracy stays within a band of 0.1. Its level has to lie at
-# least 0.03 above what symmetry alone gives: of the held-out pairs the mirrored ones, $D/P^2$ of
-# them, and of the others one in $P$.
+# Near $D_\text{crit}$ Varma et al. see networks that stop half way; they add that this does not
+# follow strictly from the theory, only that the two circuits cost nearly the same there. Ours are
+# trained five times as long as usual; all seeds are shown. A *plateau* is a stretch of 10,000
+# epochs or more in which validation accuracy stays within a band of 0.1. It has to lie at least
+# 0.03 above what symmetry alone gives: all mirrored pairs right, a share of $D/P^2$ of the held-out
+# pairs, and one in $P$ of the others by chance.
 
 # %% tags=["hide-input"]
-long = page.runs("circuits_semi", train_size=semi_sizes, seed=seeds, epochs=LONG * epochs)
+long = page.runs("circuits_semi", train_size=semi_sizes, seed=more_seeds, epochs=LONG * epochs)
 page.export(long.curves, "circuit_semi", "semi-grokking")
 told(long)
 
@@ -281,12 +288,12 @@ show(header, rows, after=text)
 # ## Inside the network: waves
 #
 # How does a network add? {cite:t}`nanda2023progress` found that its logits become sums of
-# $\cos(2\pi k(a + b - c)/P)$ over a few *key frequencies* $k$. So we ask which share of the
-# logits (squared norm, on all pairs) lies in the space of cosines and sines of
-# $2\pi k(a + b)/P$. It is near 1 for a network that adds by waves and near $1/P$ for one that
-# has learned random labels. A memorized training set of *sums* lifts it a little, because its
-# labels are functions of $a + b$, and so are those of their mirrors; measured on held-out pairs
-# that are not mirrored it has no such flaw.
+# $\cos(2\pi k(a + b - c)/P)$ over a few *key frequencies* $k$. So we ask which share of the logits
+# (squared norm, on all pairs) lies in the space of cosines and sines of $2\pi k(a + b)/P$: its
+# *trigonometric share*, or the waves' share. It is near 1 for a network that adds by waves and near
+# $1/P$ for one that has learned random labels. A memorized training set of *sums* lifts it a
+# little, because its labels are functions of $a + b$, and so are those of their mirrors; measured
+# on held-out pairs that are not mirrored it has no such flaw.
 #
 # As a check, below on the left a network whose weights were written down by hand to add with
 # three frequencies (`lib.circuits.handbuilt`): the measure must find these, and a share near 1.
@@ -322,12 +329,13 @@ rows = [waves.order_row(name, seed, run) for name, own in inside.items()
 show(waves.ORDER_HEADER, rows, left=(0, 2, 13), after=waves.orders_words(rows))
 
 # %% [markdown]
-# "Half way" is the first measured epoch at which the value is half way from its start to its
-# end; a value that rises by less than 0.1 has none, and then the other moves "alone". "Held out" is the waves' share on
-# held-out pairs that are not mirrored; where it grows and accuracy does not, a rule is under way
-# that cannot be seen from outside. *Restricted loss* keeps the waves of the key frequencies alone
-# (on all pairs), *excluded loss* takes them away (on the training set). Key frequencies are those of the
-# run's end that stand out: at least a thousandth of the waves, and ten times the median frequency.
+# "Half way" is the first measured epoch at which the value is half way from its start to its end; a
+# value that rises by less than 0.1 has none, and then the other moves "alone". "Held out" is the
+# waves' share on held-out pairs that are not mirrored; where it grows and accuracy does not, a rule
+# is under way that cannot be seen from outside. *Restricted loss* keeps nothing but the waves of
+# the key frequencies (on all pairs), *excluded loss* takes them away (on the training set). Key
+# frequencies are those of the run's end that stand out: at least a thousandth of the waves, and ten
+# times the median frequency.
 
 # %% [markdown]
 # ## The smallest simulation
@@ -353,8 +361,8 @@ show(waves.ORDER_HEADER, rows, left=(0, 2, 13), after=waves.orders_words(rows))
 # $v_M = 1$ and a small $v_G$.
 #
 # :::{note}
-# Where this comes from: the appendix of the paper that has the exact form was not at hand as
-# public text. Logits as products, the two losses, $q$, $\kappa$, the start (0 and 0.005, 0 and 1),
+# Where this comes from: the appendix of Varma et al. with the exact form was not at hand as public
+# text. Logits as products, the two losses, $q$, $\kappa$, the start (0 and 0.005, 0 and 1),
 # $P_M = 2 P_G$, $\alpha = 0.005$ and a rate of 0.01 are taken second-hand, from a public
 # formalization of that appendix as theorems. It leaves open whether the penalty has the factor
 # 1/2 (its two appendices differ); we write it. Ours are: the continuous time (gradient descent

@@ -58,11 +58,11 @@ page.opening("takeaway 5")
 # descent* by model size {cite:p}`nakkiran2020deep,belkin2019reconciling`. With 2,600 points it
 # falls to zero, and no network of its figure groks yet; with 4,000 or 5,000 it only rises.
 #
-# The paper's account: a narrow network cannot memorize its training set, so it has to
-# generalize what it can (*progression*). A wider one can memorize everything, and with little
-# data memorizing is the cheaper way (*ungrokking*): validation accuracy falls to zero. A wider
-# one still needs less data to generalize, and does so after memorizing (*grokking*). With
-# plenty of data the middle stage is missing, and so is the dip.
+# The paper's account: a narrow network cannot memorize its training set, so it has to generalize
+# what it can (*progression*). A wider one can memorize everything, and with little data memorizing
+# is the cheaper way (*ungrokking*): validation accuracy falls to zero. A network that is wider
+# still needs less data to generalize, and does so after memorizing (*grokking*). With plenty of
+# data the middle stage is missing, and so is the dip.
 #
 # ## Accuracy against width
 
@@ -101,10 +101,11 @@ page.beside(6, found, paper_seeds=EXPERIMENTS["figure6"].seeds)
 #
 # ## How deep is the dip?
 #
-# The depth of a dip is the first peak of the mean curve less the valley after it, as far as
-# the curve rises again. It is 0 for a curve that never falls. It cannot be negative, so
-# noise alone makes it positive: compare the rows with each other. The interval is a bootstrap
-# over whole seeds, those that have every width.
+# The depth of a dip is how far its valley lies below the lower of two heights: the highest point of
+# the mean curve before the valley, and the highest after it. The table has the deepest dip. Its
+# depth is 0 for a curve that never falls. It cannot be negative, so noise alone makes it positive:
+# compare the rows with each other. The interval is a bootstrap over whole seeds, those that have
+# every width.
 
 # %% tags=["hide-input"]
 dips = {
@@ -117,8 +118,8 @@ show(header, [(f"{size:,}", *dip_cells(dip)) for size, dip in dips.items()])
 # %% [markdown]
 # ## In the loss
 #
-# The paper shows accuracies. Double descent is more often told of the loss, and that says more: not
-# only that a network is wrong, but how sure it is of it.
+# The paper shows accuracies. Double descent is more often shown in the loss, and that says more:
+# not only that a network is wrong, but how sure it is of it.
 
 # %% tags=["hide-input"]
 climbs = loss.climbs(runs, train_sizes, d_models)
@@ -159,9 +160,9 @@ told(Gathered(seen, seen.iloc[:0], found.wanted))
 # ## Model-wise grokking
 #
 # The paper sees grokking along the axis of width, too: with little data, training accuracy is
-# perfect at a certain width, and validation accuracy only at a far larger one. With 4,000 and
-# 5,000 points the two widths coincide. Below: the smallest width from which on the mean
-# accuracy stays at 0.99 (training) or 0.95 (validation).
+# perfect at a certain width, and validation accuracy only at a far larger one. With 4,000 and 5,000
+# points the two widths coincide. Below: the smallest width from which the mean accuracy stays at
+# 0.99 (training) or 0.95 (validation).
 
 
 # %% tags=["hide-input"]
@@ -183,9 +184,6 @@ show(
 
 # %% [markdown]
 # ## Against the paper's sentences
-#
-# The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
-# whatever this page was run with.
 
 # %% tags=["hide-input"]
 page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: dip", "3,000: loss",
@@ -193,9 +191,10 @@ page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: d
 
 # %% [markdown]
 # The paper sees no grokking with 2,600 points, so model-wise grokking is not asked of them.
-# Takeaway 5 and the two sentences on dips read one dip, over fixed widths: the mean over d 8–20 or over 48–100, the lower, less
-# that over 28–36, seed by seed. The table above has the deepest dip of the mean curve, wherever it
-# is: another number, which noise makes positive, so no verdict hangs on it.
+# Takeaway 5 and the two sentences on dips measure the dip over fixed widths, seed by seed: the mean
+# over d 8–20 or the mean over d 48–100, whichever is lower, less the mean over d 28–36. The table
+# above has the deepest dip of the mean curve, wherever it is: a different number, which noise makes
+# positive, so no verdict hangs on it.
 #
 # The paper says where double descent ends: with more data than at the intersection of the two
 # curves of [](framework_zones.ipynb), progression passes straight into grokking.
@@ -255,7 +254,7 @@ good, good_long = both["val_accuracy"] >= GENERALIZED, both["val_accuracy_long"]
 Markdown(
     f"Of the {(~good).sum()} runs that are below {GENERALIZED:g} by epoch {epochs:,}, "
     f"{(~good & good_long).sum()} are at or above it by epoch {3 * epochs:,}; of the {good.sum()} "
-    f"that are there by then, {(good & ~good_long).sum()} fall back below it."
+    f"that were there at epoch {epochs:,}, {(good & ~good_long).sum()} have fallen back below it."
     if len(both)
     else "No run was trained on yet, so this is open."
 )

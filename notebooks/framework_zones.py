@@ -94,7 +94,7 @@ page.beside(1, dict(zip(labels, (grids, random))))
 # * **Capacity** is accuracy on random labels times the number of unordered pairs
 #   ([](memorization_capacity.ipynb)); the curve runs through the means, made non-decreasing,
 #   by monotone cubic interpolation (PCHIP) in the logarithm of the width.
-# * **Critical size** of a width is the mean training size from which on its seeds reach a
+# * **Critical size** of a width is the mean training size from which its seeds reach a
 #   validation accuracy of 0.95 (Spearman–Kärber estimate on the share of seeds, made
 #   non-decreasing in $D$); the interval is a bootstrap over whole seeds. It does not know the
 #   step of the grid: between two sizes the estimate takes the middle, so it can be off by 100
@@ -104,7 +104,8 @@ page.beside(1, dict(zip(labels, (grids, random))))
 #   Student's distribution, as these have three seeds.
 # * A critical size is only a **bound** where half of the seeds or more generalize with the smallest
 #   training set of its row, or half or fewer with the largest. Bounds are not fitted. Neither are
-#   widths that cannot memorize even the smallest training set: all their cells are progression.
+#   widths that cannot memorize even the smallest of their training sets: all their cells are
+#   progression.
 # * The **semi-grokking** band is as wide as the step from a tenth to nine tenths of the seeds,
 #   averaged over the fitted widths.
 
@@ -173,9 +174,8 @@ show(
 # %% [markdown]
 # ## Against the paper's sentences
 #
-# The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
-# whatever this page was run with. "Progression varies" asks for where runs end; speed and bumps, of
-# which the paper speaks, too, are not judged.
+# "Progression varies" asks only where runs end; speed and bumps, of which the paper speaks, too,
+# are not judged.
 
 # %% tags=["hide-input"]
 page.verdicts("takeaway 1", "takeaway 3", "progression varies")
@@ -191,9 +191,9 @@ Markdown(
 # ## The zones form
 #
 # The same cells while training goes on. Move the epoch, or press Play; choose a cell with the
-# pointer, or with the arrow keys once the map has the focus. The numbers are means over seeds
-# and were all stored on the way: nothing is trained here. A critical size is drawn only where
-# it is no bound, so early epochs have none.
+# pointer, or with the arrow keys once the map has the focus. The numbers are means over seeds and
+# were all stored on the way: nothing is trained here. A critical size is drawn only where it is no
+# bound, so early epochs have none.
 
 # %% tags=["hide-input"]
 sizes, widths = (sorted(grids.runs[name].unique()) for name in ("train_size", "d_model"))
@@ -209,11 +209,13 @@ phase_diagram(grids, random, fallback=cells)
 #    s = \sigma\!\left(\tfrac{1}{f} \ln \tfrac{n(D)}{D_\text{mem}}\right), \quad
 #    g = \sigma\!\left(\tfrac{D - c\,D_\text{crit}}{w}\right) $$
 #
-# In words: there must be room for the rule ($a$); a network that cannot memorize its $n(D)$
-# unordered pairs is forced to generalize ($s$); one that can, generalizes when the data are
-# enough ($g$). $\sigma$ is the logistic function, $c$ the difficulty: 1 for addition; a harder
-# task raises it (takeaway 6). $D_\text{crit}$ and the three numbers $r$, $f$, $w$ are fitted to
-# every other cell of the grid, as on a chequerboard; the other cells test it.
+# In words: there must be room for the rule ($a$; it takes about that of $r$ pairs); a network that
+# cannot memorize its $n(D)$ unordered pairs is forced to generalize ($s$); one that can,
+# generalizes when the data are enough ($g$). How gradual the two transitions are, say $f$, in the
+# logarithm of data over capacity, and $w$, in training points. $\sigma$ is the logistic function,
+# $c$ the difficulty: 1 for addition; a harder task raises it (takeaway 6). $D_\text{crit}$ and the
+# three numbers $r$, $f$, $w$ are fitted to every other cell of the grid, as on a chequerboard; the
+# other cells test it.
 
 # %% tags=["hide-input"]
 fitted = fit(grids.runs, random.runs)

@@ -105,7 +105,7 @@ curves.one_run(live)
 #   accuracies rise together;
 # * **ungrokking** (32, 2,600): the training set is memorized, validation stays near zero.
 #   (In {cite:t}`varma2023explaining` the same word means something else: a network that
-#   grokked and loses it when it is trained on with less data.)
+#   grokked and loses it when training goes on with less data.)
 # * **grokking** (64, 3,000): memorized first, generalized much later;
 # * **semi-grokking** (32, 3,000): memorized first, then a plateau at moderate validation
 #   accuracy.
@@ -143,13 +143,13 @@ header = ["the paper's name", "d_model", "D", "seed", "our run", "training", "va
 show(header, rows, left=(0, 4))
 
 # %% [markdown]
-# {glue:text}`dynamics_same` of {glue:text}`dynamics_runs` runs carry the paper's name.
-# Where they do not, look at the seeds: close to a boundary one seed generalizes and the next
-# does not, with the same sizes and the same recipe. Semi-grokking in particular is a name
-# for what a run shows by epoch T; {cite:t}`varma2023explaining` expect such plateaus to end. And
-# 0.1 is not much: addition commutes, and of the held-out pairs some, a share of about $D/P^2$, are
-# mirror images of pairs that were trained on. A network that has only learned to treat $a$ and $b$
-# alike gets those right. [](circuit_efficiency.ipynb) counts them apart.
+# {glue:text}`dynamics_same` of {glue:text}`dynamics_runs` runs carry the paper's name. Where they
+# do not, look at the seeds: close to a boundary one seed generalizes and the next does not, with
+# the same sizes and the same recipe. Semi-grokking in particular is a name for what a run shows by
+# epoch T: such a plateau may end later ([](circuit_efficiency.ipynb), P4). A validation accuracy of
+# 0.1 is not much, either: mirror images of training pairs, a share of about $D/P^2$ of the held-out
+# pairs, come right in a network that has only learned to treat $a$ and $b$ alike;
+# [](double_descent.ipynb) counts them apart.
 #
 # Is it the recipe? Here are all that have been tried in these cells, each judged by its own last
 # epoch; [](recipe.ipynb) has the search that they come from.
@@ -204,31 +204,29 @@ page.verdicts("takeaway 1", "(64, 3000)", "d = 32", "(64, 2000–2800)", "D_crit
               "semi-grokking interval")  # fmt: skip
 
 # %% [markdown]
-# These are the verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's
-# recipe, whatever this page was run with. Numbers in square brackets are 95% intervals. Takeaway 1
-# is tested across all widths and seeds. Read off the table of cells above, width by width, the
-# smallest number of points from which on every mean is at 0.95 or above is:
+# Takeaway 1 is tested across all widths and seeds. Read off the table of cells above, width by
+# width, the smallest number of points from which every mean is at 0.95 or above is:
 
 # %% tags=["hide-input"]
 means = statistics.cell_means(runs)["mean"]
 reached = {d: statistics.steady(own.droplevel("d_model"), GENERALIZED)
            for d, own in means.groupby(level="d_model")}  # fmt: skip
 Markdown(
-    ", ".join(f"{d}: {size:,.0f}" for d, size in reached.items() if size == size) or "none yet"
+    "; ".join(f"width {d}: {size:,.0f}" for d, size in reached.items() if size == size)
+    or "none yet"
 )
 
 # %% [markdown]
-# That no wider network needs more than a narrower one would be stricter than a trend, and such a
-# list need not pass: next to a boundary a mean over a few seeds jumps by a whole run, so a single
-# run can break the order.
+# The trend does not need this list to fall at every step: near a boundary one run more or less that
+# generalizes moves a mean across 0.95, so a single run can break the order.
 #
 # ## How long it takes
 #
 # "By epoch T" hides the wait. Each line below is a training size, all widths and seeds together:
 # the share of networks that do not have the rule yet (validation accuracy below 0.95) as training
 # goes on. The unit is the decay time, 1 / (learning rate × weight decay): in so many epochs weights
-# that no gradient holds up shrink to about a third. Without weight decay there is none, and nothing
-# here.
+# that no gradient holds up shrink to about a third. Without weight decay there is no such unit, and
+# nothing is shown.
 
 # %% tags=["hide-input"]
 waited = waits(runs, grid.curves)
@@ -252,23 +250,24 @@ longer = page.gather(EXPERIMENTS["circuits_semi"], train=False)
 Markdown(told.longer_words(waits(longer.runs, longer.curves)))
 
 # %% [markdown]
-# ## Why data, and why less for a wider network
+# ## Why it takes data
 #
-# Two ways lead to a perfect training set. Memorizing costs parameter norm for every point, so
-# it grows dearer with D. The rule costs the same whatever D is. Weight decay charges for norm;
-# once memorizing is the dearer way, the network is better off with the rule, and in the theory
-# D_crit is where the two cost the same ({cite:t}`varma2023explaining`).
+# Two ways lead to a perfect training set. Memorizing costs parameter norm for every point, so it
+# gets more expensive with D. The rule costs the same whatever D is, in the theory. Weight decay
+# charges for norm; once memorizing is the more expensive way, the network is better off with the
+# rule, and in the theory D_crit is where the two cost the same ({cite:t}`varma2023explaining`).
 # {cite:t}`huang2024unified` add the size of the model, and find that D_crit falls with it.
 #
-# Ours is not that place. Measured in [](circuit_efficiency.ipynb), the two prices meet at far less
-# data, and a rule once found is kept on far less, too. By epoch T, D_crit is where the wait for
-# the cheaper way has become as long as the training; there the seed decides who comes in time.
+# Our D_crit is not that place. As [](circuit_efficiency.ipynb) measures at one width, the two
+# prices meet at far less data, and a rule once found is kept on far less, too. By epoch T, D_crit
+# is where the wait for the cheaper way has become as long as the training; there the seed decides
+# who comes in time. Why it falls with width, these measurements do not tell.
 #
 # ## Every run
 #
-# Pick a width, a training size and a seed: the run's own curves, and the name that its curve
-# earns. All runs of figures 2 and 3 that are stored are in this page, with every second
-# evaluation; it needs neither a kernel nor a network. A run that is not stored says so.
+# Pick a width, a training size and a seed: the run's own curves, and the name that its curve earns.
+# All runs of figures 2 and 3 that are stored are in this page, with every second evaluation; it
+# needs neither a Jupyter kernel nor an internet connection. A run that is not stored says so.
 
 # %% tags=["hide-input"]
 first = {title: own[own["seed"] == 0] for title, own in panels.items()}

@@ -50,11 +50,11 @@ ordered, unordered = base.n_pairs, int((a <= b).sum())
 page.opening("takeaway 2")
 
 # %% [markdown]
-# How much can a network of a given size learn by heart? The paper gives every pair $(a, b)$
-# a random label, the same one for $(a, b)$ and $(b, a)$, and trains on all 12,769 pairs.
-# There is no rule to find: whatever the network answers rightly, it has memorized. The
-# accuracy it reaches is its capacity, and the paper finds that it grows with size and hardly
-# differs between seeds.
+# How much can a network of a given size learn by heart? The paper gives every pair $(a, b)$ a
+# random label, the same one for $(a, b)$ and $(b, a)$, and trains on all 12,769 pairs. There is no
+# rule to find: whatever the network answers correctly, it has memorized. The accuracy that it
+# reaches, times the number of pairs, is its capacity, and the paper finds that it grows with size
+# and hardly differs between seeds.
 #
 # ## One network, two units
 #
@@ -129,8 +129,8 @@ curves_by_width(curves, d_models, "train_accuracy", "training accuracy", epochs)
 # %% [markdown]
 # The *drift* of a width compares mean accuracy over the last tenth of the training with that over
 # the tenth before it, for the seed where it is largest. A width has settled where it is below 0.01.
-# (The drift was added when the runs were there: by their last evaluation alone, which may fall
-# into one of the brief drops of the figure, two widths would count as unsettled.)
+# (The drift was added after the runs were known. Judged by its last evaluation alone, which may
+# fall into one of the brief drops of the figure, two widths would count as unsettled.)
 
 # %% tags=["hide-input"]
 settled = sum(abs(value) < 0.01 for value in drift.values())
@@ -143,9 +143,6 @@ Markdown(
 
 # %% [markdown]
 # ## Against the paper's sentences
-#
-# The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
-# whatever this page was run with.
 
 # %% tags=["hide-input"]
 page.verdicts("takeaway 2", "capacity is sharp")
@@ -169,7 +166,9 @@ Markdown(
 #
 # Why it matters: in [](framework_zones.ipynb) this curve is one of the two boundaries. A network
 # whose capacity is below the size of its training set seldom memorizes it. It is no hard limit:
-# capacity is what is left of more facts than fit, under weight decay.
+# capacity is what a network keeps, under weight decay, when it is offered more facts than fit; a
+# training set somewhat larger than that may still be learned whole ([](verdicts.ipynb), takeaway
+# 3).
 #
 # ## Rerun it
 

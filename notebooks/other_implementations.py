@@ -44,7 +44,7 @@ runs, curves = trainers.trained_again(page.store, asked)
 Markdown(trainers.words(runs, curves))
 
 # %% [markdown]
-# The runs of this book are trained by a kernel of its own, which shares work between samples and
+# The runs of this book are trained by native code of its own, which shares work between samples and
 # computes gradients by hand. Tests hold a hundred of its steps at a time against automatic
 # differentiation. A bug that shows only after ten thousand epochs would pass them. So whole runs
 # are trained again by two programs that share nothing with it but the data, the first weights and
@@ -55,9 +55,9 @@ Markdown(trainers.words(runs, curves))
 # * **PyTorch**: the definition of the model (`lib/model.py`), autograd, `torch.optim.AdamW`
 #   ([](../library.md)).
 #
-# The loss is the same function in all three, the exact one ([](../method.md)). No public trainer of
-# this paper exists to compare with, and none for the same task was run here: those that there
-# are start from other weights and split the data otherwise.
+# The loss is the same function in all three, the exact one ([](../method.md)). We found no public
+# trainer of this paper to compare with. Trainers for the same task exist, but they start from other
+# weights and split the data differently; none was run here.
 #
 # ## The same runs by other hands
 
@@ -76,13 +76,13 @@ told(found)
 Markdown(trainers.rows(runs))
 
 # %% [markdown]
-# In brackets are 95% intervals over seeds. A run that never generalizes has no epoch of it. One that
+# In brackets are 95% intervals over seeds. A run that never generalizes has no such epoch; one that
 # does stops soon after, so its norm is that of the epoch at which it stopped.
 #
 # ## Seed by seed
 #
-# Every run has a twin: the other trainer's value less the book's, averaged over seeds. Norms and
-# epochs are compared as logarithms, so +0.1 is a tenth more.
+# Every run has a twin by the other trainer. Below is the twin's value less the book's, averaged
+# over seeds. Norms and epochs are compared as logarithms, so +0.1 is a tenth more.
 
 # %% tags=["hide-input"]
 less = trainers.differences(runs)

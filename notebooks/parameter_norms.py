@@ -50,9 +50,9 @@ page.opening("takeaway 4")
 # *falls* as it generalizes. In progression the network was too small to memorize; learning the
 # rule lets it fit more of the data, and the norm *rises*.
 #
-# Both kinds are trained twice as long as the large grids: the paper's text on this
-# figure speaks of epochs 30,000 to 40,000. So late our progression does not come: where it does,
-# it begins within the first thousand epochs (the table below).
+# Both kinds are trained twice as long as the large grids: the paper's text on this figure speaks of
+# epochs 30,000 to 40,000. Our progression never comes that late: where it comes, it begins within
+# the first thousand epochs (the table below).
 #
 # ## Accuracy and norm over training
 
@@ -87,10 +87,10 @@ page.beside(9, found)
 # %% [markdown]
 # ## How much the norm changes while a run generalizes
 #
-# From ring to ring, as a logarithm: +0.1 is a rise by about a tenth. A run that does not
-# generalize by epoch T has no such number, and neither has one without a time at which
-# validation accuracy was below 0.1. A norm may move in a network that never finds the rule, too:
-# the *control* is the same cell and seed on random labels, over the same epochs.
+# From ring to ring, as a logarithm: +0.1 is a rise by about a tenth. A run that does not generalize
+# by epoch T has no such number, nor has one whose validation accuracy was never below 0.1. A norm
+# may move in a network that never finds the rule, too: the *control* is the same cell and seed on
+# random labels, over the same epochs.
 
 
 # %% tags=["hide-input"]
@@ -112,8 +112,7 @@ show(header, [cells_of(*row) for row in rows], left=(0, 1))
 # %% [markdown]
 # ## Against the paper's sentences
 #
-# The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
-# whatever this page was run with. Takeaway 4 asks for more than the sentences below it: for a
+# Takeaway 4 asks for more than the sentences below it: for a
 # change that is not the control's, too.
 
 # %% tags=["hide-input"]

@@ -63,15 +63,15 @@ Markdown(searched.opening(tried, own))
 # %% [markdown]
 # The paper states the task, the model's form and the optimizer. It does not state the learning
 # rate, the weight decay, the number of epochs, the batch size or the initial weights, and it
-# publishes no code. [](../method.md) lists what is whose. These values are not details: which
-# of the four dynamics a network shows *by epoch T* depends on them.
+# publishes no code. [](../method.md) lists what the paper states and what we chose. These values
+# are not details: which of the four dynamics a network shows *by epoch T* depends on them.
 #
 # So we tried some. **The recipe of this book was chosen on cells such as those below**: pairs of
-# model size and training size of which the paper says what happens, with seeds from 1,000 on,
-# which no other figure of the book uses. Those first trials were few and are not stored; the
-# runs below make the comparison again, in the open. A recipe that was picked because it fits
-# these cells is no evidence for the paper when it fits them. The other cells and the other seeds
-# are.
+# model size and training size of which the paper says what happens, with seeds from 1,000 on, which
+# no figure outside this chapter uses. Those first trials were few, came from an earlier program
+# whose exponential was inexact, and are not stored; the runs below make the comparison again, in
+# the open. A recipe that was picked because it fits these cells is no evidence for the paper when
+# it fits them. The other cells and the other seeds are.
 #
 # ## Which recipe did they use?
 #
@@ -81,7 +81,8 @@ Markdown(searched.opening(tried, own))
 # how many of its eleven seeds must show something. From *k* of *n* runs that show it, and Jeffreys'
 # prior, follows the probability that eleven new seeds meet the sentence; a recipe's score is the
 # product over all sentences. They were written down, and committed, before any of these runs but
-# those of a first arm: one seed of seven recipes.
+# those of a first arm: one seed of seven recipes. The six variants were added later, when 99 of the
+# other runs were known.
 #
 # The paper does not state the training length either. A run to 60,000 epochs holds every shorter
 # one, so the length T is read off its curve.
@@ -104,20 +105,21 @@ maps = {T: sentence_map(*searched.at(sentences, T), labels) for T in TIMES[::-1]
 flipbook({f"{T:,}": (one, says.format(T)) for T, one in maps.items()}, "training length T")
 
 # %% [markdown]
-# The runs are a race: the recipe that can still score highest is trained next, first in the cell
-# that has told most of recipes for its cost. *At best* is its product if every run that it lacks
-# showed what the paper says. A recipe whose best is below the product of one that lacks nothing is
-# out, and the rest of its runs is saved; the winner is that of the whole search.
+# The runs are a race: the recipe that can still score highest is trained next, starting in the cell
+# that has so far told recipes apart best for its cost. *At best* is the product that a recipe would
+# have if every run that it lacks showed what the paper says. A recipe whose best is below the
+# product of a complete one is out, and its remaining runs are saved; the winner is the same as if
+# all runs had been trained.
 
 # %% tags=["hide-input"]
 racers = standings(specs(), search.runs, search.curves)
 Markdown(f"{searched.race(racers)}\n\n{searched.best_of_each(tried, racers)}")
 
 # %% [markdown]
-# The leading recipe at its best T, sentence by sentence. It leads a choice of many recipes and
-# lengths on one or two runs a sentence, and a leader so chosen looks better than it is. What few
-# runs show, Jeffreys' prior shrinks: the probability of a sentence that its only run shows depends
-# on how many of eleven it asks for.
+# The leading recipe at its best T, sentence by sentence. It was picked from many recipes and
+# lengths on one or two runs a sentence, so it looks better than it is. With so few runs the
+# probability stays close to what Jeffreys' prior says, so it depends much on how many of the eleven
+# seeds a sentence asks for.
 
 # %% tags=["hide-input"]
 asked = "Pairs of sentences that some recipes meet one by one, and none together, so far:"
@@ -134,7 +136,8 @@ Markdown(f"{searched.out_of_sample(own)}\n\n{searched.sentence_by_sentence(own)}
 # %% [markdown]
 # ## What the paper says of twelve cells
 #
-# The ranges are our reading of its words.
+# A second, simpler comparison: the recipes among which the book's stands, on cells that the paper
+# speaks of, judged by mean final accuracy. The ranges are our reading of its words.
 
 # %% tags=["hide-input"]
 show(
@@ -185,8 +188,8 @@ show(header, [story.cell_row(cell, runs, len(set(seeds))) for cell in cells], le
 # %% [markdown]
 # ## How the zones move
 #
-# The same runs by what their own curves show: how many runs of each recipe are in which zone
-# by three epochs T. (The rules are in [](framework_zones.ipynb).)
+# The same runs by what their own curves show: how many runs of each recipe are in which zone by
+# three epochs T. (The rules are in [](grokking_grid.ipynb).)
 
 # %% tags=["hide-input"]
 kinds, rows = story.zone_rows({names[n]: g.curves for n, g in found.items()}, checkpoints)
@@ -205,10 +208,11 @@ show(header, story.time_rows(found))
 # %% [markdown]
 # Only runs that come to the rule under both recipes count, so a slow recipe looks faster than it is.
 #
-# In the paper's terms, weight decay is the price of a large norm: where it is low, nothing presses a
-# network to give up what it has memorized. At one epoch T more of it is mostly faster. In decay
-# times the data that the rule needs hardly moves ([](circuit_efficiency.ipynb), P2). One expects
-# capacity to sink, too; that we have not measured, as no other recipe has runs on random labels.
+# In the paper's terms, weight decay is the price of a large norm: where it is low, nothing presses
+# a network to give up what it has memorized. At one epoch T more of it is mostly faster. By how
+# much the data that the rule needs moves, counted in decay times, is asked in
+# [](circuit_efficiency.ipynb), P2. One expects capacity to sink, too; that we have not measured, as
+# no other recipe has runs on random labels of all pairs.
 #
 # ## Appendix: what makes depth train
 #

@@ -131,9 +131,6 @@ two_tasks_figure(inside)
 
 # %% [markdown]
 # ## Against the paper's sentence
-#
-# The verdicts of [](verdicts.ipynb), which has the criteria; they speak of the book's recipe,
-# whatever this page was run with.
 
 # %% tags=["hide-input"]
 page.verdicts("takeaway 8", "split at modulus 59")

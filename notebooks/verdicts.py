@@ -79,29 +79,32 @@ Markdown(
 # * **not enough runs**: a run that the criterion needs is missing. It says nothing for or against
 #   the claim.
 #
-# Several numbers of one claim share its 5% (Bonferroni). Near a boundary a run is all or nothing, so
-# runs are counted there, with exact intervals; a share counts as few or most where it is below
-# a third or above two thirds, which eleven seeds show only if they all agree. Student's intervals
-# are for graded outcomes, such as a seed's critical size or its mean over widths. A place between
-# two sizes tried is known no better than they lie apart, and its interval is wider by that. Runs of
-# several cells count one by one where the claim is about these cells; where they stand for others
-# not tried, as in takeaway 3, what counts is how the cells differ.
+# Several numbers of one claim share its 5% (Bonferroni; not the eight readings of an emergent size,
+# which all have to agree). Near a boundary a run is all or nothing, so runs are counted there, with
+# exact intervals; a share counts as few or most where it is below a third or above two thirds,
+# which eleven seeds show only if they all agree. Student's intervals are for graded outcomes, such
+# as a seed's critical size or its mean over widths. Where P2 and the emergent sizes lie between two
+# sizes tried, they are known no better than these lie apart, and the interval is wider by that.
+# Runs of one seed share their first weights and nested data, so where runs of several cells are
+# counted, it counts how the seeds differ, too; where cells stand for others not tried, as in
+# takeaway 3, how the cells differ.
 #
 # Seeds come in one by one, up to the paper's eleven, and a claim is judged again with each, at 95%
 # every time. Where the truth lies just at a limit, one look calls the claim reproduced by chance in
-# 2.5% of cases, one of the seven looks from five seeds to eleven in 7%. So what stands before a
-# claim has eleven seeds may turn. Only takeaway 8, with two looks at set numbers of seeds, pays for
-# both.
+# 2.5% of cases; seven looks, from five seeds to eleven, do so at least once in 7%, as a simulation
+# of Student's intervals says. So a verdict on fewer than eleven seeds may still turn. Only takeaway
+# 8, with two looks at set numbers of seeds, pays for both.
 
 # %% [markdown]
 # ## Takeaways
+#
+# On each axis: straw, where the paper puts the number; dot and bar, our estimate and its 95%
+# interval.
 
 # %% tags=["hide-input"]
 HTML(cards(takeaways))
 
 # %% [markdown]
-# In an axis: straw, where the paper puts the number; the bar, our 95% interval.
-#
 # ## Sentences
 
 # %% tags=["hide-input"]
@@ -118,12 +121,13 @@ HTML(cards(predictions, "Varma et al. say"))
 # %% [markdown]
 # ## Tests that were changed
 #
-# A test should be older than the runs that it judges. Takeaways 6, 7 and 8 are judged on runs that
-# did not exist when their tests were committed, in part or whole; the project's own tests compare
-# the dates. All other tests were changed once or more after runs were stored. Each row has
-# both verdicts on the runs stored at the time, for November 23 on those of the end of that day; "not
-# enough runs" stands where the new test asks for runs that were not there. Where three seeds became
-# five, the first verdict is that of the first three.
+# A test should be older than the runs that it judges. For takeaways 6, 7 and 8, for the controls of
+# takeaway 4 and for the sentences "3,000: loss" and "capacity is a fixed factor" runs are younger
+# than the test, some or all of them; the project's own tests compare the dates. All other tests
+# were changed at least once after runs were stored. Each row has both verdicts on the runs stored
+# at the time, for November 23 on those of the end of that day; "not enough runs" stands where the
+# new test asks for runs that were not there. Where three seeds became five, the first verdict is
+# that of the first three.
 
 # %% tags=["hide-input"]
 changed = changes()

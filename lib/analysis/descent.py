@@ -12,6 +12,10 @@ BEFORE, INSIDE, BEYOND = (8, 20), (28, 36), (48, 100)
 where it is up again (§4.1, figure 6)."""
 
 
+RISEN = (20, 20)
+"""Where progression has done all that it does, with data enough for it (4,000 and 5,000 points)."""
+
+
 NARROWEST, LOW = (4, 4), (12, 16)
 """Where validation loss is before its first descent at 3,000 points, and where it is low after it;
 seeds 0–4 suggested these."""
@@ -41,9 +45,12 @@ def fall(curves: pd.DataFrame, inside: tuple[int, int] = INSIDE) -> pd.Series:
     return _over(curves, BEFORE) - _over(curves, inside)
 
 
-def dip(curves: pd.DataFrame) -> pd.Series:
-    """How deep each seed's curve dips: its fall, or its rise after it where that is less."""
-    return np.minimum(_over(curves, BEFORE), _over(curves, BEYOND)) - _over(curves, INSIDE)
+def dip(curves: pd.DataFrame, before: tuple[int, int] = BEFORE) -> pd.Series:
+    """How deep each seed's curve dips: its fall, or its rise after it where that is less.
+
+    before: the first and last width that it falls from.
+    """
+    return np.minimum(_over(curves, before), _over(curves, BEYOND)) - _over(curves, INSIDE)
 
 
 def _over(curves: pd.DataFrame, widths: tuple[int, int]) -> pd.Series:

@@ -203,6 +203,12 @@ def plateau(
     return int(epoch[i]), int(epoch[j]), "open" if j == len(val) - 1 else then
 
 
+def plateaus(runs: pd.DataFrame) -> list[tuple[int, int, str] | None]:
+    """`plateau` of each run, above what symmetry gives; runs: as `dynamics.with_curves`."""
+    floors = np.maximum(dynamics.ZERO, symmetry_share(runs["train_size"], runs["modulus"]) + MARGIN)
+    return [plateau(curve, floor) for curve, floor in zip(runs["curve"], floors)]
+
+
 def half_way(epochs: np.ndarray, values: np.ndarray) -> float:
     """The first epoch at which a curve is half way from its start to its end; NaN if flat.
 

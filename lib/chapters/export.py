@@ -87,7 +87,7 @@ MEANING = {
     "time": ("", "of a simulated race, in steps; of a commit, in UTC"),
     "last": ("", "whether this is the run's end"),
     "status": ("", "finished, stopped (it had generalized) or diverged"),
-    "train_accuracy": ("0 to 1", "share of the training points answered rightly"),
+    "train_accuracy": ("0 to 1", "share of the training points answered correctly"),
     "val_accuracy": ("0 to 1", "share of the addition pairs that were not trained on"),
     "memorize_accuracy": ("0 to 1", "share of the random labels of a mixture"),
     "train_loss": ("nats", "cross-entropy on the training points"),

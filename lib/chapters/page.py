@@ -22,9 +22,11 @@ from lib.runs.store import Store
 from lib.spec import RunSpec
 
 INTERVALS = (
-    "In brackets: 95% intervals; of an emergent size, between which of the sizes tried it lies. "
-    "Where a claim has several numbers each is wider, so that together they keep their 95%; the "
-    "same number may have a narrower one elsewhere."
+    "In square brackets: 95% intervals; for an emergent size, the two sizes tried between which it "
+    "lies. Where a claim rests on several numbers, each interval is widened so that all of them "
+    "together hold in 95% of cases; elsewhere in the book the same number may have a narrower one. "
+    "Criteria: [](verdicts.ipynb). Verdicts are on the book's recipe, whatever this page was run "
+    "with."
 )
 """Under a table of claims."""
 

@@ -23,12 +23,12 @@ PLAIN = {
     "takeaway 1": (
         "Wider networks find the rule from fewer sums.",
         "Wider networks do not find the rule from fewer sums.",
-        "Whether wider networks need fewer sums, these runs do not settle.",
+        "These runs do not settle whether wider networks need fewer sums.",
     ),
     "takeaway 2": (
         "Wider networks learn more random labels by heart.",
         "Wider networks do not learn more random labels by heart.",
-        "Whether wider networks learn more by heart, these runs do not settle.",
+        "These runs do not settle whether wider networks learn more by heart.",
     ),
     "takeaway 3": (
         "The two curves tell which kind of training a network shows.",
@@ -36,33 +36,38 @@ PLAIN = {
         "How well the two curves tell the four kinds apart is open.",
     ),
     "takeaway 4": (
-        "Weights grow while a small network generalizes, and shrink while a large one does, "
-        "more than in networks that only memorize.",
-        "Weights do not grow in small networks and shrink in large ones more than in networks "
-        "that only memorize.",
-        "Whether generalizing moves the weights, or training alone does, these runs do not settle.",
+        "While it generalizes, a small network's weights grow and a large one's shrink, both "
+        "beyond what they do on random labels.",
+        "Weights do not both grow in small and shrink in large networks beyond what they do on "
+        "random labels.",
+        "These runs do not settle whether the weights move because of generalizing or of training "
+        "alone.",
     ),
     "takeaway 5": (
         "With little data accuracy falls with width and returns; with more it does not fall.",
         "Accuracy does not fall and return with width where the paper sees it, or falls elsewhere.",
-        "Whether accuracy falls and returns as the paper says, these runs do not settle.",
+        "These runs do not settle whether accuracy falls and returns as the paper says.",
     ),
     "takeaway 6": (
-        "The harder task needs more sums, and accuracy falls with width over a wider range.",
-        "The harder task does not show it all: a need for more sums and a wider or later fall.",
-        "Whether the harder task shifts the fall, these runs do not settle.",
+        "The harder task needs more sums, and its accuracy still dips with more data where "
+        "addition's does not.",
+        "The harder task does not show all of it: a need for more sums, lower accuracy at 3,000, "
+        "and a dip where addition has none.",
+        "These runs do not settle whether the harder task shifts the fall.",
     ),
     "takeaway 7": (
         "With depth, at modulus 59, data to memorize keep networks from the rule until they are "
         "several times larger.",
-        "With depth, at modulus 59, data to memorize do not move the size from which on networks "
-        "find the rule.",
+        "With depth, at modulus 59, data to memorize do not keep networks from the rule until they "
+        "are three times larger.",
         "With depth, at modulus 59, how much larger networks have to be is open.",
     ),
     "takeaway 8": (
-        "With depth, at modulus 59, an MLP for each task brings the rule earlier.",
-        "With depth, at modulus 59, an MLP for each task does not bring the rule earlier.",
-        "Whether an MLP for each task brings the rule earlier is open.",
+        "With depth, at modulus 59, networks of the same size get more held-out sums right if each "
+        "task has its own half of the MLP.",
+        "With depth, at modulus 59, networks of the same size do not get more held-out sums right "
+        "if each task has its own half of the MLP.",
+        "Whether a half of the MLP for each task helps networks of the same size is open.",
     ),
 }
 
@@ -72,8 +77,8 @@ PREDICTED = {
         "Learning by heart takes a larger norm with every example; the rule takes the same, "
         "whatever the data.",
         "Learning by heart does not take a larger norm with more examples, or the rule does.",
-        "Whether learning by heart takes a larger norm with every example, and the rule the same "
-        "whatever the data, these runs do not settle.",
+        "These runs do not settle whether learning by heart takes a larger norm with every "
+        "example, and the rule the same whatever the data.",
     ),
     "P2: weight decay": (
         f"At weight decay 1, 1.5 and 2 the rule needs the same number of sums, within {NEAR}.",
@@ -81,15 +86,18 @@ PREDICTED = {
         "Whether weight decay moves the number of sums that the rule needs is open.",
     ),
     "P3: ungrokking": (
-        "A network that has found the rule loses it, sharply, when trained on with too few sums.",
-        "A network that has found the rule does not lose it sharply, trained on with fewer sums.",
-        "That a network which has found the rule loses it at a sharp threshold, these runs are too "
-        "few to say.",
+        "A network that has found the rule loses it when training goes on with too few sums.",
+        "A network that has found the rule does not lose it when training goes on with fewer sums.",
+        "Networks that have found the rule lose it when training goes on with too few sums, in too "
+        "few seeds to say how many keep it.",
     ),
     "P4: semi-grokking": (
-        f"Near the critical size {SOME:.0%} of the networks or more get stuck half-way.",
-        f"Near the critical size fewer than {SOME:.0%} of the networks get stuck half-way.",
-        "How many networks get stuck half-way near the critical size is open.",
+        f"From scratch, {SOME:.0%} of the networks or more get stuck half-way near the size at "
+        "which the rule is found.",
+        f"From scratch, fewer than {SOME:.0%} of the networks get stuck half-way near the size at "
+        "which the rule is found.",
+        "How many networks get stuck half-way, from scratch near the size at which the rule is "
+        "found, is open.",
     ),
 }
 

@@ -85,8 +85,8 @@ class Sentence:
         """The event, and how many of eleven seeds must show it, in words."""
         what = {
             "accuracy": f"validation from {self.low:g} to {self.high:g}",
-            "begins": f"0.1 is reached at epoch {self.low:,} to {self.high:,}",
-            "norm": "the norm ends higher than at 0.1",
+            "begins": f"validation first reaches 0.1 at epoch {self.low:,} to {self.high:,}",
+            "norm": "the norm ends higher than when validation first reached 0.1",
         }[self.event]
         if self.least == 0:
             return f"{what}, in at most {self.most}"

@@ -157,8 +157,7 @@ def _critical_over_time(sizes: dict[int, np.ndarray]) -> list[float | None]:
     for i in range(len(next(iter(sizes.values()))[0])):
         rows = [(size, value) for size, val in sizes.items() for value in val[:, i]]
         runs = pd.DataFrame(rows, columns=["train_size", "val_accuracy"])
-        share = critical.success_curve(runs)
-        firm = len(share) > 1 and share.iloc[0] == 0 and share.iloc[-1] == 1
+        firm = len(sizes) > 1 and not critical.bound(runs)
         found.append(critical.critical_size(runs) if firm else None)
     return found
 

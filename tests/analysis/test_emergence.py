@@ -111,7 +111,7 @@ def no_matter(spec):
 
 
 def by_amount(spec):
-    return dict(val=1.0 if spec.d_model >= 64 * max(1, spec.memorize_size // 1500) else 0.02)
+    return dict(val=1.0 if spec.d_model >= (256 if spec.memorize_size > 3000 else 64) else 0.02)
 
 
 def coarser(spec):
@@ -120,13 +120,13 @@ def coarser(spec):
 
 
 def bounded(small):
-    """Emergent sizes "≤ 32" with 1,000 points, `small` with the others."""
-    return lambda s: dict(val=1.0 if s.d_model >= (32 if s.memorize_size == 1000 else small) else 0)
+    """Emergent sizes "≤ 32" with 3,000 points, `small` with 6,000."""
+    return lambda s: dict(val=1.0 if s.d_model >= (32 if s.memorize_size == 3000 else small) else 0)
 
 
 def beyond(spec):
-    """128 with 1,000 points, and "> 256", so more than twice that, with the others."""
-    return dict(val=1.0 if spec.memorize_size == 1000 and spec.d_model >= 128 else 0.02)
+    """128 with 3,000 points, and "> 256", so more than twice that, with 6,000."""
+    return dict(val=1.0 if spec.memorize_size == 3000 and spec.d_model >= 128 else 0.02)
 
 
 def deep(alone, mixed, split=(9, 9)):

@@ -40,7 +40,7 @@ def finding(*numbers):
 @pytest.mark.parametrize(
     "name, verdict, found, words",
     [
-        ("takeaway 1", "reproduced", finding((-1, -2, -0.5)), "50% (95%: 25% to 71%) of them"),
+        ("takeaway 1", "reproduced", finding((-1, -2, -0.5)), "50% (95%: 25% to 71%) of what"),
         ("takeaway 2", "reproduced", finding((1, 0.5, 2)), "2.0 (95%: 1.4 to 4.0) times"),
         ("3,000: dip", "reproduced", finding((0.4, 0.01, 0.75)), "0.40 (95%: 0.01 to 0.75) lower"),
         ("P2: weight decay", "reproduced", finding((9, 9, 9), (80, -237, 397)),

@@ -134,14 +134,16 @@ WORLDS = [
     ("2,600: no grokking", val(lambda s: s.d_model > 44), "not reproduced"),
     ("3,000: dip", framework, "reproduced"),
     ("3,000: dip", val(lambda s: s.d_model / 100), "not reproduced"),
-    ("3,000: no ungrokking", val(lambda s: s.seed % 3 > 0), "reproduced"),
+    ("3,000: no ungrokking", val(lambda s: s.seed > 0), "reproduced"),
+    ("3,000: no ungrokking", val(lambda s: s.seed % 3 > 0), "undecided"),  # by seeds
+    ("3,000: no ungrokking", val(lambda s: 0.2), "not reproduced"),  # mirrored pairs give as much
     ("3,000: no ungrokking", val(lambda s: s.d_model < 24), "not reproduced"),
     ("4,000 and 5,000", framework, "reproduced"),
     ("4,000 and 5,000", val(lambda s: not 28 <= s.d_model <= 36), "not reproduced"),
     ("4,000 and 5,000", val(lambda s: s.d_model < 28 or s.d_model > 36 or s.seed % 3),
      "undecided"),
     ("model-wise grokking", perfect_from(32), "reproduced"),
-    ("model-wise grokking", perfect_from(999), "reproduced"),  # beyond the widths: far enough
+    ("model-wise grokking", perfect_from(999), "not reproduced"),  # not late, but never
     ("model-wise grokking", perfect_from(20), "not reproduced"),
     ("model-wise grokking", perfect_from(32, 32), "not reproduced"),
     ("squared at 24", val(lambda s: 0), "reproduced"),

@@ -64,20 +64,20 @@ def test_shares_are_exact_and_pay_for_their_number():
 def test_runs_of_one_cell_are_not_independent():
     """Ten cells of ten runs that all go one way are ten outcomes, not a hundred."""
     hits, cells = np.repeat([1, 0], 50), np.repeat(range(10), 10)
-    whole = clustered("grok", hits, cells, least=0.45)
+    whole = clustered("grok", hits, cells, "cells", least=0.45)
     alone, ten = share("", hits, least=0.45), share("", hits[::10], least=0.45)
     assert whole.value == 0.5 and "50 of 100, in 10 cells" in whole.says
     assert whole.high - whole.low > 2.5 * (alone.high - alone.low)
     assert whole.high - whole.low == pytest.approx(ten.high - ten.low, rel=0.2)
-    alike = clustered("", np.tile([1, 0], 50), cells)  # no cell differs from another
+    alike = clustered("", np.tile([1, 0], 50), cells, "cells")  # no cell differs from another
     assert alike.low < alone.low and alone.high < alike.high
-    assert clustered("none", [], []).holds is None
-    assert clustered("one cell", [1, 1, 0], [0, 0, 0], least=0.5).holds is None
+    assert clustered("none", [], [], "cells").holds is None
+    assert clustered("one cell", [1, 1, 0], [0, 0, 0], "cells", least=0.5).holds is None
 
 
 def test_a_few_runs_more_never_make_an_interval_jump():
     """From none of 35 in five cells on: ends rise with the count, and none is narrower by far."""
-    found = [clustered("", np.arange(35) < n, np.arange(35) % 5) for n in range(6)]
+    found = [clustered("", np.arange(35) < n, np.arange(35) % 5, "seeds") for n in range(6)]
     assert [c.high for c in found] == sorted(c.high for c in found)
     assert [c.low for c in found] == sorted(c.low for c in found) and found[0].low == 0
     assert share("", [0] * 35).high < found[0].high < share("", [0] * 5).high

@@ -77,16 +77,17 @@ def fit_critical(
     return Critical(float(np.exp((y - power * x).mean())), power, min(widths), max(widths), margin)
 
 
-def usable(critical: pd.DataFrame, capacity: Capacity | None, smallest: float) -> pd.Series:
+def usable(critical: pd.DataFrame, capacity: Capacity | None, smallest: pd.Series) -> pd.Series:
     """Which D_crit points the curve is fitted to (`critical_sizes`; a mask).
 
-    Not bounds; and not widths that cannot even memorize the smallest training set of the
-    grid: there every cell is progression, and nothing is delayed that D_crit could delimit.
+    Not bounds; and not widths that cannot even memorize their smallest training set (`smallest`,
+    by width): there every cell is progression, and nothing is delayed that D_crit could delimit.
     """
     mask = critical["bound"] == ""
     if capacity is not None:
         facts = capacity(critical["d_model"].to_numpy(float))
-        mask &= ~(facts < distinct_pairs(smallest))  # an unmeasured width passes
+        least = distinct_pairs(critical["d_model"].map(smallest).to_numpy(float))
+        mask &= ~(facts < least)  # an unmeasured width passes
     return mask
 
 
@@ -196,7 +197,7 @@ def measure(runs: pd.DataFrame, random: pd.DataFrame, resamples: int = statistic
     facts = capacities(random)
     capacity = fit_capacity(facts["d_model"], facts["estimate"])
     points = critical_sizes(runs, resamples)
-    mask = usable(points, capacity, runs["train_size"].min() if len(runs) else 0.0)
+    mask = usable(points, capacity, runs.groupby("d_model")["train_size"].min())
     points = points.assign(used=mask.to_numpy(bool))
     used = points[points["used"]]
     widths = used["d_model"].to_numpy(float)

@@ -142,6 +142,10 @@ def by_decay(runs: pd.DataFrame, decays: Sequence[float]) -> dict[str, pd.DataFr
     return {f"weight decay {w:g}": runs[runs["weight_decay"] == w] for w in decays}
 
 
+MOSTLY_LOST = 0.2
+"""Mean validation accuracy below which a rule counts as all but lost."""
+
+
 KEPT_HEADER = ["D", "runs", "validation accuracy", "mirrored pairs", "other pairs", "never seen",
                "waves on held-out pairs", "norm"]  # fmt: skip
 
@@ -156,13 +160,36 @@ def control_rows(runs: pd.DataFrame, controls: Mapping[str, tuple[int, float]]) 
 
 
 def kept_rows(runs: pd.DataFrame, measured: pd.DataFrame, sizes: Sequence[int]) -> list[tuple]:
-    """What networks are that were trained on with a subset, size by size (`KEPT_HEADER`)."""
+    """What networks are whose training went on with a subset, size by size (`KEPT_HEADER`)."""
     rows, ends = [], measured[measured["last"]]
     for size in sizes:
         own, seen = (frame[frame["train_size"] == size] for frame in (runs, ends))
         inside = ("mirrored_accuracy", "unmirrored_accuracy", "unseen_accuracy", "held_out_share")
         rows.append(_kept_row(f"{size:,}", own, [number(seen[name].mean()) for name in inside]))
     return rows
+
+
+def fading(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """How gradually a rule is lost with the subset's size, and who stays half-way, in words."""
+    means = runs.groupby("train_size")["val_accuracy"].mean()
+    kept, lost = means.index[means >= GENERALIZED], means.index[means < MOSTLY_LOST]
+    if not len(kept) or not len(lost):
+        return "The sizes that are stored do not show how gradually the rule is lost."
+    text = (
+        f"The rule fades rather than snaps: between {kept.min():,} points and {lost.max():,} mean "
+        f"accuracy falls from {means[kept.min()]:.2f} to {means[lost.max()]:.2f}."
+    )
+    own = with_curves(runs, curves)
+    stays = pd.Series([plateau is not None for plateau in efficiency.plateaus(own)], own.index)
+    sizes = own["train_size"][stays]
+    if sizes.empty:
+        return f"{text} No network stays half-way (as P4 asks, below)."
+    within = stays[own["train_size"].between(sizes.min(), sizes.max())]
+    return (
+        f"{text} {within.sum()} of the {len(within)} networks that go on with {sizes.min():,} to "
+        f"{sizes.max():,} points stay half-way for {efficiency.LASTING:,} epochs or more: a "
+        "plateau, which P4, below, asks of networks from scratch alone."
+    )
 
 
 def _kept_row(label: str, runs: pd.DataFrame, inside: list[str]) -> tuple:

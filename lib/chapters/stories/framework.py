@@ -49,7 +49,7 @@ def intersection(found: Map) -> list[str]:
         said.append("Not enough runs for $D_{\\mathrm{mem}}$: fewer than two widths are stored.")
     if not found.star:
         both = found.critical and found.capacity
-        return said + ["The curves cross at: none within the widths of our data."] * bool(both)
+        return said + ["The curves do not cross within the widths of our data."] * bool(both)
     width, size = crossing_words(found)
     share = len(found.star_samples) / found.resamples if len(found.star_samples) else 0.0
     said.append(f"The curves cross at: d_model {width}, {size} training points.")

@@ -77,7 +77,7 @@ def _far(size: int, dip: Dip, runs: pd.DataFrame, guess: float) -> str:
         first = mean.index[0]
         said = f"before, it had come down from {mean[first]:.1f} at width {first}"
         return f"{text}{said}: in these seeds a double descent."
-    return text + "that it comes down before, too, these seeds do not show."
+    return text + "these seeds do not show that it comes down before, too."
 
 
 def _perfect_from(runs: pd.DataFrame, size: int) -> float:

@@ -31,7 +31,8 @@ def _places(verdict: Verdict) -> str:
 # fmt: off
 LINES = (
     ("takeaway 1", (YES,),
-     "**A network twice as wide finds the rule from fewer sums**: from {} of them.",
+     "**A network twice as wide needs fewer sums to find the rule**: {} of what the narrower one "
+     "needs.",
      _first(lambda power: f"{2**power:.0%}")),
     ("takeaway 2", (YES,),
      "**A network twice as wide learns more by heart**: {} times as many random answers.",
@@ -44,12 +45,13 @@ LINES = (
      "**A rule, once found, lives on less than it takes to find it.** A network of width 48 that "
      "has it keeps it on as few as {}.", _places),
     ("P2: weight decay", (YES,),
-     "**Weight decay hardly moves how much data the rule needs**, if training is as long in decay "
-     "times: twice as much of it, by {} sums.",
+     "**Weight decay hardly moves how much data the rule needs**, if training is long in "
+     "proportion: with twice the weight decay and half the epochs, by {} sums.",
      lambda verdict: _between(verdict.finding.conditions[1], "{:,.0f}".format)),  # 2 less 1
     ("P4: semi-grokking", (NO,),
-     "**Half-way is seldom a place to stay**: {} of the networks near the critical size keep a "
-     f"moderate accuracy for {LASTING:,} epochs.", _first("{:.0%}".format)),
+     "**From scratch, half-way is seldom a place to stay**: {} of the networks near the size at "
+     f"which the rule is found keep a moderate accuracy for {LASTING:,} epochs.",
+     _first("{:.0%}".format)),
 )
 # fmt: on
 """A claim, the verdicts of which a line is true, the line, and the number that stands in it."""

@@ -72,7 +72,7 @@ def longer_words(found: pd.DataFrame) -> str:
     ]
     return (
         "So D_crit *by epoch T* is a size at which the wait has become as long as the training. "
-        f"How far does more training move it? In the book's recipe networks of width "
+        f"How far does more training move it? With the book's recipe networks of width "
         f"{found['d_model'].iloc[0]} that were trained {times:.0f} times as long "
         f"([](circuit_efficiency.ipynb), P4) come to the rule before they end: {', '.join(said)}."
     )

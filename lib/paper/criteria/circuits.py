@@ -11,7 +11,7 @@ import pandas as pd
 from lib.analysis import dynamics, efficiency
 from lib.analysis.statistics import interval
 from lib.analysis.zones import critical
-from lib.paper.criteria.rules import Finding, mean, share, widened
+from lib.paper.criteria.rules import Finding, clustered, mean, widened
 
 FLAT = 0.10
 """Elasticity of the norm up to which it counts as flat: +7% a doubling of the data."""
@@ -95,10 +95,12 @@ def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Fin
     also = {"found from": _from(scratch), "kept from": _from(own)}
     note += f"; from scratch the rule is found from {also['found from']} on, kept from "
     note += also["kept from"]
+    below, above = sizes <= place / FACTOR, sizes >= place * FACTOR
     return Finding((
-        share(f"runs that keep the rule at D ≤ {place / FACTOR:,.0f}",
-              kept[sizes <= place / FACTOR], 2, most=0.2),
-        share(f"at D ≥ {place * FACTOR:,.0f}", kept[sizes >= place * FACTOR], 2, least=0.8),
+        clustered(f"runs that keep the rule at D ≤ {place / FACTOR:,.0f}",
+                  kept[below], own["seed"][below], "seeds", 2, most=0.2),
+        clustered(f"at D ≥ {place * FACTOR:,.0f}",
+                  kept[above], own["seed"][above], "seeds", 2, least=0.8),
     ), note, also)  # fmt: skip
 
 
@@ -112,9 +114,7 @@ def _from(runs: pd.DataFrame) -> str:
 
 def plateaus_exist(runs: pd.DataFrame) -> Finding:
     """P4: at D_crit some runs stay between failing and generalizing for long."""
-    floors = efficiency.symmetry_share(runs["train_size"], runs["modulus"]) + efficiency.MARGIN
-    found = [efficiency.plateau(curve, max(dynamics.ZERO, floor))
-             for curve, floor in zip(runs["curve"], floors)]  # fmt: skip
+    found = efficiency.plateaus(runs)
     then = [plateau[-1] for plateau in found if plateau]
     good = int((runs["val_accuracy"] >= dynamics.GENERALIZED).sum())
     note = f"{good} of {len(runs)} runs generalize"
@@ -126,6 +126,7 @@ def plateaus_exist(runs: pd.DataFrame) -> Finding:
     says = f"runs with a plateau of {efficiency.LASTING:,} epochs or more"
     shown = pd.Series([plateau is not None for plateau in found], runs.index)
     failed = runs[runs["val_accuracy"] < dynamics.GENERALIZED]["train_size"]
-    near = share(f"{says}, at sizes where some end without the rule",
-                 shown[runs["train_size"].isin(failed)], least=SOME)  # fmt: skip
-    return Finding((share(says, shown, least=SOME),), f"{note}; {near}")
+    near = runs["train_size"].isin(failed)
+    some = clustered(f"{says}, at sizes where some end without the rule",
+                     shown[near], runs["seed"][near], "seeds", least=SOME)  # fmt: skip
+    return Finding((clustered(says, shown, runs["seed"], "seeds", least=SOME),), f"{note}; {some}")

@@ -63,7 +63,7 @@ class Condition:
         return False if self.high < self.least or self.low > self.most else None
 
     def __str__(self) -> str:
-        return f"{self.says}: {self.estimate}, asked: {self.range}"
+        return f"{self.says}: {self.estimate}, required: {self.range}"
 
     @property
     def estimate(self) -> str:
@@ -122,13 +122,10 @@ def decide(conditions: Sequence[Condition]) -> bool | None:
 
 
 def share(says: str, hits: Sequence[bool], conditions: int = 1, **range_) -> Condition:
-    """The share of runs that show something, with Clopper and Pearson's exact interval.
-
-    Where runs come from several cells, these are the claim's own and not drawn from others: the
-    pooled count then varies no more than that of one cell of the mean probability.
+    """The share of independent answers that show something: Clopper and Pearson's interval, exact.
 
     Args:
-        hits: one answer for each run.
+        hits: one answer for each run, or seed, or cell.
         conditions: how many the claim has (each interval is widened for it).
         range_: `least` or `most` of `Condition`.
     """
@@ -138,12 +135,13 @@ def share(says: str, hits: Sequence[bool], conditions: int = 1, **range_) -> Con
     return Condition(f"{says} ({k} of {n})", k / n, *_exact(k, n, conditions), **range_)
 
 
-def clustered(says: str, hits, clusters, conditions: int = 1, **range_) -> Condition:
-    """The share of runs that show something, where clusters stand for others not tried.
+def clustered(says: str, hits, clusters, kind: str, conditions: int = 1, **range_) -> Condition:
+    """The share of runs that show something, where runs of one cluster are not independent.
 
-    Say cells of a grid.  Korn and Graubard's interval (Survey Methodology 24, 1998): exact, for
-    as many independent runs as have the variance that is seen between clusters.  Args as
-    `share`; clusters: of each run.
+    Say cells of a grid, or seeds, whose runs share first weights and nested data.  Korn and
+    Graubard's interval (Survey Methodology 24, 1998): exact, for as many independent runs as have
+    the variance that is seen between clusters.  Args as `share`; clusters: of each run; kind: what
+    they are, in words.
     """
     hits = np.asarray(hits, float)
     _, own = np.unique(np.asarray(clusters), return_inverse=True)
@@ -155,7 +153,7 @@ def clustered(says: str, hits, clusters, conditions: int = 1, **range_) -> Condi
     between = k / (k - 1) * np.square(shown - p * counts).sum() / n**2
     worth = min(n, p * (1 - p) / between) if between else n
     worth *= (stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, k - 1)) ** 2
-    says = f"{says} ({int(hits.sum())} of {n}, in {k} cells)"
+    says = f"{says} ({int(hits.sum())} of {n}, in {k} {kind})"
     return Condition(says, float(p), *_exact(p * worth, worth, conditions), **range_)
 
 

@@ -33,7 +33,8 @@ def zones_agree(grid, dip_grid, random):
         share("cells beyond the band around D_crit in which it tells whether runs generalize",
               _mostly(placed[~inside], (good == (place > 0))[~inside]), 3, least=AGREE),
         clustered("runs with more facts than D_mem that progress",
-                  runs["zone"][overfull] == "progression", _cells(runs[overfull]), 3, least=HALF),
+                  runs["zone"][overfull] == "progression", _cells(runs[overfull]), "cells", 3,
+                  least=HALF),
     ), _single_runs(runs, points, together, good[inside], place[inside]))  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def _place(runs, points) -> pd.Series:
     runs, known = runs[[*_CELL, "val_accuracy"]], boundaries.fit_capacity(points.index, points)
     widths = {d: own for d, own in runs.groupby("d_model")}
     every = {d: critical.critical_point(own) for d, own in widths.items()}
-    smallest, found = runs["train_size"].min(), {}
+    smallest, found = runs.groupby("d_model")["train_size"].min(), {}
     for (d, size), _ in runs.groupby(_CELL):
         own = widths[d][widths[d]["train_size"] != size]
         others = every | {d: critical.critical_point(own)}
@@ -87,5 +88,7 @@ def _place(runs, points) -> pd.Series:
         used = table[boundaries.usable(table, known, smallest)]
         curve = boundaries.fit_critical(used["d_model"], used["estimate"])
         found[d, size] = np.nan if curve is None else size - curve(d)
-    spans = pd.Series([boundaries.span(own) for own in widths.values()])
+    whole = pd.DataFrame(every.values(), columns=["estimate", "bound"]).assign(d_model=list(every))
+    fitted = whole[boundaries.usable(whole, known, smallest)]["d_model"]
+    spans = pd.Series([boundaries.span(widths[d]) for d in fitted])
     return (pd.Series(found) / (spans.mean() / 2)).rename("place").rename_axis(_CELL)

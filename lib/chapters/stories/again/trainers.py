@@ -166,7 +166,8 @@ def words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     )
     cells = ", ".join(f"({d}, {size:,})" for d, size in others.groupby(CELL).groups)
     told = f"Trained again in {cells}, {seeds_phrase(others['seed'])}: {by_trainer}."
-    return " ".join([told, *filter(None, parts)])
+    first, *rest = filter(None, parts)
+    return " ".join([first, told, *rest])
 
 
 def _difference_words(found: pd.DataFrame) -> str:

@@ -57,10 +57,10 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
     if law is None or capacity is None:
         return f"{text} That is no law yet: one is fitted from {LEAST} amounts on."
     return (
-        f"{text} The law through them: the emergent width goes with the power {_range(law, 1)} of "
-        f"all that is to be learned, addition's facts included, and capacity at that width with "
-        f"the power {_range(law, capacity.power)}. Were it a fixed factor of all data, that power "
-        "would be 1."
+        f"{text} The law through them: the emergent width grows as a power of all that is to be "
+        f"learned, addition's facts included, with exponent {_range(law, 1)}, and so capacity at "
+        f"that width with exponent {_range(law, capacity.power)}. Were capacity a fixed factor of "
+        "all data, this exponent would be 1."
     )
 
 

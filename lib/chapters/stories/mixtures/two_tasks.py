@@ -59,6 +59,6 @@ def halves(shown: dict[str, pd.DataFrame]) -> str:
             more, less = (ends[f"{how}_{name}"] for how in ("ablated", "spared"))
             cells = span(own[0] for own in more), *(span(v[HALF] for v in o) for o in (more, less))
             rows.append((f"{title}, {seeds_phrase(ends['seed'])}", task, *cells))
-    header = ["", "answered rightly", "by the whole", "without the more memorizing half",
+    header = ["", "answered correctly", "by the whole", "without the more memorizing half",
               "without the other half"]  # fmt: skip
     return table(header, rows, left=(0, 1))

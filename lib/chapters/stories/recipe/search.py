@@ -142,11 +142,11 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
     seeds = own.runs["seed"].nunique()
     return (
         f"**The best recipe so far, {best['recipe']} for {best['T']:,} epochs, meets "
-        f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, by "
-        "the one or two runs of a sentence by which it was chosen. **The book's own meets "
-        f"{row.met} of {row.seen}**, by {seeds} seeds on which nothing was chosen; one of these "
-        "speaks of later epochs. The paper states no recipe, and nobody has published one "
-        "that gives its pictures."
+        f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, on "
+        "the one or two runs a sentence on which it was chosen. **The book's own meets "
+        f"{row.met} of {row.seen}**, on {seeds} seeds on which nothing was chosen; one of the "
+        "sentences speaks of epochs later than ours. The paper states no recipe, and we know of no "
+        "published one that gives its pictures."
     )
 
 
@@ -172,8 +172,8 @@ def out_of_sample(found: Gathered) -> str:
         "**The recipe out of sample.** Recipes are searched for on seeds from "
         f"{CALIBRATION_SEED:,} on, by {len(SENTENCES)} sentences of the paper ([](recipe.ipynb)). "
         f"On the figures' own seeds ({found.runs['seed'].nunique()} so far) the book's recipe "
-        f"meets {row.met} of the {row.seen} that have runs, by epoch {T:,}; one of them speaks of "
-        "later epochs."
+        f"meets {row.met} of the {row.seen} that have runs, by epoch {T:,}; one of these "
+        "sentences speaks of epochs later than ours."
     )
 
 
