@@ -55,15 +55,15 @@ def specs(name, chosen):
 page.opening("takeaway 3")
 
 # %% [markdown]
-# The paper's framework is one picture. Against the size of the network it draws two curves:
-# the number of facts that the network can memorize, $D_{\mathrm{mem}}$, which rises, and the
-# number of training points that it needs to generalize, $D_{\mathrm{crit}}$, which falls.
-# They cross. Left of $D_{\mathrm{mem}}$ lies *progression*, below both curves *ungrokking*, on
-# $D_{\mathrm{crit}}$ *semi-grokking*, above it *grokking*.
+# The paper's framework is one picture. Against the size of the network it draws two curves: the
+# number of facts that the network can memorize, $D_{\mathrm{mem}}$, which rises, and the number of
+# training points that it needs to generalize, $D_{\mathrm{crit}}$, which falls. They cross. With
+# more data than $D_{\mathrm{mem}}$ training is *progression*. With less, it is *ungrokking* below
+# $D_{\mathrm{crit}}$, *semi-grokking* around it and *grokking* above it.
 #
-# In the paper the picture is a sketch. Here it is computed: both curves from our runs, the
-# crossing with an interval, and every cell as a dot coloured by the zones that the
-# training curves of its seeds show. Region and run need not agree; how often they do is the test.
+# In the paper the picture is a sketch. Here it is computed: both curves from our runs, the crossing
+# with an interval, and every cell as a pie of the zones that the training curves of its seeds show.
+# Region and run need not agree; how often they do is the test.
 #
 # ## Figure 1, computed
 
