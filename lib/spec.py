@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
+import sys
 from dataclasses import dataclass, field
 from operator import ge, gt, le, lt
 from typing import Any, NamedTuple
@@ -227,7 +227,7 @@ def problem_of(name: str, value: Any) -> str | None:
     kinds = (int, float) if knob.kind is float else knob.kind
     if not isinstance(value, kinds) or (isinstance(value, bool) and knob.kind is not bool):
         return f"{name} must be {_KINDS.get(knob.kind, 'a RunSpec')}, got {value!r}"
-    if knob.kind is float and not math.isfinite(value):
+    if knob.kind is float and not abs(value) <= sys.float_info.max:
         return f"{name} must be finite, got {value!r}"
     for end, limit in knob.limits.items():
         if not _WITHIN[end](value, limit):

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from lib.runs.checkpoints import Checkpoints
 
 
+HEARD = 0.2
+"""Seconds of training, about, after which Ctrl-C is heard: an engine does not listen."""
+
+
 def train(
     spec: RunSpec,
     *,
@@ -64,16 +68,19 @@ def train(
         except (KeyError, ValueError) as error:
             checkpoints.reject(spec, network.name, error)
             network, training = make(spec, data, threads, start), Training(spec, on_progress)
-    before = time.perf_counter()
+    before, count = time.perf_counter(), 1
     while not training.ended:
-        network.advance(training.next_epoch - network.epoch)
+        while left := training.next_epoch - network.epoch:
+            begun, done = time.perf_counter(), min(left, count)
+            network.advance(done)
+            count = max(1, int(done * HEARD / max(time.perf_counter() - begun, 1e-9)))
         training.evaluate(network)
         training.seconds += time.perf_counter() - before
         before = time.perf_counter()
         training.tell(network, on_evaluation)
         if checkpoints and checkpoints.due() and not training.ended:
             training.save(network, checkpoints)
-    return training.run(network, threads)
+    return training.run(network, getattr(network, "threads", threads))
 
 
 class Training:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib.chapters.parameters import ChapterError, source
+from lib.circuits.measures import Measured
 from lib.paths import ROOT, default_results
 from lib.runs.files import publish
 from lib.runs.store import Store
@@ -108,7 +109,9 @@ def _publish(notebook: "NotebookNode", output: Path, tables: list[Path], data: P
     for path in tables:
         data.mkdir(exist_ok=True)
         shutil.move(path, data / path.name)
-        text = re.sub(rf"(?<![\w-])data/{path.name}\b", f"{data.name}/{path.name}", text)
+        place = json.dumps(f"{data.name}/{path.name}", ensure_ascii=False)[1:-1]
+        old = rf"(?<![\w-])data/{re.escape(path.name)}\b"
+        text = re.sub(old, lambda _, place=place: place, text)
     publish(output, text.encode())
 
 
@@ -137,6 +140,8 @@ def _run(chapter: str, notebook: "NotebookNode", values: dict | None, environmen
             raise ChapterFailed(f"{chapter} failed in cell [{error.exec_count}]: {what}") from error
         except DeadKernelError as error:
             raise ChapterFailed(f"the kernel of {chapter} died (out of memory?)") from error
+        except RuntimeError as error:
+            raise ChapterFailed(f"the kernel of {chapter} did not start: {_line(error)}") from error
         return nbformat.read(after, as_version=4)
 
 
@@ -173,13 +178,14 @@ def sources(chapter: str, results: Path | None = None) -> dict[str, str]:
     """Hashes of everything that a chapter is made from, by what a reader would call it."""
     library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     cells = [(cell.cell_type, cell.source, cell.metadata) for cell in read(chapter).cells]
+    store = Store(results)
     for _, _, metadata in cells:
         metadata.pop("lines_to_next_cell", None)  # of the form of the file
     return {
         "its source": _digest(json.dumps(cells, sort_keys=True)),  # not how it is written
         "the library": _hash(*sorted(library)),
         "the list of packages": _hash(ROOT / "requirements.txt"),
-        "the stored runs": _digest("\n".join(sorted(Store(results).files()))),
+        "the stored runs": _digest("\n".join(sorted(store.files() | Measured(store).files()))),
     }
 
 

@@ -2,8 +2,8 @@
 
 import ast
 import io
-import math
 import re
+import sys
 import tokenize
 from collections.abc import Iterable
 from pathlib import Path
@@ -106,7 +106,7 @@ def _parse(text: str) -> Any:
     """A value from the command line: a Python literal, or else YAML (`true`, `[a, b]`)."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         pass
     try:
         return text if ":" in text else yaml.safe_load(text)  # YAML reads 1:30 as 90
@@ -116,7 +116,7 @@ def _parse(text: str) -> Any:
 
 def _fits(value: Any, default: Any) -> bool:
     """Whether a value has the type of a default; lists are compared by their first element."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, (int, float)) and not abs(value) <= sys.float_info.max:
         return False
     if isinstance(value, (list, tuple)) and not isinstance(default, (list, tuple)):
         return default in (None, ...) and all(_fits(item, default) for item in value)
@@ -126,7 +126,10 @@ def _fits(value: Any, default: Any) -> bool:
         return isinstance(value, bool) and isinstance(default, bool)
     if isinstance(default, (list, tuple)):
         first = default[0] if default else ...
-        return isinstance(value, (list, tuple)) and all(_fits(item, first) for item in value)
+        if not isinstance(value, (list, tuple)) or (default and not value):
+            return False
+        pairs = isinstance(first, (list, tuple))  # of which none may lack its second part
+        return all(_fits(v, first) and not (pairs and len(v) != len(first)) for v in value)
     if isinstance(default, float):
         return isinstance(value, (int, float))
     return isinstance(value, type(default))

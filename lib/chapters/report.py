@@ -12,6 +12,7 @@ from lib.figures import style, zones
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
 from lib.paths import ROOT
+from lib.runs.files import publish
 from lib.runs.store import Store
 
 README = ROOT / "README.md"
@@ -21,7 +22,7 @@ BEGIN, END = "<!-- claims: written by `python -m lib claims --write` -->", "<!--
 
 def write(store: Store) -> str:
     """Brings both up to date with the stored runs, and says what was written."""
-    README.write_text(with_section(README.read_text("utf-8"), scoreboard(store)), "utf-8")
+    publish(README, with_section(README.read_text("utf-8"), scoreboard(store)).encode())
     _write_picture(store)
     return f"wrote {README.name} and {PICTURE.relative_to(ROOT)}"
 

@@ -120,7 +120,7 @@ def measure_run(
     check(spec)
     stored = store.runs().set_index("key")
     row = stored.loc[spec.key] if checkpoints == 1 and spec.key in stored.index else None
-    weights = store.load_weights(spec) if row is not None else None
+    weights = store.load_weights(spec, row["engine"]) if row is not None else None
     if weights is not None and _are_of(weights, row):
         taken, digest = {int(row["epoch"]): weights}, row["digest"]
         curve = {name: [row[name]] for name in ("epoch", *_CURVE)}
@@ -199,10 +199,17 @@ def _look(spec: RunSpec, taken: dict[int, dict]) -> Iterator[tuple[int, "Measure
 
 
 def lacking(specs: Iterable[RunSpec], store: Store, checkpoints: int) -> list[RunSpec]:
-    """Those runs that are not measured yet, or only at their end where more is asked for."""
-    found = measures(store).groupby("key").size()
-    enough = 1 if checkpoints == 1 else 2
-    return [s for s in {s.key: s for s in specs}.values() if found.get(s.key, 0) < enough]
+    """Those runs that are not measured yet, or at fewer epochs than are asked for."""
+    found = measures(store).groupby("key")["epoch"].agg(set)
+
+    def enough(spec):
+        have = found.get(spec.key, set())
+        if checkpoints == 1 or not have:
+            return bool(have)
+        wanted = {epoch for epoch in checkpoints_of(spec, checkpoints) if epoch <= max(have)}
+        return len(have) >= max(2, len(wanted))  # a run may have stopped early
+
+    return [spec for spec in {s.key: s for s in specs}.values() if not enough(spec)]
 
 
 def gather_measures(specs: Iterable[RunSpec], train_missing: bool = False) -> pd.DataFrame:
@@ -233,6 +240,7 @@ def merge(store: Store) -> None:
     whole = pa.concat_tables(tables.values(), promote_options="default")
     names = [(name, "ascending") for name in ("key", "epoch", "digest", "timestamp")]
     path = shard.write(known.folder, whole.sort_by(names))
-    if known.tables()[path.name].num_rows == whole.num_rows:
+    written = known.tables().get(path.name)  # None: another process has merged it already
+    if written is not None and written.num_rows == whole.num_rows:
         for name in tables.keys() - {path.name}:
             known.path(name).unlink(missing_ok=True)

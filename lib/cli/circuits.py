@@ -8,6 +8,7 @@ from tqdm import tqdm
 from lib.circuits.measures import CHECKPOINTS, Measured, check, lacking, measure_run, merge
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
+from lib.runs.locks import Locks
 from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.sweeps.plan import costs_of, format_duration
@@ -23,7 +24,7 @@ from lib.sweeps.plan import costs_of, format_duration
     show_default=True,
     help="Epochs of a run that are measured; 1: its end only, from kept weights if possible.",
 )
-@click.option("--threads", type=click.IntRange(1), help="Cores to use.  [default: all]")
+@click.option("--threads", type=options.THREADS, help="Cores to use.  [default: all]")
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
 @options.MEASURE
 @options.RESULTS
@@ -46,7 +47,8 @@ def command(names, seeds, checkpoints, threads, dry_run, measure, results) -> No
         _measure(todo, store, checkpoints, threads, costs)
         merge(store)
     measured = Measured(store)
-    if measured.tables() is None or store.broken or measured.broken:
+    measured.tables()  # and with it what is broken
+    if store.broken or measured.broken:
         raise click.exceptions.Exit(2)
 
 
@@ -64,7 +66,7 @@ def _costs(todo, store, checkpoints, threads, measure):
 
 def _measure(todo, store, checkpoints, threads, costs):
     """Measure runs one by one; on a terminal with a bar over what they should take."""
-    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
+    form, locks = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left", Locks(store)
     with tqdm(total=sum(costs.values()), bar_format=form, smoothing=0, disable=None) as bar:
         ended = 0.0
         for i, spec in enumerate(todo, 1):
@@ -74,6 +76,8 @@ def _measure(todo, store, checkpoints, threads, costs):
                 bar.update(ended + cost * progress.epoch / progress.epochs - bar.n)
 
             bar.set_description_str(f"{i - 1}/{len(todo)} runs")
+            if not locks.take(spec.key) or not lacking([spec], store, checkpoints):
+                continue  # another process is at it, or was
             measure_run(spec, store, checkpoints, threads, on_progress=tell)
             ended += cost
             bar.update(ended - bar.n)

@@ -28,7 +28,7 @@ def command(write, cost, measure, results) -> None:
         if not (measure or store.broken):
             keep(kept, text.encode(), store.cache)
     else:
-        text = kept.read_text()
+        text = kept.read_text("utf-8")
     click.echo(text)
     if write:
         from lib.chapters import report  # Matplotlib takes a second

@@ -60,6 +60,10 @@ class _Main(click.Group):
             _fail(error.format_message(), error.exit_code)
         except UserError as error:
             _fail(error, 2)
+        except (MemoryError, RuntimeError) as error:  # PyTorch has a RuntimeError for it
+            if isinstance(error, RuntimeError) and "memory" not in str(error):
+                raise
+            _fail(f"not enough memory: {str(error).partition(chr(10))[0]}".rstrip(": "), 1)
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             if not where and error.errno == errno.ENOSPC:  # what is left would fail at exit again

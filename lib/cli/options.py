@@ -29,6 +29,9 @@ RESULTS = click.option(
 )
 
 
+THREADS = click.IntRange(1, 1024)
+
+
 def _known(context, argument, names):
     for name in names:
         if name not in EXPERIMENTS:

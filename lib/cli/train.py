@@ -21,7 +21,7 @@ SHORT = 5e11
 @options.of_a_run
 @options.how_to_train
 @click.option(
-    "--threads", type=click.IntRange(1), help="Cores to use.  [default: all; 1 for seconds]"
+    "--threads", type=options.THREADS, help="Cores to use.  [default: all; 1 for seconds]"
 )
 @click.option("--force", is_flag=True, help="Train even if the run is stored.")
 @options.RESULTS
@@ -34,7 +34,7 @@ def command(engine, device, precision, threads, force, results, **values):
     if spec.key in store.keys() and not force:
         curve, row = store.curve(spec), store.runs().set_index("key").loc[spec.key]
         status, digest = row["status"], row["digest"]
-        told = "stored already; --force trains it again"
+        told = f"stored already, trained by {row['engine']}; --force trains it again"
     else:
         options.check_memory([spec], threads=threads, engine=engine, device=device)
         store.probe()

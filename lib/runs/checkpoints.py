@@ -2,8 +2,8 @@
 
 A checkpoint has the parameters, AdamW's moments, the epoch and the curve so far.  It appears
 whole or not at all; a run that goes on from one ends with the same bits as if nothing had
-happened (in a stack only under the conditions of `lib.engines.torch.engine`).  It goes when the
-run is stored.
+happened (in a stack only under the conditions of `lib.engines.torch.engine`).  Code that was
+edited since does not go on from it.  It goes when the run is stored.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.runs.files import keep
+from lib.runs.machine import code
 from lib.runs.run import CURVE
 from lib.spec import RunSpec
 
@@ -55,7 +56,7 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def _path(self, spec: RunSpec, engine: str) -> Path:
-        return self._folder / f"{spec.key}-{engine}.state"
+        return self._folder / f"{spec.key}-{engine}-{code()}.state"
 
     def due(self) -> bool:
         """Whether it is time to save."""

@@ -8,10 +8,14 @@ import pyarrow as pa
 
 from lib.errors import StoreError
 from lib.runs import shard
-from lib.runs.shard import IDENTITY, identities
+from lib.runs.shard import IDENTITY, BrokenFile, identities
 
 SHARD = 500
 """Runs in a file from which on `compact` leaves it alone."""
+
+
+CANNOT_MERGE = (OSError, StoreError, BrokenFile, pa.ArrowException)
+"""What `compact` may raise: of a disk that is full or fails, or files that are damaged."""
 
 
 def compact(store, names: Iterable[str] | None = None) -> list[str]:

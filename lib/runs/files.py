@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import contextlib
 import multiprocessing
 import os
 import secrets
@@ -26,7 +27,8 @@ def publish(path: Path, data: bytes) -> None:
         return
     folder = os.open(path.parent, os.O_RDONLY)  # the name is on disk only when its folder is
     try:
-        os.fsync(folder)
+        with contextlib.suppress(OSError):  # not every file system can
+            os.fsync(folder)
     finally:
         os.close(folder)
 

@@ -7,7 +7,9 @@ from filelock import FileLock, Timeout
 from lib.runs.store import Store
 
 MOST = 200
-"""Locks held at once, at most: each is an open file, of which a process may have some 1,000."""
+"""Locks held at once, at most: each is an open file, of which a process may have some 1,000.
+
+Beyond them a run that others hold is still seen, but others do not see ours."""
 
 
 class Locks:
@@ -24,17 +26,18 @@ class Locks:
 
     def take(self, key: str) -> bool:
         """Whether the run is now ours to train."""
-        if len(self._held) >= MOST:
-            return True
         # A soft lock would outlive a process that is killed.
         lock = FileLock(self._folder / key, blocking=False, fallback_to_soft=False)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
-            self._held[key] = lock
+            if len(self._held) < MOST:
+                self._held[key] = lock
+            else:
+                lock.release()
         except Timeout:
             return False
-        except (OSError, NotImplementedError):
+        except OSError:
             pass
         return True
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 import os
 import platform
 import subprocess
@@ -18,7 +19,7 @@ from lib.paths import ROOT
 def machine() -> dict[str, str]:
     """Where and with which code this process trains: library_version, git_commit, cpu."""
     return {
-        "library_version": getattr(lib, "__version__", "unknown"),
+        "library_version": lib.__version__,
         "git_commit": _git_commit(),
         "cpu": cpu_model(),
     }
@@ -37,6 +38,15 @@ def _git_commit() -> str:
         return head.stdout.strip() + ("+" if git("status", "--porcelain", "lib").stdout else "")
     except OSError:  # no git here
         return "unknown"
+
+
+@functools.cache
+def code() -> str:
+    """A short hash of what computes a run: the files of `lib` itself, and the engines."""
+    digest = hashlib.sha256()
+    for path in sorted([*(ROOT / "lib").glob("*.py"), *(ROOT / "lib/engines").rglob("*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 @functools.cache

@@ -67,7 +67,7 @@ class Store:
         self.folder = Path(folder) if folder else default_results()
         self.runs_folder = self.folder / "runs"
         self.cache = Path(cache) if cache else default_cache()
-        name = hashlib.sha256(os.fsencode(self.folder.resolve())).hexdigest()[:16]
+        name = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()[:16]
         self.own = self.cache / "stores" / name
         self.broken: dict[str, str] = {}
         self._known: dict[str, pa.Table] = {}  # file name -> its rows without curves
@@ -266,20 +266,25 @@ class Store:
 
     # Weights, on this machine only
 
-    def _weights(self, spec: RunSpec) -> Path:
-        return self.own / "weights" / f"{spec.key}.npz"
+    def _weights(self, spec: RunSpec, engine: str) -> Path:
+        return self.own / "weights" / f"{spec.key}-{engine}.npz"
 
     def save_weights(self, run: Run) -> Path:
         """Keep the final weights of a run in the local cache, where that can be written."""
         buffer = io.BytesIO()
         np.savez(buffer, **run.parameters)
-        keep(self._weights(run.spec), buffer.getvalue(), self.cache)
-        return self._weights(run.spec)
+        path = self._weights(run.spec, run.engine)
+        keep(path, buffer.getvalue(), self.cache)
+        return path
 
-    def load_weights(self, spec: RunSpec) -> dict[str, np.ndarray] | None:
-        """The final weights by parameter name (float32), or None if they are not in the cache."""
-        try:
-            with np.load(io.BytesIO(self._weights(spec).read_bytes()), allow_pickle=False) as file:
-                return dict(file)
-        except Exception:  # missing, or damaged in one of a dozen ways: it can be made again
-            return None
+    def load_weights(self, spec: RunSpec, engine: str | None = None) -> dict | None:
+        """The final weights by parameter name (float32), or None if they are not in the cache.
+
+        engine: as this one trained them; by default as the first of `PREFERRED` did.
+        """
+        for name in PREFERRED if engine is None else (engine,):
+            with contextlib.suppress(Exception):  # damaged in a dozen ways: it can be made again
+                content = self._weights(spec, name).read_bytes()
+                with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                    return dict(file)
+        return None

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import click
 
 from lib.runs.checkpoints import Checkpoints
+from lib.runs.compaction import CANNOT_MERGE
 from lib.runs.locks import Locks
 from lib.runs.run import Progress, Run
 from lib.runs.store import Store
@@ -71,7 +72,7 @@ def sweep_stacked(
     finally:
         shown.bar.close()
         locks.close()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*CANNOT_MERGE):
             store.compact(files)
     report.left, report.seconds = len(todo) - report.done, time.monotonic() - began
     return report

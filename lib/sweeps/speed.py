@@ -23,6 +23,7 @@ from lib.runs.files import keep
 from lib.runs.machine import cores, cpu_model
 from lib.spec import KNOBS, NUMERICS_VERSION, RunSpec
 from lib.sweeps.workers import end_with_parent, on_their_own
+from lib.tasks import TASKS
 
 Rate = Callable[[int], float]
 """d_model -> operations a second on one core while all cores train; mostly a `Speed`."""
@@ -123,7 +124,7 @@ def known_rate(
     on_cpu = device in (None, "cpu")
     name = name_of(engine or ("numba" if on_cpu else "stacked"), precision or "float32")
     own = runs[(runs["engine"] == name) & ((runs["device"] == "cpu") == on_cpu)]
-    own = own[(own["n_layers"] == 1) & own["norm"].isna()]
+    own = own[(own["n_layers"] == 1) & own["norm"].isna() & own["task"].isin(TASKS)]
     if own.empty:
         return None
     per_logit = 4e-9  # seconds, as on most machines: `--measure` measures it
@@ -137,6 +138,7 @@ def deep_rates(runs: pd.DataFrame) -> dict[tuple[int, int], float]:
     """(n_layers, d_model) -> operations a second and core that stored runs of the PyTorch engine
     reached on a processor."""
     own = runs[(runs["engine"] == "stacked") & (runs["device"] == "cpu")]
+    own = own[own["task"].isin(TASKS)]  # not those of a task that is registered elsewhere
     return {shape: _usual_rate(some, 0.0) for shape, some in own.groupby(["n_layers", "d_model"])}
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
-from lib.runs.compaction import SHARD
+from lib.runs.compaction import CANNOT_MERGE, SHARD
 from lib.runs.locks import Locks
 from lib.runs.store import Store
 from lib.spec import RunSpec
@@ -143,7 +143,7 @@ class _Sweep:
             if self.crew:
                 self.crew.stop()
             self.locks.close()
-        with contextlib.suppress(OSError):  # merging is a convenience: the runs are safe
+        with contextlib.suppress(*CANNOT_MERGE):  # a convenience: the runs are safe
             self.store.compact(self.merged + self.fresh)
         report.done = len(self.done)
         report.left = len(self.costs) - report.done - self.elsewhere
@@ -218,7 +218,7 @@ class _Sweep:
         """Merge this sweep's files now and then; others' are theirs to merge."""
         self.fresh.append(name)
         if len(self.fresh) >= COMPACT_EVERY:
-            with contextlib.suppress(OSError):  # the runs are safe as they are
+            with contextlib.suppress(*CANNOT_MERGE):  # the runs are safe as they are
                 self.merged += self.store.compact(self.fresh)
                 self.fresh = []
                 if len(self.merged) >= SHARD / COMPACT_EVERY:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lib.engines.choose import engine_of
+from lib.engines.precision import name_of
 from lib.runs.locks import Locks
 from lib.runs.machine import cores
 from lib.runs.store import Store
@@ -16,25 +18,30 @@ if TYPE_CHECKING:
 
 
 def start_of(
-    spec: RunSpec, store: Store, train: Callable, threads: int = 1
+    spec: RunSpec, store: Store, train: Callable, threads: int = 1, how: dict | None = None
 ) -> dict[str, dict[str, np.ndarray]]:
     """What `lib.train.train` has to be told to start a run: {} or {"start": weights by name}.
 
-    The weights of `spec.init_from` come from the store's cache.  Where they are not there,
-    that run is trained, to the bits that it always had, and its weights are kept; of several
-    processes that want the same parent one trains it, and the others wait.
+    The weights of `spec.init_from` come from the store's cache, if they were trained as this
+    run is going to be (`how`: engine, device, precision).  Where they are not there, that run is
+    trained, to the bits that it always had, and its weights are kept; of several processes that
+    want the same parent one trains it, and the others wait.
     """
     parent = spec.init_from
     if parent is None:
         return {}
-    weights, locks = store.load_weights(parent), Locks(store)
+    how = how or {}
+    engine = engine_of(parent, how.get("engine"), how.get("device") or "cpu")
+    engine = name_of(engine, how.get("precision") or "float32")
+    weights, locks = store.load_weights(parent, engine), Locks(store)
     try:
         while weights is None and not locks.take(parent.key):
             time.sleep(0.5)
-            weights = store.load_weights(parent)
-        weights = weights or store.load_weights(parent)  # kept just before we took the lock
+            weights = store.load_weights(parent, engine)
+        weights = weights or store.load_weights(parent, engine)  # kept just before our lock
         if weights is None:
-            run = train(parent, threads=threads, **start_of(parent, store, train, threads))
+            start = start_of(parent, store, train, threads, how)
+            run = train(parent, threads=threads, **how, **start)
             store.save_weights(run)
             weights = run.parameters
     finally:

@@ -169,17 +169,17 @@ def _train(
     spec: RunSpec, store: Store, threads: int, train: Callable | None, send: Callable,
     how: dict | None = None,
 ) -> tuple[str, Any]:  # fmt: skip
-    start, states, more = time.monotonic(), Checkpoints(store.own), {}
+    start, states, more, how = time.monotonic(), Checkpoints(store.own), {}, how or {}
     try:
         if train is None:
             from lib.train import train
 
-            more = dict(checkpoints=states, **how or {})
+            more = dict(checkpoints=states, **how)
 
         def tell(progress):
             send(("progress", progress.epoch / progress.epochs))
 
-        more |= start_of(spec, store, train, threads)
+        more |= start_of(spec, store, train, threads, how)
         run = train(spec, threads=threads, on_progress=tell, **more)
     except BrokenPipeError:
         raise

@@ -106,6 +106,9 @@ def test_parameters_may_be_annotated_and_hold_any_text(book):
         (["tiny", "-p", "lr", "[1"], "lr must be a finite number like 0.003, got '[1'"),
         (["tiny", "-p", "widths", "8"], "widths must be a list like [4, 8], got '8'"),
         (["tiny", "-p", "widths", "[8, a]"], "widths must be a list like [4, 8], got '[8, a]'"),
+        (["tiny", "-p", "widths", "[]"], "widths must be a list like [4, 8], got '[]'"),
+        (["tiny", "-p", "widths", "{[1]}"], "widths must be a list like [4, 8], got '{[1]}'"),
+        (["tiny", "-p", "lr", "1" * 400], "lr must be a finite number like 0.003, got '111"),
         (["tiny", "-p", "epochs", "0x_"], "epochs must be a whole number like 10, got '0x_'"),
         (
             ["tiny", "-p", "epochs", "2024-13-45"],
@@ -164,7 +167,7 @@ def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(book))
     (book / "notebooks" / "tiny.py").write_text(TINY + TABLE)
     (book / "runs").mkdir()
-    output = book / "mine.ipynb"
+    output = book / 'my "own".ipynb'  # it stands in JSON
     result = run(
         *("tiny", "-o", output, "--results", book / "runs"),
         *("-p", "widths", "[12]", "-p", "lr", "1", "-p", "quick", "true", "-p", "name", "1"),
@@ -174,14 +177,14 @@ def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     assert f"at {execute.ROOT}\n" in text
     assert f"python {sys.executable}\n" in text
     assert "got [12] 1 10 1 True\n" in text
-    assert f"results {book / 'runs'} {book}/.mine-" in text
+    assert f'results {book / "runs"} {book}/.my "own"-' in text
     notebook = nbformat.read(output, as_version=4)
     nbformat.validate(notebook)
     made = notebook.metadata.grokking_companion
     assert made.parameters == {"widths": [12], "lr": 1, "quick": True, "name": "1"}
     assert "papermill" not in notebook.metadata and "jupytext" not in notebook.metadata
-    contents(book).get("mine.ipynb")  # it opens in Jupyter
-    assert (book / "mine-data" / "table.csv").read_text() == "lr\n1\n"
+    contents(book).get(output.name)  # it opens in Jupyter
+    assert (book / 'my "own"-data' / "table.csv").read_text() == "lr\n1\n"
     assert os.environ["JUPYTER_PATH"] == str(book)
     assert not (book / "chapters").exists()
 

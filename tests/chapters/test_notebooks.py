@@ -160,7 +160,9 @@ def test_double_descent_tells_what_the_runs_show(page):
 @pytest.mark.parametrize("results", [world("five seeds")], indirect=True)
 def test_later_or_never_is_asked_of_every_curve(page):
     words = page("multitask_emergence").words
-    trained, asked = map(int, re.search(r"(\d+) of these (\d+) sizes have been trained", words).groups())
+    trained, asked = map(
+        int, re.search(r"(\d+) of these (\d+) sizes have been trained", words).groups()
+    )
     assert trained < asked >= 8  # alone, shared and split, of three studies
 
 

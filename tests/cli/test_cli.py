@@ -17,12 +17,14 @@ import lib.runs.files
 import lib.runs.shard
 import lib.runs.store
 import lib.sweeps.speed
+import lib.train
 from lib.cli import options
 from lib.paper.grid import Grid
 from lib.paths import ROOT
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps.sweep import Report
+from lib.tasks import TASKS
 
 BASE = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
 TINY = Grid("tiny", "A tiny experiment", BASE, axes={"train_size": (10, 12)}, seeds=3)
@@ -67,6 +69,7 @@ MISTAKES = {
     "train --norm post": "norm must be 'pre'",
     "train --split-mlp true": "split_mlp",
     "train --threads 0": "--threads",
+    "train --threads 100000000000000000000": "--threads",
     "train --nosuch 1": "--nosuch",
     "train --d-model 4096 --modulus 1000 --train-size 999999 --threads 64": "GB of memory",
     "train extra": "extra",
@@ -305,6 +308,26 @@ def test_a_budget_and_seeds_reach_the_sweep(call, monkeypatch):
     call("sweep", "tiny", "--seeds", "4", "--budget", "1h30m", "--jobs", "1")
     assert seen["first"][:2] == ({urgent}, {urgent, BASE})
     assert (seen["seeds"], seen["budget_s"], seen["jobs"], seen["nice"]) == ([4], 5400, 1, True)
+
+
+def test_a_run_of_a_task_that_is_not_registered_here_is_no_obstacle(call, store, monkeypatch):
+    """As the docs invite: a task registered in a script of one's own."""
+    monkeypatch.setitem(TASKS, "multiply", TASKS["add"])
+    store.add(fake_run(BASE.replace(task="multiply")))
+    monkeypatch.delitem(TASKS, "multiply")
+    for line in ("status", "claims", "sweep tiny --dry-run"):
+        assert call(*line.split()).exit_code == 0
+
+
+def test_too_little_memory_is_one_line(call, monkeypatch):
+    errors = iter((MemoryError("Unable to allocate 9 GiB"), RuntimeError("CUDA out of memory.\nx")))
+
+    def train(*_, **__):
+        raise next(errors)
+
+    monkeypatch.setattr(lib.train, "train", train)
+    for words in ("9 GiB", "CUDA out of memory"):
+        fails(call("train", "--epochs", "20", "--d-model", "4"), "not enough memory", words, code=1)
 
 
 def test_status(call, store):

@@ -44,6 +44,18 @@ def interrupted(spec, states, evaluations):
         train(spec, on_progress=leave, checkpoints=states)
 
 
+def test_edited_code_begins_again(tmp_path, monkeypatch):
+    """As when a reader changes `lib/model.py` between two trainings: the key stays the same."""
+    spec = STACK.replace(epochs=40, n_evals=20)
+    states = Checkpoints(tmp_path, every=0)
+    interrupted(spec, states, 5)
+    assert states.load(spec, "stacked") is not None
+    monkeypatch.setattr("lib.runs.checkpoints.code", lambda: "edited")
+    assert states.load(spec, "stacked") is None
+    states.remove(spec)
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
 @pytest.mark.parametrize("spec", [KERNEL, STACK], ids=["kernel", "stack"])
 def test_kill_9_and_the_same_bits(spec, tmp_path):
     """A real process, killed while it trains; the next one goes on."""

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -464,6 +465,18 @@ def test_weights_come_back(store):
     for name, values in run.parameters.items():
         np.testing.assert_array_equal(weights[name], values)
         assert weights[name].dtype == np.float32
+
+
+def test_weights_of_two_engines_are_two(store):
+    run = fake_run(SPECS[0])
+    other = {name: values + 1 for name, values in run.parameters.items()}
+    store.save_weights(replace(run, parameters=other, engine="reference"))
+    assert store.load_weights(SPECS[0], run.engine) is None
+    store.save_weights(run)
+    for engine, values in ((None, run), (run.engine, run), ("reference", None)):
+        found = store.load_weights(SPECS[0], engine)
+        expected = other if values is None else run.parameters
+        assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
 def test_damaged_weights_are_none(store):

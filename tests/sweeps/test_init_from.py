@@ -130,6 +130,16 @@ def test_a_parent_is_trained_once_and_kept(store):
     assert start_of(PARENT, store, counting) == {}
 
 
+def test_a_parent_is_trained_as_its_child_is(store):
+    """Weights that another engine left are another parent's."""
+    store.save_weights(train(PARENT))
+    how = dict(engine="reference")
+    kind, value = _train(CHILD, store, 1, None, lambda message: None, how)
+    assert kind == "done", value
+    assert store.runs()["digest"].item() == train(CHILD, **how).digest
+    assert train(CHILD, **how).digest != train(CHILD).digest
+
+
 def test_a_worker_hands_them_over(store):
     kind, value = _train(CHILD, store, 1, None, lambda message: None)
     assert kind == "done", value
@@ -179,4 +189,4 @@ def test_a_sweep_of_children_trains_their_parent_once(store):
     for spec in specs:
         assert runs.loc[spec.key, "digest"] == train(spec).digest
     kept = {path.stem for path in (store.own / "weights").iterdir()}
-    assert kept == {PARENT.key, *(spec.key for spec in specs)}
+    assert kept == {f"{spec.key}-numba" for spec in (PARENT, *specs)}

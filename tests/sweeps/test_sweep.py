@@ -414,6 +414,15 @@ def test_a_run_is_locked_until_its_sweep_ends(store):
     other.close()
 
 
+def test_beyond_its_last_lock_a_process_still_sees_others(store, monkeypatch):
+    monkeypatch.setattr("lib.runs.locks.MOST", 1)
+    ours, theirs = Locks(store), Locks(store)
+    assert theirs.take("e" * 20) and ours.take("f" * 20)
+    assert not ours.take("e" * 20) and ours.take("a" * 20) and theirs.take("a" * 20)
+    ours.close()
+    theirs.close()
+
+
 def test_without_locks_every_run_is_free(store):
     store.cache.write_text("in the way")
     locks = Locks(store)

@@ -54,7 +54,7 @@ class Engine:
     ):  # fmt: skip
         check_tiles(precision)
         self.name = name_of("numba", precision)
-        self.spec, self.threads, self.epoch = spec, threads, 0
+        self.spec, self.epoch = spec, 0
         sz = self.sizes = sizes(
             spec.d_model,
             spec.n_heads,
@@ -76,7 +76,7 @@ class Engine:
         self._splits = {name: memory.samples(sz, split) for name, split in splits.items()}
         chunks = epochs.count_chunks.py_func(sz, self._splits["train"])
         n = max(1, min(threads, chunks))
-        self._parallel = n > 1
+        self.threads, self._parallel = n, n > 1
         self._work = memory.work(sz, chunks if self._parallel else 2)
         self._scratch = memory.scratch(sz, n)
         self._pace = Pace(n)

@@ -28,7 +28,7 @@ def _cache_directory() -> str:
     for path in sorted([*engines.glob("simd/*.py"), *engines.glob("kernel/*.py")]):
         digest.update(path.read_bytes())
     root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    root = root or Path.home() / ".cache"
+    root = root or os.path.expanduser("~/.cache")
     folder = Path(root) / "grokking-companion" / digest.hexdigest()[:16]
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
