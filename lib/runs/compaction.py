@@ -1,6 +1,7 @@
 """Merging small files of runs into few, while other processes read and write."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Iterable
 
@@ -31,7 +32,8 @@ def compact(store, names: Iterable[str] | None = None) -> list[str]:
     Returns:
         The names of the files that now hold the runs of the small files.
     """
-    for path in store.runs_folder.glob(".*.tmp"):  # left by killed writers
+    left = (folder.rglob(".*.tmp") for folder in (store.runs_folder, store.own))
+    for path in itertools.chain(*left):  # by killed writers
         with contextlib.suppress(FileNotFoundError):  # a live one has just renamed its own
             if time.time() - path.stat().st_mtime > 86400:
                 path.unlink()

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from tqdm import tqdm
 
 from lib.runs.compaction import CANNOT_MERGE, SHARD
+from lib.runs.files import keep
 from lib.runs.locks import Locks
 from lib.runs.store import Store
 from lib.spec import RunSpec
@@ -104,6 +105,7 @@ def sweep(
         return Report()
     jobs = at_once(jobs, len(todo))
     store.probe()
+    keep(store.own / "writable", b"", store.cache)  # else one warning, here: workers give none
     widths = {spec.d_model for spec in todo}
     rate = rate or machine_rate(widths, store.cache, jobs=jobs, say=say, train=train, how=how)
     threads, jobs = (jobs, 1) if len(todo) == 1 and not crew else (1, min(jobs, len(todo)))
