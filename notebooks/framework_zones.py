@@ -45,13 +45,6 @@ from lib.paper.recipe import DYNAMICS
 from lib.widgets.explorers import framework, phase_diagram
 
 page = Page("framework_zones", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
-
-
-def specs(name, chosen):
-    """The runs of an experiment under this chapter's recipe."""
-    return [spec.replace(**page.recipe) for spec in EXPERIMENTS[name].specs(chosen)]
-
-
 page.opening("takeaway 3")
 
 # %% [markdown]
@@ -68,8 +61,8 @@ page.opening("takeaway 3")
 # ## Figure 1, computed
 
 # %% tags=["hide-input"]
-grids = page.gather(specs("figure3", seeds) + specs("figure6", seeds)).whole()
-random = page.gather(specs("figure4", capacity_seeds))
+grids = page.gather(page.cells("figure3", "figure6", seeds=seeds)).whole()
+random = page.gather(page.cells("figure4", seeds=capacity_seeds))
 found = boundaries.measure(grids.runs, random.runs)
 shown = {key: zone(curve) for key, curve in grids.curves.groupby("key")}
 dots = grids.runs[["d_model", "train_size", "seed", "train_accuracy", "val_accuracy", "key"]]

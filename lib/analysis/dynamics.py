@@ -88,11 +88,8 @@ def waits(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     takes longer.  Runs without weight decay have no such time and are left out.
     """
     runs = runs[runs["weight_decay"] > 0]
-    reached = {
-        key: first_epoch(own["epoch"], own["val_accuracy"], GENERALIZED)
-        for key, own in curves.groupby("key", sort=False)
-    }
-    epochs = runs["key"].map(reached).astype(float)
+    first = curves[curves["val_accuracy"] >= GENERALIZED].groupby("key")["epoch"].min()
+    epochs = runs["key"].map(first).astype(float)
     rate = runs["lr"] * runs["weight_decay"]
     came = np.isfinite(epochs)
     return runs.assign(waited=epochs.where(came, runs["epoch"]) * rate, came=came)

@@ -186,20 +186,13 @@ def plateau(
             continue
         while np.ptp(val[i : j + 1]) > BAND:
             i += 1
-        if epoch[j] - epoch[i] >= lasting and (
-            best is None or epoch[j] - epoch[i] > epoch[best[1]] - epoch[best[0]]
-        ):
-            best = i, j
+        if epoch[j] - epoch[i] >= lasting:
+            best, lasting = (i, j), epoch[j] - epoch[i] + 1  # a longer one counts, in whole epochs
     if best is None:
         return None
     i, j = best
-    then = (
-        "rises"
-        if val[-1] >= dynamics.GENERALIZED
-        else "falls"
-        if val[-1] < dynamics.ZERO
-        else "moves on"
-    )
+    then = "falls" if val[-1] < dynamics.ZERO else "moves on"
+    then = "rises" if val[-1] >= dynamics.GENERALIZED else then
     return int(epoch[i]), int(epoch[j]), "open" if j == len(val) - 1 else then
 
 

@@ -27,9 +27,8 @@ LONGER = 5
 
 def n_parameters(d_model, n_layers=1, modulus=113, mixed=False):
     """How many parameters a model has; a split MLP has as many (`lib.model`)."""
-    vocabulary = modulus + (3 if mixed else 1)
-    tokens = vocabulary + (4 if mixed else 3) + modulus
-    return n_layers * (12 * d_model**2 + 5 * d_model) + tokens * d_model
+    vectors = 2 * modulus + (7 if mixed else 4)  # of tokens and operators, places, classes
+    return n_layers * (12 * d_model**2 + 5 * d_model) + vectors * d_model
 
 
 def sizes(runs: pd.DataFrame) -> pd.DataFrame:
@@ -84,13 +83,9 @@ class Size:
         return f"d {self}" if self.bound else f"d = {self}"
 
     def __str__(self) -> str:
-        words = size_words(self.n_layers, self.d_model)
+        """For tables: "256", "4 × 128", "> 256"."""
+        words = f"{self.n_layers} × {self.d_model}" if self.n_layers > 1 else f"{self.d_model}"
         return f"{self.bound} {words}" if self.bound else words
-
-
-def size_words(n_layers: int, d_model: int) -> str:
-    """For tables: "256", "4 × 128"."""
-    return f"{n_layers} × {d_model}" if n_layers > 1 else f"{d_model}"
 
 
 def emergent_size(runs: pd.DataFrame, level: float = EMERGED, seeds: int = SEEDS) -> Size | None:
@@ -106,8 +101,7 @@ def emergent_size(runs: pd.DataFrame, level: float = EMERGED, seeds: int = SEEDS
     at = fails[-1] + 1 if len(fails) else 0
     bound = ">" if at == len(table) else "≤" if at == 0 else ""
     row = table.iloc[min(at, len(table) - 1)]
-    names = ["parameters", "d_model"]
-    after = map(int, table[names].iloc[at - 1]) if at else (0, 0)
+    after = map(int, table[["parameters", "d_model"]].iloc[at - 1]) if at else (0, 0)
     return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]), bound, *after)
 
 

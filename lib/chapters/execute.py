@@ -126,15 +126,9 @@ def _run(chapter: str, notebook: "NotebookNode", values: dict | None, environmen
         before, after = Path(folder) / "source.ipynb", Path(folder) / "executed.ipynb"
         nbformat.write(notebook, before)
         try:
-            papermill.execute_notebook(
-                before,
-                after,
-                parameters=values,
-                kernel_name=KERNEL["name"],
-                cwd=ROOT,
-                progress_bar=False,
-                stderr_file=sys.stderr,  # a chapter's own progress bars
-            )
+            how = dict(kernel_name=KERNEL["name"], cwd=ROOT, progress_bar=False)
+            how["stderr_file"] = sys.stderr  # a chapter's own progress bars
+            papermill.execute_notebook(before, after, values, **how)
         except PapermillExecutionError as error:
             what = f"{error.ename}: {_line(error.evalue)}"
             raise ChapterFailed(f"{chapter} failed in cell [{error.exec_count}]: {what}") from error
@@ -191,8 +185,7 @@ def sources(chapter: str, results: Path | None = None) -> dict[str, str]:
 
 def tables_there(made: dict[str, Any]) -> bool:
     """Whether the tables that an executed chapter of the book offers are there, unchanged."""
-    tables = made.get("tables", {})
-    return all(_hash(CHAPTERS / name) == digest for name, digest in tables.items())
+    return all(_hash(CHAPTERS / n) == digest for n, digest in made.get("tables", {}).items())
 
 
 def _digest(text: str) -> str:

@@ -59,6 +59,11 @@ class Page:
         points = [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
         return [base.replace(**point).with_seed(seed) for seed in seeds for point in points]
 
+    def cells(self, *experiments: str, seeds=None, **changes) -> list[RunSpec]:
+        """Every cell of some experiments under the chapter's recipe, with changes of fields."""
+        every = (s for name in experiments for s in EXPERIMENTS[name].specs(seeds))
+        return [s.replace(**self.recipe | changes) for s in every]
+
     def gather(self, specs: Iterable[RunSpec], train: bool | None = None) -> Gathered:
         """The stored runs of some specs; they count among those behind the page."""
         training = self.train if train is None else train
@@ -72,8 +77,7 @@ class Page:
 
     def stored(self, *experiments: str) -> pd.DataFrame:
         """Whole seeds of some experiments under the chapter's recipe, for comparison."""
-        specs = [s.replace(**self.recipe) for name in experiments for s in EXPERIMENTS[name]]
-        return gather(specs, store=self.store).whole().runs
+        return gather(self.cells(*experiments), store=self.store).whole().runs
 
     def export(self, frame: pd.DataFrame, name: str, what: str, columns: Iterable[str] = ()):
         """Leave a table for download as <name>.csv, which the page's end lists as `what`.

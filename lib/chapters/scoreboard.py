@@ -138,8 +138,7 @@ def reason(verdict: Verdict) -> str:
 def score(store: Store) -> str:
     """How many takeaways have which verdict, in words: "3 reproduced, 1 undecided"."""
     verdicts = [v.verdict for v in judge_named(store, *PLAIN)]
-    words = {NONE: "waiting for runs"}
-    counts = ((verdicts.count(kind), words.get(kind, kind)) for kind in ICONS)
+    counts = ((verdicts.count(k), "waiting for runs" if k == NONE else k) for k in ICONS)
     return ", ".join(f"{count} {kind}" for count, kind in counts if count)
 
 

@@ -76,16 +76,12 @@ def cost(*frames: pd.DataFrame) -> str:
     if runs.empty:
         return "No run behind this page is stored yet."
     runs = runs.assign(device=runs["device"].fillna("cpu"))  # an older file does not say
-    parts, end = [], ""
-    for device, own in runs.groupby("device"):
-        if device != "cpu":
-            parts.append(f"{format_duration(own['wall_seconds'].sum())} on {device}")
-            continue
-        seconds = float((own["wall_seconds"] * own["threads"]).sum())
-        parts.insert(0, f"{format_duration(seconds)} of one core")
-        end = f", so about {format_duration(seconds / 2)} on two"
-    if end:
-        parts[0] += end
+    parts = []
+    for device, own in sorted(runs.groupby("device"), key=lambda pair: pair[0] != "cpu"):
+        threads = own["threads"] if device == "cpu" else 1
+        seconds = float((own["wall_seconds"] * threads).sum())
+        two = f"of one core, so about {format_duration(seconds / 2)} on two"
+        parts.append(f"{format_duration(seconds)} {two if device == 'cpu' else f'on {device}'}")
     return f"The {len(runs):,} stored runs behind this page took {'; and '.join(parts)}."
 
 

@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import replace
 
 import click
 
@@ -73,7 +72,7 @@ def command(places, budget, jobs, dry_run, nice, measure, results):
 
 def _without(failed, racers):
     """The race without runs that cannot be trained here."""
-    return [replace(r, left=tuple(s for s in r.left if s not in failed)) for r in racers]
+    return [r._replace(left=tuple(s for s in r.left if s not in failed)) for r in racers]
 
 
 def _told(racers, places):

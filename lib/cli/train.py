@@ -62,8 +62,7 @@ def _train_with_bar(spec, states, how):
     with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:
 
         def draw(progress):
-            val_accuracy = progress.latest["val_accuracy"]
-            bar.set_postfix_str(f"validation {val_accuracy:.3f}", refresh=False)
+            bar.set_postfix_str(f"validation {progress.latest['val_accuracy']:.3f}", refresh=False)
             bar.update(progress.epoch - bar.n)
 
         return train_run(spec, on_progress=draw, checkpoints=states, **how)
@@ -78,10 +77,7 @@ def _show(spec, curve, status):
     names = {"train": "training", "val": "validation", "memorize": "memorization"}
     for short, name in names.items():
         if not np.isnan(last[f"{short}_accuracy"]):
-            loss = last.get(f"{short}_loss")
-            click.echo(
-                f"{name + ' accuracy':<22} {last[f'{short}_accuracy']:.4f}"
-                + (f"   loss {loss:.3g}" if loss is not None else "")
-            )
+            loss = f"   loss {last[f'{short}_loss']:.3g}" if f"{short}_loss" in last else ""
+            click.echo(f"{name + ' accuracy':<22} {last[f'{short}_accuracy']:.4f}{loss}")
     click.echo(f"{'parameter norm':<22} {last['param_norm']:.2f}")
     click.echo(f"{'zone':<22} {zone(curve)} (by epoch {int(last['epoch']):,})")

@@ -15,19 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from lib.analysis.dynamics import GENERALIZED
+from lib.figures import style
 from lib.figures.stated import mark
-from lib.figures.style import (
-    MISSING,
-    TRAIN,
-    VAL,
-    grid_of,
-    hatch,
-    jitter,
-    legend,
-    panels,
-    shares,
-    width_axis,
-)
+from lib.figures.style import TRAIN, VAL, grid_of, hatch, jitter, legend, panels, shares, width_axis
 from lib.paper.recipe import within
 
 LIMITS = dict(ylim=(-0.04, 1.04))
@@ -101,7 +91,7 @@ def _cell(ax: Axes, x: int, y: int, mean: float) -> dict:
     Returns:
         How to write on it.
     """
-    missing = dict(facecolor="white", edgecolor=MISSING, hatch="///")
+    missing = dict(facecolor="white", edgecolor=style.MISSING, hatch="///")
     look = missing if np.isnan(mean) else dict(facecolor=mpl.colormaps["cividis"](mean))
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, lw=0, **look))
     return dict(ha="center", va="center", color="#fefefe" if mean < 0.55 else "#010101")
@@ -191,8 +181,7 @@ def accuracy_by_width(
             _by_width(ax, runs, value, colour, label, dash, shift)
             there |= set(runs["d_model"])
         width_axis(ax, d_models, room=room)
-        title = f"D = {panel:,}" if isinstance(panel, int) else panel
-        ax.set(title=title, **LIMITS)
+        ax.set(title=f"D = {panel:,}" if isinstance(panel, int) else panel, **LIMITS)
         hatch(ax, d_models, there)
         if figure:
             mark(ax, figure, panel)

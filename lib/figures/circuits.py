@@ -8,20 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.analysis.efficiency import mirror_share
+from lib.figures import style
 from lib.figures.curves import course_panel
-from lib.figures.style import (
-    GREY,
-    SEED_STYLES,
-    TRAIN,
-    VAL,
-    WAVES,
-    epoch_axis,
-    grid_of,
-    hatch,
-    legend,
-    note,
-    panels,
-)
+from lib.figures.style import GREY, SEED_STYLES, epoch_axis, grid_of, hatch, legend, note, panels
 
 
 def norms_by_size(
@@ -38,15 +27,15 @@ def norms_by_size(
     """
     figure, ((ax,),) = panels(1, 1, (7.4, 4))
     there, stored = set(), set()
-    for label, (rows, style) in groups.items():
+    for label, (rows, line) in groups.items():
         stored |= (own := set(rows["train_size"]))
         rows = rows.dropna(subset="norm")
         for size in own - set(rows["train_size"]):
             at = ax.get_xaxis_transform()
-            ax.plot(size, 0.03, "x", color=style["color"], transform=at, clip_on=False)
+            ax.plot(size, 0.03, "x", color=line["color"], transform=at, clip_on=False)
         mean = rows.groupby("train_size")["norm"].mean()
-        ax.plot(mean.index, mean, ms=5, lw=1.6, label=label, **style)
-        ax.plot(rows["train_size"], rows["norm"], ".", color=style["color"], ms=4, alpha=0.5)
+        ax.plot(mean.index, mean, ms=5, lw=1.6, label=label, **line)
+        ax.plot(rows["train_size"], rows["norm"], ".", color=line["color"], ms=4, alpha=0.5)
         there |= set(rows["train_size"])
     for (label, size), dash in zip(marks.items(), ("--", ":", "-.")):
         if np.isfinite(size):
@@ -80,9 +69,9 @@ def long_runs(curves: pd.DataFrame, sizes: Sequence[int], epochs: int, usual: in
     for ax, size in zip(axes, sizes):
         own = curves[curves["train_size"] == size]
         for seed, curve in own.groupby("seed"):
-            style = SEED_STYLES[int(seed) % len(SEED_STYLES)]
-            ax.plot(curve["epoch"], curve["val_accuracy"], lw=1.2, label=f"seed {seed}", **style)
-            ax.plot(*curve[["epoch", "val_accuracy"]].iloc[-1], "o", ms=4, color=style["color"])
+            line = SEED_STYLES[int(seed) % len(SEED_STYLES)]
+            ax.plot(curve["epoch"], curve["val_accuracy"], lw=1.2, label=f"seed {seed}", **line)
+            ax.plot(*curve[["epoch", "val_accuracy"]].iloc[-1], "o", ms=4, color=line["color"])
         ax.axhline(mirror_share(size), color=GREY, lw=0.9, ls=(0, (1, 2)), label="mirrored pairs")
         ax.axvline(usual, color=GREY, lw=0.9)
         ax.set(title=f"D = {size:,}", ylim=(-0.04, 1.04), xlim=(0, epochs * 1.02))
@@ -95,9 +84,9 @@ def long_runs(curves: pd.DataFrame, sizes: Sequence[int], epochs: int, usual: in
 
 
 COURSE = {
-    "train_accuracy": ("training accuracy", dict(color=TRAIN, lw=1)),
-    "val_accuracy": ("validation accuracy", dict(color=VAL, lw=1.6, ls="--")),
-    "trig_share": ("waves' share of the logits", dict(color=WAVES, lw=1.6)),
+    "train_accuracy": ("training accuracy", dict(color=style.TRAIN, lw=1)),
+    "val_accuracy": ("validation accuracy", dict(color=style.VAL, lw=1.6, ls="--")),
+    "trig_share": ("waves' share of the logits", dict(color=style.WAVES, lw=1.6)),
     "held_out_share": ("the same on held-out pairs", dict(color="black", lw=1.1, ls=":")),
 }
 """What `course` draws: column -> (label, line)."""
@@ -132,8 +121,8 @@ def spectra(shown: dict[str, tuple[np.ndarray, np.ndarray] | None]) -> Figure:
             continue
         logits, embedding = found
         k = np.arange(1, len(logits) + 1)
-        ax.bar(k, embedding, width=0.9, color=TRAIN, label="embedding (up)")
-        ax.bar(k, -np.asarray(logits), width=0.9, color=WAVES, label="logits (down)")
+        ax.bar(k, embedding, width=0.9, color=style.TRAIN, label="embedding (up)")
+        ax.bar(k, -np.asarray(logits), width=0.9, color=style.WAVES, label="logits (down)")
     axes[0, 0].set_ylabel("share")
     axes[0, 0].yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{abs(v):g}"))
     legend(figure)
@@ -142,13 +131,12 @@ def spectra(shown: dict[str, tuple[np.ndarray, np.ndarray] | None]) -> Figure:
 
 def races(shown: dict[str, dict[str, np.ndarray]]) -> Figure:
     """Logits and losses of some races (`lib.circuits.simulation.simulate`), a column each."""
-    size = 2.7 * len(shown), 4.2
-    figure, axes = panels(2, len(shown), size, sharex=True, sharey="row")
+    figure, axes = panels(2, len(shown), (2.7 * len(shown), 4.2), sharex=True, sharey="row")
     for (above, below), (title, run) in zip(axes.T, shown.items()):
-        above.plot(run["time"], run["generalizing"], color=WAVES, label="generalizing")
+        above.plot(run["time"], run["generalizing"], color=style.WAVES, label="generalizing")
         above.plot(run["time"], run["memorizing"], ":", color="black", label="memorizing")
-        below.plot(run["time"], run["train_loss"], color=TRAIN, label="training")
-        below.plot(run["time"], run["val_loss"], "--", color=VAL, label="validation")
+        below.plot(run["time"], run["train_loss"], color=style.TRAIN, label="training")
+        below.plot(run["time"], run["val_loss"], "--", color=style.VAL, label="validation")
         above.set_title(title, fontsize=9)
         below.set(xlabel="time", xscale="symlog", xlim=(0, None))
     axes[0, 0].set_ylabel("logit")

@@ -8,18 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib.figures import style
 from lib.figures.stated import mark
-from lib.figures.style import (
-    GREY,
-    SEED_STYLES,
-    TRAIN,
-    VAL,
-    epoch_axis,
-    grid_of,
-    legend,
-    note,
-    panels,
-)
+from lib.figures.style import SEED_STYLES, TRAIN, VAL, epoch_axis, grid_of, legend, note, panels
 
 ACCURACIES = {
     "train_accuracy": ("training", dict(color=TRAIN)),
@@ -72,8 +63,7 @@ def course_panel(
     ax: Axes, title: str, measured: pd.DataFrame, columns: dict[str, tuple[str, dict]]
 ):
     """A panel of what was measured inside networks over training (`lib.circuits.measures`)."""
-    thin = dict(lw=0.6, alpha=0.5)
-    by_seed(ax, measured, columns, first={}, others=thin, empty="not measured")
+    by_seed(ax, measured, columns, first={}, others=dict(lw=0.6, alpha=0.5), empty="not measured")
     ax.set(title=title, xscale="symlog", xlim=(0, None), xlabel="epoch", ylim=(-0.04, 1.04))
 
 
@@ -99,11 +89,11 @@ def seed_curves(
             if curves.empty:
                 note(ax)
             for seed, curve in curves.groupby("seed"):
-                style = SEED_STYLES[int(seed) % len(SEED_STYLES)]
-                ax.plot(curve["epoch"], curve[value], lw=1.3, label=f"seed {seed}", **style)
+                line = SEED_STYLES[int(seed) % len(SEED_STYLES)]
+                ax.plot(curve["epoch"], curve[value], lw=1.3, label=f"seed {seed}", **line)
                 if marks is not None and len(marks):
                     own = marks[(marks["title"] == title) & (marks["seed"] == seed)]
-                    ax.plot(own["epoch"], own[value], "o", mfc="white", ms=5, color=style["color"])
+                    ax.plot(own["epoch"], own[value], "o", mfc="white", ms=5, color=line["color"])
     for ax in axes[-1]:
         epoch_axis(ax, 4)
     legend(figure, ncols=6)
@@ -182,7 +172,7 @@ def trained_again(curves: pd.DataFrame) -> Figure:
         ax.set(title=f"d_model {d}, D = {size:,}", ylim=(-0.03, 1.03))
         epoch_axis(ax, 4)
     for trainer, dash in dashes.items():
-        axes[0].plot([], [], color=GREY, ls=dash, label=trainer)
+        axes[0].plot([], [], color=style.GREY, ls=dash, label=trainer)
     if not cells:
         note(axes[0])
     legend(figure)

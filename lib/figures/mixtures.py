@@ -160,8 +160,7 @@ def _sizes_of(runs) -> list[tuple[int, int]]:
 def _missing(ax, places, colour, i) -> None:
     for x in places:
         box = dict(facecolor="white", edgecolor=colour, hatch="/////", lw=0.5)
-        low = -STRIP * (i + 1)
-        ax.add_patch(Rectangle((x * 0.9, low), x * 0.22, STRIP * 0.85, **box))
+        ax.add_patch(Rectangle((x * 0.9, -STRIP * (i + 1)), x * 0.22, STRIP * 0.85, **box))
 
 
 def _size_axis(ax, at: dict[tuple[int, int], float]) -> None:

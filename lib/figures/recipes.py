@@ -60,8 +60,7 @@ def sentence_map(share: pd.DataFrame, met: pd.DataFrame, says: list[str]) -> Fig
         note(ax)
         return figure
     seen, good = share.notna().to_numpy(), met.to_numpy(dtype=bool)
-    values = np.where(seen, good, np.nan)
-    ax.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    ax.imshow(np.where(seen, good, np.nan), cmap="cividis", vmin=0, vmax=1, aspect="auto")
     _hatch(ax, [(x - 0.5, y - 0.5, 1) for y, x in np.argwhere(~seen)])
     for chosen, sign, ink in ((seen & good, "$✓$", "black"), (seen & ~good, "x", "white")):
         y, x = np.nonzero(chosen)

@@ -4,8 +4,8 @@ One table of statements; `panel_words` is the panel beside a figure, `mark` draw
 The numbers are the paper's; "up to" and "from" of an accuracy are our reading of its words.
 """
 
+from collections import namedtuple
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
@@ -18,20 +18,14 @@ SQUARED = "validation, D = 3,000"  # the panel of figure 7
 RING = dict(marker="o", ms=13, mfc="none", mec="#7a6a2a", mew=2, ls="", zorder=8)
 
 
-@dataclass(frozen=True)
-class Statement:
-    """One thing that a figure of the paper shows.
+Statement = namedtuple("Statement", "says panel x y", defaults=(None, None, None))
+"""One thing that a figure of the paper shows.
 
-    Attributes:
-        says: in words, with its section.
-        panel: which panel of ours it belongs to (a training size, a width, a name); None: all.
-        x, y: where it lies there, as (from, to); None: nothing to draw, or the whole axis.
-    """
-
-    says: str
-    panel: object = None
-    x: tuple[float, float] | None = None
-    y: tuple[float, float] | None = None
+Attributes:
+    says: in words, with its section.
+    panel: which panel of ours it belongs to (a training size, a width, a name); None: all.
+    x, y: where it lies there, as (from, to); None: nothing to draw, or the whole axis.
+"""
 
 
 def _ends() -> tuple[Statement, ...]:
@@ -49,69 +43,38 @@ def _ends() -> tuple[Statement, ...]:
 
 
 FIGURES: dict[int, tuple[str, tuple[Statement, ...]]] = {
-    1: (
-        "A sketch: over model size a falling D_crit and a rising D_mem, which cross; four zones.",
-        (Statement("D_crit of d = 64 is about 3,000 (§2.2)", "D_crit", (64, 64), (3000, 3000)),),
-    ),
+    1: ("A sketch: over model size a falling D_crit and a rising D_mem, which cross; four zones.",
+        (Statement("D_crit of d = 64 is about 3,000 (§2.2)", "D_crit", (64, 64), (3000, 3000)),)),
     2: ("One run of each of four cells (d_model, D), against epoch.", _ends()),
-    3: (
-        "Final validation accuracy against D, mean of 11 seeds, one line a width (§2.2).",
-        (
-            Statement("d = 64 is near-perfect with just 3,000", 64, (3000, 3000), (0.99, 0.99)),
-            Statement("d = 32 needs 4,000", 32, (4000, 4000), (0.99, 0.99)),
-            Statement("(64, 2,000–3,000) is semi-grokking, D_crit(64) ≈ 3,000"),
-            Statement("semi-grokking spans about 1,000 points for all models"),
-        ),
-    ),
-    4: (
-        "Accuracy on random labels against size, mean of 3 seeds with a 95% band (§2.3).",
-        (Statement("it rises with size"), Statement("the band is narrow")),
-    ),
-    5: (
-        "Five runs of (8, 3,000), training and validation accuracy against epoch (§3).",
-        (
-            Statement("progression “is not consistent across all runs”: its speed differs"),
-            Statement("training accuracy has bumps"),
-        ),
-    ),
-    6: (
-        "Final accuracy against size, a panel for each D, mean of 11 seeds with a 95% band (§4).",
-        (
-            Statement("2,600: validation is zero for d 24–40", 2600, (24, 40), (0, 0.1)),
-            Statement("2,600: no grokking yet in this range of sizes (footnote 2)"),
-            Statement("3,000: a dip around d 28–36, no ungrokking", 3000, (28, 36)),
-            Statement("4,000 and 5,000: it only rises, progression passes into grokking"),
-        ),
-    ),
-    7: (
-        "The same for (a + b)² at 3,000 points, mean of 11 seeds (§4.3).",
-        (
-            Statement("zero at d = 24, where addition is not", SQUARED, (24, 24), (0, 0)),
-            Statement("a deeper dip than addition's"),
-        ),
-    ),
-    8: (
-        "Validation accuracy on addition against size, 1 layer × 64 to 8 layers × 1024, the best "
-        "of 3 seeds, for 3,000 to 6,000 points to memorize (§5).",
-        (
-            Statement("about zero up to a model “about 1570 times larger” than alone is enough"),
-            Statement("the amount of memorization data hardly moves that size"),
-        ),
-    ),
-    9: (
-        "The norm of all parameters against epoch, (8, 3,000) and (64, 3,000), several seeds "
-        "(appendix A).",
-        (
-            Statement("progression: the norm rises when generalization comes, for one seed "
-                      "between epochs 30,000 and 40,000", "progression", (30_000, 40_000)),
-            Statement("grokking: the norm falls"),
-        ),
-    ),
-    10: (
-        "The same as figure 8 at 3,000 + 3,000 points, with a shared and a split MLP "
-        "(appendix B).",
-        (Statement("split, addition emerges at a much smaller size"),),
-    ),
+    3: ("Final validation accuracy against D, mean of 11 seeds, one line a width (§2.2).", (
+        Statement("d = 64 is near-perfect with just 3,000", 64, (3000, 3000), (0.99, 0.99)),
+        Statement("d = 32 needs 4,000", 32, (4000, 4000), (0.99, 0.99)),
+        Statement("(64, 2,000–3,000) is semi-grokking, D_crit(64) ≈ 3,000"),
+        Statement("semi-grokking spans about 1,000 points for all models"))),
+    4: ("Accuracy on random labels against size, mean of 3 seeds with a 95% band (§2.3).",
+        (Statement("it rises with size"), Statement("the band is narrow"))),
+    5: ("Five runs of (8, 3,000), training and validation accuracy against epoch (§3).", (
+        Statement("progression “is not consistent across all runs”: its speed differs"),
+        Statement("training accuracy has bumps"))),
+    6: ("Final accuracy against size, a panel for each D, mean of 11 seeds with a 95% band (§4).", (
+        Statement("2,600: validation is zero for d 24–40", 2600, (24, 40), (0, 0.1)),
+        Statement("2,600: no grokking yet in this range of sizes (footnote 2)"),
+        Statement("3,000: a dip around d 28–36, no ungrokking", 3000, (28, 36)),
+        Statement("4,000 and 5,000: it only rises, progression passes into grokking"))),
+    7: ("The same for (a + b)² at 3,000 points, mean of 11 seeds (§4.3).", (
+        Statement("zero at d = 24, where addition is not", SQUARED, (24, 24), (0, 0)),
+        Statement("a deeper dip than addition's"))),
+    8: ("Validation accuracy on addition against size, 1 layer × 64 to 8 layers × 1024, the best "
+        "of 3 seeds, for 3,000 to 6,000 points to memorize (§5).", (
+        Statement("about zero up to a model “about 1570 times larger” than alone is enough"),
+        Statement("the amount of memorization data hardly moves that size"))),
+    9: ("The norm of all parameters against epoch, (8, 3,000) and (64, 3,000), several seeds "
+        "(appendix A).", (
+        Statement("progression: the norm rises when generalization comes, for one seed "
+                  "between epochs 30,000 and 40,000", "progression", (30_000, 40_000)),
+        Statement("grokking: the norm falls"))),
+    10: ("The same as figure 8 at 3,000 + 3,000 points, with a shared and a split MLP "
+         "(appendix B).", (Statement("split, addition emerges at a much smaller size"),)),
 }  # fmt: skip
 """Figure of the paper -> its form, and what it shows."""
 
@@ -148,5 +111,4 @@ def mark(ax: Axes, figure: int, panel: object, unit: Callable = float) -> None:
             ax.axhspan(*y, 0.93, 1, label=LABEL, **LOOK)
         else:
             low = y[0] - 0.03
-            box = Rectangle((x[0], low), x[1] - x[0], y[1] - low, label=LABEL, **LOOK)
-            ax.add_patch(box)
+            ax.add_patch(Rectangle((x[0], low), x[1] - x[0], y[1] - low, label=LABEL, **LOOK))

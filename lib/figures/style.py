@@ -32,13 +32,8 @@ STYLE = {
     "svg.hashsalt": "grokking-companion",  # the same figure, the same bytes
 }
 
-SEED_STYLES = [
-    dict(color="#0072B2", ls="-"),
-    dict(color="#D55E00", ls="--"),
-    dict(color="#009E73", ls="-."),
-    dict(color="#CC79A7", ls=":"),
-    dict(color="#000000", ls=(0, (5, 1))),
-]
+_SEEDS = {TRAIN: "-", VAL: "--", WAVES: "-.", "#CC79A7": ":", "#000000": (0, (5, 1))}
+SEED_STYLES = [dict(color=colour, ls=dash) for colour, dash in _SEEDS.items()]
 """Okabe and Ito's colours, and a dash for each: seeds are told apart without colour too."""
 
 
@@ -54,8 +49,7 @@ def use_style() -> None:
     """Set matplotlib up for the book: quiet axes; in a notebook, vector output for all screens."""
     mpl.rcParams.update(STYLE)
     if shell := get_ipython():
-        svg = shell.display_formatter.formatters["image/svg+xml"]
-        svg.for_type(Figure, for_all_screens)
+        shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, for_all_screens)
 
 
 def for_all_screens(figure: Figure, ground: bool = False) -> str:
@@ -92,8 +86,7 @@ def _stack(figure: Figure) -> None:
     height = figure.get_figheight() / old.nrows
     grid = figure.add_gridspec(len(axes), 1)
     for i, ax in enumerate(axes):
-        above = axes[i % old.ncols]
-        ax.set_title(ax.get_title() or above.get_title(), fontsize=9)
+        ax.set_title(ax.get_title() or axes[i % old.ncols].get_title(), fontsize=9)
         ax.set_xlabel(ax.get_xlabel() or axes[-1].get_xlabel())
         ax.set_ylabel(ax.get_ylabel() or axes[i - i % old.ncols].get_ylabel())
         ax.set_subplotspec(grid[i])
@@ -147,8 +140,7 @@ def note(ax: Axes, text: str = EMPTY) -> None:
 def hatch(ax: Axes, wanted: Collection[float], there: Collection[float], part: float = 0.03):
     """Hatches the places on the x axis that lack runs; a note where all do."""
     for x in set(wanted) - set(there):
-        span = x * (1 - part), x * (1 + part)
-        ax.axvspan(*span, fc="white", ec=MISSING, hatch="////", lw=0)
+        ax.axvspan(x * (1 - part), x * (1 + part), fc="white", ec=MISSING, hatch="////", lw=0)
     if not len(there):
         note(ax)
 

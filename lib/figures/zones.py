@@ -11,17 +11,13 @@ from matplotlib.lines import Line2D
 from lib.analysis.zones.boundaries import Map
 from lib.analysis.zones.capacity import distinct_pairs, ordered_pairs
 from lib.figures.stated import mark
-from lib.figures.style import PHONE, note, panels, width_axis
+from lib.figures.style import GREY, PHONE, TRAIN, VAL, WAVES, note, panels, width_axis
 
-ZONE_STYLES = {
-    "progression": dict(color="#009E73", marker="s"),
-    "ungrokking": dict(color="#D55E00", marker="v"),
-    "semi-grokking": dict(color="#E69F00", marker="D"),
-    "grokking": dict(color="#0072B2", marker="o"),
-    "unlearned": dict(color="#666666", marker="x"),
-    "diverged": dict(color="#000000", marker="+"),
-}
-"""Okabe and Ito's colours, and a marker for each zone."""
+COLOURS = {
+    "progression": WAVES, "ungrokking": VAL, "semi-grokking": "#E69F00", "grokking": TRAIN,
+    "unlearned": GREY, "diverged": "#000000",
+}  # fmt: skip
+"""Okabe and Ito's colours, one for each zone."""
 
 
 SIZE_TICKS = (0, 1000, 2000, 3000, 4000, 5000, 6000, 8000, 12769)
@@ -74,9 +70,9 @@ def zone_map(
 def _zone_legend(figure: Figure, ax, dots: pd.DataFrame, named: dict, phone: bool) -> None:
     """Above the picture: zones, curves, and what the letters stand for; nothing over data."""
     handles, labels = ax.get_legend_handles_labels()
-    for name, style in ZONE_STYLES.items():
+    for name, colour in COLOURS.items():
         if (dots["zone"] == name).any():
-            handles.append(Line2D([], [], marker="o", ls="", ms=8, color=style["color"]))
+            handles.append(Line2D([], [], marker="o", ls="", ms=8, color=colour))
             labels.append(f"{name} (share of a cell's seeds)" if not labels else name)
     columns = 1 if phone else 3
     place = dict(loc="outside upper center", frameon=False, fontsize=8.5)
@@ -104,15 +100,14 @@ def _capacity_points(ax, points: pd.DataFrame) -> None:
 
 def _pies(ax, dots: pd.DataFrame, size: float = 62) -> None:
     """One pie a cell: the share of its seeds in each zone (`size` in points²)."""
-    names = list(ZONE_STYLES)
     for (d, train_size), cell in dots.groupby(["d_model", "train_size"]):
-        shares = cell["zone"].value_counts(normalize=True).reindex(names, fill_value=0.0)
+        shares = cell["zone"].value_counts(normalize=True).reindex(COLOURS, fill_value=0.0)
         start, place = 0.25, (d, distinct_pairs(train_size))
         for name, share in shares[shares > 0].items():
             turn = 2 * np.pi * np.linspace(start, start + share, max(3, int(40 * share) + 2))
             rim = np.column_stack([np.cos(turn), np.sin(turn)])
             wedge = rim if share == 1 else np.concatenate([[[0, 0]], rim])
-            style = dict(color=ZONE_STYLES[name]["color"], lw=0, zorder=4)
+            style = dict(color=COLOURS[name], lw=0, zorder=4)
             ax.scatter(*place, marker=wedge, s=size * np.abs(wedge).max() ** 2, **style)
             start += share
         ax.scatter(*place, s=size, fc="none", ec="white", lw=0.7, zorder=4.5)
@@ -126,7 +121,7 @@ def _shade(ax, found: Map, widths: Sequence[int]) -> None:
 
     def area(low, high, name):
         where = np.isfinite(low) & np.isfinite(high) & (high > low)
-        style = dict(color=ZONE_STYLES[name]["color"], alpha=0.17, lw=0, zorder=0)
+        style = dict(color=COLOURS[name], alpha=0.17, lw=0, zorder=0)
         ax.fill_between(d, low, high, where=where, **style)
 
     if found.capacity:

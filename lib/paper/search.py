@@ -94,44 +94,30 @@ class Sentence:
         return f"{what}, in {self.least} {ends}"
 
 
-def _zero(says, *cell):
-    return Sentence(says, cell, 0.0, 0.1, 10)
-
-
-def _perfect(says, *cell):
-    return Sentence(says, cell, 0.95, 1.0, 10)
-
-
-def _some(says, *cell):
-    return Sentence(says, cell, 0.1, 1.0, 6)
-
+_ZERO, _PERFECT, _SOME = (0.0, 0.1, 10), (0.95, 1.0, 10), (0.1, 1.0, 6)  # low, high, least
 
 SENTENCES = (
-    _some("progression at (8, 3000) (§2.2, figure 2)", "add", 8, 3000),
-    Sentence(
-        "progression comes late in some seed (§A, figure 9: epochs 30,000 to 40,000)",
-        ("add", 8, 3000), 20_000, 50_000, 1, event="begins",
-    ),
-    Sentence(
-        "the norm rises in progression (§A, figure 9)", ("add", 8, 3000), 0, 1, 9, event="norm"
-    ),
-    _some("progression before the fall, (16, 2600) (§4.1, figure 6)", "add", 16, 2600),
-    _zero("zero at (24, 2600) (§4.1)", "add", 24, 2600),
-    _zero("zero at (32, 2600): ungrokking (§2.2, figure 2)", "add", 32, 2600),
-    _zero("zero at (40, 2600) (§4.1)", "add", 40, 2600),
-    _some("no ungrokking at (24, 3000) (§4.1)", "add", 24, 3000),
-    _some("semi-grokking at (32, 3000): not zero (§2.2, figure 2)", "add", 32, 3000),
-    Sentence(
-        "semi-grokking at (32, 3000): not one (§2.2, figure 2)", ("add", 32, 3000), 0.95, 1, 0, 8
-    ),
-    _some("rising at (32, 3400) (§2.2, figure 3)", "add", 32, 3400),
-    _perfect("d = 32 needs 4,000 and has it there (§2.2)", "add", 32, 4000),
+    Sentence("progression at (8, 3000) (§2.2, figure 2)", ("add", 8, 3000), *_SOME),
+    Sentence("progression comes late in some seed (§A, figure 9: epochs 30,000 to 40,000)",
+             ("add", 8, 3000), 20_000, 50_000, 1, event="begins"),
+    Sentence("the norm rises in progression (§A, figure 9)",
+             ("add", 8, 3000), 0, 1, 9, event="norm"),
+    Sentence("progression before the fall, (16, 2600) (§4.1, figure 6)", ("add", 16, 2600), *_SOME),
+    Sentence("zero at (24, 2600) (§4.1)", ("add", 24, 2600), *_ZERO),
+    Sentence("zero at (32, 2600): ungrokking (§2.2, figure 2)", ("add", 32, 2600), *_ZERO),
+    Sentence("zero at (40, 2600) (§4.1)", ("add", 40, 2600), *_ZERO),
+    Sentence("no ungrokking at (24, 3000) (§4.1)", ("add", 24, 3000), *_SOME),
+    Sentence("semi-grokking at (32, 3000): not zero (§2.2, figure 2)", ("add", 32, 3000), *_SOME),
+    Sentence("semi-grokking at (32, 3000): not one (§2.2, figure 2)",
+             ("add", 32, 3000), 0.95, 1, 0, 8),
+    Sentence("rising at (32, 3400) (§2.2, figure 3)", ("add", 32, 3400), *_SOME),
+    Sentence("d = 32 needs 4,000 and has it there (§2.2)", ("add", 32, 4000), *_PERFECT),
     Sentence("monotone at 4,000: (16, 4000) (§4.2)", ("add", 16, 4000), 0.5, 1, 6),
     Sentence("monotone at 4,000: (24, 4000) (§4.2)", ("add", 24, 4000), 0.8, 1, 9),
-    _zero("the square is zero at (24, 3000) (§4.3, figure 7)", "square", 24, 3000),
+    Sentence("the square is zero at (24, 3000) (§4.3, figure 7)", ("square", 24, 3000), *_ZERO),
     Sentence("the square's dip at (32, 3000) (§4.3)", ("square", 32, 3000), 0, 0.5, 6),
     Sentence("no grokking at (64, 2600) (footnote 2)", ("add", 64, 2600), 0.95, 1, 0, 3),
-    _perfect("near-perfect at (64, 3000) (§2.2)", "add", 64, 3000),
+    Sentence("near-perfect at (64, 3000) (§2.2)", ("add", 64, 3000), *_PERFECT),
     Sentence("no grokking at (100, 2600) (footnote 2)", ("add", 100, 2600), 0.95, 1, 0, 3),
 )  # fmt: skip
 """What a recipe is scored on: the product over these of the probability that eleven new seeds
@@ -146,14 +132,9 @@ def grids(base: RunSpec) -> tuple[Grid, ...]:
         ("search_wide", "The three wide cells, whose pair tells recipes apart", RECIPES, WIDE),
         ("search_arms", "Loss in float32 and scale of the first weights", ARMS, (*NARROW, *WIDE)),
     )
-    return tuple(
-        Grid(
-            name,
-            f"Which recipe? {what} (ours)",
-            base,
-            cells=tuple(recipe | cell for recipe in recipes for cell in cells),
-            seeds=2,
-            first_seed=CALIBRATION_SEED,
-        )
-        for name, what, recipes, cells in stages
-    )
+    found = []
+    for name, what, recipes, cells in stages:
+        every = tuple(recipe | cell for recipe in recipes for cell in cells)
+        how = dict(cells=every, seeds=2, first_seed=CALIBRATION_SEED)
+        found.append(Grid(name, f"Which recipe? {what} (ours)", base, **how))
+    return tuple(found)

@@ -76,21 +76,13 @@ def table(runs: Iterable[Run]) -> pa.Table:
 def _row(run: Run) -> dict[str, Any]:
     spec = run.spec.to_dict()
     parent = run.spec.init_from and run.spec.init_from.key
+    own = ("status", "engine", "device", "threads", "wall_seconds", "digest")
     return (
         {"key": run.spec.key, **spec, "init_from": parent, "spec": json.dumps(spec)}
-        | {"status": run.status}
         | {name: run.curve[name][-1] for name in CURVE}
         | {f"curve_{name}": run.curve[name] for name in CURVE}
-        | machine()
-        | {
-            "numerics_version": NUMERICS_VERSION,
-            "engine": run.engine,
-            "device": run.device,
-            "threads": run.threads,
-            "wall_seconds": run.wall_seconds,
-            "timestamp": datetime.now(UTC),
-            "digest": run.digest,
-        }
+        | {name: getattr(run, name) for name in own}
+        | {"numerics_version": NUMERICS_VERSION, "timestamp": datetime.now(UTC), **machine()}
     )
 
 

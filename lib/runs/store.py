@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lib.errors import StoreError
 from lib.paths import default_cache, default_results
@@ -24,15 +25,7 @@ from lib.runs import shard
 from lib.runs.compaction import compact
 from lib.runs.files import keep, publish
 from lib.runs.run import Run
-from lib.runs.shard import (
-    CURVE,
-    CURVE_COLUMNS,
-    IDENTITY,
-    NEEDED,
-    RUN_COLUMNS,
-    SCHEMA,
-    BrokenFile,
-)
+from lib.runs.shard import CURVE, CURVE_COLUMNS, IDENTITY, NEEDED, RUN_COLUMNS, SCHEMA, BrokenFile
 from lib.spec import KNOBS, NUMERICS_VERSION, RunSpec
 
 _ORDER = ["task", "d_model", "train_size", "memorize_size", "seed", "key"]
@@ -193,14 +186,8 @@ class Store:
 
     @staticmethod
     def _keys(tables: Iterable[pa.Table]) -> set[str]:
-        return {
-            key
-            for table in tables
-            for key, version in zip(
-                table["key"].to_pylist(), table["numerics_version"].to_pylist(), strict=True
-            )
-            if version == NUMERICS_VERSION
-        }
+        fresh = (t.filter(pc.equal(t["numerics_version"], NUMERICS_VERSION)) for t in tables)
+        return {key for table in fresh for key in table["key"].to_pylist()}
 
     def news(self) -> set[str]:
         """The keys of runs in files that have come since the last call (at first: in all)."""

@@ -17,47 +17,32 @@ CHOICES = {
 _SMALL = dict(task="add", modulus=31, lr=3e-3, weight_decay=1.0, epochs=4000)
 
 PRESETS = [
-    dict(
-        name="grokking",
-        setting=_SMALL | dict(d_model=24, train_size=400, seed=1),
-        about="It knows its training pairs by heart long before it finds the rule.",
-    ),
-    dict(
-        name="ungrokking",
-        setting=_SMALL | dict(d_model=24, train_size=300, seed=0),
-        about="Too few sums: it learns them by heart, and never finds the rule.",
-    ),
-    dict(
-        name="semi-grokking",
-        setting=_SMALL | dict(d_model=24, train_size=400, seed=0),
-        about="Another seed of the same setting: some pairs come right, and there it stays.",
-    ),
-    dict(
-        name="progression",
-        setting=_SMALL | dict(d_model=8, train_size=700, seed=0),
-        about="Too narrow to remember them all: both accuracies rise together.",
-    ),
-]
+    dict(name=name, setting=_SMALL | dict(d_model=d, train_size=D, seed=seed), about=about)
+    for name, d, D, seed, about in (
+        ("grokking", 24, 400, 1,
+         "It knows its training pairs by heart long before it finds the rule."),
+        ("ungrokking", 24, 300, 0,
+         "Too few sums: it learns them by heart, and never finds the rule."),
+        ("semi-grokking", 24, 400, 0,
+         "Another seed of the same setting: some pairs come right, and there it stays."),
+        ("progression", 8, 700, 0,
+         "Too narrow to remember them all: both accuracies rise together."),
+    )
+]  # fmt: skip
 """The four dynamics modulo 31, by epoch 4,000: each trains in seconds on a machine at rest."""
 
 RACES = [
     dict(
-        name="memorize or generalize",
-        common=_SMALL | dict(d_model=24, seed=1),
+        name="memorize or generalize", common=_SMALL | dict(d_model=24, seed=1),
         lanes=[dict(train_size=300), dict(train_size=400)],
-        about="The same network with fewer and with more sums: one remembers, one finds the rule.",
-    ),
+        about="The same network with fewer and with more sums: one remembers, one finds the rule."),
     dict(
-        name="width 16 or 64",
-        common=_SMALL | dict(train_size=400, seed=0),
+        name="width 16 or 64", common=_SMALL | dict(train_size=400, seed=0),
         lanes=[dict(d_model=16), dict(d_model=64)],
-        about="The same sums for a narrow and for a wide network.",
-    ),
-]
+        about="The same sums for a narrow and for a wide network."),
+]  # fmt: skip
 
 GRID = dict(
-    widths=[8, 16, 32, 48],
-    sizes=[300, 400, 500, 600],
-    common=_SMALL,
+    widths=[8, 16, 32, 48], sizes=[300, 400, 500, 600], common=_SMALL,
     about="Final validation accuracy of 16 networks modulo 31: figure 3 in small.",
-)
+)  # fmt: skip

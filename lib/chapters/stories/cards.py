@@ -51,8 +51,7 @@ def card(verdict: Verdict, who: str) -> str:
         measured.append(f"<li>{escape(str(condition))}{axis(condition)}</li>")
     if found and found.note:
         measured.append(f"<li>{escape(found.note)}</li>")
-    plain = claim.name in PLAIN | PREDICTED or verdict.verdict == NONE
-    why = reason(verdict) if plain else ""
+    why = reason(verdict) if claim.name in PLAIN | PREDICTED or verdict.verdict == NONE else ""
     needs = "".join(f"<li>{escape(words)}</li>" for words in needs_words(claim))
     chapter = chapter_of(claim)
     kind = verdict.verdict.replace(" ", "-")

@@ -1,6 +1,7 @@
 """The four predictions of Varma et al. in our runs: norms, critical sizes, plateaus."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -44,21 +45,13 @@ def both_kinds(
 
 
 def both_kinds_calm(
-    page: Page,
-    seeds: list[int],
-    lr: float,
-    epochs: int,
-    memorized: list[int],
-    generalized: list[int],
+    page: Page, seeds: list[int], lr: float, epochs: int, memorized: list, generalized: list
 ) -> dict[str, tuple[Gathered, float]]:
     """The same at a lower learning rate, once each."""
-    found = {}
-    for kind, task, sizes, val in (
-        ("memorizing", "random", memorized, 0.0), ("generalizing", "add", generalized, GENERALIZED)
-    ):  # fmt: skip
-        how = dict(task=task, train_size=sizes, lr=lr, epochs=epochs, seed=seeds)
-        found[f"{kind}, learning rate {lr:g}"] = page.runs("circuits_calm", **how), val
-    return found
+    calm = partial(page.runs, "circuits_calm", lr=lr, epochs=epochs, seed=seeds)
+    mem, gen = calm(task="random", train_size=memorized), calm(task="add", train_size=generalized)
+    which = f"learning rate {lr:g}"
+    return {f"memorizing, {which}": (mem, 0.0), f"generalizing, {which}": (gen, GENERALIZED)}
 
 
 NORM_HEADER = [

@@ -54,8 +54,7 @@ def words(found: dict[int, Dip], runs: pd.DataFrame, modulus: int) -> str:
         climbs = ", ".join(f"{known[size].depth:.1f} nats" for size in hardly)
         sizes = " and ".join(f"{size:,}" for size in hardly)
         said.append(f"With {sizes} points it hardly climbs ({climbs}; guessing costs {guess:.2f}).")
-    perfect = {size: _perfect_from(runs, size) for size in far}
-    if far and all(perfect[size] <= known[size].valley for size in far):
+    if far and all(_perfect_from(runs, size) <= known[size].valley for size in far):
         said.append(
             "At the summit stand networks that know their list by heart: they answer the rest "
             "with confidence, and wrongly."

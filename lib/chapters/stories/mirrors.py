@@ -24,13 +24,11 @@ def curves(ends: pd.DataFrame, train_sizes: Iterable[int]) -> dict[int, dict[str
     Args:
         ends: measures of runs at their ends.
     """
-    panels = {}
-    for size in train_sizes:
-        own = ends[ends["train_size"] == size]
-        panels[size] = {
-            label: (own, value, colour, dash) for value, (label, colour, dash) in KINDS.items()
-        }
-    return panels
+
+    def panel(own):
+        return {label: (own, value, *line) for value, (label, *line) in KINDS.items()}
+
+    return {size: panel(ends[ends["train_size"] == size]) for size in train_sizes}
 
 
 def words(ends: pd.DataFrame) -> str:
@@ -39,13 +37,11 @@ def words(ends: pd.DataFrame) -> str:
         return "*No network of this figure has been looked into.*"
     means = ends.groupby(["train_size", "d_model"])[list(KINDS)].mean()
     gap = means["mirrored_accuracy"] - means["unmirrored_accuracy"]
-    said = []
-    for size, own in gap.groupby(level="train_size"):
-        at = means.loc[own.idxmax()]
-        said.append(
-            f"with {size:,} points at width {own.idxmax()[1]} ({at['mirrored_accuracy']:.2f} and "
-            f"{at['unmirrored_accuracy']:.2f})"
-        )
+    widest = means.loc[gap.groupby(level="train_size").idxmax()]
+    said = [
+        f"with {size:,} points at width {d} ({mirrored:.2f} and {other:.2f})"
+        for (size, d), mirrored, other in widest.itertuples()
+    ]
     off_zero = ends[ends["val_accuracy"] >= ZERO]
     alone = (off_zero["unmirrored_accuracy"] < ZERO).sum()
     seeds, owe = ends["seed"].nunique(), "owes" if alone == 1 else "owe"

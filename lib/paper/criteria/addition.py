@@ -11,17 +11,8 @@ from scipy import stats
 from lib.analysis import descent, dynamics, efficiency, statistics
 from lib.analysis.statistics import steady
 from lib.analysis.zones import critical
-from lib.paper.criteria.rules import (
-    FEW,
-    HALF,
-    MOST,
-    Finding,
-    clustered,
-    decide,
-    mean,
-    share,
-    spread,
-)  # fmt: skip
+from lib.paper.criteria import rules
+from lib.paper.criteria.rules import FEW, HALF, MOST, Finding, decide, mean, share, spread
 
 DIP = 0.1
 """Validation accuracy by which a curve has to fall and to rise again for a dip."""
@@ -55,17 +46,13 @@ def critical_64(grid):
 
 
 def narrow(random):
-    halves = {}
+    halves, widths = [], random["d_model"].nunique()
     for d, cell in random.groupby("d_model"):
-        seeds = len(cell)
-        half = stats.t.ppf(0.975, seeds - 1) / np.sqrt(seeds)  # of a deviation
+        half = stats.t.ppf(0.975, len(cell) - 1) / np.sqrt(len(cell))  # of a deviation
         says = f"half of the 95% interval of accuracy at d = {d}"
-        halves[d] = spread(
-            says, cell["train_accuracy"], half, random["d_model"].nunique(), most=0.05
-        )
-    good = sum(half.value <= half.most for half in halves.values())
-    note = f"within ±0.05 at {good} of {len(halves)} widths"
-    return Finding((max(halves.values(), key=lambda half: half.value),), note)
+        halves.append(spread(says, cell["train_accuracy"], half, widths, most=0.05))
+    note = f"within ±0.05 at {sum(h.value <= h.most for h in halves)} of {widths} widths"
+    return Finding((max(halves, key=lambda half: half.value),), note)
 
 
 def semi_interval(grid):
@@ -102,7 +89,7 @@ def _in_cells(says: str, runs: pd.DataFrame, hits: pd.Series, conditions: int, *
     says = f"runs at ({where}) {says}"
     if len(widths) == len(sizes) == 1:
         return Finding((share(says, hits, conditions, **range_),))
-    return Finding((clustered(says, hits, runs["seed"], "seeds", conditions, **range_),))
+    return Finding((rules.clustered(says, hits, runs["seed"], "seeds", conditions, **range_),))
 
 
 def _all_of(*findings: Finding) -> Finding:
@@ -238,13 +225,9 @@ def grokking_by_width(grid):
 
     def wider(size):
         own = grid[grid["train_size"] == size]
-        known, good = (
-            statistics.by_width(own, name).apply(steady, axis=1, args=(level,))
-            for name, level in (
-                ("train_accuracy", dynamics.PERFECT),
-                ("val_accuracy", dynamics.GENERALIZED),
-            )
-        )
+        levels = {"train_accuracy": dynamics.PERFECT, "val_accuracy": dynamics.GENERALIZED}
+        known, good = (statistics.by_width(own, name).apply(steady, axis=1, args=(level,))
+                       for name, level in levels.items())  # fmt: skip
         return good / known  # NaN, and so no hit, where it never generalizes
 
     words = "seeds at {:,} that generalize from {} the width on at which they memorize"

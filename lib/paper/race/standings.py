@@ -8,9 +8,8 @@ recipe with which the whole search would end, for a part of its cost.
 
 import functools
 import math
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, namedtuple
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -29,22 +28,16 @@ def specs() -> list[RunSpec]:
     return [spec for name in STAGES for spec in EXPERIMENTS[name]]
 
 
-@dataclass(frozen=True)
-class Racer:
-    """A recipe in the race.
+Racer = namedtuple("Racer", "recipe bound left score", defaults=(0.0,))
+"""A recipe in the race.
 
-    Attributes:
-        recipe: its values of `RECIPE_FIELDS`; None where a field is not used.
-        bound: its score at the T that suits it best, if all that is missing showed what the
-            sentences ask; where nothing is missing, its score.
-        left: its missing runs; those first that have told most of recipes for their cost.
-        score: what its runs so far give, at the T that suits them best.
-    """
-
-    recipe: tuple
-    bound: float
-    left: tuple[RunSpec, ...]
-    score: float = 0.0
+Attributes:
+    recipe: its values of `RECIPE_FIELDS`, a tuple; None where a field is not used.
+    bound: its score at the T that suits it best, if all that is missing showed what the
+        sentences ask; where nothing is missing, its score.
+    left: its missing runs (a tuple); those first that have told most of recipes for their cost.
+    score: what its runs so far give, at the T that suits them best.
+"""
 
 
 @functools.cache
@@ -91,16 +84,11 @@ def standings(
         every[_recipe(spec)].append(spec)
     for recipe, own in every.items():
         lacking[recipe] = [spec for spec in own if spec.key not in stored]
-    telling = _telling(seen, every, lacking)
-    racers = (
-        Racer(
-            recipe,
-            seen.best(recipe, _cells(left))[0],
-            tuple(sorted(left, key=lambda spec: flops(spec) / telling[_cell(spec)])),
-            seen.best(recipe, Counter())[0],
-        )
-        for recipe, left in lacking.items()
-    )
+    telling, racers = _telling(seen, every, lacking), []
+    for recipe, left in lacking.items():
+        order = sorted(left, key=lambda spec: flops(spec) / telling[_cell(spec)])
+        bound, score = (seen.best(recipe, more)[0] for more in (_cells(left), Counter()))
+        racers.append(Racer(recipe, bound, tuple(order), score))
     return sorted(racers, key=lambda racer: racer.bound, reverse=True)
 
 

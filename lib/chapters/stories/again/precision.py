@@ -29,8 +29,7 @@ def two_precisions(store: Store) -> pd.DataFrame:
     runs = runs[runs["key"].duplicated(keep=False)]
     runs["epoch"] = [_came(store, *run) for run in zip(runs["key"], runs["engine"])]
     plain = runs[runs["precision"] == "float32"][["key", "val", "epoch"]]
-    others = runs[runs["precision"] != "float32"]
-    both = others.merge(plain, on="key", suffixes=("", "_float32"))
+    both = runs[runs["precision"] != "float32"].merge(plain, on="key", suffixes=("", "_float32"))
     return both.sort_values(COLUMNS[:4], ignore_index=True)[COLUMNS]
 
 

@@ -52,14 +52,11 @@ def trained_again(store: Store, specs: list[RunSpec]) -> tuple[pd.DataFrame, pd.
     parts = [store.curves(runs["key"], engine).assign(engine=engine) for engine in NAMES]
     labels = runs[["key", "engine", "trainer", "d_model", "train_size", "seed"]]
     curves = pd.concat(parts).merge(labels, on=["key", "engine"])
-    by_run = {name: own for name, own in curves.groupby(["key", "engine"])}
     for name, column, level in (
         ("fitted", "train_accuracy", PERFECT), ("came", "val_accuracy", GENERALIZED)
     ):  # fmt: skip
-        runs[name] = [
-            first_epoch(own["epoch"], own[column], level)
-            for own in (by_run[run] for run in zip(runs["key"], runs["engine"]))
-        ]
+        first = curves[curves[column] >= level].groupby(["key", "engine"])["epoch"].min()
+        runs[name] = [float(first.get(run, np.inf)) for run in zip(runs["key"], runs["engine"])]
     logs = {"log_norm": runs["param_norm"], "log_fitted": runs["fitted"], "log_came": runs["came"]}
     finite = {name: values.astype(float).replace(np.inf, np.nan) for name, values in logs.items()}
     return runs.assign(**{name: np.log(values) for name, values in finite.items()}), curves
@@ -113,8 +110,7 @@ def differences_rows(found: pd.DataFrame) -> str:
     """`differences` in Markdown: a row for each cell and trainer, a column for each measure."""
     cells = []
     for (trainer, d, size), own in found.groupby(["trainer", "d_model", "train_size"], sort=False):
-        by_measure = {row.measure: row for row in own.itertuples()}
-        values = [by_measure[m] for m in MEASURES]
+        values = own.itertuples()  # in the order of `MEASURES`
         cells.append((
             f"({d}, {size:,})", trainer,
             *(f"{number(v.value, '{:+.2f}')}{bracket(v.low, v.high, '{:+.2f}')}" for v in values),
@@ -158,16 +154,10 @@ def words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
         return "*No run is stored of another trainer.*"
     others = runs[runs["engine"] != OWN]
     by_trainer = ", ".join(f"{len(own)} runs by {name}" for name, own in others.groupby("trainer"))
-    parts = (
-        _difference_words(differences(runs)),
-        _one_sided_words(runs),
-        _until_words(parted(runs, curves)),
-        _spread_words(runs),
-    )
     cells = ", ".join(f"({d}, {size:,})" for d, size in others.groupby(CELL).groups)
     told = f"Trained again in {cells}, {seeds_phrase(others['seed'])}: {by_trainer}."
-    first, *rest = filter(None, parts)
-    return " ".join([first, told, *rest])
+    rest = _one_sided_words(runs), _until_words(parted(runs, curves)), _spread_words(runs)
+    return " ".join(filter(None, (_difference_words(differences(runs)), told, *rest)))
 
 
 def _difference_words(found: pd.DataFrame) -> str:

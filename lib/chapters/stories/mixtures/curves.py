@@ -9,7 +9,6 @@ from lib.analysis.emergence import Size, below, longer, n_parameters, whole_size
 from lib.analysis.gather import Gathered
 from lib.chapters.page import Page
 from lib.figures.mixtures import ALONE, SHARED, SPLIT, Sizes
-from lib.paper.experiments import EXPERIMENTS
 from lib.spec import RunSpec
 
 COLUMNS = (
@@ -73,8 +72,7 @@ def curves(
     found = []
     for (amount, split), own in sorted(groups.items()):
         label = f"+ {amount:,}{' split' if split else ''}" if amount else "alone"
-        keys = {spec.key for spec in own}
-        chosen = runs[runs["key"].isin(keys)]
+        chosen = runs[runs["key"].isin({spec.key for spec in own})]
         found.append(Curve(label, amount, split, chosen, tuple(own)))
     return found
 
@@ -87,21 +85,12 @@ def panel(found: Sequence[Curve], amount: int, split: bool = True) -> dict[str, 
 
 def just_below(found: Sequence[Curve]) -> list[tuple[Curve, Size, list[RunSpec]]]:
     """For each curve the size just below the emergent one, and its runs at more epochs."""
-    rows = []
-    for curve in found:
-        size = below(curve.runs)
-        if size is not None:
-            rows.append((curve, size, longer(curve.specs[0], size)))
-    return rows
+    sizes = ((curve, below(curve.runs)) for curve in found)
+    return [(curve, size, longer(curve.specs[0], size)) for curve, size in sizes if size]
 
 
 def study(
-    page: Page,
-    *names: str,
-    seeds: list[int],
-    more: tuple[str, ...] = (),
-    train: bool = False,
-    **changes,
+    page: Page, *names: str, seeds: list[int], more: tuple = (), train: bool = False, **changes
 ) -> tuple[Gathered, list[Curve]]:
     """The runs of some experiments, and their curves.
 
@@ -113,15 +102,11 @@ def study(
         train: train what is missing.
         changes: fields of the specs that a chapter's parameters change.
     """
-
-    def specs(names):
-        every = (s for name in names for s in EXPERIMENTS[name].specs(seeds))
-        return [s.replace(**page.recipe | changes) for s in every]
-
+    own, others = (page.cells(*some, seeds=seeds, **changes) for some in (names, more))
     stored = page.store.keys() if more else ()
-    filled = [spec for spec in specs(more) if spec.key in stored]
-    found = page.gather([*specs(names), *filled], train)
-    return found, curves(found.runs, specs(names), filled)
+    filled = [spec for spec in others if spec.key in stored]
+    found = page.gather([*own, *filled], train)
+    return found, curves(found.runs, own, filled)
 
 
 LONG = "P = 59, depth, 5 × as long"
@@ -150,8 +135,7 @@ def scaled(
     ]
     if not split:
         long = study(page, "emergent_depth_long", more=("emergent_depth_wide",), **deep)
-        there = any(whole_sizes(curve.runs) for curve in long[1] if curve.amount)
-        each += [long] * there
+        each += [long] * any(whole_sizes(curve.runs) for curve in long[1] if curve.amount)
     found, shown = zip(*each)
     return dict(zip(SCALED, found)), dict(zip(SCALED, shown))
 

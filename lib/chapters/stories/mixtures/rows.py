@@ -4,19 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
+from lib.analysis import emergence
 from lib.analysis.dynamics import with_best
-from lib.analysis.emergence import (
-    EMERGED,
-    Size,
-    at_sizes,
-    emergent_size,
-    n_parameters,
-    over_common,
-    paired,
-    ratio,
-    sizes,
-    whole_sizes,
-)
+from lib.analysis.emergence import EMERGED, Size, emergent_size, n_parameters, over_common, sizes
 from lib.analysis.words import number
 from lib.chapters.stories.mixtures.curves import Curve
 from lib.spec import RunSpec
@@ -53,9 +43,8 @@ def emergent_rows(found: Sequence[Curve], curves: pd.DataFrame) -> list[tuple]:
             continue
         table, runs = sizes(curve.runs), with_best(curve.runs, curves)
         there = table[table["parameters"] == size.parameters].iloc[0]
-        times = None
-        if alone and curve.amount:
-            times = ratio(*over_common(curve.runs, alone.runs)[:2])
+        mixed = alone and curve.amount
+        times = emergence.ratio(*over_common(curve.runs, alone.runs)[:2]) if mixed else None
         rows.append(
             (curve.label, size, f"{size.parameters:,}", times or "–", number(there["best"]),
              number(there["mean"]), emergent_size(runs.assign(val_accuracy=runs["best"])))
@@ -68,13 +57,9 @@ AHEAD_HEADER = ["data", "sizes", "split MLP ahead", "mean gain", "at the largest
 
 def ahead_rows(found: Sequence[Curve]) -> list[tuple]:
     """Split against shared, size by size and seed by seed, by the last epoch (`AHEAD_HEADER`)."""
-    rows = []
+    rows, runs = [], {(c.amount, c.split): c.runs for c in found}
     for amount in sorted({c.amount for c in found if c.split}):
-        split, shared = (
-            next(c.runs for c in found if (c.amount, c.split) == (amount, kind))
-            for kind in (True, False)
-        )
-        pairs = paired(split, shared)
+        pairs = emergence.paired(runs[amount, True], runs[amount, False])
         if pairs.empty:
             continue
         gain = pairs["one"] - pairs["other"]
@@ -103,7 +88,7 @@ def gains(runs: pd.DataFrame, curves: pd.DataFrame) -> tuple[pd.Series, pd.Serie
     runs, found = with_best(runs, curves), []
     splits = runs["split_mlp"].fillna(False).astype(bool)
     for column in ("best", "val_accuracy"):
-        pairs = paired(runs[splits], runs[~splits], column)
+        pairs = emergence.paired(runs[splits], runs[~splits], column)
         gain = (pairs["one"] - pairs["other"]).groupby(level="seed").agg(["mean", "size"])
         found.append(gain[gain["size"] == gain["size"].max()]["mean"])
     return found[0], found[1]
@@ -144,13 +129,10 @@ def emerged_so_far(studies: Mapping[str, Sequence[Curve]]) -> str:
 
 def new_seeds(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     """Takeaway 8's count by both readings, of all seeds and of the new alone; args as `gains`."""
-    every, alone = [], []
-    for gain in gains(runs, curves):
-        ahead = gain > 0
-        new = ahead[~ahead.index.isin(SUGGESTED_BY)]
-        every.append(f"{ahead.sum()} of {len(ahead)}")
-        alone.append(f"{new.sum()} of {len(new)}")
-    if gain.empty:
+    ahead = [gain > 0 for gain in gains(runs, curves)]
+    new = [own[~own.index.isin(SUGGESTED_BY)] for own in ahead]
+    every, alone = ([f"{own.sum()} of {len(own)}" for own in both] for both in (ahead, new))
+    if ahead[1].empty:
         return "No seed has both kinds of MLP at these sizes."
     return (
         "Takeaway 8 takes the mean over both sizes, seed by seed. The split MLP is higher in "
@@ -175,7 +157,7 @@ def until_then(found: Sequence[Curve]) -> str:
     for curve in found if start and start.bound != ">" else ():
         end = emergent_size(curve.runs) if curve.amount and not curve.split else None
         if end is not None:
-            cells = sizes(at_sizes(curve.runs, whole_sizes(curve.runs)))
+            cells = sizes(emergence.at_sizes(curve.runs, emergence.whole_sizes(curve.runs)))
             inside = cells["parameters"].between(start.parameters, end.span[0])
             values += cells[inside]["best"].tolist()
     if not values:

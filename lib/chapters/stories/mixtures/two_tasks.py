@@ -7,7 +7,6 @@ from lib.chapters.page import Page
 from lib.chapters.tables import table
 from lib.circuits.measures import gather_measures
 from lib.circuits.mlp import STEPS
-from lib.paper.experiments import EXPERIMENTS
 
 HALF = STEPS // 2
 COLUMNS = (
@@ -23,8 +22,7 @@ def measured(page: Page, seeds: list[int], **changes) -> dict[str, pd.DataFrame]
     Args:
         changes: fields of the specs that the chapter's parameters change.
     """
-    every = EXPERIMENTS["mixture_inside"].specs(seeds)
-    specs = [spec.replace(**page.recipe | changes) for spec in every]
+    specs = page.cells("mixture_inside", seeds=seeds, **changes)
     page.gather(specs)
     return {
         title: gather_measures([spec for spec in specs if bool(spec.split_mlp) == split])

@@ -31,9 +31,7 @@ def keys_of(choice: str, layers: int, seeds: Collection[int]) -> dict[int, str]:
 def values(runs: pd.DataFrame, choice: str, layers: int, seeds: Collection[int]) -> pd.Series:
     """Final validation accuracy by seed of the stored runs; one that diverged counts as 0."""
     known = runs.set_index("key")["val_accuracy"].fillna(0.0)
-    keys = keys_of(choice, layers, seeds)
-    found = {seed: known[key] for seed, key in keys.items() if key in known.index}
-    return pd.Series(found, dtype=float)
+    return pd.Series(keys_of(choice, layers, seeds)).map(known).dropna().astype(float)
 
 
 def _mean(found: pd.Series, seeds: Collection[int]) -> float:
@@ -69,10 +67,8 @@ def against_plain(runs: pd.DataFrame, seeds: Collection[int]) -> list[tuple]:
     for layers in DEPTHS:
         plain, chosen = (values(runs, name, layers, seeds) for name in ("plain", CHOSEN))
         gain = (chosen - plain).mean()  # over the seeds that both have
-        rows.append(
-            (layers, number(plain.mean()), len(plain), number(chosen.mean()), len(chosen),
-             number(gain, "{:+.2f}"))
-        )  # fmt: skip
+        sides = (cell for own in (plain, chosen) for cell in (number(own.mean()), len(own)))
+        rows.append((layers, *sides, number(gain, "{:+.2f}")))
     return rows
 
 

@@ -26,8 +26,7 @@ def scored(found: Gathered) -> tuple[pd.DataFrame, pd.DataFrame]:
 def map_of(recipes: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     """What `lib.figures.recipes.search_map` draws: sentences met by recipe and T, and seen."""
     seen = recipes.groupby("recipe", sort=False)["seen"].max()
-    met = recipes.pivot(index="recipe", columns="T", values="met").loc[seen.index]
-    return met, seen
+    return recipes.pivot(index="recipe", columns="T", values="met").loc[seen.index], seen
 
 
 def at(sentences: pd.DataFrame, T: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -64,8 +63,7 @@ def conflicts(sentences: pd.DataFrame) -> str:
     pairs = never_together(sentences)
     if not pairs:
         return "No two sentences exclude each other: each pair is met together by some recipe."
-    head = ["one sentence", "the other"]
-    return table(head, pairs, left=(0, 1))
+    return table(["one sentence", "the other"], pairs, left=(0, 1))
 
 
 def best_of_each(recipes: pd.DataFrame, racers: list[Racer]) -> str:
@@ -187,5 +185,4 @@ def sentence_by_sentence(found: Gathered) -> str:
 
 def _of_figures(found: Gathered) -> pd.DataFrame:
     """Rows by sentence, by the last epoch."""
-    T = int(found.runs["epochs"].max())
-    return of_sentences(found.runs, found.curves, times=(T,))
+    return of_sentences(found.runs, found.curves, times=(int(found.runs["epochs"].max()),))
