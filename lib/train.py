@@ -76,8 +76,8 @@ def train(
             count = max(1, int(done * HEARD / max(time.perf_counter() - begun, 1e-9)))
         training.evaluate(network)
         training.seconds += time.perf_counter() - before
+        training.tell(network, on_evaluation)  # who is told may pause it: not the run's own time
         before = time.perf_counter()
-        training.tell(network, on_evaluation)
         if checkpoints and checkpoints.due() and not training.ended:
             training.save(network, checkpoints)
     return training.run(network, getattr(network, "threads", threads))

@@ -63,7 +63,7 @@ class Inside:
         raise ValueError(f"no pair ({a}, {b}) modulo {self.spec.modulus}")
 
     def lesion(self, frequencies: Sequence[int]) -> dict:
-        """Accuracies without the waves of some frequencies, and with them alone."""
+        """Accuracies as it is, without the waves of some frequencies, and with them alone."""
 
         def on(logits: np.ndarray) -> dict:
             splits: dict[str, Split] = dict(train=self.data.train, val=self.data.val)
@@ -71,6 +71,7 @@ class Inside:
 
         parts = dict(excluded=fourier.excluded, restricted=fourier.restricted)
         found = {name: on(part(self._all(), frequencies)) for name, part in parts.items()}
+        found["whole"] = on(self._all())
         return dict(frequencies=list(frequencies), epoch=self.epoch, **found)
 
     def _all(self) -> np.ndarray:

@@ -80,7 +80,8 @@ def facts(page: str | None = None, store: Store | None = None) -> dict[str, Any]
     recipe = {name: value for name, value in asdict(BASE).items() if value is not None}
     thresholds = dict(
         perfect=dynamics.PERFECT, generalized=dynamics.GENERALIZED, zero=dynamics.ZERO,
-        together=dynamics.TOGETHER, key_share=fourier.KEY_SHARE, above_noise=fourier.ABOVE_NOISE,
+        together=dynamics.TOGETHER, no_zone=dynamics.NO_ZONE,
+        key_share=fourier.KEY_SHARE, above_noise=fourier.ABOVE_NOISE,
     )  # fmt: skip
     return dict(
         **wasm.noted()["layout"], recipe=recipe, fixed={name: recipe[name] for name in RECIPE},

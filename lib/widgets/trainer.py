@@ -95,6 +95,8 @@ class Training:
             self._pace = now.epoch, now.seconds, time.monotonic()
         if time.monotonic() - self._viewed > self._every:
             self._view()
+        if not self._go.is_set():
+            self._report()  # so that the page shows where it stands
         self._go.wait()
         if self._ended.is_set():
             raise _Ended

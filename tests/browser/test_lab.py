@@ -15,7 +15,7 @@ from browsing import HTML, HUNG, new_context
 from native_at_four_lanes import COLUMNS, at_four_lanes, named
 from zone_settings import ZONES
 
-from lib.analysis.dynamics import zone
+from lib.analysis.dynamics import NO_ZONE, zone
 from lib.circuits.fourier import key_frequencies
 from lib.paper.recipe import BASE, DYNAMICS
 from lib.spec import RunSpec
@@ -270,6 +270,55 @@ def test_a_race_has_one_clock_and_the_grid_fills_in(visit):
     page.locator(".lab-many").get_by_role("button", name="Reset").click()
 
 
+def test_a_race_of_ones_own_ends_the_one_that_runs(visit):
+    """A slider keeps the focus, and nothing hears of the race that was."""
+    page = visit()
+    page.get_by_role("button", name="Race", exact=True).first.click()
+    page.locator(".lab-race summary").first.click()
+    page.locator(".lab-race .lab-go").click()
+    page.wait_for_function("document.querySelector('.lab-race').drawn?.[0].curve.epoch.length > 2")
+    width = page.locator(".lab-race [data-name=d_model]").first
+    width.focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.name") == "d_model"
+    until(page, "idle", "race")
+    assert "of your own" in page.locator(".lab-race").inner_text()
+    page.locator(".lab-race .lab-go").click()
+    until(page, "racing", "race")
+    page.get_by_role("button", name="One network", exact=True).click()
+    until(page, "paused", "race")
+
+
+def test_what_is_shown_is_of_the_network_that_is_there(visit):
+    """The slider's text after a smaller modulus, answers after another setting, where it stands."""
+    page = visit(dict(LONG, modulus=113, train_size=3000))
+    page.locator(".lab-single summary").first.click()
+    modulus = page.locator(".lab-single [data-name=modulus]")
+    modulus.focus()
+    page.keyboard.press("Home")
+    size, P = drawn(page)["setting"]["train_size"], drawn(page)["setting"]["modulus"]
+    shown = page.locator(".lab-single [data-name=train_size]").get_attribute("aria-valuetext")
+    assert shown == f"{size:,}" and size <= P**2 < 3000
+    page.close()
+    page = visit(LONG)
+    page.locator(".lab-single .lab-go").click()
+    page.wait_for_function("document.querySelector('.lab-single').drawn.curve?.epoch.length > 5")
+    page.locator(".lab-single .lab-go").click()
+    until(page, "paused")
+    said = page.locator(".lab-single .gc-status").first.inner_text()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.wait_for_function("document.querySelectorAll('.lab-single .lab-table tr').length === 4")
+    curve = drawn(page)["curve"]
+    whole = page.locator(".lab-single .lab-table td").all_inner_texts()[:2]
+    assert f"Paused at epoch {curve['epoch'][-1]:,} of" in said
+    assert whole == [f"{curve[f'{split}_accuracy'][-1]:.3f}" for split in ("train", "val")]
+    page.locator("[data-preset=progression]").click()
+    assert page.locator(".lab-single .lab-table tr").count() == 0
+    page.close()
+    assert drawn(visit(dict(LONG, task="toString")))["setting"]["task"] == "add"
+
+
 NO_LUCK = """() => {
   let made = 0;
   const point = { epoch: 0, train_loss: 1, train_accuracy: 0, val_accuracy: 0 };
@@ -311,6 +360,8 @@ def test_schedules_zones_and_key_frequencies_are_those_of_lib(visit):
     call = "list => list.map((x) => grokkingLab.{}(x, grokkingLab.FACTS.thresholds))"
     accuracies = np.sort(rng.uniform(0, 1.1, (200, 2, 6))).clip(max=1).tolist()
     curves = [dict(train_accuracy=t, val_accuracy=v, train_loss=[1.0] * 6) for t, v in accuracies]
+    nothing = "[{ train_accuracy: [0, 1], val_accuracy: [NaN, NaN], train_loss: [1, 0] }]"
+    assert page.evaluate(f"({call.format('zone')})({nothing})") == [NO_ZONE]  # of all P² pairs
     assert page.evaluate(call.format("zone"), curves) == [zone(curve) for curve in curves]
     spectra = rng.exponential(size=(200, 15)) ** 6
     found = page.evaluate(call.format("keyFrequencies"), spectra.tolist())

@@ -227,10 +227,13 @@ function chart(label, height = 220) {
     if (at < box.left || at > box.right || !first || !first.x.length) return;
     const near = (xs) =>
       xs.reduce((best, v, i) => (Math.abs(px(v) - at) < Math.abs(px(xs[best]) - at) ? i : best), 0);
+    const x = first.x[near(first.x)];
     const parts = last.series
       .filter((s) => !s.dots && s.name && s.x.length)
-      .map((s) => `${s.name} ${number(s.y[near(s.x)])}`);
-    hover.textContent = `${last.x.label} ${number(first.x[near(first.x)])}: ${parts.join(", ")}`;
+      .map((s) => [s, near(s.x)])
+      .filter(([s, i]) => Math.abs(px(s.x[i]) - px(x)) < 6) // others end before, or lie elsewhere
+      .map(([s, i]) => `${s.name} ${number(s.y[i])}`);
+    hover.textContent = `${last.x.label} ${number(x)}: ${parts.join(", ")}`;
   });
   svg.addEventListener("pointerleave", () => (hover.textContent = ""));
   new ResizeObserver(() => last && paint(last)).observe(node);

@@ -26,6 +26,7 @@ function render({ model, el }) {
   function start() {
     if (state.frame === n - 1) state.frame = 0;
     play.textContent = "Pause";
+    status.setAttribute("aria-live", "off"); // not a sentence for each frame
     timer = setInterval(() => {
       state.frame += 1;
       time.value = frames[state.frame];
@@ -37,10 +38,11 @@ function render({ model, el }) {
     clearInterval(timer);
     timer = null;
     play.textContent = "Play";
+    status.removeAttribute("aria-live");
   }
 
   const height = 60 + 30 * Math.max(4, sizes.length);
-  const map = shape("svg", { role: "img", tabindex: 0, height, width: "100%" });
+  const map = shape("svg", { role: "application", tabindex: 0, height, width: "100%" });
   const help = "Mean validation accuracy by d_model and training points; arrow keys choose a cell";
   map.setAttribute("aria-label", help);
   const host = element("div", { class: "gc-chart" }, map);
@@ -99,7 +101,7 @@ function render({ model, el }) {
         if (!cell) return;
         shown.push({ d_model: d, train_size: size, mean, seeds: cell.seeds });
         if (w < 27) return;
-        const style = `fill: ${mean < 0.55 ? "#fff" : "#000"}; pointer-events: none; font-size: 11px`;
+        const style = `fill: ${mean < 0.47 ? "#fff" : "#000"}; pointer-events: none; font-size: 11px`;
         const text = { x: px(i) + w / 2, y: py(j) + h / 2 + 4, "text-anchor": "middle", style };
         map.append(shape("text", text, mean.toFixed(2)));
       });

@@ -90,14 +90,16 @@ class Network {
     return this.view(Int32Array, this.places.answers + a * this.modulus + b, 1)[0];
   }
 
-  // Accuracies without the waves of some frequencies, and with them alone.
+  // Accuracies as it is, without the waves of some frequencies, and with them alone.
   lesion(frequencies) {
+    const { train_accuracy: train, val_accuracy: val } = this.evaluate();
     this.logits();
     const chosen = this.view(Int32Array, this.places.chosen, this.modulus).fill(0);
     for (const k of frequencies) chosen[k - 1] = 1;
     this.calls.lesion(this.base);
     const found = this.view(Float64Array, this.places.result, 4);
     return {
+      whole: { train, val },
       excluded: { train: found[0], val: found[1] },
       restricted: { train: found[2], val: found[3] },
     };

@@ -41,7 +41,7 @@ function gridView(root) {
     const failed = cell.run?.phase === "failed";
     cell.button.textContent = known ? value.toFixed(2) : failed ? "×" : "·";
     cell.button.style.background = known ? cividis(value) : "";
-    cell.button.style.color = known ? (value > 0.55 ? "#000" : "#fff") : "";
+    cell.button.style.color = known ? (value > 0.47 ? "#000" : "#fff") : "";
     const state = cell.zone ? `, ${cell.zone}` : failed ? ", failed" : cell.run ? ", training" : "";
     cell.button.setAttribute("aria-label", `d_model ${cell.d}, D ${cell.size}: ${known ? value.toFixed(2) : "not trained"}${state}`);
     cell.button.classList.toggle("lab-done", Boolean(cell.zone));
@@ -61,7 +61,8 @@ function gridView(root) {
     const done = cells.filter((cell) => cell.zone).length;
     const failed = cells.find((cell) => cell.run?.phase === "failed");
     const why = failed ? ` ${sentence(failed.run)}.` : "";
-    status.say(`${done} of ${cells.length} networks trained, ${running.size} at a time.${why}`, phase !== "training");
+    const busy = running.size ? `, ${running.size} at a time` : "";
+    status.say(`${done} of ${cells.length} networks trained${busy}.${why}`, phase !== "training");
     root.drawn = cells.map((cell) => ({ d: cell.d, size: cell.size, zone: cell.zone, val: cell.curve?.val_accuracy.at(-1) }));
   }
 

@@ -28,12 +28,13 @@ function askPanel(run) {
     const [first, second] = order;
     const seen = now.view ? (now.view.field[x * modulus + y] & 2 ? "a pair of its training set" : "a pair that it was never shown") : "";
     const verdict = first === right ? "right" : `wrong: it is ${right}`;
+    const asked = task === "random" ? `the label of (${x}, ${y})` : TASKS[task].replace("a", x).replace("b", y);
     answer.textContent =
-      `${TASKS[task].replace("a", x).replace("b", y)} mod ${modulus}: it says ${first}, ${sure(first)} sure ` +
+      `${asked} mod ${modulus}: it says ${first}, ${sure(first)} sure ` +
       `(next ${second}, ${sure(second)}). That is ${verdict}; ${seen}.`;
-    node.dataset.answer = first;
   }
-  return { node, sign: (task) => (sign.textContent = task === "subtract" ? "−" : "+") };
+  const clear = () => (answer.textContent = "");
+  return { node, clear, sign: (task) => (sign.textContent = task === "subtract" ? "−" : "+") };
 }
 
 // Nanda's restricted and excluded view: accuracies without some waves, and with them alone.
@@ -71,14 +72,16 @@ function lesionPanel(run) {
     note.textContent = `Frequencies ${frequencies.join(", ")}, epoch ${number(found.epoch)}. Key frequencies: ${keys.join(", ") || "none"}.`;
     const row = (name, values) =>
       element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => element("td", {}, Number.isFinite(v) ? v.toFixed(3) : "–")));
-    const last = (name) => now.curve[name].at(-1);
     table.replaceChildren(
       element("tr", {}, ...["", "training", "validation"].map((t) => element("th", { scope: "col" }, t))),
-      row("whole", [last("train_accuracy"), last("val_accuracy")]),
+      row("whole", [found.whole.train, found.whole.val]),
       row("without them", [found.excluded.train, found.excluded.val]),
       row("with them alone", [found.restricted.train, found.restricted.val]),
     );
-    node.dataset.excluded = found.excluded.val;
   }
-  return { node };
+  const clear = () => {
+    note.textContent = "";
+    table.replaceChildren();
+  };
+  return { node, clear };
 }

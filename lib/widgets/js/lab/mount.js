@@ -17,9 +17,10 @@ function mount(place) {
     for (const [other, view] of Object.entries(made)) if (other !== name) view.stop();
     if (!made[name]) {
       const part = element("div", { class: `lab-${name}` });
+      body.append(part); // pictures ask the page for its colours
       made[name] = { node: part, ...VIEWS[name][1](part, name === "single" ? start : null, "short" in place.dataset) };
     }
-    body.replaceChildren(made[name].node);
+    for (const [other, { node }] of Object.entries(made)) node.hidden = other !== name;
     tabs?.press(name);
   };
   const tabs = names.length > 1 ? choice("view:", Object.fromEntries(names.map((n) => [n, VIEWS[n][0]])), open) : null;
@@ -31,6 +32,10 @@ function mount(place) {
 function mountAll() {
   document.head.append(element("style", {}, STYLE));
   for (const place of document.querySelectorAll(".grokking-lab")) mount(place);
+  addEventListener("hashchange", () => {
+    const own = [...document.querySelectorAll(".lab-link")].some((link) => link.hash === location.hash);
+    if (fromHash(location.hash) && !own) location.reload(); // another's link, in an open page
+  });
 }
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mountAll);
 else mountAll();

@@ -2,7 +2,7 @@
 
 const SCRIPT = null;
 let FACTS; // the same for every widget of this module
-let runs = 0;
+let runs = Date.now(); // a kernel may still train one from before a reload
 
 // `lib.widgets.trainer` hears the worker's messages and gives its answers.
 const kernelPort = (model) => (receive) => {

@@ -119,7 +119,7 @@ function curvePictures() {
     const rule = run?.trig.epoch.length > 1
       ? [{ name: "trigonometric share", x: run.trig.epoch, y: run.trig.share, colour: COLOURS.third, dash: "2 3" }] : [];
     charts.accuracy.draw(c, epochs, stored ? storedLines(stored, epochs) : [], [...rote, ...rule]);
-    const losses = some ? [...c.train_loss, ...c.val_loss].filter((v) => v > 0) : [];
+    const losses = some ? [...c.train_loss, ...c.val_loss].filter((v) => v > 0 && v < Infinity) : [];
     const low = 10 ** Math.floor(Math.log10(Math.min(0.1, ...losses)));
     const high = 10 ** Math.ceil(Math.log10(Math.max(1, ...losses)));
     charts.loss.draw({ x, y: { label: "loss (nats)", low, high, log: true }, series: some ? curvePair(c, "loss") : [] });

@@ -4,7 +4,7 @@
 const AHEAD = 3; // evaluations
 
 function raceView(root) {
-  const lanes = ["first", "second"].map((name) => raceLane(name));
+  const lanes = ["first", "second"].map((name) => raceLane(name, own));
   let state = "idle";
   let schedule = [];
   const chosen = element("div", { class: "gc-choice", role: "group", "aria-label": "races" });
@@ -28,6 +28,13 @@ function raceView(root) {
     clear();
   }
 
+  // A reader has changed a lane's setting.
+  function own() {
+    for (const b of chosen.children) b.setAttribute("aria-pressed", "false");
+    about.textContent = "A race of your own.";
+    clear();
+  }
+
   function clear() {
     for (const lane of lanes) lane.clear();
     show("idle");
@@ -38,6 +45,7 @@ function raceView(root) {
     state = next;
     root.dataset.phase = state;
     go.textContent = { idle: "Race", racing: "Pause", paused: "Resume", done: "Race" }[state];
+    if (state === "idle" && document.activeElement === reset) go.focus();
     reset.disabled = state === "idle";
   }
 
@@ -77,12 +85,13 @@ function raceView(root) {
   return { stop: () => state === "racing" && press() };
 }
 
-function raceLane(name) {
+function raceLane(name, changed) {
   let setting = possible({});
   const title = element("p", { class: "lab-caption" });
   const sliders = settingControls(setting, (next) => {
-    lane.take(next);
-    lane.clear();
+    setting = next;
+    title.textContent = inWords(setting);
+    changed();
   }, ["task", "modulus", "train_size", "d_model", "weight_decay", "seed"]);
   const picture = accuracyPicture();
   const field = fieldPicture(220);

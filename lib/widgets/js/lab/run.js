@@ -27,7 +27,7 @@ class Run {
     const every = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
     this.send({ do: "start", ...needed, setting, epochs, evals, facts: FACTS, quiet: this.options.quiet, every });
     if (this.options.until !== undefined) this.send({ do: "until", epoch: this.options.until });
-    if (this.phase === "paused") this.send({ do: "pause" });
+    if (this.phase !== "training") this.send({ do: "pause" });
     this.hear("state");
   }
 
@@ -36,6 +36,7 @@ class Run {
   }
 
   receive({ what, ...rest }) {
+    if (!this.port) return; // ended, and this was on its way
     if (what === "points") {
       for (const point of rest.points) for (const name of COLUMNS) this.curve[name].push(point[name] ?? NaN);
       this.speed = rest.speed;

@@ -21,8 +21,9 @@ function evalEpochs(epochs, count) {
 }
 
 // `lib.analysis.dynamics.zone`, with its thresholds.
-function zone(curve, { perfect, generalized, zero, together }) {
+function zone(curve, { perfect, generalized, zero, together, no_zone: none }) {
   if (!Number.isFinite(curve.train_loss.at(-1))) return "diverged";
+  if (!curve.val_accuracy.some(Number.isFinite)) return none;
   const first = curve.train_accuracy.findIndex((value) => value >= perfect);
   const last = curve.val_accuracy.at(-1);
   const end = Number.isFinite(last) ? last : 0;

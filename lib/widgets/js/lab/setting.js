@@ -28,7 +28,7 @@ function possible(wanted) {
   }
   const whole = (value, low, high) => Math.min(high, Math.max(low, Math.round(value) || 0));
   const pairs = setting.modulus ** 2;
-  if (!(setting.task in TASKS)) setting.task = "add";
+  if (!Object.hasOwn(TASKS, setting.task)) setting.task = "add";
   setting.train_size = whole(setting.train_size, 1, pairs);
   setting.memorize_size = setting.task === "multitask" ? whole(setting.memorize_size || pairs / 4, 1, pairs) : 0;
   setting.seed = whole(setting.seed, 0, 2 ** 32 - 1);
@@ -107,7 +107,7 @@ function settingControls(setting, change, names = NAMES) {
       const pairs = now.modulus ** 2;
       const ranges = { train_size: pairs, memorize_size: pairs };
       const values = name in ranges
-        ? { min: Math.max(1, Math.round(pairs / 100)), max: ranges[name], step: 1 }
+        ? { min: 1, max: ranges[name], step: 1 }
         : name === "seed" ? { min: 0, max: Math.max(20, now.seed), step: 1 } : [...FACTS.choices[name]];
       values.format = ["train_size", "memorize_size", "epochs"].includes(name) ? number : String;
       made[name] = slider(LABELS[name], values, now[name], (value) => set(name, value));
@@ -119,7 +119,7 @@ function settingControls(setting, change, names = NAMES) {
     tasks.press(now.task);
     for (const [name, control] of Object.entries(made)) {
       if (["train_size", "memorize_size"].includes(name)) control.input.max = now.modulus ** 2;
-      if (control.value !== now[name]) control.value = now[name];
+      control.value = now[name]; // always: with another maximum the browser has moved it by itself
     }
     if (made.memorize_size) made.memorize_size.node.hidden = now.task !== "multitask";
   };

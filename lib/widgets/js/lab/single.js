@@ -111,6 +111,8 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
     run = null;
     field.clear(setting.modulus);
     spectrum.clear();
+    ask.clear();
+    lesion.clear();
     draw();
     status.say(`${inWords(setting)}. Press Train.`, true);
   }
@@ -119,6 +121,8 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
     if (run?.phase === "training" || run?.phase === "starting") return run.pause();
     if (run?.phase === "paused") return run.resume();
     run?.end();
+    ask.clear();
+    lesion.clear();
     run = new Run(connect, setting, hear);
     draw();
   }
@@ -129,7 +133,7 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
       spectrum.draw(run.view.spectra);
     }
     const wait = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 100;
-    if (what === "points" && performance.now() - drawn < wait) return;
+    if (what === "points" && run.phase === "training" && performance.now() - drawn < wait) return;
     draw();
   }
 
@@ -139,6 +143,8 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
     root.dataset.phase = phase;
     go.textContent = PHASES[phase];
     const busy = ["starting", "training", "paused"].includes(phase);
+    const leaves = (!busy && document.activeElement === stop) || (!run && document.activeElement === reset);
+    if (leaves) go.focus();
     stop.disabled = !busy;
     reset.disabled = !run;
     if (kept) kept.disabled = phase !== "done" || Boolean(run.kept?.label);
@@ -156,7 +162,7 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
   presets.press(start ? null : FACTS.presets[0].name);
   if (start) about.textContent = keep ? "This notebook's kernel trains it." : "A setting from a link.";
   clear();
-  return { stop: () => run?.phase === "training" && run.pause() };
+  return { stop: () => ["starting", "training"].includes(run?.phase) && run.pause() };
 }
 
 const TWO = [
@@ -176,7 +182,7 @@ function shareRow(setting, run) {
   const copy = element("button", { type: "button", onclick: write }, "Copy command");
   const node = element(
     "section", { class: "lab-panel", "aria-label": "Take it with you" },
-    element("div", { class: "gc-choice" }, link, file, copy), command,
+    element("div", { class: "gc-choice" }, ...(SCRIPT ? [link] : []), file, copy), command,
   );
   function save() {
     download(toName(setting()), toCsv(run().curve));
