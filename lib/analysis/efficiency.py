@@ -159,6 +159,11 @@ def symmetry_share(train_size, modulus: int = 113):
     return share + (1 - share) / modulus
 
 
+def floors(runs: pd.DataFrame) -> np.ndarray:
+    """Validation accuracy of each run that is off zero, and more than symmetry alone gives."""
+    return np.maximum(dynamics.ZERO, symmetry_share(runs["train_size"], runs["modulus"]) + MARGIN)
+
+
 def plateau(
     curve: Mapping[str, np.ndarray], floor: float = dynamics.ZERO, lasting: int = LASTING
 ) -> tuple[int, int, str] | None:
@@ -198,8 +203,7 @@ def plateau(
 
 def plateaus(runs: pd.DataFrame) -> list[tuple[int, int, str] | None]:
     """`plateau` of each run, above what symmetry gives; runs: as `dynamics.with_curves`."""
-    floors = np.maximum(dynamics.ZERO, symmetry_share(runs["train_size"], runs["modulus"]) + MARGIN)
-    return [plateau(curve, floor) for curve, floor in zip(runs["curve"], floors)]
+    return [plateau(curve, floor) for curve, floor in zip(runs["curve"], floors(runs))]
 
 
 def half_way(epochs: np.ndarray, values: np.ndarray) -> float:

@@ -76,10 +76,11 @@ def _measure(todo, store, checkpoints, threads, costs):
                 bar.update(ended + cost * progress.epoch / progress.epochs - bar.n)
 
             bar.set_description_str(f"{i - 1}/{len(todo)} runs")
-            if not locks.take(spec.key) or not lacking([spec], store, checkpoints):
-                continue  # another process is at it, or was
-            measure_run(spec, store, checkpoints, threads, on_progress=tell)
+            if locks.take(spec.key):  # else another process is at it
+                if lacking([spec], store, checkpoints):  # or was
+                    measure_run(spec, store, checkpoints, threads, on_progress=tell)
+                    time_taken = format_duration(time.monotonic() - start)
+                    tqdm.write(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")
+                locks.release(spec.key)
             ended += cost
             bar.update(ended - bar.n)
-            time_taken = format_duration(time.monotonic() - start)
-            tqdm.write(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")

@@ -76,8 +76,7 @@ def runs_reach(level: float, *frames: pd.DataFrame, conditions: int = 1, **range
 def runs_know_more(*frames: pd.DataFrame, conditions: int = 1, **range_) -> Finding:
     """The share of the runs of some cells that end above zero, and above what symmetry gives."""
     runs = pd.concat(frames)
-    by_heart = efficiency.symmetry_share(runs["train_size"], runs["modulus"]) + efficiency.MARGIN
-    hits = runs["val_accuracy"] >= np.maximum(dynamics.ZERO, by_heart)
+    hits = runs["val_accuracy"] >= efficiency.floors(runs)
     says = f"with validation ≥ {dynamics.ZERO:g} and above what symmetry gives"
     return _in_cells(says, runs, hits, conditions, **range_)
 
