@@ -192,9 +192,10 @@ page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: d
 # %% [markdown]
 # The paper sees no grokking with 2,600 points, so model-wise grokking is not asked of them.
 # Takeaway 5 and the two sentences on dips measure the dip over fixed widths, seed by seed: the mean
-# over d 8–20 or the mean over d 48–100, whichever is lower, less the mean over d 28–36. The table
-# above has the deepest dip of the mean curve, wherever it is: a different number, which noise makes
-# positive, so no verdict hangs on it.
+# over d 8–20 (at 4,000 and 5,000 points accuracy at d 20, where progression has brought it up) or
+# the mean over d 48–100, whichever is lower, less the mean over d 28–36. The table above has the
+# deepest dip of the mean curve, wherever it is: a different number, which noise makes positive, so
+# no verdict hangs on it.
 #
 # The paper says where double descent ends: with more data than at the intersection of the two
 # curves of [](framework_zones.ipynb), progression passes straight into grokking.
