@@ -14,7 +14,7 @@ import numpy as np
 from lib.data import build
 from lib.engines.choose import Engine, choose
 from lib.runs.machine import machine
-from lib.runs.run import CURVE, Progress, Run
+from lib.runs.run import CURVE, Progress, Run, kept_as
 from lib.spec import STOP_ACCURACY, RunSpec, SpecError
 
 if TYPE_CHECKING:
@@ -61,12 +61,13 @@ def train(
         start = train(spec.init_from, **how, on_progress=told).parameters
     data = build(spec)  # and an engine compiles when it is made: not the run's own time
     network, training = make(spec, data, threads, start), Training(spec, on_progress)
-    if checkpoints and (saved := checkpoints.load(spec, network.name)):
+    name = kept_as(network.name, network.device)
+    if checkpoints and (saved := checkpoints.load(spec, name)):
         try:
             network.restore(saved)
             training.resume(saved)
         except (KeyError, ValueError) as error:
-            checkpoints.reject(spec, network.name, error)
+            checkpoints.reject(spec, name, error)
             network, training = make(spec, data, threads, start), Training(spec, on_progress)
     before, count = time.perf_counter(), 1
     while not training.ended:
@@ -151,7 +152,8 @@ class Training:
 
     def save(self, network: Engine, checkpoints: "Checkpoints") -> None:
         """Keep the state of the run."""
-        checkpoints.save(self.spec, network.name, network.state(), self._rows, self.seconds)
+        name = kept_as(network.name, network.device)
+        checkpoints.save(self.spec, name, network.state(), self._rows, self.seconds)
 
     def run(self, network: Engine, threads: int) -> Run:
         """The finished run."""

@@ -98,11 +98,59 @@ page.opening("P1: efficiency", "P2: weight decay", "P3: ungrokking", "P4: semi-g
 # trained from scratch, never generalizes. In this chapter it is Varma et al.'s: a network that
 # had generalized and loses it.
 # :::
+
+# %% [markdown]
+# ## The smallest simulation
+#
+# Varma et al. show the race of two circuits in four numbers. Each circuit's logit is the product
+# of two weights, which makes it slow to start from a small value:
+#
+# $$o_G = u_G v_G, \qquad o_M = u_M v_M.$$
+#
+# On a training point both raise the right class's logit; with $q = 113$ classes and weight decay
+# $\alpha$ the loss is
+#
+# $$L = \ln\left(1 + (q - 1)\, e^{-(o_G + o_M)}\right)
+#   + \frac{\alpha}{2} \left(P_G^2\, o_G^{2/\kappa} + P_M^2\, o_M^{2/\kappa}\right),$$
+#
+# where a logit of $o$ takes a norm of $P o^{1/\kappa}$, with $\kappa = 1.2$; the cost of
+# generalizing is $P_G = 1$. On a held-out point generalizing raises the right class and
+# memorizing a wrong one:
+#
+# $$L_\text{val} = \ln\left(1 + e^{\,o_M - o_G} + (q - 2)\, e^{-o_G}\right).$$
+#
+# The four weights follow $\dot w = -\partial L/\partial w$. They start at $u_G = u_M = 0$,
+# $v_M = 1$ and a small $v_G$.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four columns of two panels: logits of the generalizing and the memorizing circuit against time above, training and validation loss below; for memorizing at twice, 1.2 and 0.7 times the cost of generalizing, and at 0.7 from a network that has generalized."}, "figure": {"caption": "Four races by scipy: logits of the circuits (above), losses (below), against time. [Data](data/circuit_races.csv).", "name": "fig-races"}}
+ran = {title: simulate(setting, times_of(RACE)) for title, setting in RACES.items()}
+page.export(story.race_table(ran, RACES), "circuit_races", "races")
+circuits.races(ran)
+
+# %% [markdown]
+# Move the sliders, or use the arrow keys on them: the race is worked out in this page, without a
+# kernel. Lower the cost of memorizing below 1 and the end turns around; weight decay moves the
+# *time* of the turn and hardly its place, which is P2 in small.
+
+# %% tags=["hide-input"]
+competition(fallback=circuits.races(ran))
+
+# %% [markdown]
+# :::{note}
+# Where this comes from: the appendix of Varma et al. with the exact form was not at hand as public
+# text. Logits as products, the two losses, $q$, $\kappa$, the start (0 and 0.005, 0 and 1),
+# $P_M = 2 P_G$, $\alpha = 0.005$ and a rate of 0.01 are taken second-hand, from a public
+# formalization of that appendix as theorems. It leaves open whether the penalty has the factor
+# 1/2 (its two appendices differ); we write it. Ours are: the continuous time (gradient descent
+# with rate 0.01 takes 100 steps for a unit of time), the start from a network that has
+# generalized ($u_G = v_G$ at rest, $u_M = 0$, $v_M = 1$), and the sliders. The simulation has no
+# data; a larger training set is a larger $P_M$.
+# :::
+#
+# ## P1: efficiency against data
 #
 # Varma et al. use a network of width 128. We use one width that two cores can carry, and our
 # own recipe; everything here is "by epoch T".
-#
-# ## P1: efficiency against data
 #
 # To see memorization alone, labels are random (the same for $(a, b)$ and $(b, a)$, as in
 # {doc}`memorization_capacity`): there is nothing else to do. To see generalization alone, there is
@@ -336,53 +384,6 @@ show(waves.ORDER_HEADER, rows, left=(0, 2, 13), after=waves.orders_words(rows))
 # the key frequencies (on all pairs), *excluded loss* takes them away (on the training set). Key
 # frequencies are those of the run's end that stand out: at least a thousandth of the waves, and ten
 # times the median frequency.
-
-# %% [markdown]
-# ## The smallest simulation
-#
-# Varma et al. show the race of two circuits in four numbers. Each circuit's logit is the product
-# of two weights, which makes it slow to start from a small value:
-#
-# $$o_G = u_G v_G, \qquad o_M = u_M v_M.$$
-#
-# On a training point both raise the right class's logit; with $q = 113$ classes and weight decay
-# $\alpha$ the loss is
-#
-# $$L = \ln\left(1 + (q - 1)\, e^{-(o_G + o_M)}\right)
-#   + \frac{\alpha}{2} \left(P_G^2\, o_G^{2/\kappa} + P_M^2\, o_M^{2/\kappa}\right),$$
-#
-# where a logit of $o$ takes a norm of $P o^{1/\kappa}$, with $\kappa = 1.2$; the cost of
-# generalizing is $P_G = 1$. On a held-out point generalizing raises the right class and
-# memorizing a wrong one:
-#
-# $$L_\text{val} = \ln\left(1 + e^{\,o_M - o_G} + (q - 2)\, e^{-o_G}\right).$$
-#
-# The four weights follow $\dot w = -\partial L/\partial w$. They start at $u_G = u_M = 0$,
-# $v_M = 1$ and a small $v_G$.
-#
-# :::{note}
-# Where this comes from: the appendix of Varma et al. with the exact form was not at hand as public
-# text. Logits as products, the two losses, $q$, $\kappa$, the start (0 and 0.005, 0 and 1),
-# $P_M = 2 P_G$, $\alpha = 0.005$ and a rate of 0.01 are taken second-hand, from a public
-# formalization of that appendix as theorems. It leaves open whether the penalty has the factor
-# 1/2 (its two appendices differ); we write it. Ours are: the continuous time (gradient descent
-# with rate 0.01 takes 100 steps for a unit of time), the start from a network that has
-# generalized ($u_G = v_G$ at rest, $u_M = 0$, $v_M = 1$), and the sliders. The simulation has no
-# data; a larger training set is a larger $P_M$.
-# :::
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four columns of two panels: logits of the generalizing and the memorizing circuit against time above, training and validation loss below; for memorizing at twice, 1.2 and 0.7 times the cost of generalizing, and at 0.7 from a network that has generalized."}, "figure": {"caption": "Four races by scipy: logits of the circuits (above), losses (below), against time. [Data](data/circuit_races.csv).", "name": "fig-races"}}
-ran = {title: simulate(setting, times_of(RACE)) for title, setting in RACES.items()}
-page.export(story.race_table(ran, RACES), "circuit_races", "races")
-circuits.races(ran)
-
-# %% [markdown]
-# Move the sliders, or use the arrow keys on them: the race is worked out in this page, without a
-# kernel. Lower the cost of memorizing below 1 and the end turns around; weight decay moves the
-# *time* of the turn and hardly its place, which is P2 in small.
-
-# %% tags=["hide-input"]
-competition(fallback=circuits.races(ran))
 
 # %% [markdown]
 # ## Against the predictions

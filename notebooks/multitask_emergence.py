@@ -57,17 +57,7 @@ page.opening("takeaway 7", so_far=story.emerged_so_far(studies))
 # these pairs are training data. Under "−" the answer is random. Accuracy is measured on the
 # addition pairs that were not trained on.
 #
-# ## What the paper states, what we chose
-#
-# The paper has 3,000 addition points, 3,000 to 6,000 points to memorize, and models from 1 layer ×
-# 64 to 8 layers × 1024. It does not say how the two losses are weighted, nor whether the random
-# labels are symmetric. Here
-#
-# * the loss is one mean over all training points, so addition weighs as much as its share of them;
-# * every ordered pair has its own random label, as subtraction does not commute;
-# * addition pairs and memorization pairs are drawn independently, but no input is shared: the
-#   operator differs;
-# * "alone" is addition without an operator token, $[a, b, =]$, as in the other chapters.
+# ## From which size on?
 #
 # The paper's sizes need a GPU. We ask its question at sizes that two cores can carry: one layer at
 # modulus 113, and at modulus 59 one layer or more. **The quantity is the emergent size: the
@@ -75,8 +65,6 @@ page.opening("takeaway 7", so_far=story.emerged_so_far(studies))
 # best of three seeds.** (0.9 here, where other chapters take 0.95; the verdicts read emergent sizes
 # at 0.5, 0.8, 0.9 and 0.95.) "The first size above 0.9" would not do, as small models can exceed it
 # for a while by progression ([](double_descent.ipynb)).
-#
-# ## From which size on?
 
 # %% tags=["hide-input"]
 every = pd.concat([own.curves for own in found.values()]).drop_duplicates(["key", "epoch"])
@@ -172,6 +160,18 @@ after = (
 show(story.LONGER_HEADER, rows, left=(0, 9), after=after)
 
 # %% [markdown]
+# ## What the paper states, what we chose
+#
+# The paper has 3,000 addition points, 3,000 to 6,000 points to memorize, and models from 1 layer ×
+# 64 to 8 layers × 1024. It does not say how the two losses are weighted, nor whether the random
+# labels are symmetric. Here
+#
+# * the loss is one mean over all training points, so addition weighs as much as its share of them;
+# * every ordered pair has its own random label, as subtraction does not commute;
+# * addition pairs and memorization pairs are drawn independently, but no input is shared: the
+#   operator differs;
+# * "alone" is addition without an operator token, $[a, b, =]$, as in the other chapters.
+#
 # ## Against the paper's sentences
 
 # %% tags=["hide-input"]

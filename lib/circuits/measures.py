@@ -120,7 +120,7 @@ def measure_run(
     check(spec)
     stored = store.runs().set_index("key")
     row = stored.loc[spec.key] if checkpoints == 1 and spec.key in stored.index else None
-    weights = store.load_weights(spec, row["engine"]) if row is not None else None
+    weights = store.load_weights(spec, row["engine"], row["device"]) if row is not None else None
     if weights is not None and _are_of(weights, row):
         taken, digest = {int(row["epoch"]): weights}, row["digest"]
         curve = {name: [row[name]] for name in ("epoch", *_CURVE)}
@@ -231,15 +231,20 @@ def gather_measures(specs: Iterable[RunSpec], train_missing: bool = False) -> pd
     return measures(store).merge(pd.DataFrame(rows, columns=labels), on="key")
 
 
+MEASUREMENT = ("key", "epoch", "digest", "timestamp")
+"""What tells one measurement from another."""
+
+
 def merge(store: Store) -> None:
     """Make one file of all good ones; they are removed when it has been read back."""
     known = Measured(store)
     tables = dict(known.tables())
     if len(tables) < 2:
         return
-    whole = pa.concat_tables(tables.values(), promote_options="default")
-    names = [(name, "ascending") for name in ("key", "epoch", "digest", "timestamp")]
-    path = shard.write(known.folder, whole.sort_by(names))
+    whole, names = pa.concat_tables(tables.values(), promote_options="default"), list(MEASUREMENT)
+    rows = pd.DataFrame({name: whole[name].to_pylist() for name in names})
+    whole = whole.filter(pa.array(~rows.duplicated()))  # left by a merge that was cut off
+    path = shard.write(known.folder, whole.sort_by([(name, "ascending") for name in names]))
     written = known.tables().get(path.name)  # None: another process has merged it already
     if written is not None and written.num_rows == whole.num_rows:
         for name in tables.keys() - {path.name}:

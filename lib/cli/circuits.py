@@ -44,7 +44,8 @@ def command(names, seeds, checkpoints, threads, dry_run, measure, results) -> No
         store.probe()
     costs = _costs(todo, store, checkpoints, threads, measure or not dry_run)
     if todo and not dry_run:
-        _measure(todo, store, checkpoints, threads, costs)
+        if others := _measure(todo, store, checkpoints, threads, costs):
+            click.echo(f"{others:,} are in flight elsewhere; the same command measures them later")
         merge(store)
     measured = Measured(store)
     measured.tables()  # and with it what is broken
@@ -65,7 +66,11 @@ def _costs(todo, store, checkpoints, threads, measure):
 
 
 def _measure(todo, store, checkpoints, threads, costs):
-    """Measure runs one by one; on a terminal with a bar over what they should take."""
+    """Measure runs one by one; on a terminal with a bar over what they should take.
+
+    Returns how many were left because another process has them in flight.
+    """
+    others = 0
     form, locks = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left", Locks(store)
     with tqdm(total=sum(costs.values()), bar_format=form, smoothing=0, disable=None) as bar:
         ended = 0.0
@@ -76,11 +81,13 @@ def _measure(todo, store, checkpoints, threads, costs):
                 bar.update(ended + cost * progress.epoch / progress.epochs - bar.n)
 
             bar.set_description_str(f"{i - 1}/{len(todo)} runs")
-            if locks.take(spec.key):  # else another process is at it
-                if lacking([spec], store, checkpoints):  # or was
-                    measure_run(spec, store, checkpoints, threads, on_progress=tell)
-                    time_taken = format_duration(time.monotonic() - start)
-                    tqdm.write(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")
-                locks.release(spec.key)
+            if not locks.take(spec.key):
+                others += 1
+            elif lacking([spec], store, checkpoints):  # else another process has done it meanwhile
+                measure_run(spec, store, checkpoints, threads, on_progress=tell)
+                time_taken = format_duration(time.monotonic() - start)
+                tqdm.write(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")
+            locks.release(spec.key)
             ended += cost
             bar.update(ended - bar.n)
+    return others

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 from pathlib import Path
 
 import click
@@ -22,13 +23,13 @@ from lib.sweeps.plan import costs_of, format_duration, makespan
 def command(write, cost, measure, results) -> None:
     """Judge the paper's takeaways and sentences from the stored runs."""
     store = Store(results)
-    kept = _kept(store, cost)
-    if measure or not kept.is_file():
+    kept, text = _kept(store, cost), None
+    with contextlib.suppress(OSError):  # none yet, or a cache of someone else's
+        text = None if measure else kept.read_text("utf-8")
+    if text is None:
         text = "\n".join(_judged(store, cost, measure))
         if not (measure or store.broken):
             keep(kept, text.encode(), store.cache)
-    else:
-        text = kept.read_text("utf-8")
     click.echo(text)
     if write:
         from lib.chapters import report  # Matplotlib takes a second
@@ -39,15 +40,15 @@ def command(write, cost, measure, results) -> None:
 
 def _kept(store: Store, cost: bool, sources: Path = ROOT / "lib") -> Path:
     """Where the answer is kept, by all that it hangs on: code, runs, this machine's speed."""
-    digest = hashlib.sha256(f"{cost} {cores()} {store.folder}".encode())
+    digest = hashlib.sha256(os.fsencode(f"{cost} {cores()} {store.folder}"))
     for path in sorted(sources.rglob("*.py")):
         digest.update(path.read_bytes())
     for path in sorted(map(store.path, store.files())):
         with contextlib.suppress(FileNotFoundError):  # compacted away meanwhile
             found = path.stat()  # a file is named by its content; a damaged one has another time
-            digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}".encode())
-    speed = store.cache / "speed.json"
-    digest.update(speed.read_bytes() if speed.is_file() else b"")
+            digest.update(os.fsencode(f"{path.name} {found.st_size} {found.st_mtime_ns}"))
+    with contextlib.suppress(OSError):  # none yet, or a cache of someone else's
+        digest.update((store.cache / "speed.json").read_bytes())
     return store.cache / "claims" / f"{digest.hexdigest()[:20]}.txt"
 
 

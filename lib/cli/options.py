@@ -124,8 +124,10 @@ def seeds(context, option, text):
             found = [int(part) for part in text.split(",")]
     except ValueError:
         found = []
-    if not 1 <= len(found) <= MOST:
+    if not found:
         raise click.BadParameter(f"{text!r} names no seeds; say 0:3, 5 or 0,2,7")
+    if len(found) > MOST:
+        raise click.BadParameter(f"{text!r} names too many seeds: {MOST:,} at most")
     return list(found)
 
 

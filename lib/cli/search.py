@@ -65,7 +65,7 @@ def command(places, budget, jobs, dry_run, nice, measure, results):
         if report.failed:
             tried |= set(missing(batch, store))
     if not dry_run:
-        total.left = len(left)
+        total.left = len(missing(left, store))
         conclude(total, store)
     options.close(store)
 

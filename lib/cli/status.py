@@ -1,11 +1,14 @@
 """`status` and `compact`: what is done of each experiment and what the rest costs; fewer files."""
 
 import click
+import pyarrow as pa
 
 from lib.cli import options
+from lib.errors import StoreError
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.mixtures import FOR_A_GPU
 from lib.runs.machine import cores
+from lib.runs.shard import BrokenFile
 from lib.runs.store import Store
 from lib.sweeps.plan import costs_of, format_duration, makespan, missing
 
@@ -83,6 +86,9 @@ def compact(results):
     """Merge small files of finished runs into few."""
     store = Store(results)
     before = store.files()
-    store.compact()
+    try:
+        store.compact()
+    except (BrokenFile, pa.ArrowException) as error:  # columns that do not go together, say
+        raise StoreError(f"cannot merge: {str(error).splitlines()[0]}; nothing is lost") from error
     click.echo(f"{len(before):,} files before, {len(store.files()):,} now, in {store.folder}")
     options.close(store)

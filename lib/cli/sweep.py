@@ -66,8 +66,11 @@ def command(
             rate, known, jobs, where = found
             if rate:
                 costs = costs_of(todo, rate, store, shared=not dask)
-                time = format_duration(makespan(costs.values(), jobs))
-                click.echo(f"expected time for all of them, {jobs} at once: {time} ({known})")
+                alone = len(todo) == 1 and not dask  # a run alone gets all threads
+                time = sum(costs.values()) / jobs if alone else makespan(costs.values(), jobs)
+                how_many = f"on {jobs} threads" if alone else f"{jobs} at once"
+                time = format_duration(time)
+                click.echo(f"expected time for all of them, {how_many}: {time} ({known})")
             more = dict(first=_needed(), budget_s=budget, nice=nice, rate=rate, **where)
             report = None if dry_run else train_missing(specs, store, **more)
     if todo and not dry_run:

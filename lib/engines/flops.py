@@ -2,6 +2,9 @@
 
 from lib.spec import RunSpec
 
+A_LOGIT = 6
+"""Floats that an evaluation on PyTorch holds for each logit: copies, and sums in float64."""
+
 
 def epoch_flops(spec: RunSpec) -> float:
     """Operations of one training epoch, forward and backward."""
@@ -15,8 +18,12 @@ def flops(spec: RunSpec, part: float = 1.0) -> float:
 
 
 def evaluated_logits(spec: RunSpec) -> int:
-    """Logits that all evaluations of a run look at: each sees every point that there is."""
-    return len(spec.eval_epochs()) * (spec.n_pairs + spec.memorize_size) * spec.modulus
+    """Logits that all evaluations of a run look at: each sees every point that there is.
+
+    What is to be memorized it sees twice.
+    """
+    points = spec.n_pairs + 2 * spec.memorize_size  # with the training set and by themselves
+    return len(spec.eval_epochs()) * points * spec.modulus
 
 
 def _forward_flops(spec: RunSpec) -> float:
@@ -39,7 +46,11 @@ def bytes_of(spec: RunSpec, engine: str, threads: int = 1) -> int:
     256 points (two in turn on one thread), and for all pairs their tokens, places and weights.
     """
     if engine != "numba":
-        return 4 * (floats_of(spec) if engine == "stacked" else _textbook_floats(spec))
+        if engine != "stacked":
+            return 4 * _textbook_floats(spec)
+        inputs = spec.train_size + spec.memorize_size
+        looked_at = max(inputs, spec.n_pairs - spec.train_size)
+        return 4 * max(floats_of(spec), A_LOGIT * looked_at * spec.modulus)
     parameters = 12 * spec.d_model**2 + 2 * spec.modulus * spec.d_model
     chunks = -(-(spec.train_size + spec.memorize_size) // 256) if threads > 1 else 2
     return 4 * ((5 + chunks) * parameters + 12 * (spec.n_pairs + spec.memorize_size))
@@ -64,7 +75,7 @@ def _textbook_floats(spec: RunSpec) -> int:
     """About how many floats a run on the textbook engine holds, as measured at widths 16 to 256.
 
     A step keeps some 18 d_model of them for each token and layer until the gradient has come; an
-    evaluation of many points has 12 d_model, in one layer at a time.  Logits are there six times.
+    evaluation of many points has 12 d_model, in one layer at a time.
     """
     length = 4 if spec.memorize_size else 3
     inputs = spec.train_size + spec.memorize_size
@@ -72,4 +83,4 @@ def _textbook_floats(spec: RunSpec) -> int:
     looked_at = max(inputs, spec.n_pairs - spec.train_size)
     activations = spec.d_model * max(18 * spec.n_layers * step, 12 * looked_at)
     parameters = 12 * spec.d_model**2 * spec.n_layers
-    return length * (activations + 6 * looked_at * spec.modulus) + 5 * parameters
+    return length * activations + A_LOGIT * looked_at * spec.modulus + 5 * parameters

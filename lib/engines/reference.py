@@ -101,10 +101,12 @@ class Engine:
     def advance(self, count: int) -> None:
         """Train for some epochs."""
         torch.set_flush_denormal(True)  # moments decay into numbers that x86 is slow with
-        with self._own_random_numbers():
-            for _ in range(count):
-                self._step()
-        torch.set_flush_denormal(False)
+        try:
+            with self._own_random_numbers():
+                for _ in range(count):
+                    self._step()
+        finally:
+            torch.set_flush_denormal(False)
 
     @torch.no_grad()
     def evaluate(self, split: str) -> tuple[float, float]:
@@ -130,15 +132,14 @@ class Engine:
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
-        """The present parameters by their names in `lib.model`, copies."""
-        return {n: p.detach().cpu().numpy().copy() for n, p in self.model.named_parameters()}
+        """The present parameters (and buffers) by their names in `lib.model`, copies."""
+        return {n: p.cpu().numpy().copy() for n, p in self.model.state_dict().items()}
 
     @property
     def param_norm(self) -> float:
         """The Euclidean norm of all parameters together."""
-        return float(
-            np.sqrt(sum(np.square(p, dtype=float).sum() for p in self.parameters.values()))
-        )
+        own = (p.detach().cpu().numpy() for p in self.model.parameters())
+        return float(np.sqrt(sum(np.square(p, dtype=float).sum() for p in own)))
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the run needs to go on from here."""
@@ -154,7 +155,7 @@ class Engine:
         own = self.model.state_dict()
         if any(state[name].shape != value.shape for name, value in own.items()):
             raise ValueError("it is of another network")
-        there = {name: torch.from_numpy(value) for name, value in state.items()}
+        there = {name: torch.from_numpy(value.copy()) for name, value in state.items()}
         self._random = {kind: there[f"random {kind}"] for kind in self._random}
         self.model.load_state_dict({name: there[name] for name in own})
         moments = {}

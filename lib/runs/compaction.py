@@ -1,9 +1,9 @@
 """Merging small files of runs into few, while other processes read and write."""
 
 import contextlib
-import itertools
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -32,11 +32,9 @@ def compact(store, names: Iterable[str] | None = None) -> list[str]:
     Returns:
         The names of the files that now hold the runs of the small files.
     """
-    left = (folder.rglob(".*.tmp") for folder in (store.runs_folder, store.own))
-    for path in itertools.chain(*left):  # by killed writers
-        with contextlib.suppress(FileNotFoundError):  # a live one has just renamed its own
-            if time.time() - path.stat().st_mtime > 86400:
-                path.unlink()
+    for folder in (store.runs_folder, store.own):
+        with contextlib.suppress(OSError):  # a cache of someone else's, say
+            _sweep_up(folder)
     tables = store.tables()
     # Runs in a large file are safe there: no one ever removes a large file.
     large = {name for name, table in tables.items() if table.num_rows >= SHARD}
@@ -51,27 +49,40 @@ def compact(store, names: Iterable[str] | None = None) -> list[str]:
     return [name for group in groups for name in _merge(store, group, safe)]
 
 
+def _sweep_up(folder: Path) -> None:
+    """Remove what killed writers left, as far as it is a day old."""
+    for path in folder.rglob(".*.tmp"):
+        with contextlib.suppress(FileNotFoundError):  # a live one has just renamed its own
+            if time.time() - path.stat().st_mtime > 86400:
+                path.unlink()
+
+
 def _merge(store, names: list[str], safe: set[tuple]) -> list[str]:
     sources = {name: table for name in names if (table := store.try_read(name)) is not None}
     if not sources:
         return []
-    table = pa.concat_tables(sources.values(), promote_options="default")
-    rows, seen, keep = identities(table), set(safe), []
-    for row in rows:
-        keep.append(row not in seen)
-        seen.add(row)
-    if len(sources) == 1 and all(keep):
-        return list(sources)
-    merged = []
-    if any(keep):
-        # Sorted, so that the same runs give the same file whoever merges them.
-        order = [(name, "ascending") for name in IDENTITY]
-        path = shard.write(store.runs_folder, table.filter(pa.array(keep)).sort_by(order))
-        found = identities(shard.read(path))
-        if not set(rows) <= safe | set(found):
-            raise StoreError(f"{path} does not hold what was written; nothing was removed")
-        merged = [path.name]
+    rows = {name: sorted(identities(table)) for name, table in sources.items()}
+    needed = sorted(set().union(*rows.values()) - safe)
+    # Of files with the same runs (written by another version of pyarrow, say) every process
+    # keeps the same one: if each kept its own and removed the other's, none would be left.
+    merged = [min(same)] if needed and (same := [n for n in rows if rows[n] == needed]) else []
+    if needed and not merged:
+        merged = [_write(store, sources.values(), set(needed)).name]
     for name in sources:
         if name not in merged:
             store.path(name).unlink(missing_ok=True)
     return merged
+
+
+def _write(store, tables: Iterable[pa.Table], needed: set[tuple]) -> Path:
+    """A new file of the needed rows, each once; it has been read back."""
+    table, left, keep = pa.concat_tables(tables, promote_options="default"), set(needed), []
+    for row in identities(table):
+        keep.append(row in left)
+        left.discard(row)
+    # Sorted, so that the same runs give the same file whoever merges them.
+    order = [(name, "ascending") for name in IDENTITY]
+    path = shard.write(store.runs_folder, table.filter(pa.array(keep)).sort_by(order))
+    if set(identities(shard.read(path))) != needed:
+        raise StoreError(f"{path} does not hold what was written; nothing was removed")
+    return path

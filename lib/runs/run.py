@@ -18,6 +18,11 @@ CURVE = {
 """Columns of a curve, beside "epoch": their order, and the type in which each is kept."""
 
 
+def kept_as(engine: str, device: str) -> str:
+    """What names the weights and states of an engine: a GPU's are others than a processor's."""
+    return engine if device == "cpu" else f"{engine}-gpu"
+
+
 @dataclass(frozen=True)
 class Run:
     """What a finished run left behind.

@@ -7,6 +7,7 @@ still loads.  `lib.runs.shard` says what a file holds and how it is written.
 import contextlib
 import hashlib
 import io
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -24,7 +25,7 @@ from lib.paths import default_cache, default_results
 from lib.runs import shard
 from lib.runs.compaction import compact
 from lib.runs.files import keep, publish
-from lib.runs.run import Run
+from lib.runs.run import Run, kept_as
 from lib.runs.shard import CURVE, CURVE_COLUMNS, IDENTITY, NEEDED, RUN_COLUMNS, SCHEMA, BrokenFile
 from lib.spec import KNOBS, NUMERICS_VERSION, RunSpec
 
@@ -63,6 +64,7 @@ class Store:
         name = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()[:16]
         self.own = self.cache / "stores" / name
         self.broken: dict[str, str] = {}
+        self._then: dict[str, tuple] = {}  # size and time of a broken file when it was read
         self._known: dict[str, pa.Table] = {}  # file name -> its rows without curves
         self._made: dict = {}  # what was made of which files: keys and frames
         self._told: set[str] = set()  # files whose keys `news` has told
@@ -102,6 +104,7 @@ class Store:
 
     def try_read(self, name: str, columns: list[str] | None = None) -> pa.Table | None:
         """One file, or None where it is broken (said on stderr, once) or gone."""
+        then = self._stamp(name)
         try:
             return shard.read(self.path(name), columns, self.schema, self.needs)
         except FileNotFoundError:
@@ -110,8 +113,14 @@ class Store:
             if name not in self.broken:
                 message = f"warning: {self.path(name)} is broken and left out: {error}"
                 print(message, file=sys.stderr)
-            self.broken[name] = str(error)
+            self.broken[name], self._then[name] = str(error), then
             return None
+
+    def _stamp(self, name: str) -> tuple | None:
+        with contextlib.suppress(OSError):
+            found = self.path(name).stat()
+            return found.st_size, found.st_mtime_ns
+        return None
 
     def _read_all(self, names: list[str]) -> list[pa.Table | None]:
         if len(names) < 4:
@@ -122,17 +131,19 @@ class Store:
     def tables(self) -> dict[str, pa.Table]:
         """File name -> its rows without curves, for all good files.
 
-        Files never change, so each is read once.  Another process may compact meanwhile; the
+        Good files never change, so each is read once.  Another process may compact meanwhile; the
         listing is therefore repeated until it stays the same, and no run slips through.
         """
         listed = None
         while (names := self.files()) != listed:
             listed = names
             self.broken = {name: why for name, why in self.broken.items() if name in names}
-            new = sorted(names - self._known.keys() - self.broken.keys())
+            bad = {name for name in self.broken if self._stamp(name) == self._then[name]}
+            new = sorted(names - self._known.keys() - bad)  # copied in full by now, perhaps
             for name, table in zip(new, self._read_all(new)):
                 if table is not None:
                     self._known[name] = table
+                    self.broken.pop(name, None)
             self._known = {name: t for name, t in self._known.items() if name in names}
         return self._known
 
@@ -253,25 +264,29 @@ class Store:
 
     # Weights, on this machine only
 
-    def _weights(self, spec: RunSpec, engine: str) -> Path:
-        return self.own / "weights" / f"{spec.key}-{engine}.npz"
+    def _weights(self, spec: RunSpec, engine: str, device: str) -> Path:
+        return self.own / "weights" / f"{spec.key}-{kept_as(engine, device)}.npz"
 
     def save_weights(self, run: Run) -> Path:
         """Keep the final weights of a run in the local cache, where that can be written."""
         buffer = io.BytesIO()
         np.savez(buffer, **run.parameters)
-        path = self._weights(run.spec, run.engine)
+        path = self._weights(run.spec, run.engine, run.device)
         keep(path, buffer.getvalue(), self.cache)
         return path
 
-    def load_weights(self, spec: RunSpec, engine: str | None = None) -> dict | None:
+    def load_weights(
+        self, spec: RunSpec, engine: str | None = None, device: str = "cpu"
+    ) -> dict | None:
         """The final weights by parameter name (float32), or None if they are not in the cache.
 
-        engine: as this one trained them; by default as the first of `PREFERRED` did.
+        engine, device: as this one trained them there; by default as the first of `PREFERRED`
+            did, on a processor if possible.
         """
-        for name in PREFERRED if engine is None else (engine,):
+        ways = [(engine, device)] if engine else itertools.product(PREFERRED, ("cpu", "gpu"))
+        for way in ways:
             with contextlib.suppress(Exception):  # damaged in a dozen ways: it can be made again
-                content = self._weights(spec, name).read_bytes()
+                content = self._weights(spec, *way).read_bytes()
                 with np.load(io.BytesIO(content), allow_pickle=False) as file:
                     return dict(file)
         return None

@@ -9,6 +9,7 @@ other; neither results nor parameters ever come from a pickle.
 import contextlib
 import logging
 import math
+import platform
 import queue
 import time
 from asyncio import CancelledError
@@ -147,6 +148,8 @@ class Crew:
             spec = self._flying.pop(future)
             if isinstance(result, CancelledError):
                 happened.append((spec, "fatal", GONE))
+            elif isinstance(result, (ClusterError, ImportError)):  # it would refuse all the others
+                happened.append((spec, "fatal", f"{_line(result)}; finished runs are kept"))
             elif isinstance(result, BaseException):
                 happened.append((spec, "failed", _line(result)))
             else:
@@ -177,9 +180,13 @@ def train_there(fields: dict[str, Any], key: str, train: Callable | None) -> tup
         ClusterError: if the worker's version of this project is not the sweep's.
         Dropped: if nobody wants the result any more.
     """
-    spec, start = RunSpec(**fields), time.monotonic()
+    start, other = time.monotonic(), f"the worker on {platform.node()} has another version"
+    try:
+        spec = RunSpec(**fields)
+    except (TypeError, UserError) as error:  # fields or values that it does not know
+        raise ClusterError(other) from error
     if spec.key != key:
-        raise ClusterError("a worker has another version of this project")
+        raise ClusterError(other)
     if train is None:
         from lib.train import train
     run = train(spec, threads=1, on_progress=_still_wanted)

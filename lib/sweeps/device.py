@@ -52,13 +52,23 @@ def sweep_stacked(
     todo = missing(specs, store)
     if todo:
         store.probe()
-    locks, files = Locks(store), []
-    free = [spec for spec in todo if locks.take(spec.key)]
-    costs = {spec: (expected or {}).get(spec, float(spec.epochs)) for spec in free}
+    locks, files, others = Locks(store), [], []
+    costs = {spec: (expected or {}).get(spec, float(spec.epochs)) for spec in todo}
     states, shown = Checkpoints(store.own), _Shown(costs, progress)
+
+    def free(stack: list[RunSpec]) -> list[RunSpec]:
+        taken = [spec for spec in stack if locks.take(spec.key)]
+        stored = store.keys()  # another sweep may have finished some by now
+        ours = [spec for spec in taken if spec.key not in stored]
+        for spec in set(stack) - set(ours):
+            others.append(spec)
+            shown.pass_over(spec)
+            locks.release(spec.key)
+        return ours
+
     try:
-        for part in _parts(free, first):
-            seen = dict(until=until, on_progress=shown.tell, checkpoints=states)
+        for part in _parts(todo, first):
+            seen = dict(until=until, on_progress=shown.tell, checkpoints=states, choose=free)
             for run in train_many(part, **seen, **how):
                 files.append(store.add(run).name)
                 store.save_weights(run)
@@ -67,14 +77,14 @@ def sweep_stacked(
                 report.done += 1
                 report.predicted += (expected or {}).get(run.spec, 0.0)
                 shown.end(run)
-        if report.done < len(free):
+        if report.done + len(others) < len(todo):
             say(f"the budget of {format_duration(budget_s)} is spent")
     finally:
         shown.bar.close()
         locks.close()
         with contextlib.suppress(*CANNOT_MERGE):
             store.compact(files)
-    report.left, report.seconds = len(todo) - report.done, time.monotonic() - began
+    report.left, report.seconds = len(missing(todo, store)), time.monotonic() - began
     return report
 
 
@@ -104,6 +114,10 @@ class _Shown:
             end = f"{run.status} at epoch {run.curve['epoch'][-1]:,}"
             values = f"validation {run.curve['val_accuracy'][-1]:.3f}"
             say(f"[{self._ended}/{len(self._costs)}] {run.spec.label()}: {end}, {values}")
+
+    def pass_over(self, spec: RunSpec) -> None:
+        """A run is another sweep's."""
+        self._draw(spec, 0.0)
 
     def _draw(self, spec: RunSpec, left: float) -> None:
         before = self._left.get(spec, self._costs[spec])

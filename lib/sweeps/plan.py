@@ -27,10 +27,12 @@ def estimate(specs: Sequence[RunSpec], rate: Rate, runs: pd.DataFrame | None = N
     Args:
         rate: this machine's speed (`machine_rate`).
         runs: stored runs (`Store.runs`), which tell where an early stop is to be expected
-            (`expected_parts`), and what the PyTorch engine does (`lib.sweeps.speed.deep_rates`).
+            (`expected_parts`), and what the PyTorch engine does (`lib.sweeps.speed.deep_rates`),
+            where `rate` is the kernel's.
     """
     runs = pd.DataFrame() if runs is None else runs
-    deep = deep_rates(runs) if len(runs) and not all(s.plain for s in specs) else {}
+    ask = len(runs) and not (_of_pytorch(rate) or all(s.plain for s in specs))
+    deep = deep_rates(runs) if ask else {}
     seconds, per_logit = [], getattr(rate, "per_logit", 0.0)
     for s, part in zip(specs, expected_parts(specs, runs), strict=True):
         speed = rate(s.d_model) if s.plain else _deep_rate(s, rate, deep)
@@ -45,13 +47,14 @@ def costs_of(
     """Seconds that each spec takes on one core (`estimate`), with the parents that it has to train.
 
     Args:
-        shared: a parent is trained for the first run that needs it, or not at all where its
-            weights are kept (`lib.sweeps.weights`).  On a cluster each run trains its own.
+        shared: a parent that is not one of the specs is trained for the first run that needs it,
+            or not at all where its weights are kept (`lib.sweeps.weights`).  On a cluster each
+            run trains its own.
     """
     lines = {spec: list(_ancestors(spec)) for spec in specs}
     every = list(dict.fromkeys([*lines, *itertools.chain.from_iterable(lines.values())]))
     own = dict(zip(every, estimate(every, rate, store.runs()).tolist(), strict=True))
-    costs, trained = {}, set()
+    costs, trained = {}, set(lines)
     for spec, parents in lines.items():
         costs[spec] = own[spec]
         for parent in parents:
@@ -71,9 +74,14 @@ def _ancestors(spec: RunSpec) -> Iterator[RunSpec]:
 def _deep_rate(spec: RunSpec, rate: Rate, known: dict[tuple[int, int], float]) -> float:
     """The PyTorch engine's speed at a size: of the nearest size that stored runs have."""
     if not known:
-        return rate(spec.d_model) * PYTORCH
+        return rate(spec.d_model) * (1 if _of_pytorch(rate) else PYTORCH)
     own = np.log([spec.n_layers, spec.d_model])
     return known[min(known, key=lambda shape: np.abs(np.log(shape) - own).sum())]
+
+
+def _of_pytorch(rate: Rate) -> bool:
+    """Whether it was measured with an engine that trains deep runs as it trains others."""
+    return getattr(rate, "engine", None) not in (None, "numba")
 
 
 NEAR = np.log([1.08, 1.05])
@@ -139,7 +147,8 @@ def in_order(
 
     First the groups of `first`, then the rest.  Within each those of the cells (a cell is a
     spec without its seed) that have the fewest seeds; the longest first among these, so that
-    all cores end together.
+    all cores end together.  But a run that another one starts from comes before it: its weights
+    are kept, and it is trained once.
 
     Args:
         costs: seconds for each run that is missing.
@@ -153,7 +162,9 @@ def in_order(
         cell = spec.with_seed(0)
         rank[spec] = seeds[cell]
         seeds[cell] += 1
-    return sorted(todo, key=lambda spec: (group.get(spec, len(first)), rank[spec], -costs[spec]))
+    todo.sort(key=lambda spec: (group.get(spec, len(first)), rank[spec], -costs[spec]))
+    lines = ([*reversed([*_ancestors(spec)]), spec] for spec in todo)
+    return [s for s in dict.fromkeys(itertools.chain.from_iterable(lines)) if s in costs]
 
 
 def format_duration(seconds: float) -> str:

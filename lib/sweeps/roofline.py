@@ -138,7 +138,7 @@ def hours(
         sizes = defaultdict(list)
         for spec in part:
             sizes[spec.n_layers, spec.d_model].append(expected[spec] / 3600)
-        for size, each in sorted(sizes.items(), key=lambda item: sum(item[1])):
+        for size, each in sorted(sizes.items(), key=lambda item: max(item[1])):
             total += sum(each)
             rows.append((name, *size, len(each), sum(each), total))
     return rows

@@ -21,7 +21,7 @@ from lib.errors import UserError
 from lib.paths import ROOT
 from lib.runs.files import keep
 from lib.runs.machine import cores, cpu_model
-from lib.spec import KNOBS, NUMERICS_VERSION, RunSpec
+from lib.spec import KNOBS, NUMERICS_VERSION, RunSpec, SpecError
 from lib.sweeps.workers import end_with_parent, on_their_own
 from lib.tasks import TASKS
 
@@ -51,10 +51,12 @@ class Speed:
         rates: operations a second by width.
         per_logit: seconds for one logit of an evaluation beside them: softmax and loss, whose
             time no count of operations tells, and which rule where the model is small.
+        engine: the one that was asked for; None: the fastest for each run, here the kernel.
     """
 
     rates: dict[int, float]
     per_logit: float = 0.0
+    engine: str | None = None
 
     def __call__(self, width: int) -> float:
         return self.rates[min(width, WIDEST)]
@@ -87,7 +89,7 @@ def machine_rate(
     if missing := _lacking(widths, speed):
         say(f"measuring this machine's speed (d_model {', '.join(map(str, missing))}; kept)")
         new = together(missing, _at_once(jobs, missing, train, how))
-        speed = Speed(speed.rates | new.rates, new.per_logit)
+        speed = Speed(speed.rates | new.rates, new.per_logit, speed.engine)
         keep(path, json.dumps(known | {name: asdict(speed)}, indent=1).encode(), cache)
     return speed
 
@@ -125,13 +127,13 @@ def known_rate(
     name = name_of(engine or ("numba" if on_cpu else "stacked"), precision or "float32")
     own = runs[(runs["engine"] == name) & ((runs["device"] == "cpu") == on_cpu)]
     own = own[(own["n_layers"] == 1) & own["norm"].isna() & own["task"].isin(TASKS)]
-    if own.empty:
-        return None
     per_logit = 4e-9  # seconds, as on most machines: `--measure` measures it
-    known = {width: _usual_rate(some, per_logit) for width, some in own.groupby("d_model")}
+    known = _usual_rates(own, "d_model", per_logit)
+    if not known:
+        return None
     nearest = {w: min(known, key=lambda d: abs(math.log(d / w))) for w in {*widths, WIDEST}}
     rates = {min(w, WIDEST): known[d] for w, d in nearest.items()}
-    return Speed(rates, per_logit), "from stored runs; --measure measures it here"
+    return Speed(rates, per_logit, engine), "from stored runs; --measure measures it here"
 
 
 def deep_rates(runs: pd.DataFrame) -> dict[tuple[int, int], float]:
@@ -139,24 +141,34 @@ def deep_rates(runs: pd.DataFrame) -> dict[tuple[int, int], float]:
     reached on a processor."""
     own = runs[(runs["engine"] == "stacked") & (runs["device"] == "cpu")]
     own = own[own["task"].isin(TASKS)]  # not those of a task that is registered elsewhere
-    return {shape: _usual_rate(some, 0.0) for shape, some in own.groupby(["n_layers", "d_model"])}
+    return _usual_rates(own, ["n_layers", "d_model"], 0.0)
 
 
-def _usual_rate(runs: pd.DataFrame, per_logit: float) -> float:
+def _usual_rates(runs: pd.DataFrame, by: str | list[str], per_logit: float) -> dict:
+    """`_usual_rate` for each shape of which there are runs that tell."""
+    rates = {shape: _usual_rate(some, per_logit) for shape, some in runs.groupby(by)}
+    return {shape: rate for shape, rate in rates.items() if rate}
+
+
+def _usual_rate(runs: pd.DataFrame, per_logit: float) -> float | None:
     """Operations a second and core in some runs of one shape: a few tell as much as all.
 
-    Those of this processor, if there are `ENOUGH`; their `QUIET` quantile.
+    Those of this processor, if there are `ENOUGH`; their `QUIET` quantile.  Runs of another
+    version, with values that this one does not know, tell nothing.
     """
     here = runs[runs["cpu"] == cpu_model()]
     runs = here if len(here) >= ENOUGH else runs
     found = []
     for row in runs.sort_values("key").head(30).to_dict("records"):
         values = {name: row[name] for name in KNOBS if name in row and name != "init_from"}
-        spec = RunSpec(**{name: value for name, value in values.items() if not pd.isna(value)})
+        try:
+            spec = RunSpec(**{name: value for name, value in values.items() if not pd.isna(value)})
+        except SpecError:
+            continue
         part = row["epoch"] / spec.epochs
         seconds = row["wall_seconds"] * row["threads"] - part * evaluated_logits(spec) * per_logit
         found.append(flops(spec, part) / max(seconds, 1e-9))
-    return float(np.quantile(found, QUIET))
+    return float(np.quantile(found, QUIET)) if found else None
 
 
 def _lacking(widths: Iterable[int], speed: Speed) -> list[int]:
@@ -172,7 +184,7 @@ def _kept(
     name, known = f"{cpu_model()}, {jobs} at once, {code}", _load(path)
     kept = known.get(name, {})
     rates = {int(width): rate for width, rate in kept.get("rates", {}).items()}
-    return name, known, Speed(rates, kept.get("per_logit", 0.0))
+    return name, known, Speed(rates, kept.get("per_logit", 0.0), (how or {}).get("engine"))
 
 
 def together(widths: list[int], measured: list[list[float]]) -> Speed:

@@ -18,7 +18,7 @@ from lib.engines.precision import check_precision, name_of
 from lib.engines.torch.engine import StackedEngine, shape_of
 from lib.engines.torch.single import Member
 from lib.runs.checkpoints import Checkpoints
-from lib.runs.run import Progress, Run
+from lib.runs.run import Progress, Run, kept_as
 from lib.spec import RunSpec, SpecError
 from lib.train import Training
 
@@ -52,6 +52,7 @@ def train_many(
     until: float = math.inf,
     on_progress: Callable[[RunSpec, Progress], None] | None = None,
     checkpoints: Checkpoints | None = None,
+    choose: Callable[[list[RunSpec]], list[RunSpec]] = list,
 ) -> Iterator[Run]:
     """Train runs in stacks on the PyTorch engine; each is handed out as it ends.
 
@@ -65,6 +66,7 @@ def train_many(
             unfinished runs are saved.
         on_progress: called for each run at its evaluations; what it raises ends it all.
         checkpoints: where long runs keep their states, and find them when they begin again.
+        choose: those of a stack that are to be trained, asked before it begins.
 
     Raises:
         SpecError: if the device is not there, or a run is not for a stack (`stackable`).
@@ -74,10 +76,10 @@ def train_many(
         raise SpecError(ALONE)
     check_device(device)
     check_precision("stacked", precision)
-    name = name_of("stacked", precision)
+    name = kept_as(name_of("stacked", precision), device)
     for group in stacks_of(specs, device, at_once):
         by_epoch = defaultdict(list)  # runs that were interrupted go on where they were
-        for spec in group:
+        for spec in choose(group):
             saved = checkpoints.load(spec, name) if checkpoints else None
             by_epoch[int(saved["epoch"]) if saved else None].append((spec, saved))
         for members in by_epoch.values():
@@ -103,7 +105,7 @@ def _begin(specs, saved, checkpoints, on_progress, **how) -> tuple[StackedEngine
                 run.resume(state)
         except (KeyError, ValueError) as error:
             for spec in specs:
-                checkpoints.reject(spec, stack.name, error)
+                checkpoints.reject(spec, kept_as(stack.name, stack.device_name), error)
             return _begin(specs, [None], checkpoints, on_progress, **how)
     return stack, runs
 
@@ -127,6 +129,7 @@ def _train_stack(stack, runs: list[Training], threads, checkpoints, until) -> It
             runs[place].tell(Member(stack, place))
             if runs[place].ended:
                 yield runs[place].run(Member(stack, place), threads)
+        before = time.perf_counter()  # what others do with a run is not the others' time
         late = time.monotonic() >= until
         if checkpoints and (late or checkpoints.due()):
             for place in live:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
+from lib.runs.checkpoints import Checkpoints
 from lib.runs.compaction import CANNOT_MERGE, SHARD
 from lib.runs.files import keep
 from lib.runs.locks import Locks
@@ -123,6 +124,7 @@ class _Sweep:
         self.waiting = math.fsum(costs.values())  # seconds of what is in the queue
         self.report, self.crew, self.locks = Report(), None, Locks(store)
         self.stored = store.news()
+        self.epochs = Checkpoints(store.own).epochs()  # what was interrupted goes on from there
         self.done: list[RunSpec] = []
         self.elsewhere = 0  # runs stored by someone else meanwhile
         self.expected = self.spent = 0.0  # seconds that `done` should have taken, and took
@@ -169,7 +171,7 @@ class _Sweep:
         left = (self.deadline - time.monotonic()) / self._correction()
         found, held, gone = None, False, []
         for spec in self.queue if left > 0 else ():
-            if self.costs[spec] > left:
+            if self.costs[spec] * (1 - self.epochs.get(spec.key, 0) / spec.epochs) > left:
                 continue
             if not self.locks.take(key := spec.key):
                 held = True

@@ -18,29 +18,36 @@ if TYPE_CHECKING:
 
 
 def start_of(
-    spec: RunSpec, store: Store, train: Callable, threads: int = 1, how: dict | None = None
+    spec: RunSpec,
+    store: Store,
+    train: Callable,
+    threads: int = 1,
+    how: dict | None = None,
+    on_wait: Callable[[float], None] = lambda seconds: None,
 ) -> dict[str, dict[str, np.ndarray]]:
     """What `lib.train.train` has to be told to start a run: {} or {"start": weights by name}.
 
     The weights of `spec.init_from` come from the store's cache, if they were trained as this
     run is going to be (`how`: engine, device, precision).  Where they are not there, that run is
     trained, to the bits that it always had, and its weights are kept; of several processes that
-    want the same parent one trains it, and the others wait.
+    want the same parent one trains it, and the others wait, and tell `on_wait` how long.
     """
     parent = spec.init_from
     if parent is None:
         return {}
     how = how or {}
-    engine = engine_of(parent, how.get("engine"), how.get("device") or "cpu")
-    engine = name_of(engine, how.get("precision") or "float32")
-    weights, locks = store.load_weights(parent, engine), Locks(store)
+    device = how.get("device") or "cpu"
+    engine = engine_of(parent, how.get("engine"), device)
+    way = name_of(engine, how.get("precision") or "float32"), device
+    weights, locks = store.load_weights(parent, *way), Locks(store)
     try:
         while weights is None and not locks.take(parent.key):
             time.sleep(0.5)
-            weights = store.load_weights(parent, engine)
-        weights = weights or store.load_weights(parent, engine)  # kept just before our lock
+            on_wait(0.5)
+            weights = store.load_weights(parent, *way)
+        weights = weights or store.load_weights(parent, *way)  # kept just before our lock
         if weights is None:
-            start = start_of(parent, store, train, threads, how)
+            start = start_of(parent, store, train, threads, how, on_wait)
             run = train(parent, threads=threads, **how, **start)
             store.save_weights(run)
             weights = run.parameters

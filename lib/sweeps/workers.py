@@ -170,6 +170,7 @@ def _train(
     how: dict | None = None,
 ) -> tuple[str, Any]:  # fmt: skip
     start, states, more, how = time.monotonic(), Checkpoints(store.own), {}, how or {}
+    waits = []  # for a parent that another process trains
     try:
         if train is None:
             from lib.train import train
@@ -179,7 +180,7 @@ def _train(
         def tell(progress):
             send(("progress", progress.epoch / progress.epochs))
 
-        more |= start_of(spec, store, train, threads, how)
+        more |= start_of(spec, store, train, threads, how, waits.append)
         run = train(spec, threads=threads, on_progress=tell, **more)
     except BrokenPipeError:
         raise
@@ -189,9 +190,11 @@ def _train(
         name = store.add(run).name
     except OSError as error:
         return "fatal", f"cannot write to {store.folder}: {error.strerror or error}"
-    store.save_weights(run)
-    states.remove(spec)
-    took = max(time.monotonic() - start, run.wall_seconds)  # before its checkpoint, too
+    with contextlib.suppress(Exception):  # the run is stored, whatever befalls the cache
+        store.save_weights(run)
+        states.remove(spec)
+    here = time.monotonic() - start - sum(waits)
+    took = max(here, run.wall_seconds)  # before its checkpoint, too
     return "done", (name, took, run.status, final(run))
 
 

@@ -32,6 +32,7 @@ from lib.model import build_model
 from lib.paper.grid import Grid
 from lib.runs import shard
 from lib.runs.checkpoints import Checkpoints
+from lib.runs.locks import Locks
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.train import train
@@ -135,6 +136,29 @@ def test_the_command_measures_what_is_missing_once(store):
     assert len(list(folder_of(store).glob("*.parquet"))) == 1
     frame = gather_measures(TINY.specs([1]))
     assert set(frame["seed"]) == {1} and set(frame["train_size"]) == {50, 60}
+
+
+def test_a_run_in_flight_elsewhere_is_left_and_said(store):
+    """A sweep has the same locks, and measures nothing."""
+    others = Locks(store)
+    assert others.take(BASE.replace(train_size=50).key)
+    result = call("tiny", "--checkpoints", 3, "--seeds", "0")
+    assert "1 are in flight elsewhere; the same command measures them" in result.output
+    others.close()
+    assert "1 of 2 runs are not measured" in call("tiny", "--checkpoints", 3, "--seeds", 0).output
+
+
+def test_a_merge_that_was_cut_off_doubles_nothing(store):
+    for seed in (0, 1):
+        measure_run(BASE.replace(seed=seed), store, checkpoints=2)
+    before = {path: path.read_bytes() for path in folder_of(store).iterdir()}
+    for _ in range(2):
+        merge(store)
+        for path, data in before.items():  # as if it had been killed before it removed them
+            path.write_bytes(data)
+    merge(store)
+    (path,) = folder_of(store).iterdir()
+    assert pq.read_metadata(path).num_rows == 4
 
 
 def test_what_cannot_be_measured_or_kept_is_seen_before_anything_is_trained(

@@ -1,5 +1,6 @@
 """The command line: what it prints, and that a mistake is one line and exit code 2."""
 
+import os
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 
 import click
 import fake_train
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from fake_train import fake_run
@@ -80,7 +82,7 @@ MISTAKES = {
     "sweep tiny --seeds 3:3": "3:3",
     "sweep tiny --seeds 0:10000000000000": "seeds",
     "sweep tiny --seeds -1": "seed",
-    "sweep tiny --seeds 0:" + 23 * "9": "names no seeds",
+    "sweep tiny --seeds 0:" + 23 * "9": "too many seeds: 10,000 at most",
     "sweep tiny --budget soon": "soon",
     "sweep tiny --budget " + 400 * "9": "is not a duration",
     "sweep tiny --jobs 0": "--jobs",
@@ -341,6 +343,28 @@ def test_status(call, store):
     assert "4 runs in" in result.output
     plain = call("status", "--no-estimate")
     assert plain.exit_code == 0 and " s " not in plain.output
+
+
+def test_a_run_that_is_alone_is_expected_on_all_threads(call, store, monkeypatch):
+    monkeypatch.setattr("lib.sweeps.plan.cores", lambda: 2)
+    words = "sweep", "tiny", "--seeds", "0", "--jobs", "2", "--dry-run", "--measure"
+    assert ", 2 at once: " in call(*words).output
+    store.add(fake_run(TINY.specs([0])[0]))
+    assert ", on 2 threads: " in call(*words).output
+
+
+def test_columns_that_do_not_go_together_are_not_merged(call, store):
+    for seed, value in enumerate(("a word", 7)):
+        table = lib.runs.shard.table([fake_run(BASE.replace(seed=seed))])
+        lib.runs.shard.write(store.runs_folder, table.append_column("later", pa.array([value])))
+    fails(call("compact"), "cannot merge", "later", "nothing is lost")
+    assert len(store.files()) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its names are Unicode")
+def test_claims_of_a_folder_whose_name_is_no_text(call, tmp_path):
+    result = call("claims", "--no-cost", "--results", os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    assert result.exit_code == 0 and "takeaway 1: not enough runs" in result.output
 
 
 def test_compact(call, store):

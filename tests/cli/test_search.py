@@ -2,6 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
+from made_up import fake_run
 from worlds import jump
 
 from lib.cli.main import main
@@ -104,8 +105,17 @@ def test_a_sweep_that_fails_ends_the_race(two, tmp_path, monkeypatch):
     monkeypatch.setattr("lib.cli.search.sweep", lambda *_, **__: Report(fatal="no space"))
     result = call(tmp_path)
     assert result.exit_code == 1 and result.stderr.strip().endswith("error: no space")
-    monkeypatch.setattr("lib.cli.search.sweep", lambda *_, **__: Report(interrupted=True))
-    assert call(tmp_path).exit_code == 130
+
+
+def test_what_an_interrupted_search_has_stored_is_not_missing(two, tmp_path, monkeypatch):
+    def sweep(specs, store, **_):
+        store.add_many(map(fake_run, specs))
+        return Report(done=len(specs), interrupted=True)
+
+    monkeypatch.setattr("lib.cli.search.sweep", sweep)
+    result = call(tmp_path)
+    assert result.exit_code == 130 and "3 runs trained" in result.output
+    assert "61 still missing" in result.output
 
 
 @pytest.mark.parametrize("wrong", [["--places", "0"], ["--budget", "soon"], ["more"]])

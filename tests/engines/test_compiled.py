@@ -1,5 +1,6 @@
 """The compiled training step of deep models (`lib.engines.torch.gradient`)."""
 
+import functools
 import shutil
 
 import numpy as np
@@ -67,3 +68,20 @@ def test_compiling_pays_for_long_runs_on_a_cpu_with_a_compiler(monkeypatch):
     assert not operations.pays([LONG], "cuda")
     monkeypatch.setattr(operations.shutil, "which", lambda name: None)
     assert not operations.pays([LONG], "cpu")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_the_ninth_shape_of_a_process_is_compiled_like_the_first(monkeypatch):
+    """Else its bits would hang on what was trained before it."""
+    seen = []
+
+    def count(graph, inputs):
+        seen.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=count))
+    for width in range(4, 44, 4):
+        spec = RunSpec(modulus=5, train_size=10, d_model=width, norm="pre", n_heads=1)
+        before = len(seen)
+        engine(True, spec)
+        assert len(seen) > before, width

@@ -13,6 +13,7 @@ import lib.model
 from lib.data import build
 from lib.engines import reference
 from lib.engines.choose import choose, engine_of
+from lib.engines.torch.single import Engine as Stacked
 from lib.model import build_model, exact_cross_entropy
 from lib.runs.checkpoints import Checkpoints
 from lib.spec import RunSpec, SpecError
@@ -98,6 +99,64 @@ def test_a_model_with_noise_and_buffers_is_trained_like_any_other(tmp_path, monk
     again = []
     run = train(SMALL, on_progress=lambda p: again.append(p.epoch), **how)
     assert min(again) >= 10 and run.digest == digest
+    if device == "cpu":  # what it has learned beside its weights goes on with a child
+        (means,) = (name for name in run.parameters if name.endswith("running_mean"))
+        child = reference.Engine(SMALL, build(SMALL), parameters=run.parameters)
+        assert np.array_equal(child.parameters[means], run.parameters[means])
+
+
+def test_a_mask_of_infinities_does_not_spoil_a_checkpoint(tmp_path, monkeypatch):
+    class Masked(lib.model.MLP):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.register_buffer("future", torch.full((3, 3), -torch.inf).triu(1))
+
+    monkeypatch.setattr("lib.model.MLP", Masked)
+    test_it_goes_on(SMALL.replace(seed=3), tmp_path)
+
+
+@pytest.mark.parametrize("spec", [SMALL.replace(batch=32)], ids=["batches"])
+def test_it_goes_on(spec, tmp_path):
+    """Whatever it was interrupted at, with the same bits."""
+    seen = []
+
+    def leave(progress):
+        seen.append(progress.epoch)
+        if progress.epoch >= 10:
+            raise KeyboardInterrupt
+
+    how = dict(engine="reference", checkpoints=Checkpoints(tmp_path, every=0))
+    with pytest.raises(KeyboardInterrupt):
+        train(spec, on_progress=leave, **how)
+    seen.clear()
+    run = train(spec, on_progress=lambda p: seen.append(p.epoch), **how)
+    assert min(seen) >= 10 and run.digest == train(spec, engine="reference").digest
+
+
+def test_a_state_is_not_written_into(tmp_path):
+    engine = reference.Engine(SMALL, build(SMALL))
+    engine.advance(3)
+    state, ends = engine.state(), []
+    for _ in range(2):
+        engine.restore(state)
+        engine.advance(2)
+        ends.append(engine.parameters)
+    assert all(np.array_equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+@pytest.mark.parametrize("make", [reference.Engine, Stacked], ids=["reference", "stacked"])
+def test_numbers_that_underflow_are_the_caller_s_own_after_an_interruption(make, monkeypatch):
+    """Flushing them to zero is for the training; a notebook goes on without it."""
+    engine = make(SMALL, build(SMALL))
+    inner = engine if make is reference.Engine else engine.stack
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inner, "_step" if inner is engine else "_one_step", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        engine.advance(1)
+    assert torch.tensor(1e-310, dtype=torch.float64).mul(1.0).item() == 1e-310
 
 
 def test_a_batch_is_a_step_on_a_part_and_an_epoch_sees_each_point_once():

@@ -237,6 +237,12 @@ def test_bf16_is_close_and_says_so(device):
         assert not torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
     assert run.engine == "stacked-bf16"
     assert run.curve["train_loss"][-1] == pytest.approx(plain.curve["train_loss"][-1], rel=0.3)
+    data = [build(spec)]
+    rounded, exact = (
+        StackedEngine([spec], data, device=device, precision=name).gradients()[0]["W_U"]
+        for name in ("bf16", "float32")
+    )
+    assert 1e-4 < error(rounded, exact) < 3e-2  # 8 significant bits, and not 24
 
 
 @pytest.mark.parametrize(

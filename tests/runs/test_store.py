@@ -1,5 +1,6 @@
 """The store: what is written comes back, what is damaged is named, nothing is lost."""
 
+import io
 import multiprocessing
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 from made_up import fake_run
 from processes import again, launch, write_some
 
-from lib.runs import shard
+from lib.runs import compaction, shard
 from lib.runs.files import publish
 from lib.runs.shard import BrokenFile
 from lib.runs.store import Store, StoreError
@@ -247,6 +248,16 @@ def test_curves_of_two_runs_that_are_short_and_long(store, capsys):
     assert "not as long as" in store.broken[path.name] and len(store.runs()) == len(SPECS) - 1
 
 
+def test_a_file_that_was_still_being_copied_is_read_once_it_is_whole(store, capsys):
+    path = fill(store, SPECS[:1])[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert not store.news() and store.broken and not store.keys() and not store.runs().size
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    path.write_bytes(whole)
+    assert store.news() == store.keys() == {SPECS[0].key} and not store.broken
+
+
 def test_names_that_begin_with_a_dot_are_no_runs(store, capsys):
     path = fill(store)[0]
     path.with_name(".hidden.parquet").write_bytes(b"what an editor or a copy left")
@@ -264,17 +275,17 @@ def test_files_in_the_results_folder_itself_are_read(store):
     assert len(again(store).runs()) == len(SPECS)
 
 
-def test_one_line_reads_every_run_once(store):
-    """The line of results/README.md, on the project's own runs."""
+@pytest.mark.parametrize("page", ["results/README.md", "book/data.md"])
+def test_two_lines_read_every_run_once(store, page, monkeypatch):
+    """Those of the page, on the project's own runs; no file's columns are lost."""
     root = Path(__file__).resolve().parents[2]
-    line = next(
-        line.strip()
-        for line in (root / "results" / "README.md").read_text().splitlines()
-        if "read_parquet" in line
-    )
-    values = {"pd": pd}
-    exec(line.replace('"results/', f'"{root}/results/'), values)
+    monkeypatch.chdir(root)
+    lines = (root / page).read_text().splitlines()
+    (at,) = (i for i, line in enumerate(lines) if "read_parquet" in line)
+    values = {"pd": pd, "Path": Path}
+    exec("\n".join(line.strip() for line in lines[at : at + 2]), values)
     runs, ours = values["runs"], Store(root / "results", store.cache).runs()
+    assert set(ours) <= set(runs)
     assert len(runs) == len(ours) > 1000
     digests = runs.set_index("key")["digest"]
     assert digests[ours["key"]].tolist() == ours["digest"].tolist()
@@ -401,12 +412,57 @@ def test_what_killed_writers_left_is_swept_up(store):
 
 def test_a_file_that_a_writer_renames_meanwhile_is_no_error(store, monkeypatch):
     fill(store)
-    glob = Path.glob
-    monkeypatch.setattr(Path, "glob", lambda self, p: [self / ".gone.tmp", *glob(self, p)])
+    glob = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda self, p: [self / ".gone.tmp", *glob(self, p)])
+    assert len(store.compact()) == 1
+
+
+def test_a_cache_of_someone_else_s_is_passed_over(store, monkeypatch):
+    fill(store)
+    stat = os.stat
+
+    def closed(path, **how):
+        if str(path).startswith(str(store.own)):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr("os.stat", closed)
     assert len(store.compact()) == 1
 
 
 # Several processes
+
+
+def test_two_versions_that_merge_at_once_keep_one_file(store, monkeypatch):
+    """Their bytes differ, as another pyarrow's do; each is about to remove the other's file."""
+    fill(store, SPECS[:3])
+    encode, identities = shard.encode, compaction.identities
+
+    def other(table):
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="none", write_page_checksum=True)
+        return buffer.getvalue()
+
+    whole = shard.write(store.runs_folder, shard.table(map(fake_run, SPECS[:3])))
+    whole.unlink()
+    ours = store.compact()
+    monkeypatch.setattr(shard, "encode", other)
+    theirs = shard.write(store.runs_folder, shard.read(store.path(*ours)))
+    assert len(again(store).files()) == 2
+    looks = []
+
+    def meanwhile(table):
+        looks.append(table)
+        if len(looks) == 2:  # we have read both files
+            monkeypatch.setattr(compaction, "identities", identities)
+            again(store).compact()
+        return identities(table)
+
+    monkeypatch.setattr(compaction, "identities", meanwhile)
+    monkeypatch.setattr(shard, "encode", encode)
+    kept = again(store).compact()
+    assert kept == [min(*ours, theirs.name)] and again(store).files() == set(kept)
+    assert again(store).keys() == {spec.key for spec in SPECS[:3]}
 
 
 def test_writers_compacters_and_readers_at_once(store):
@@ -477,6 +533,16 @@ def test_weights_of_two_engines_are_two(store):
         found = store.load_weights(SPECS[0], engine)
         expected = other if values is None else run.parameters
         assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_weights_of_a_gpu_are_not_a_processor_s(store):
+    """A run that starts from either could not be repeated with the other."""
+    run = replace(fake_run(SPECS[0]), device="an H100")
+    store.save_weights(run)
+    assert store.load_weights(SPECS[0], run.engine) is None
+    assert store.load_weights(SPECS[0], run.engine, "an H100") is not None
+    assert store.load_weights(SPECS[0], run.engine, "cuda") is not None
+    assert store.load_weights(SPECS[0]) is not None  # whose it may be, nobody asks
 
 
 def test_damaged_weights_are_none(store):

@@ -26,7 +26,7 @@ def train(spec, *, threads=1, on_progress=None, checkpoints=None) -> Run:
 def slow(spec, *, threads=1, on_progress=None) -> Run:
     """About 0.2 s a run; leaves a mark for each run begun where `FAKE_MARKS` says."""
     if folder := os.environ.get("FAKE_MARKS"):
-        (Path(folder) / f"{spec.seed}-{os.getpid()}").touch()
+        (Path(folder) / f"{spec.seed}-{os.getpid()}-{spec.train_size}").touch()
     for epoch in np.linspace(0, spec.epochs, 20):
         time.sleep(0.01)
         if on_progress:

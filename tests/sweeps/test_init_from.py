@@ -6,10 +6,11 @@ import fake_train
 import numpy as np
 import pyarrow as pa
 import pytest
-from processes import rate
+from processes import Here, rate
 
 from lib.paper.grid import Grid
 from lib.runs import shard
+from lib.runs.locks import Locks
 from lib.runs.store import Store
 from lib.spec import RunSpec, SpecError
 from lib.sweeps.plan import costs_of, estimate, in_order
@@ -172,11 +173,45 @@ def test_estimates_have_the_parents_that_are_trained_again(store):
     own = dict(zip(some := [PARENT, CHILD, second, third], estimate(some, rate), strict=True))
     told = costs_of([CHILD, second, third], rate, store)
     first = own[PARENT] + own[CHILD]
-    assert list(told.values()) == [first, own[second], own[third] + own[CHILD]]
+    assert list(told.values()) == [first, own[second], own[third]]
     there = costs_of([second, third], rate, store, shared=False)
     assert list(there.values()) == pytest.approx([own[PARENT] + own[second], own[third] + first])
     assert sweep([CHILD], store, jobs=1, rate=rate).predicted == first
     assert list(costs_of([second, third], rate, store).values()) == [own[second], own[third]]
+
+
+def test_a_parent_that_is_asked_for_comes_first_and_is_trained_once(store):
+    trained = []
+
+    def counting(spec, **options):
+        trained.append(spec)
+        return train(spec, **options)
+
+    grandchild = PARENT.replace(epochs=10, init_from=CHILD)
+    specs = [grandchild, CHILD, PARENT]
+    costs = costs_of(specs, rate, store)
+    assert sum(costs.values()) == pytest.approx(sum(estimate(specs, rate)))
+    order = in_order(costs, specs, [[grandchild]])  # asked for first, and yet last
+    assert order == [PARENT, CHILD, grandchild]
+    report = sweep(specs, store, rate=rate, crew=lambda: Here(store, counting))
+    assert report.done == 3 and trained == order
+
+
+def test_waiting_for_a_parent_is_not_slowness(store, monkeypatch):
+    """A sweep that took it for that would believe all the rest to take as much longer."""
+    locks, waited = Locks(store), []
+    assert locks.take(PARENT.key)
+
+    def sleep(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            store.save_weights(train(PARENT))
+            locks.close()
+
+    monkeypatch.setattr("lib.sweeps.weights.time.sleep", sleep)
+    told = []
+    start_of(CHILD, store, train, on_wait=told.append)
+    assert told == waited and len(told) == 3
 
 
 def test_a_sweep_of_children_trains_their_parent_once(store):

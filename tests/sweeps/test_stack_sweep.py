@@ -16,10 +16,12 @@ from lib.engines.torch.engine import StackedEngine
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.grid import Grid
 from lib.runs.checkpoints import Checkpoints
+from lib.runs.locks import Locks
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps import roofline
 from lib.sweeps.device import sweep_stacked
+from lib.sweeps.stacks import stacks_of, train_many
 
 BASE = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=5)
 TINY = Grid("tiny", "A tiny experiment", BASE, axes={"train_size": (10, 12)}, seeds=3)
@@ -93,6 +95,40 @@ def test_what_no_memory_holds_is_refused(call, known):
     assert result.exit_code == 2 and "GB of memory" in result.stderr
     assert result.stderr.count("\n") == 1 and "--device cuda" in result.stderr
     assert call("sweep", "huge", "--dry-run").exit_code == 0
+
+
+def test_what_another_sweep_has_is_left_to_it(tmp_path, monkeypatch):
+    """Asked stack by stack: what it has finished by then, and what it has in flight."""
+    store, locks = Store(tmp_path / "results", tmp_path / "cache"), Locks
+    specs, finished = [BASE.replace(seed=n) for n in range(6)], []
+    train_many = lib.sweeps.device.train_many
+
+    def beside(part, **how):
+        for run in train_many(part, at_once=2, **how):
+            if not finished:
+                finished.extend(spec for spec in specs if spec != run.spec)
+                finished[:] = [s for s in finished if locks(store).take(s.key)][:1]
+                store.add(fake_run(*finished))
+            yield run
+
+    monkeypatch.setattr(lib.sweeps.device, "train_many", beside)
+    held = locks(store)
+    assert held.take(specs[5].key)
+    report = sweep_stacked(specs, store, device="cpu", progress=False)
+    held.close()
+    assert (report.done, report.left) == (4, 1) and len(store.runs(every=True)) == 5
+    assert specs[5].key not in store.keys()
+
+
+def test_the_time_of_a_run_is_its_own(monkeypatch):
+    """Not that in which somebody stores its neighbours."""
+    spec = RunSpec(modulus=5, train_size=10, d_model=4, epochs=20, n_evals=2)
+    seconds = []
+    clock = SimpleNamespace(monotonic=time.monotonic, perf_counter=lambda: sum(seconds))
+    monkeypatch.setattr("lib.sweeps.stacks.time", clock)
+    for run in train_many([spec.replace(epochs=n) for n in (20, 30, 40)], device="cpu"):
+        assert run.wall_seconds == 0.0
+        seconds.append(1000.0)
 
 
 def test_a_budget_ends_it(tmp_path):
@@ -201,6 +237,14 @@ def test_hours_add_up_in_the_order_of_the_sweep():
         ("b", 1, 8, 2, 16, 80),
         ("b", 1, 64, 1, 64, 144),
     ]
+
+
+def test_hours_are_in_the_order_of_the_stacks():
+    """Many runs of a small size cost more together than one large one, and yet come first."""
+    some = [RunSpec(d_model=16, seed=seed) for seed in range(100)] + [RunSpec(d_model=32)]
+    costs = {spec: float(spec.d_model) for spec in some}
+    order = [stack[0].d_model for stack in stacks_of(some, at_once=100)]
+    assert [width for _, _, width, *_ in roofline.hours({"": some}, costs)] == order == [16, 32]
 
 
 def test_the_model_expects_the_early_stops_of_neighbours(call, known, monkeypatch):

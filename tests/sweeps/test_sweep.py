@@ -12,6 +12,7 @@ import click
 import fake_train
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from fake_train import fake_run
 from processes import Here, again, launch, rate, tiny, wait_for
@@ -21,12 +22,14 @@ from lib.data import build
 from lib.engines import flops
 from lib.errors import UserError
 from lib.model import build_model
+from lib.runs import shard
+from lib.runs.checkpoints import Checkpoints
 from lib.runs.locks import Locks
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps import plan
 from lib.sweeps.plan import missing
-from lib.sweeps.speed import Speed, known_rate, machine_rate
+from lib.sweeps.speed import PYTORCH, Speed, known_rate, machine_rate
 from lib.sweeps.sweep import sweep
 from lib.sweeps.weights import load_model
 
@@ -213,6 +216,29 @@ def test_deep_runs_tell_what_deep_runs_take(store):
     assert seconds == pytest.approx(80.0, rel=0.05)
 
 
+def test_runs_of_another_version_tell_nothing(store, tmp_path):
+    """Merged from a checkout that knows a word more: they end neither `status` nor an estimate."""
+    deep = RunSpec(n_layers=4, d_model=64, norm="pre", epochs=100, n_evals=2)
+    table = shard.table([fake_run(deep, engine="stacked", wall_seconds=40.0)])
+    at = table.column_names.index("norm")
+    shard.write(store.runs_folder, table.set_column(at, "norm", pa.array(["post"])))
+    (seconds,) = plan.estimate([deep], lambda width: 1.0, store.runs())
+    (unknown,) = plan.estimate([deep], lambda width: 1.0)
+    assert seconds == unknown
+    shard.write(store.runs_folder, shard.table([fake_run(RunSpec(d_model=8, epochs=9, n_evals=2))]))
+    assert known_rate([8], tmp_path, store.runs(), 1) is not None
+
+
+def test_a_rate_measured_with_the_engine_asked_for_is_taken_as_it_is(store):
+    deep = RunSpec(n_layers=4, d_model=64, epochs=100, n_evals=2)
+    store.add(fake_run(deep, engine="stacked", wall_seconds=40.0))
+    rate = Speed({64: 1e9}, engine="reference")
+    (seconds,) = plan.estimate([deep.replace(seed=1)], rate, store.runs())
+    assert seconds == pytest.approx(flops.flops(deep) / 1e9)
+    (usual,) = plan.estimate([deep.replace(seed=1)], Speed({64: 1e9}), pd.DataFrame())
+    assert usual == pytest.approx(flops.flops(deep) / 1e9 / PYTORCH)
+
+
 # Sweeping
 
 
@@ -277,6 +303,28 @@ def test_a_budget_starts_no_run_that_would_end_after_it(store):
     report = sweep(specs, store, **here(store) | dict(budget_s=50, rate=lambda w: each))
     assert (report.done, report.left) == (1, 1)
     check(store, specs[:1])
+
+
+def test_a_budget_counts_what_a_checkpoint_has_done(store):
+    """Else a run that is longer than every budget would never end."""
+    (spec,) = tiny(0, epochs=200)
+    half = Checkpoints(store.own, every=0)
+    state = {"epoch": np.array(190), "flat": np.zeros(3)}
+    half.save(spec, "numba", state, [], 1.0)
+    assert half.epochs() == {spec.key: 190}
+    each = dict(rate=lambda width: flops.flops(spec) / 100)  # 100 s
+    assert sweep([spec], store, **here(store) | each | dict(budget_s=4)).done == 0
+    assert sweep([spec], store, **here(store) | each | dict(budget_s=50)).done == 1
+    assert half.epochs() == {}
+
+
+def test_whatever_befalls_the_cache_a_stored_run_is_done(store, monkeypatch):
+    def broken(self, run):
+        raise MemoryError
+
+    monkeypatch.setattr(Store, "save_weights", broken)
+    report = sweep(tiny(0, 1), store, **here(store))
+    assert (report.done, report.failed) == (2, [])
 
 
 def test_failures_and_deaths_do_not_end_a_sweep(store, capfd):

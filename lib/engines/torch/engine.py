@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from lib.data import Dataset
+from lib.engines.flops import A_LOGIT
 from lib.engines.precision import name_of
 from lib.engines.torch.forward import Forward
 from lib.engines.torch.gradient import Gradient, exact_losses, pays
@@ -87,6 +88,8 @@ class StackedEngine:
         self._set_hyper()
         compile = pays(specs, device) if compile is None else compile
         self._parts = Gradient(self._forward.logits, compile)
+        if compile:
+            self._gradient()  # compiles: not the run's own time
 
     # The state: parameters and AdamW's moments, flat, (runs, parameters) each
 
@@ -152,11 +155,13 @@ class StackedEngine:
         """Train for some epochs: one full-batch step each."""
         if self.device.type == "cpu":
             torch.set_flush_denormal(True)  # moments decay into numbers that x86 is slow with
-        for _ in range(count):
-            self._replay() if self.device.type == "cuda" else self._one_step()
+        try:
+            for _ in range(count):
+                self._replay() if self.device.type == "cuda" else self._one_step()
+        finally:
+            if self.device.type == "cpu":
+                torch.set_flush_denormal(False)
         self.epoch += count
-        if self.device.type == "cpu":
-            torch.set_flush_denormal(False)
 
     def _gradient(self) -> None:
         parts = self._parts(self._p, self._train)
@@ -224,7 +229,7 @@ class StackedEngine:
         longest = max(len(getattr(d, split)) for d in self._datas)
         if not longest:
             return []
-        width = 2 * self.specs[0].d_mlp * longest
+        width = max(2 * self.specs[0].d_mlp, A_LOGIT * self.specs[0].modulus) * longest
         n = max(1, EVALUATED // width)
         runs = tuple(range(len(self.specs)))
         return [runs[i : i + n] for i in range(0, len(runs), n)]

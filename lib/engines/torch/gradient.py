@@ -34,9 +34,13 @@ class Gradient:
     def __init__(self, logits: Callable, compile: bool):
         self._plain = self._logits = logits
         if compile:
+            from torch._dynamo import config as dynamo
             from torch._inductor import config
 
             config.compile_threads = 1  # no pool of processes: a sweep has a worker on each core
+            # By default the ninth shape of a process is not compiled, and its bits would hang on
+            # what was trained before.
+            dynamo.cache_size_limit = dynamo.accumulated_cache_size_limit = 1 << 20
             self._logits = torch.compile(logits, dynamic=False)
 
     def __call__(self, p: dict[str, Tensor], batch: Batch) -> tuple[Tensor, ...]:
