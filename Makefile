@@ -12,6 +12,9 @@ ifeq ($(CONDA_DEFAULT_ENV),grokking-companion)
 VENV ?= $(CONDA_PREFIX)
 endif
 VENV ?= .venv
+ifneq ($(words $(VENV)),1)
+$(error VENV must be one word, got "$(VENV)")
+endif
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.requirements-installed.txt
 PORT ?= 8000
@@ -76,8 +79,8 @@ $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "error: $(PYTHON) is older than Python 3.11 (or does not run); choose another with make PYTHON=..." >&2; exit 2; }
 	@echo "== making $(VENV) with $(PYTHON)"
-	@$(PYTHON) -m venv $(VENV) || \
-	    { rm -rf $(VENV); echo "error: $(PYTHON) -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@there=; if [ -e "$(VENV)" ]; then there=1; fi; $(PYTHON) -m venv "$(VENV)" || \
+	    { [ "$$there" ] || rm -rf "$(VENV)"; echo "error: $(PYTHON) -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 
 # The stamp is a copy of the list it stands for: a changed time stamp alone installs nothing.
 $(INSTALLED): requirements.txt | $(PY)

@@ -71,7 +71,9 @@ dots = dots.assign(
     zone=[shown[key] for key in dots["key"]], region=pd.Series(regions, dtype=object)
 )
 page.export(dots, "figure1_runs", "the runs with region and zone")
-page.export(found.critical_points.rename(columns=CRITICAL), "figure1_critical", "critical sizes")
+critical = found.critical_points.copy()
+critical[["low", "high"]] = critical[["low", "high"]].where(critical["bound"] == "")
+page.export(critical.rename(columns=CRITICAL), "figure1_critical", "critical sizes")
 page.export(found.capacity_points.rename(columns=CAPACITY), "figure1_capacity", "capacities")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A map over model size and data. A rising curve of memorization capacity and a falling curve of the critical data size, with points and intervals; shaded zones between them; a star where they cross, if they do; every cell a pie coloured by the zones its seeds show."}, "figure": {"caption": "The paper's sketch, computed from our runs, by epoch T. Solid: memorization capacity; dashed: critical size, dotted where it is drawn beyond the widths it was fitted to; arrows: bounds. Shaded: the zones between the curves. Pies: cells, by the share of their seeds in each zone. Left axis: unordered pairs; right axis: training points that hold so many. Data: [runs](data/figure1_runs.csv), [critical sizes](data/figure1_critical.csv), [capacities](data/figure1_capacity.csv).", "name": "fig-zones"}}

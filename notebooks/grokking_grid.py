@@ -69,7 +69,7 @@ page.opening("takeaway 1")
 # Press Train: this network learns in the page, on the trainer that made every figure here.
 # [](../lab.md) has more of it.
 #
-# <div class="grokking-lab" data-short></div>
+# <div class="grokking-lab" data-short><noscript>With JavaScript a network would train here.</noscript></div>
 #
 # ## The trainer at work
 #

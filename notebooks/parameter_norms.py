@@ -20,8 +20,8 @@ except ImportError as error:  # not installed; on Linux `lib` may even be the fo
     raise
 
 # %% tags=["parameters", "hide-input"]
-progression = [8, 3000]  # d_model and training points of the paper's progression cell
-grokking = [64, 3000]  # the same of its grokking cell
+progression = (8, 3000)  # d_model and training points of the paper's progression cell
+grokking = (64, 3000)  # the same of its grokking cell
 seeds = [0, 1, 2, 3, 4]  # one run each (the paper does not say how many it has)
 epochs = 40000  # full-batch steps
 lr = 0.003  # learning rate

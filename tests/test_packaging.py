@@ -147,3 +147,20 @@ def test_files_that_texts_name_are_there():
     found = [(path, name) for path in texts for name in named.findall(path.read_text("utf-8"))]
     assert found
     assert [pair for pair in found if not (ROOT / pair[1]).is_file()] == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_venv_that_cannot_be_made_takes_nothing_with_it(tmp_path, there):
+    """As on Debian without python3-venv: what lay in the folder stays."""
+    python, venv = tmp_path / "python", tmp_path / "env"
+    python.write_text('#!/bin/sh\ntest "$1" = -c || { mkdir -p "$3/lib"; exit 1; }\n')
+    python.chmod(0o755)
+    if there:
+        venv.mkdir()
+        (venv / "thesis.txt").write_text("all of it")
+    words = ["make", "-C", str(ROOT), f"PYTHON={python}", f"VENV={venv}", f"{venv}/bin/python"]
+    result = subprocess.run(words, capture_output=True, text=True)
+    assert result.returncode == 2 and "python3-venv" in result.stderr
+    assert (venv / "thesis.txt").exists() == venv.exists() == there
+    blank = subprocess.run([*words[:4], f"VENV={tmp_path}/my env", "book"], capture_output=True)
+    assert blank.returncode == 2 and b"must be one word" in blank.stderr

@@ -26,7 +26,8 @@ def site_of(address: str) -> str:
     place = urlsplit(address)
     if not said and place.netloc == "github.com":
         owner, _, name = place.path.strip("/").partition("/")
-        said = f"https://{owner.lower()}.github.io/{name}"
+        name, host = name.removesuffix(".git"), f"{owner.lower()}.github.io"
+        said = f"https://{host}/{'' if name.lower() == host else name}"
     return said.rstrip("/") + "/" if said else ""
 
 

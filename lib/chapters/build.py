@@ -34,7 +34,7 @@ def build(force: bool = False) -> Path:
         ChapterError: if _toc.yml names a chapter without a source, or another build is at work.
         ChapterFailed: if a chapter fails, or the book has a warning.
     """
-    with _alone():
+    with alone():
         names = table_of_contents()
         for i, name in enumerate(names, 1):
             _chapter(name, f"[{i}/{len(names)}] {name}:", force)
@@ -44,8 +44,8 @@ def build(force: bool = False) -> Path:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """One build at a time; the system drops the lock when the process ends, however it does."""
+def alone() -> Iterator[None]:
+    """One build, or one chapter of the book, at a time; the system drops the lock at the end."""
     BUILD.mkdir(exist_ok=True)
     try:
         with FileLock(BUILD / ".lock", blocking=False, fallback_to_soft=False):

@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
 from lib.chapters.parameters import ChapterError, source
 from lib.circuits.measures import Measured
-from lib.paths import ROOT, default_results
+from lib.paths import ROOT, default_cache, default_results
 from lib.runs.files import publish
 from lib.runs.store import Store
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:  # jupytext, nbformat and papermill take seconds: only where a
 
 CHAPTERS = ROOT / "book" / "chapters"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+DAY = 86400.0
 
 
 class ChapterFailed(click.ClickException):
@@ -73,7 +77,7 @@ def execute(
         The notebook, then its tables.
 
     Raises:
-        ChapterError: if there is no such chapter.
+        ChapterError: if there is no such chapter, or a file lies where its tables go.
         ChapterFailed: if a cell raises, or the kernel dies.
         OSError: if the output's folder cannot be written, before anything is executed.
     """
@@ -82,8 +86,14 @@ def execute(
     data = output.parent / own
     notebook, made_from, started = read(chapter), sources(chapter, results), time.monotonic()
     output.parent.mkdir(parents=True, exist_ok=True)
+    if data.exists() and not data.is_dir():
+        raise ChapterError(f"the tables go to {shown(data)}, and that is no folder")
+    for left in output.parent.glob(f".{output.stem}-*"):  # by a kernel that was killed
+        if left.is_dir() and time.time() - left.stat().st_mtime > DAY:
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
         environment = {
+            "GROKKING_CACHE": str(default_cache().resolve()),
             "GROKKING_DATA": folder,
             "GROKKING_RESULTS": str((results or default_results()).resolve()),
         }
@@ -95,24 +105,43 @@ def execute(
             "tables": {f"{data.name}/{path.name}": _hash(path) for path in tables},
             "seconds": round(time.monotonic() - started, 1),
         }
-        _publish(notebook, output, tables, data)
+        _publish(chapter, notebook, output, tables, data)
     return [output, *(data / path.name for path in tables)]
 
 
-def _publish(notebook: "NotebookNode", output: Path, tables: list[Path], data: Path) -> None:
-    """Write an executed chapter and its tables; its links follow where these go."""
+def _publish(
+    chapter: str, notebook: "NotebookNode", output: Path, tables: list[Path], data: Path
+) -> None:
+    """Write an executed chapter and its tables; its links follow where these go.
+
+    The tables lie in a folder beside the output, where the notebook is written first: a disk
+    that is full changes nothing of what was there.
+    """
     import nbformat
 
     notebook.metadata.pop("papermill", None)  # it names folders of this machine
     notebook.metadata.kernelspec = KERNEL
     text = nbformat.writes(notebook) + "\n"
     for path in tables:
-        data.mkdir(exist_ok=True)
-        shutil.move(path, data / path.name)
-        place = json.dumps(f"{data.name}/{path.name}", ensure_ascii=False)[1:-1]
+        place = f"{data.name}/{path.name}"
+        link, place = quote(place), json.dumps(place, ensure_ascii=False)[1:-1]
         old = rf"(?<![\w-])data/{re.escape(path.name)}\b"
-        text = re.sub(old, lambda _, place=place: place, text)
-    publish(output, text.encode())
+        text = re.sub(rf"(?<=\]\(){old}", lambda _, link=link: link, text)
+        text = re.sub(rf"(?<!\]\(){old}", lambda _, place=place: place, text)
+    if output.parent != CHAPTERS.resolve():
+        origin = os.path.relpath(source(chapter), output.parent)
+        for old, new in (
+            (f"{chapter}.ipynb", output.name),
+            (f"../../notebooks/{chapter}.py", origin),
+        ):
+            text = text.replace(f"<{old}>`", json.dumps(f"<{new}>`", ensure_ascii=False)[1:-1])
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
+        whole = Path(folder) / output.name
+        publish(whole, text.encode())
+        for path in tables:
+            data.mkdir(exist_ok=True)
+            shutil.move(path, data / path.name)
+        os.replace(whole, output)
 
 
 def _run(chapter: str, notebook: "NotebookNode", values: dict | None, environment: dict):
@@ -170,16 +199,20 @@ def _kernel(folder: Path, environment: dict[str, str]) -> Iterator[None]:
 
 def sources(chapter: str, results: Path | None = None) -> dict[str, str]:
     """Hashes of everything that a chapter is made from, by what a reader would call it."""
-    library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    every = sorted((ROOT / "lib").rglob("*"))
+    library = [p for p in every if p.is_file() and "__pycache__" not in p.parts]
     cells = [(cell.cell_type, cell.source, cell.metadata) for cell in read(chapter).cells]
-    store = Store(results)
+    stores = Store(results), Measured(Store(results))
+    # A file is named by its content; one that was still being copied has another length.
+    files = ((name, s.path(name)) for s in stores for name in s.files())
+    sizes = sorted(f"{name} {path.stat().st_size}" for name, path in files if path.exists())
     for _, _, metadata in cells:
         metadata.pop("lines_to_next_cell", None)  # of the form of the file
     return {
         "its source": _digest(json.dumps(cells, sort_keys=True)),  # not how it is written
-        "the library": _hash(*sorted(library)),
+        "the library": _digest("\n".join(f"{p.relative_to(ROOT)} {_hash(p)}" for p in library)),
         "the list of packages": _hash(ROOT / "requirements.txt"),
-        "the stored runs": _digest("\n".join(sorted(store.files() | Measured(store).files()))),
+        "the stored runs": _digest("\n".join(sizes)),
     }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.engines.precision import precision_of
 from lib.paper.recipe import BASE
 from lib.spec import KNOBS
 
@@ -25,19 +26,26 @@ def export(frame: pd.DataFrame, name: str) -> Path:
 
 
 def commands(runs: pd.DataFrame) -> dict[str, str]:
-    """Key -> the command that trains the run again; none where it began from another's weights.
+    """Key -> the command that trains the run again as it was trained, even where it is stored.
+
+    None where it began from another's weights, or was trained by another project's program.
 
     Args:
         runs: as `lib.runs.store.Store.runs` gives them.
     """
     found = {}
-    for row in runs[runs["init_from"].isna()].to_dict("records"):
+    ours = runs["init_from"].isna() & (runs["engine"] != "jax")
+    for row in runs[ours].to_dict("records"):
         words = [
             f"--{name.replace('_', '-')} {row[name]}"
             for name in KNOBS
             if name != "init_from" and not pd.isna(row[name]) and row[name] != getattr(BASE, name)
         ]
-        found[row["key"]] = " ".join(["python -m lib train", *words])
+        if row["engine"] == "reference":
+            words.append("--engine reference")
+        elif (precision := precision_of(row["engine"])) != "float32":
+            words.append(f"--precision {precision}")
+        found[row["key"]] = " ".join(["python -m lib train", *words, "--force"])
     return found
 
 
@@ -58,7 +66,7 @@ CRITICAL = {"estimate": "d_crit_ordered", "low": "d_crit_ordered_low",
 MEANING = {
     # which run
     "key": ("", "the run's name: a hash of its spec"),
-    "command": ("", "what trains the run again"),
+    "command": ("", "what trains the run again, on an equal machine to the same bits"),
     "task": ("", "add: a + b; square: (a + b)²; random: random labels; multitask: a mixture"),
     "modulus": ("", "of the task"),
     "d_model": ("", "width of the network"),
@@ -109,6 +117,7 @@ MEANING = {
     "unmirrored_accuracy": ("0 to 1", "on those whose mirror image was not"),
     "unseen_accuracy": ("0 to 1", "on pairs of which neither order was trained on"),
     "digest": ("", "hash of the training that was measured"),
+    "shown": ("", "whether that training is the one that the other figures show"),
     "units_off": ("0 to 1", "share of the hidden units that are switched off"),
     "first_off": ("", "which go first: those that memorize most, or least"),
     "start": ("", "from scratch, or continued from a network that had generalized"),
@@ -158,7 +167,7 @@ MEANING = {
     "high": ("of the number", "upper end of its interval"),
     "least": ("of the number", "lower end of the range of the claim"),
     "most": ("of the number", "upper end of the range of the claim"),
-    "holds": ("", "whether the whole interval lies in the range"),
+    "holds": ("", "whether the interval lies in the range; empty where it reaches across an end"),
 }
 """Column of a table for download -> its unit and its meaning.  `_low` and `_high` after a name are
 the ends of its 95% interval."""

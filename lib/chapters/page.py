@@ -85,6 +85,8 @@ class Page:
         In a table of runs each has the command that trains it again.
         """
         frame = frame[list(columns)] if columns else frame
+        if "split_mlp" in frame and frame["split_mlp"].notna().any():
+            frame = frame.assign(split_mlp=frame["split_mlp"].eq(True).fillna(False).astype(bool))
         if len(frame) and "key" in frame and frame["key"].is_unique:
             known = {key: words for runs in self._runs for key, words in commands(runs).items()}
             frame = frame.assign(command=frame["key"].map(known))

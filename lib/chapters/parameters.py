@@ -96,7 +96,7 @@ def check(chapter: str, given: Iterable[tuple[str, str]]) -> dict[str, Any]:
         value = text if isinstance(default, str) else _parse(text)
         if not _fits(value, default):
             raise ChapterError(f"{name} must be {_wanted(default)}, got {text!r}")
-        if problem := _refused(name, value):
+        if problem := _refused(name, value, timed="decays" in known):
             raise ChapterError(f"{name} cannot be {text}: {problem}")
         values[name] = value
     return values
@@ -128,6 +128,8 @@ def _fits(value: Any, default: Any) -> bool:
         first = default[0] if default else ...
         if not isinstance(value, (list, tuple)) or (default and not value):
             return False
+        if isinstance(default, tuple) and len(value) != len(default):
+            return False
         pairs = isinstance(first, (list, tuple))  # of which none may lack its second part
         return all(_fits(v, first) and not (pairs and len(v) != len(first)) for v in value)
     if isinstance(default, float):
@@ -144,20 +146,38 @@ def _wanted(default: Any) -> str:
 
 
 _SHORT = {"sizes": "train_size", "decays": "weight_decay"}
+_SHORT |= dict.fromkeys(("memorized", "generalized"), "train_size")
+_PAIRS = {"progression", "grokking", "cells"}  # of d_model and train_size, or a list of them
 
 
-def _refused(name: str, value: Any) -> str | None:
+def _refused(name: str, value: Any, timed: bool = False) -> str | None:
     """Why no run can have a value, where a parameter is named after a field of `RunSpec`.
 
     `lr`, `deep_lr`, `d_models` and `critical_d_models` are; found out here, in a moment, and
     not in the chapter's eleventh cell.
+
+    timed: runs are as long as so many decay times, of which there are none without decay.
     """
+    if name in _PAIRS:
+        pairs = [value] if isinstance(value[0], int) else value
+        problems = (_impossible(dict(d_model=d, train_size=size)) for d, size in pairs)
+        return next(filter(None, problems), None)
     for field in (*KNOBS, *_SHORT):
         if not re.fullmatch(rf"(.*_)?{field}s?", name):
             continue
         for item in value if isinstance(value, (list, tuple)) else [value]:
-            try:
-                RunSpec(**{_SHORT.get(field, field): item})
-            except (SpecError, TypeError) as error:
-                return str(error)
+            field = _SHORT.get(field, field)
+            if timed and field == "weight_decay" and item == 0:
+                return "without weight decay there is no decay time"
+            if problem := _impossible({field: item}):
+                return problem
+    return None
+
+
+def _impossible(fields: dict[str, Any]) -> str | None:
+    """Why no run has these."""
+    try:
+        RunSpec(**fields)
+    except (SpecError, TypeError) as error:
+        return str(error)
     return None

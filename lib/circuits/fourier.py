@@ -92,6 +92,9 @@ def logit_spectrum(logits: np.ndarray) -> np.ndarray:
 def held_out_share(logits: np.ndarray, pairs: np.ndarray) -> float:
     """Share of some pairs' logits that a + b explains (of their variance), 0 to 1.
 
+    Of n pairs whose logits are noise it is about (P − 1) / (n − 1): nothing to speak of while
+    thousands are left, a third where some 350 are.
+
     Args:
         pairs: rows (a, b), such as the validation set's; NaN if there are none.
     """

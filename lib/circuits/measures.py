@@ -105,7 +105,8 @@ def measure_run(
 ) -> Path:
     """Measure a run at some of its epochs and keep that; returns the file.
 
-    The run is trained again, to the same bits; a run that was not stored is stored.  With one
+    The run is trained again as `lib.train.train` does by itself, on an equal machine to the bits
+    of a stored run that was trained so; a training that was not stored is stored.  With one
     checkpoint only the end is measured, from weights that this machine has kept if it has, and a
     training that was interrupted goes on where it was.
 
@@ -128,7 +129,7 @@ def measure_run(
         run, taken = _train_again(spec, store, checkpoints, threads, on_progress)
         curve, digest = run.curve, run.digest
         store.save_weights(run)
-        if spec.key not in stored.index:
+        if run.digest not in set(store.runs(every=True)["digest"]):
             store.add(run)
         Checkpoints(store.own).remove(spec)
     rows = []
@@ -215,6 +216,8 @@ def lacking(specs: Iterable[RunSpec], store: Store, checkpoints: int) -> list[Ru
 def gather_measures(specs: Iterable[RunSpec], train_missing: bool = False) -> pd.DataFrame:
     """The kept measures of some runs, with their task, d_model, train_size and seed.
 
+    And with `shown`: whether the training that was measured is the one that figures show.
+
     Args:
         specs: the runs; those that are not measured are left out.
         train_missing: train and measure what is missing, at `CHECKPOINTS` epochs each.
@@ -228,7 +231,8 @@ def gather_measures(specs: Iterable[RunSpec], train_missing: bool = False) -> pd
             measure_run(spec, store, threads=cores())
     labels = ["key", "task", "d_model", "train_size", "split_mlp", "seed"]
     rows = [[getattr(s, n) for n in labels] for s in {s.key: s for s in specs}.values()]
-    return measures(store).merge(pd.DataFrame(rows, columns=labels), on="key")
+    found = measures(store).merge(pd.DataFrame(rows, columns=labels), on="key")
+    return found.assign(shown=found["digest"].isin(store.runs()["digest"]))
 
 
 MEASUREMENT = ("key", "epoch", "digest", "timestamp")

@@ -76,12 +76,17 @@ def slope(_, w: np.ndarray, s: Setting) -> np.ndarray:
 
 
 def equilibrium(s: Setting) -> float:
-    """The logit at which a lone generalizing circuit stays: pull and drag are equal."""
+    """The logit at which a lone generalizing circuit stays: pull and drag are equal.
+
+    0 where the drag is the stronger from the start.
+    """
 
     def surplus(logit):
         wrong = (s.classes - 1) * np.exp(-logit)
         return wrong / (1 + wrong) - s.decay / s.power * logit ** (2 / s.power - 1)
 
+    if surplus(0.0) <= 0:
+        return 0.0
     return float(optimize.brentq(surplus, 0.0, 100.0, xtol=1e-14))
 
 

@@ -1,5 +1,6 @@
 """`run` and `build`: one chapter, and the book."""
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -26,7 +27,13 @@ def run(chapter, given, output, results, listing) -> None:
         _check_output(output)
     if results is not None and not results.is_dir():
         raise ChapterError(f"the results folder {str(results)!r} does not exist")
-    for path in execute.execute(chapter, values, output, results):
+    if output is None:
+        from lib.chapters.build import alone
+    else:
+        alone = contextlib.nullcontext
+    with alone():
+        written = execute.execute(chapter, values, output, results)
+    for path in written:
         click.echo(f"wrote {execute.shown(path)}")
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lib.analysis.efficiency import mirror_share
 from lib.figures import style
 from lib.figures.curves import course_panel
-from lib.figures.style import GREY, SEED_STYLES, epoch_axis, grid_of, hatch, legend, note, panels
+from lib.figures.style import GREY, epoch_axis, grid_of, hatch, legend, note, panels, seed_style
 
 
 def norms_by_size(
@@ -69,7 +69,7 @@ def long_runs(curves: pd.DataFrame, sizes: Sequence[int], epochs: int, usual: in
     for ax, size in zip(axes, sizes):
         own = curves[curves["train_size"] == size]
         for seed, curve in own.groupby("seed"):
-            line = SEED_STYLES[int(seed) % len(SEED_STYLES)]
+            line = seed_style(int(seed))
             ax.plot(curve["epoch"], curve["val_accuracy"], lw=1.2, label=f"seed {seed}", **line)
             ax.plot(*curve[["epoch", "val_accuracy"]].iloc[-1], "o", ms=4, color=line["color"])
         ax.axhline(mirror_share(size), color=GREY, lw=0.9, ls=(0, (1, 2)), label="mirrored pairs")

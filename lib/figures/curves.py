@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from lib.figures import style
 from lib.figures.stated import mark
-from lib.figures.style import SEED_STYLES, TRAIN, VAL, epoch_axis, grid_of, legend, note, panels
+from lib.figures.style import TRAIN, VAL, epoch_axis, grid_of, legend, note, panels, seed_style
 
 ACCURACIES = {
     "train_accuracy": ("training", dict(color=TRAIN)),
@@ -89,7 +89,7 @@ def seed_curves(
             if curves.empty:
                 note(ax)
             for seed, curve in curves.groupby("seed"):
-                line = SEED_STYLES[int(seed) % len(SEED_STYLES)]
+                line = seed_style(int(seed))
                 ax.plot(curve["epoch"], curve[value], lw=1.3, label=f"seed {seed}", **line)
                 if marks is not None and len(marks):
                     own = marks[(marks["title"] == title) & (marks["seed"] == seed)]
@@ -167,7 +167,7 @@ def trained_again(curves: pd.DataFrame) -> Figure:
     dashes = dict(zip(curves["trainer"].unique(), ("-", "--", ":")))
     for ax, ((d, size), own) in zip(axes, cells):
         for (seed, trainer), curve in own.groupby(["seed", "trainer"], sort=False):
-            colour = SEED_STYLES[int(seed) % len(SEED_STYLES)]["color"]
+            colour = seed_style(int(seed))["color"]
             ax.plot(curve["epoch"], curve["val_accuracy"], color=colour, ls=dashes[trainer], lw=1.2)
         ax.set(title=f"d_model {d}, D = {size:,}", ylim=(-0.03, 1.03))
         epoch_axis(ax, 4)

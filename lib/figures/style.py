@@ -37,6 +37,12 @@ SEED_STYLES = [dict(color=colour, ls=dash) for colour, dash in _SEEDS.items()]
 """Okabe and Ito's colours, and a dash for each: seeds are told apart without colour too."""
 
 
+def seed_style(seed: int) -> dict:
+    """Colour and dash of a seed's line; of 25 seeds no two have both alike."""
+    count = len(SEED_STYLES)
+    return SEED_STYLES[seed % count] | {"ls": SEED_STYLES[(seed + seed // count) % count]["ls"]}
+
+
 PHONE = 4.0
 """Inches: a figure so wide has letters of 9 pixels or more on a phone."""
 

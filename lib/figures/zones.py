@@ -70,10 +70,12 @@ def zone_map(
 def _zone_legend(figure: Figure, ax, dots: pd.DataFrame, named: dict, phone: bool) -> None:
     """Above the picture: zones, curves, and what the letters stand for; nothing over data."""
     handles, labels = ax.get_legend_handles_labels()
+    shares = " (share of a cell's seeds)"
     for name, colour in COLOURS.items():
         if (dots["zone"] == name).any():
             handles.append(Line2D([], [], marker="o", ls="", ms=8, color=colour))
-            labels.append(f"{name} (share of a cell's seeds)" if not labels else name)
+            labels.append(name + shares)
+            shares = ""  # said of the first
     columns = 1 if phone else 3
     place = dict(loc="outside upper center", frameon=False, fontsize=8.5)
     figure.legend(handles, labels, ncols=columns, **place)

@@ -178,8 +178,10 @@ class Trainer(anywidget.AnyWidget):
 
     def _begin(self, message: dict, say) -> None:
         if self._training:  # one at a time: what nobody looks at any more ends
+            if self._training.thread.is_alive():
+                self._say("failed", message="another view of this notebook trains a network now")
             self._training.receive({"do": "end"})
             self._training.thread.join()
         self._training = Training(message, self._threads, say)
-        self._run = message["run"]
+        self._run, self._say = message["run"], say
         self._training.thread.start()

@@ -101,6 +101,15 @@ def test_capacities_interval():
     assert row.high - row.estimate == pytest.approx(4.303 * 0.1 / 3**0.5 * 6441, rel=1e-3)
 
 
+def test_nobody_knows_more_pairs_than_there_are():
+    runs = pd.DataFrame(
+        dict(d_model=64, seed=s, train_accuracy=v, train_size=113**2, modulus=113)
+        for s, v in enumerate([1.0, 1.0, 0.99])
+    )
+    row = capacity.capacities(runs).iloc[0]
+    assert row.estimate < row.high == capacity.distinct_pairs(113**2) < 6441.5
+
+
 def test_dips():
     curve = pd.Series([0, 0.8, 0.1, 0.0, 0.9, 1.0], index=[8, 16, 24, 32, 48, 64])
     assert descent.depth(curve) == (0.8, 16, 32)

@@ -67,6 +67,8 @@ def test_the_grid_chapter_tells_it():
     assert "do not tell" in told.words(found[:0])
     turned = told.words(found.assign(train_size=-found["train_size"]))
     assert turned.startswith("Half of the networks") and "The fewer" not in turned
+    gap = told.words(found.assign(train_size=found["train_size"].replace({3000: 3800})))
+    assert gap.startswith("Half of the networks")  # a size between that never came
     assert "0 of 2 with 3,000 points" in told.longer_words(found)
     assert "2 of 2 with 4,000 points" in told.longer_words(found)
     assert "No run" in told.longer_words(found[:0])

@@ -49,3 +49,20 @@ def test_without_one(built):
     assert "social_previews" not in page and "/issues" not in page and "github" not in page.lower()
     assert not (out / "sitemap.xml").exists()
     assert 'href="/_static' in (out / "404.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "address, site",
+    [
+        (ADDRESS, SITE),
+        (f"{ADDRESS}.git", SITE),
+        ("https://github.com/Someone/someone.github.io", "https://someone.github.io/"),
+        ("https://example.org/a-book", ""),
+    ],
+)
+def test_the_site_of_a_repository(monkeypatch, request, address, site):
+    monkeypatch.syspath_prepend(str(request.config.rootpath / "book" / "_ext"))
+    monkeypatch.delenv("GROKKING_SITE", raising=False)
+    from online import site_of
+
+    assert site_of(address) == site

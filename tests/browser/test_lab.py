@@ -7,6 +7,7 @@ its pages are opened too.
 import csv
 import gzip
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -350,6 +351,62 @@ def test_a_network_that_fails_ends_itself_alone(visit, view, name):
     if view == "many":
         cells = drawn(page, view)
         assert [cell["zone"] for cell in cells].count(None) == 1 and f"{len(cells) - 1} of" in said
+
+
+def test_what_was_trained_stays_when_the_reader_comes_back_from_a_heading(visit):
+    page = visit(SHORT)
+    page.get_by_text("Change the setting").first.click()
+    page.get_by_role("slider", name="seed").first.press("ArrowRight")
+    page.locator(".lab-single .lab-go").click()
+    until(page, "done")
+    page.evaluate("window.stays = true; location.hash = '#a-heading'")
+    page.go_back()
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.stays && location.hash.startsWith('#lab?')")
+    assert drawn(page)["zone"]
+    page.evaluate("location.hash = '#lab?d_model=16&modulus=31&train_size=400'")  # another's link
+    page.wait_for_function("!window.stays", timeout=HUNG)
+
+
+def test_pictures_follow_the_theme_and_the_pointer_what_is_drawn(visit):
+    page = visit(SHORT)
+    page.locator(".lab-single .lab-go").click()
+    until(page, "done")
+    look = """() => {
+        const canvas = document.querySelector('.lab-single .lab-field'), size = canvas.width;
+        const { data } = canvas.getContext('2d').getImageData(0, 0, size, size);
+        const found = new Set();
+        for (let i = 0; i < data.length; i += 4)
+            found.add(`rgb(${[...data.subarray(i, i + 3)].join(', ')})`);
+        const legend = [...document.querySelectorAll('.lab-single .lab-swatch')];
+        return [[...found], legend.map(e => getComputedStyle(e).backgroundColor)];
+    }"""
+    light, legend = page.evaluate(look)
+    assert set(light) <= set(legend)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_function(f"before => JSON.stringify(({look})()[0]) !== before",
+                           arg=json.dumps(light, separators=(",", ":")), timeout=HUNG)  # fmt: skip
+    dark, legend = page.evaluate(look)
+    assert set(dark) <= set(legend)
+    chart = page.locator(".lab-single .gc-chart").first
+    chart.locator("svg").hover()
+    assert "validation" in chart.locator(".gc-hover").inner_text()
+    page.evaluate("""[...document.querySelectorAll('.lab-single button')]
+        .find(b => b.textContent === 'Reset').click()""")  # the pointer rests where it was
+    assert chart.locator(".gc-hover").inner_text() == ""
+
+
+def test_a_race_that_is_taken_back_before_it_fails_says_nothing(visit):
+    page = visit()
+    page.evaluate("WebAssembly.validate = () => false")
+    page.get_by_role("button", name="Race", exact=True).first.click()
+    race = page.locator(".lab-race")
+    page.evaluate("""() => {
+        const buttons = [...document.querySelectorAll('.lab-race button')];
+        for (const name of ['Race', 'Reset']) buttons.find(b => b.textContent === name).click();
+    }""")
+    page.wait_for_timeout(300)
+    assert race.get_attribute("data-phase") == "idle"
 
 
 def test_schedules_zones_and_key_frequencies_are_those_of_lib(visit):

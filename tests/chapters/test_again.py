@@ -8,7 +8,14 @@ from fake_train import fake_run
 
 import benchmarks.again as benchmark
 from lib.chapters.stories.again import trainers
-from lib.chapters.stories.again.precision import COLUMNS, alike, lateness, told, two_precisions
+from lib.chapters.stories.again.precision import (
+    COLUMNS,
+    alike,
+    in_words,
+    lateness,
+    told,
+    two_precisions,
+)
 from lib.paper.grid import Grid
 from lib.runs.store import Store
 from lib.spec import RunSpec, SpecError
@@ -69,6 +76,15 @@ def test_lateness_is_a_geometric_mean_of_those_that_generalize_in_both():
     one = lateness(both.head(1))
     assert one[0] == pytest.approx(2.0) and np.isnan(one[1:]).all()
     assert np.isnan(lateness(both.tail(1))).all()
+
+
+def test_a_run_that_never_comes_does_not_come_later():
+    both = pd.DataFrame(
+        [("bf16", 0, 1.0, 0.2, 100, np.inf), ("bf16", 1, 1.0, 0.2, 100, np.inf)],
+        columns=["precision", "seed", "val_float32", "val", "epoch_float32", "epoch"],
+    )
+    text = in_words(both)
+    assert text.endswith("of 0 that come to it at different epochs, 0 come later than in float32.")
 
 
 def test_stored_runs_again_in_bf16(tmp_path, monkeypatch):

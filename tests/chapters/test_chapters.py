@@ -37,9 +37,20 @@ import lib.spec
 print("at", os.getcwd())
 print("python", sys.executable)
 print("got", widths, lr, epochs, name, quick)
+print("cache", os.environ["GROKKING_CACHE"])
 print("results", os.environ.get("GROKKING_RESULTS"), os.environ["GROKKING_DATA"])
 if epochs == 13:
     raise ValueError("no luck\\nat all")
+"""
+
+
+PAIRS = """\
+# %% tags=["parameters"]
+decays = [1.0]
+pair = (8, 3000)
+grokking = (8, 3000)
+cells = [[8, 3000]]
+calm_memorized = [300]
 """
 
 
@@ -50,6 +61,7 @@ def book(tmp_path, monkeypatch):
     (tmp_path / "notebooks" / "tiny.py").write_text(TINY)
     monkeypatch.setattr("lib.chapters.parameters.NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr("lib.chapters.execute.CHAPTERS", tmp_path / "chapters")
+    monkeypatch.setattr("lib.chapters.build.BUILD", tmp_path / "_build")
     return tmp_path
 
 
@@ -119,6 +131,11 @@ def test_parameters_may_be_annotated_and_hold_any_text(book):
         (["tiny", "-p", "epochs", "0"], "epochs cannot be 0: epochs must be"),
         (["tiny", "-p", "lr", "-1"], "lr cannot be -1: lr must be positive, at most"),
         (["tiny", "-p", "d_models", "[8, 3]"], "d_models cannot be [8, 3]: d_model must be"),
+        (["tiny", "-p", "decays", "[1, 0]"], "decays cannot be [1, 0]: without weight decay"),
+        (["tiny", "-p", "pair", "[8, 3000, 5]"], "pair must be a list like [8, 3000]"),
+        (["tiny", "-p", "grokking", "[7, 3000]"], "grokking cannot be [7, 3000]: d_model must"),
+        (["tiny", "-p", "cells", "[[8, 0]]"], "cells cannot be [[8, 0]]: train_size must be"),
+        (["tiny", "-p", "calm_memorized", "[20000]"], "calm_memorized cannot be [20000]: train"),
         (["tiny", "-p", "quick", "1"], "quick must be true or false like False, got '1'"),
         (["tiny", "-o", "out.txt"], "-o must name an .ipynb file, got 'out.txt'"),
         (["tiny", "-o", "no/x.ipynb"], "the folder 'no' does not exist"),
@@ -127,6 +144,8 @@ def test_parameters_may_be_annotated_and_hold_any_text(book):
 )
 def test_a_mistake_is_one_line_and_writes_nothing(book, monkeypatch, arguments, message):
     monkeypatch.chdir(book)
+    if arguments[2:3] and arguments[2] in "decays pair grokking cells calm_memorized".split():
+        (book / "notebooks" / "tiny.py").write_text(PAIRS)
     before = sorted(book.rglob("*"))
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
@@ -154,7 +173,8 @@ def test_values_are_literals_or_yaml(text, value):
 
 TABLE = """
 # %% [markdown]
-# Download {download}`it <data/table.csv>`.
+# Download {download}`it <data/table.csv>`, {download}`this <tiny.ipynb>` or
+# {download}`its source <../../notebooks/tiny.py>`; or [it](data/table.csv).
 
 # %%
 import pandas as pd
@@ -165,6 +185,8 @@ _ = export(pd.DataFrame({"lr": [lr]}), "table")
 
 def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(book))
+    monkeypatch.setenv("GROKKING_CACHE", "near")  # of where the command is given
+    monkeypatch.chdir(book)
     (book / "notebooks" / "tiny.py").write_text(TINY + TABLE)
     (book / "runs").mkdir()
     output = book / 'my "own".ipynb'  # it stands in JSON
@@ -177,6 +199,7 @@ def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     assert f"at {execute.ROOT}\n" in text
     assert f"python {sys.executable}\n" in text
     assert "got [12] 1 10 1 True\n" in text
+    assert f"cache {book / 'near'}\n" in text
     assert f'results {book / "runs"} {book}/.my "own"-' in text
     notebook = nbformat.read(output, as_version=4)
     nbformat.validate(notebook)
@@ -185,6 +208,9 @@ def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     assert "papermill" not in notebook.metadata and "jupytext" not in notebook.metadata
     contents(book).get(output.name)  # it opens in Jupyter
     assert (book / 'my "own"-data' / "table.csv").read_text() == "lr\n1\n"
+    words = notebook.cells[-2].source  # a link of Markdown has no blanks
+    assert '`it <my "own"-data/table.csv>`' in words and "(my%20%22own%22-data/table.csv)" in words
+    assert '`this <my "own".ipynb>`' in words and "`its source <notebooks/tiny.py>`" in words
     assert os.environ["JUPYTER_PATH"] == str(book)
     assert not (book / "chapters").exists()
 
@@ -234,10 +260,11 @@ def test_a_failing_chapter_is_one_message_and_keeps_the_old_output(book):
 
 SLOW = """\
 import pathlib, sys
-from lib.chapters import execute, parameters
+from lib.chapters import build, execute, parameters
 from lib.cli.main import main
 folder = pathlib.Path(sys.argv[1])
 parameters.NOTEBOOKS, execute.CHAPTERS = folder / "notebooks", folder / "chapters"
+build.BUILD = folder / "_build"
 main(["run", "tiny"])
 """
 
@@ -258,6 +285,13 @@ def test_an_interrupted_chapter_leaves_nothing(book, how):
     assert process.wait() != 0
     assert not list(book.rglob("*.ipynb"))
     wait_for(lambda: not alive(int(kernel)))
+    left = list((book / "chapters").iterdir())
+    assert len(left) == (how == signal.SIGKILL)
+    for folder in left:  # the next run a day later takes it away
+        os.utime(folder, (0, 0))
+    (book / "notebooks" / "tiny.py").write_text(TINY)
+    assert run("tiny").exit_code == 0
+    assert [path.name for path in (book / "chapters").iterdir()] == ["tiny.ipynb"]
 
 
 def alive(pid):
@@ -312,6 +346,17 @@ def test_build_executes_what_has_changed(book, monkeypatch):
     (book / "runs").mkdir()
     (book / "runs" / "new.parquet").touch()
     assert "executing (changed: the stored runs)" in build()
+    (book / "runs" / "new.parquet").write_bytes(b"more of it")  # it was still being copied
+    assert "executing (changed: the stored runs)" in build()
+    for name, path in (("the library", "lib/x"), ("the list of packages", "requirements.txt")):
+        (book / path).parent.mkdir(exist_ok=True)
+        (book / path).write_text("changed")
+        monkeypatch.setattr("lib.chapters.execute.ROOT", book)
+        assert name in build().partition("executing (changed: ")[2].partition(")")[0]
+        assert "up to date" in build()
+    (book / "lib" / "b").mkdir()
+    (book / "lib" / "x").rename(book / "lib" / "b" / "x")  # a module of another name
+    assert "executing (changed: the library)" in build()
     assert run("tiny", "-p", "epochs", "11").exit_code == 0
     assert "up to date, with {'epochs': 11}" in build() and executed == []
     (book / "notebooks" / "tiny.py").write_text(HEADER + TINY)
@@ -361,6 +406,27 @@ def test_tables_lie_beside_their_notebook(book, monkeypatch):
     assert table.read_text() == "lr\n0.003\n"
 
 
+def test_a_full_disk_leaves_the_book_s_chapter_and_its_tables(book, monkeypatch):
+    monkeypatch.setattr("lib.chapters.execute._run", leave_a_table)
+    assert run("tiny").exit_code == 0
+    before = {p: p.read_bytes() for p in (book / "chapters").rglob("*") if p.is_file()}
+    assert len(before) == 2
+
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lib.chapters.execute.publish", full)
+    assert run("tiny", "-p", "lr", "9").exit_code != 0
+    assert before == {p: p.read_bytes() for p in (book / "chapters").rglob("*") if p.is_file()}
+
+
+def test_a_file_in_the_tables_place_is_said_before_anything_is_executed(book, monkeypatch):
+    (book / "out-data").write_text("a file")
+    result = run_in(book, monkeypatch, "tiny", "-o", "out.ipynb")
+    assert result.exit_code == 2 and "out-data" in result.stderr
+    assert not (book / "out.ipynb").exists()
+
+
 def run_in(folder, monkeypatch, *arguments):
     monkeypatch.chdir(folder)
     return run(*arguments)
@@ -370,8 +436,10 @@ def test_one_build_at_a_time(book, monkeypatch):
     monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
     (book / "_build").mkdir()
     with FileLock(book / "_build" / ".lock"):
-        result = call("build")
-    assert result.exit_code == 2 and result.stderr.startswith("error: another build")
+        for command in (["build"], ["run", "tiny"]):  # which would change what a build reads
+            result = call(*command)
+            assert result.exit_code == 2 and result.stderr.startswith("error: another build")
+        assert not (book / "chapters").exists()
 
 
 @pytest.mark.parametrize("end", ["fails", "is interrupted"])

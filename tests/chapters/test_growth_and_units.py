@@ -48,6 +48,8 @@ def test_the_law_is_drawn_and_said_with_its_interval():
     law = fit_law(shared)
     text = growth.words(found, curves, random_labels())
     assert f"{law.power:.1f} [{law.low:.1f}, {law.high:.1f}]" in text
+    unknown = growth.words(found, curves, random_labels()[:0])
+    assert f"{law.power:.1f} [" in unknown and "without figure 4" in unknown
     assert "alone 16 to 64;" in text and "with 1,000 points to memorize 64 to 256" in text
     figure = growth.picture(found, curves, random_labels())
     (ax,) = figure.axes
@@ -82,7 +84,7 @@ def inside():
     ends = dict(ablated_val=[1.0] * 5 + [0.5] * 4, ablated_memorize=[1.0] * 4 + [0.25] * 5,
                 spared_val=[1.0] * 4 + [0.125] * 5, spared_memorize=[1.0] * 9)  # fmt: skip
     rows = [
-        dict(seed=seed, epoch=epoch, last=epoch == 9, val_accuracy=epoch / 9,
+        dict(seed=seed, epoch=epoch, last=epoch == 9, shown=seed == 0, val_accuracy=epoch / 9,
              memorize_accuracy=1.0, held_out_share=0.5, **ends)
         for seed in (0, 1) for epoch in (0, 9)
     ]  # fmt: skip
@@ -96,6 +98,7 @@ def test_what_units_are_for_is_said_and_drawn(inside):
     assert "|shared MLP|not looked into|" in text
     assert "|split MLP, seeds 0–1|held-out addition|1.00|1.00|0.12|" in text
     assert "|split MLP, seeds 0–1|random pairs|1.00|0.25|1.00|" in text
+    assert text.endswith("a seed need not end alike in both.") and "\n1 of these 2 networks" in text
     figure = drawn(inside)
     *_, last = figure.axes
     assert max(len(line.get_xdata()) for line in last.lines) == STEPS

@@ -44,7 +44,7 @@ def finding(*numbers):
         ("takeaway 2", "reproduced", finding((1, 0.5, 2)), "2.0 (95%: 1.4 to 4.0) times"),
         ("3,000: dip", "reproduced", finding((0.4, 0.01, 0.75)), "0.40 (95%: 0.01 to 0.75) lower"),
         ("P2: weight decay", "reproduced", finding((9, 9, 9), (80, -237, 397)),
-         "by 80 (95%: −237 to 397) sums"),
+         "by 80 (at least 95%, gaps between the sizes tried included: −237 to 397) sums"),
         ("P3: ungrokking", "undecided",
          circuits.rule_is_lost(learned(0), learned(1000), learned(2700)),
          "as few as 900 training sums; a new one needs 2,700."),
@@ -63,6 +63,12 @@ def test_a_line_is_told_where_it_is_true_and_nowhere_else(monkeypatch, tmp_path,
     for verdict in VERDICTS:
         lines = told(monkeypatch, tmp_path, found, (name, verdict))
         assert lines.startswith("* ") == (verdict in true_of)
+
+
+def test_a_rule_that_takes_as_much_to_keep_is_not_said_to_live_on_less(monkeypatch, tmp_path):
+    """The verdict asks only whether a rule goes."""
+    found = circuits.rule_is_lost(learned(0), learned(1000), learned(900))
+    assert told(monkeypatch, tmp_path, found, ("P3: ungrokking", "undecided")).startswith("*Noth")
 
 
 def test_an_empty_store_has_no_line(tmp_path):

@@ -1,5 +1,7 @@
 """What every chapter does through its page: specs, runs, files, verdicts, the end."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from worlds import jump
@@ -56,9 +58,31 @@ def test_each_run_of_a_table_has_the_command_that_trains_it_again(page, tmp_path
     assert pd.isna(table.pop(specs[-1].key)) and len(table) == len(specs) - 1 == 4
     for key, words in table.items():
         given = command.make_context("train", words.removeprefix("python -m lib train ").split())
+        assert given.params["force"]  # it is stored
         assert RunSpec(**{n: v for n, v in given.params.items() if n in KNOBS}).key == key
     page.export(pd.DataFrame({"key": ["a", "a"], "epoch": [0, 1]}), "curves", "evaluations")
     assert "command" not in (tmp_path / "data" / "curves.csv").read_text()
+
+
+def test_a_run_is_trained_again_as_it_was(page, tmp_path):
+    """In its precision, and by the textbook where that trained it; not where JAX did."""
+    specs = page.specs("figure3", train_size=[2000, 2200, 2400, 2600], seed=0)
+    engines = "numba-bf16x6", "stacked-bf16", "reference", "jax"
+    for spec, engine in zip(specs, engines):
+        Store().add(replace(jump(spec, val=1.0), engine=engine))
+    page.export(page.gather(specs).runs, "some", "some runs", ["key"])
+    table = pd.read_csv(tmp_path / "data" / "some.csv").set_index("key")["command"]
+    ends = [table[spec.key] for spec in specs[:3]]
+    assert ends[0].endswith(" --precision bf16x6 --force")
+    assert ends[1].endswith(" --precision bf16 --force")
+    assert ends[2].endswith(" --engine reference --force")
+    assert pd.isna(table[specs[3].key])
+
+
+def test_an_unsplit_mlp_is_not_missing(page, tmp_path):
+    split = pd.Series([True, None], dtype="boolean")
+    page.export(pd.DataFrame(dict(split_mlp=split, d_model=[8, 8])), "some", "some runs")
+    assert pd.read_csv(tmp_path / "data" / "some.csv")["split_mlp"].tolist() == [True, False]
 
 
 def test_runs_for_comparison_are_not_behind_the_page(page):

@@ -74,6 +74,7 @@ def test_what_no_recipe_gives_together():
     assert story.never_together(made_up(a=(True, None), b=(None, True))) == []  # not seen
     assert story.never_together(made_up(a=(True, False))) == []  # none meets the second
     assert SENTENCES[5].says in story.conflicts(apart)
+    assert "are known to exclude each other" in story.conflicts(made_up(a=(False, False)))
 
 
 def test_the_sentences_by_one_epoch():

@@ -118,8 +118,8 @@ def test_pause_resume_and_end(store, monkeypatch):
     trainer.hears("resume")
     until(lambda: len(trainer.said) > at + 3, trainer)
     first = trainer._training.thread
-    trainer.begin(run=2)  # what came before ends
-    assert not first.is_alive()
+    trainer.begin(run=2)  # what came before ends, and its view, perhaps another, hears of it
+    assert not first.is_alive() and "another view" in trainer.of("failed")[0]["message"]
     trainer.hears("pause", run=1)  # of one that is over
     at = len(trainer.of("points", 2))
     until(lambda: len(trainer.of("points", 2)) > at + 2, trainer)

@@ -39,6 +39,7 @@ def capacities(runs: pd.DataFrame) -> pd.DataFrame:
     for d_model, cell in runs.groupby("d_model"):
         facts = distinct_pairs(cell["train_size"].iloc[0], cell["modulus"].iloc[0])
         values = cell["train_accuracy"].to_numpy() * facts
-        mean, low, high = student(values)
+        mean, *ends = student(values)
+        low, high = np.clip(ends, 0, facts)  # nobody knows more than there is
         rows.append((d_model, mean / facts, mean, low, high, len(values)))
     return pd.DataFrame(rows, columns=CAPACITY)

@@ -1,5 +1,6 @@
 """The four predictions of Varma et al. in our runs: norms, critical sizes, plateaus."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -16,8 +17,8 @@ from lib.chapters.tables import critical_words
 from lib.circuits.simulation import Setting
 from lib.figures.style import TRAIN, VAL, WAVES
 
-STYLES = ((TRAIN, "o"), (VAL, "s"), (WAVES, "^"))
-"""Colour and marker of a figure's first, second and third line."""
+STYLES = ((TRAIN, "o"), (VAL, "s"), (WAVES, "^"), ("#CC79A7", "D"), ("#000000", "v"))
+"""Colour and marker of a figure's first lines."""
 
 
 COLUMNS = (
@@ -116,8 +117,8 @@ def where_they_cross(mem: pd.DataFrame, gen: pd.DataFrame, whole: pd.DataFrame) 
     if ratio > 1.5 and side != "≥":
         text += (
             f" Here they are {'at least ' * (side == '≤')}{ratio:.1f}-fold apart: between them "
-            "generalizing is the cheaper circuit by this measure, and networks that start from "
-            "scratch do not find it by epoch T."
+            "generalizing is the cheaper circuit by this measure, and most networks that start "
+            "from scratch do not find it by epoch T."
         )
     return text
 
@@ -126,7 +127,7 @@ def lines(groups: Mapping[str, pd.DataFrame], sizes: Sequence[int]) -> dict[str,
     """One panel of `lib.figures.accuracy.success_by_size`: runs by label, with their D_crit."""
     return {
         label: (runs, critical_size(runs) if len(runs) else np.nan, *style, sizes)
-        for (label, runs), style in zip(groups.items(), STYLES)
+        for (label, runs), style in zip(groups.items(), itertools.cycle(STYLES))
     }
 
 
@@ -165,12 +166,15 @@ def kept_rows(runs: pd.DataFrame, measured: pd.DataFrame, sizes: Sequence[int]) 
 def fading(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     """How gradually a rule is lost with the subset's size, and who stays half-way, in words."""
     means = runs.groupby("train_size")["val_accuracy"].mean()
-    kept, lost = means.index[means >= GENERALIZED], means.index[means < MOSTLY_LOST]
-    if not len(kept) or not len(lost):
+    kept = means.index[means >= GENERALIZED].min()
+    lost = means.index[(means < MOSTLY_LOST) & (means.index < kept)].max()
+    if np.isnan([kept, lost]).any():
         return "The sizes that are stored do not show how gradually the rule is lost."
+    step = not ((means.index > lost) & (means.index < kept)).any()
     text = (
-        f"The rule fades rather than snaps: between {kept.min():,} points and {lost.max():,} mean "
-        f"accuracy falls from {means[kept.min()]:.2f} to {means[lost.max()]:.2f}."
+        f"{'Within one step of the sizes tried' if step else 'The rule fades rather than snaps'}: "
+        f"between {kept:,} points and {lost:,} mean accuracy falls from {means[kept]:.2f} to "
+        f"{means[lost]:.2f}."
     )
     own = with_curves(runs, curves)
     stays = pd.Series([plateau is not None for plateau in efficiency.plateaus(own)], own.index)

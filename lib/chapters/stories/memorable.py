@@ -12,10 +12,10 @@ from lib.runs.store import Store
 YES, NO = "reproduced", "not reproduced"
 
 
-def _between(condition: Condition, shown: Callable[[float], str]) -> str:
+def _between(condition: Condition, shown: Callable[[float], str], how: str = "95%") -> str:
     """A number and the ends of its interval."""
     low, high = map(shown, sorted((condition.low, condition.high)))
-    return f"{shown(condition.value)} (95%: {low} to {high})".replace("-", "−")
+    return f"{shown(condition.value)} ({how}: {low} to {high})".replace("-", "−")
 
 
 def _first(shown: Callable[[float], str]) -> Callable[[Verdict], str]:
@@ -24,7 +24,10 @@ def _first(shown: Callable[[float], str]) -> Callable[[Verdict], str]:
 
 
 def _places(verdict: Verdict) -> str:
+    """Both places, where the runs tell them apart; the verdict asks only whether the rule goes."""
     also = verdict.finding.also
+    if not also["kept on less"]:
+        return ""
     return f"{also['kept from']} training sums; a new one needs {also['found from']}"
 
 
@@ -47,7 +50,8 @@ LINES = (
     ("P2: weight decay", (YES,),
      "**Weight decay hardly moves how much data the rule needs**, if training is long in "
      "proportion: with twice the weight decay and half the epochs, by {} sums.",
-     lambda verdict: _between(verdict.finding.conditions[1], "{:,.0f}".format)),  # 2 less 1
+     lambda verdict: _between(verdict.finding.conditions[1], "{:,.0f}".format,
+                              "at least 95%, gaps between the sizes tried included")),  # 2 less 1
     ("P4: semi-grokking", (NO,),
      "**From scratch, half-way is seldom a place to stay**: {} of the networks near the size at "
      f"which the rule is found keep a moderate accuracy for {LASTING:,} epochs.",
@@ -61,8 +65,9 @@ def memorable(store: Store) -> str:
     """The lines that are true of the stored runs, as a Markdown list for a page in `book/`."""
     verdicts = judge_named(store, *(name for name, *_ in LINES))
     lines = [
-        f"* {words.format(number(verdict))} [How](chapters/{chapter_of(verdict.claim)}.ipynb)"
+        f"* {words.format(numbers)} [How](chapters/{chapter_of(verdict.claim)}.ipynb)"
         for verdict, (_, true_of, words, number) in zip(verdicts, LINES, strict=True)
         if verdict.verdict in true_of and verdict.finding.conditions
+        if (numbers := number(verdict))
     ]
     return "\n".join(lines) or "*Nothing is decided by the runs that are stored.*"

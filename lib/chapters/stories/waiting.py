@@ -38,8 +38,8 @@ def rows(found: pd.DataFrame) -> str:
 
 def words(found: pd.DataFrame) -> str:
     """How the wait goes with the training set's size."""
-    middle = found.groupby("train_size")[["waited", "came"]].apply(median_wait)
-    middle = middle[np.isfinite(middle)]
+    every = found.groupby("train_size")[["waited", "came"]].apply(median_wait)
+    middle = every[np.isfinite(every)]
     if len(middle) < 2:
         return "The runs that are stored do not tell how the wait goes with the training size."
     (few, long), (many, short) = middle.iloc[[0, -1]].items()
@@ -47,7 +47,7 @@ def words(found: pd.DataFrame) -> str:
         f"half of the networks have the rule after {_short(short)} decay times with {many:,} "
         f"points, after {_short(long)} with {few:,}"
     )
-    if middle.is_monotonic_decreasing:
+    if every.loc[few:].is_monotonic_decreasing:  # with no size between that never came
         text = f"**The fewer the points, the longer the wait**: {text}"
     below = found[found["train_size"] < few]["train_size"]
     less = f"; with {below.max():,} fewer than half have it when training ends"

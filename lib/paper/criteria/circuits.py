@@ -93,6 +93,9 @@ def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Fin
     place, sizes = critical.critical_size(own), own["train_size"]
     kept = own["val_accuracy"] >= dynamics.GENERALIZED
     also = {"found from": _from(scratch), "kept from": _from(own)}
+    samples = map(critical.critical_samples, (own, scratch))
+    (_, kept_to), (found_from, _) = map(interval, samples)
+    also["kept on less"] = "yes" if kept_to < found_from else ""
     note += f"; from scratch the rule is found from {also['found from']} on, kept from "
     note += also["kept from"]
     below, above = sizes <= place / FACTOR, sizes >= place * FACTOR

@@ -219,10 +219,12 @@ function chart(label, height = 220) {
     }
   }
 
-  svg.addEventListener("pointermove", (event) => {
-    if (!last || last.note) return;
+  let pointer = null; // what lies under it changes with every picture
+  function tell() {
+    hover.textContent = "";
+    if (pointer === null || !last || last.note) return;
     const { box, px } = place;
-    const at = event.clientX - svg.getBoundingClientRect().left;
+    const at = pointer - svg.getBoundingClientRect().left;
     const [first] = last.series;
     if (at < box.left || at > box.right || !first || !first.x.length) return;
     const near = (xs) =>
@@ -234,10 +236,19 @@ function chart(label, height = 220) {
       .filter(([s, i]) => Math.abs(px(s.x[i]) - px(x)) < 6) // others end before, or lie elsewhere
       .map(([s, i]) => `${s.name} ${number(s.y[i])}`);
     hover.textContent = `${last.x.label} ${number(x)}: ${parts.join(", ")}`;
-  });
-  svg.addEventListener("pointerleave", () => (hover.textContent = ""));
+  }
+  const point = (x) => {
+    pointer = x;
+    tell();
+  };
+  svg.addEventListener("pointermove", (event) => point(event.clientX));
+  svg.addEventListener("pointerleave", () => point(null));
   new ResizeObserver(() => last && paint(last)).observe(node);
-  return { node, draw: (what) => paint((last = what)) };
+  const draw = (what) => {
+    paint((last = what));
+    tell();
+  };
+  return { node, draw };
 }
 
 const clamp = (v, { low, high }) => Math.min(Math.max(v, low), high);

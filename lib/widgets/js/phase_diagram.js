@@ -22,6 +22,7 @@ function render({ model, el }) {
     draw();
   });
   const play = element("button", { type: "button", onclick: () => (timer ? stop() : start()) }, "Play");
+  play.disabled = n < 2;
   let timer = null;
   function start() {
     if (state.frame === n - 1) state.frame = 0;
@@ -135,24 +136,25 @@ function render({ model, el }) {
 
     // Sizes lie between the rows' middles; what lies outside of them is not drawn.
     function line(table, colour, dash) {
-      const points = [];
+      const stretches = [[]]; // a width of which it is not known interrupts the line
       const values = {};
       widths.forEach((width, i) => {
         const value = table[width] && table[width][state.frame];
-        if (value == null) return;
+        if (value == null) return stretches.push([]);
         values[width] = value;
         const j = sizes.findIndex((size) => size >= value);
-        if (j < 0 || (j === 0 && value < sizes[0])) return;
+        if (j < 0 || (j === 0 && value < sizes[0])) return stretches.push([]);
         const part = j ? (value - sizes[j - 1]) / (sizes[j] - sizes[j - 1]) : 1;
-        points.push([px(i) + w / 2, py(Math.max(j - 1, 0)) + h / 2 - (j ? part * h : 0)]);
+        stretches.at(-1).push([px(i) + w / 2, py(Math.max(j - 1, 0)) + h / 2 - (j ? part * h : 0)]);
       });
-      for (const [colour_, extra] of [["#fff", 5], [colour, 2.5]]) {
+      const strokes = [["#fff", 5], [colour, 2.5]];
+      for (const [points, [colour_, extra]] of strokes.flatMap((s) => stretches.map((p) => [p, s]))) {
         const path = { points: points.join(" "), fill: "none", stroke: colour_, "stroke-width": extra };
         path["stroke-dasharray"] = dash || "none";
         path.style = "pointer-events: none";
         map.append(shape("polyline", path));
       }
-      for (const [cx, cy] of points) {
+      for (const [cx, cy] of stretches.flat()) {
         map.append(shape("circle", { cx, cy, r: 4, fill: colour, stroke: "#fff", style: "pointer-events: none" }));
       }
       return values;

@@ -81,13 +81,19 @@ def _epoch(epoch: float) -> str:
 
 def in_words(both: pd.DataFrame) -> str:
     """The pairs of one precision against float32."""
-    moved = both[both["epoch"] != both["epoch_float32"]]
+    came = np.isfinite(both[["epoch", "epoch_float32"]]).all(axis=1)
+    moved = both[came & (both["epoch"] != both["epoch_float32"])]
     later = (moved["epoch"] > moved["epoch_float32"]).sum()
     factor, low, high = lateness(both)
     text = (
         f"{both['precision'].iloc[0]}: {alike(both)} of {len(both)} runs end with the rule in both "
         f"or in neither; of {len(moved)} that come to it at different epochs, {later} come later "
-        f"than in float32. Where both come to it, it takes {number(factor)}{bracket(low, high)} "
-        "times as long (geometric mean; 95% over seeds)"
+        "than in float32."
+    )
+    if np.isnan(factor):
+        return text
+    text += (
+        f" Where both come to it, it takes {number(factor)}{bracket(low, high)} times as long "
+        "(geometric mean; 95% over seeds)"
     )
     return text + (": these seeds do not settle whether it is later." if low < 1 < high else ".")

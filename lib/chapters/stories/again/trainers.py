@@ -139,7 +139,8 @@ def spreads(cell: pd.DataFrame) -> tuple[float, float]:
     """
     values = cell.pivot_table(index="seed", columns="trainer", values="val_accuracy").to_numpy()
     pairs = [[_apart(own) for own in array] for array in (values, values.T)]
-    return tuple(float(np.mean(own)) for own in (np.array(p)[~np.isnan(p)] for p in pairs))
+    known = (np.array(p)[~np.isnan(p)] for p in pairs)
+    return tuple(float(own.mean()) if len(own) else np.nan for own in known)
 
 
 def _apart(values: np.ndarray) -> float:

@@ -54,13 +54,17 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
     lacking = [f"{amount:,}" for amount in AMOUNTS if amount not in set(shared["memorize_size"])]
     if lacking:
         text += f" With {', '.join(lacking)} points no run is stored yet."
-    if law is None or capacity is None:
+    if law is None:
         return f"{text} That is no law yet: one is fitted from {LEAST} amounts on."
+    text += (
+        " The law through them: the emergent width grows as a power of all that is to be "
+        f"learned, addition's facts included, with exponent {_range(law, 1)}"
+    )
+    if capacity is None:
+        return f"{text}. What that is in capacity cannot be said without figure 4's runs."
     return (
-        f"{text} The law through them: the emergent width grows as a power of all that is to be "
-        f"learned, addition's facts included, with exponent {_range(law, 1)}, and so capacity at "
-        f"that width with exponent {_range(law, capacity.power)}. Were capacity a fixed factor of "
-        "all data, this exponent would be 1."
+        f"{text}, and so capacity at that width with exponent {_range(law, capacity.power)}. Were "
+        "capacity a fixed factor of all data, this exponent would be 1."
     )
 
 

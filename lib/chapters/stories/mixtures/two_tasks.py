@@ -59,4 +59,11 @@ def halves(shown: dict[str, pd.DataFrame]) -> str:
             rows.append((f"{title}, {seeds_phrase(ends['seed'])}", task, *cells))
     header = ["", "answered correctly", "by the whole", "without the more memorizing half",
               "without the other half"]  # fmt: skip
-    return table(header, rows, left=(0, 1))
+    ends = pd.concat(shown.values()).query("last")
+    others = int((~ends["shown"]).sum())
+    said = (
+        f"{others} of these {len(ends)} networks are trainings of their own, and not those "
+        "that the figures above show (in another precision, or on another machine): as training is "
+        "chaotic, a seed need not end alike in both."
+    )
+    return table(header, rows, left=(0, 1)) + (f"\n\n{said}" if others else "")

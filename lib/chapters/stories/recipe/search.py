@@ -62,7 +62,7 @@ def conflicts(sentences: pd.DataFrame) -> str:
         return "*None of the search's runs is stored.*"
     pairs = never_together(sentences)
     if not pairs:
-        return "No two sentences exclude each other: each pair is met together by some recipe."
+        return "No two sentences that are met one by one are known to exclude each other."
     return table(["one sentence", "the other"], pairs, left=(0, 1))
 
 
@@ -136,16 +136,23 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
     if recipes.empty or own.runs.empty:
         return "*Nothing is stored that recipes can be compared by.*"
     best = recipes.loc[recipes["score"].idxmax()]
-    (row,) = of_recipes(_of_figures(own)).itertuples()
-    seeds = own.runs["seed"].nunique()
+    sentences = _of_figures(own)
+    (row,) = of_recipes(sentences).itertuples()
     return (
         f"**The best recipe so far, {best['recipe']} for {best['T']:,} epochs, meets "
         f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, on "
         "the one or two runs a sentence on which it was chosen. **The book's own meets "
-        f"{row.met} of {row.seen}**, on {seeds} seeds on which nothing was chosen; one of the "
-        "sentences speaks of epochs later than ours. The paper states no recipe, and we know of no "
-        "published one that gives its pictures."
+        f"{row.met} of {row.seen}**, on {_seeds(sentences)} on which nothing was chosen; one of "
+        "the sentences speaks of epochs later than ours. The paper states no recipe, and we know "
+        "of no published one that gives its pictures."
     )
+
+
+def _seeds(sentences: pd.DataFrame) -> str:
+    """How many seeds each sentence is asked of, in words."""
+    asked = sentences[sentences["n"] > 0]["stored"]
+    low, high = asked.min(), asked.max()
+    return f"{low} seeds" if low == high else f"{low} to {high} seeds a sentence"
 
 
 FIGURES = ("figure3", "figure6", "figure7")
@@ -169,7 +176,7 @@ def out_of_sample(found: Gathered) -> str:
     return (
         "**The recipe out of sample.** Recipes are searched for on seeds from "
         f"{CALIBRATION_SEED:,} on, by {len(SENTENCES)} sentences of the paper ([](recipe.ipynb)). "
-        f"On the figures' own seeds ({found.runs['seed'].nunique()} so far) the book's recipe "
+        f"On the figures' own ({_seeds(sentences)} so far) the book's recipe "
         f"meets {row.met} of the {row.seen} that have runs, by epoch {T:,}; one of these "
         "sentences speaks of epochs later than ours."
     )

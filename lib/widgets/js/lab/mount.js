@@ -32,9 +32,11 @@ function mount(place) {
 function mountAll() {
   document.head.append(element("style", {}, STYLE));
   for (const place of document.querySelectorAll(".grokking-lab")) mount(place);
+  const opened = location.hash;
   addEventListener("hashchange", () => {
     const own = [...document.querySelectorAll(".lab-link")].some((link) => link.hash === location.hash);
-    if (fromHash(location.hash) && !own) location.reload(); // another's link, in an open page
+    const back = location.hash === opened; // from a heading: what was trained meanwhile stays
+    if (fromHash(location.hash) && !own && !back) location.reload(); // another's link, in an open page
   });
 }
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mountAll);

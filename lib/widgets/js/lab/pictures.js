@@ -15,7 +15,14 @@ function fieldPicture(size = 300) {
     return found;
   };
 
+  let last = null;
+  // Its legend follows the theme by itself.
+  new MutationObserver(() => last && draw(...last)).observe(document.documentElement, {
+    attributes: true, subtree: true, attributeFilter: ["data-theme", "data-jp-theme-light"],
+  });
+
   function draw(field, modulus) {
+    last = [field, modulus];
     canvas.width = canvas.height = modulus;
     const shades = ["--lab-wrong", "--lab-right", "--lab-wrong-train", "--lab-right-train"].map(colour);
     const context = canvas.getContext("2d");
@@ -35,6 +42,7 @@ function fieldPicture(size = 300) {
   }
 
   function clear(modulus) {
+    last = null;
     canvas.width = canvas.height = modulus;
     caption.textContent = "Every pair (a, b) is one point here, once it trains.";
     canvas.setAttribute("aria-label", caption.textContent);

@@ -21,7 +21,7 @@ class Run {
   }
 
   begin(needed) {
-    if (!this.port) return;
+    if (!this.port || this.over) return;
     const { epochs, n_evals: evals, ...setting } = this.setting;
     this.phase = this.phase === "starting" ? "training" : this.phase;
     const every = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
@@ -60,6 +60,7 @@ class Run {
   }
 
   fail(message) {
+    if (this.over) return; // ended, and this was on its way
     this.message = message;
     this.phase = "failed";
     this.end();
@@ -106,6 +107,7 @@ class Run {
   }
 
   end() {
+    this.over = true;
     this.port?.end();
     this.port = null;
   }
