@@ -70,7 +70,7 @@ def _drift(runs: pd.DataFrame, near: float, what: str) -> Finding:
     note += f"; a seed's is known to ±{half.max():.3g} as the sizes tried lie, by which the "
     note += "intervals are wider, once for each of the two weight decays"
     return Finding(tuple(
-        widened(mean(f"critical {what} at weight decay {b:g} less at {a:g}",
+        widened(mean(f"critical {what} at weight decay {b:g} minus that at {a:g}",
                      by_seed[b] - by_seed[a], len(pairs), least=-near, most=near),
                 half[a] + half[b])
         for a, b in pairs
