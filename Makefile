@@ -30,7 +30,7 @@ endif
 help:
 	@echo "make book    execute the chapters from the stored runs and build the HTML"
 	@echo "make test    run the tests"
-	@echo "make lint    check the style of the Python files"
+	@echo "make lint    check style, and that imports go one way"
 	@echo "make serve   show the built book on http://localhost:$(PORT)"
 	@echo "make lab     open the notebooks in Jupyter, with the live trainer"
 	@echo "make sweep NAME=figure3 [BUDGET=45m] [SEEDS=0:3]   train missing runs of an experiment"

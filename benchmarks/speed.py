@@ -100,7 +100,8 @@ def _ms(timing: Timing) -> str:
 @click.option("--jax", is_flag=True, help="A JAX trainer as an opponent, too (pip install jax).")
 @click.option("--stacked/--no-stacked", default=True, help="The PyTorch engine's table, too.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="For that table.")
-@click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32")
+@click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32",
+              help="Of the products, in that table.")  # fmt: skip
 @click.option("--browser", is_flag=True, help="Instead: the kernel in a page (needs Chromium).")
 @click.option("--keep", "kept", is_flag=True, help="Keep what is printed for the page Speed.")
 def command(

@@ -54,7 +54,9 @@ class RunSpec:
         SpecError: if a value is out of range or two values do not fit together.
     """
 
-    task: str = knob("add", "What to learn: add, square, random, multitask, or a task of your own.")
+    task: str = knob(
+        "add", "Add, subtract, square, random, random_square, multitask, or a task of your own."
+    )
     modulus: int = knob(113, "P: tokens 0 to P-1, and as many classes.", low=2, high=1000)
     train_size: int = knob(3000, "D: training points of the task, of the P² pairs.", low=1)
     memorize_size: int = knob(0, "Random-label points beside them (multitask, §5).", low=0)
@@ -62,10 +64,10 @@ class RunSpec:
     n_heads: int = knob(4, "Attention heads.", low=1)
     n_layers: int = knob(1, "Layers.", low=1, high=64)
     lr: float = knob(3e-3, "Learning rate.", above=0, high=LARGE)
-    weight_decay: float = knob(1.5, "Weight decay of AdamW.", low=0)
+    weight_decay: float = knob(1.5, "Weight decay of AdamW.", low=0, high=LARGE)
     beta1: float = knob(0.9, "Decay of AdamW's first moment.", low=0, below=1)
     beta2: float = knob(0.98, "Decay of AdamW's second moment.", low=0, below=1)
-    eps: float = knob(1e-8, "AdamW's epsilon.", above=0)
+    eps: float = knob(1e-8, "AdamW's epsilon.", low=1e-38, high=LARGE)
     epochs: int = knob(20_000, "T: full-batch steps.", low=1, high=MANY)
     seed: int = knob(0, "Of the split, the labels and the initial weights.", low=0, high=2**32 - 1)
     n_evals: int = knob(300, "Points of the stored curve, at most.", low=2, high=10_000)
@@ -94,7 +96,7 @@ class RunSpec:
     )
     init_scale: float | None = knob(None, "Factor of all initial weights.", above=0, high=LARGE)
     batch: int | None = knob(
-        None, "Points a step, shuffled each epoch; else all at once.", low=1, high=MANY
+        None, "Points a step, shuffled each epoch (by the textbook); else all.", low=1, high=MANY
     )
 
     def __post_init__(self):
@@ -242,7 +244,7 @@ def _problem(s: RunSpec) -> str | None:
         if problem := problem_of(name, value):
             return problem
         if knob.kind is float and value is not None:
-            object.__setattr__(s, name, float(value))  # 1 and 1.0 are one spec
+            object.__setattr__(s, name, float(value) + 0.0)  # 1 and 1.0, 0.0 and -0.0 are one spec
     object.__setattr__(s, "split_mlp", s.split_mlp or None)  # False and None are one spec
     return _task_problem(s) or _parent_problem(s)
 

@@ -49,7 +49,7 @@ def add(a, b, modulus, rng):
 
 @task("subtract")
 def subtract(a, b, modulus, rng):
-    """(a − b) mod P: as hard as the sum, but it does not commute."""
+    """(a − b) mod P, which does not commute."""
     return (a - b) % modulus
 
 

@@ -40,6 +40,8 @@ BAD = [
     dict(beta1=1.0),
     dict(beta2=-0.1),
     dict(eps=0.0),
+    dict(eps=1e-60),  # 0 in the float32 of an engine
+    dict(weight_decay=1e300),
     dict(epochs=0),
     dict(seed=-1),
     dict(seed=2**32),
@@ -182,3 +184,12 @@ def test_every_field_says_what_it_is_and_what_it_may_be():
         for end, step in (("low", -1), ("high", 1), ("above", 0), ("below", 0)):
             if end in knob.limits:
                 assert knob.allowed in lib.spec.problem_of(name, knob.limits[end] + step)
+
+
+def test_minus_zero_is_zero():
+    """Equal specs have one key, whoever is asked for it first."""
+    for name in ("weight_decay", "beta1", "beta2"):
+        lib.spec._key.cache_clear()
+        minus = RunSpec(**{name: -0.0}).key
+        lib.spec._key.cache_clear()
+        assert RunSpec(**{name: 0.0}).key == minus

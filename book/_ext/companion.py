@@ -33,6 +33,7 @@ CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the c
         "emergent_law",
         "emergent_depth",
         "emergent_depth_long",
+        "emergent_depth_wide",
     ),
     "split_ffn": (
         *("emergent_113", "emergent_113_fill", "emergent_59", "emergent_59_wider"),
@@ -146,11 +147,11 @@ def costs() -> str:
 
 def trained(what: str | tuple[str, dict]) -> list:
     """The runs of one entry of `CHAPTERS`."""
-    from lib.paper.claims import specs_of
     from lib.paper.experiments import EXPERIMENTS
 
     name, cells = (what, {}) if isinstance(what, str) else what
-    return specs_of(name, cells, EXPERIMENTS[name].seeds)
+    every = EXPERIMENTS[name]  # its own seeds
+    return [s for s in every if all(getattr(s, field) in of for field, of in cells.items())]
 
 
 def every_run() -> dict[str, str]:

@@ -42,7 +42,9 @@ def _known(context, argument, names):
 NAMES = click.argument("names", nargs=-1, required=True, callback=_known, metavar="NAME…")
 
 MEASURE = click.option(
-    "--measure", is_flag=True, help="Measure this machine's speed first (a minute; kept)."
+    "--measure",
+    is_flag=True,
+    help="Measure this machine's speed for the estimate (a minute; kept); training does anyway.",
 )
 
 
@@ -81,9 +83,11 @@ def how_to_train(command):
     for name, choices, default, told in (
         ("--precision", precisions, "float32", "Of matrix products: bf16x6 (as exact as float32) "
          "or bf16x3 on the kernel, with AMX; bf16 on a GPU."),
-        ("--device", ("cpu", "cuda"), "cpu", "What to train on; a GPU takes many runs at once."),
-        ("--engine", PRECISIONS, None, "How an epoch is computed; reference is the textbook, and "
-         "trains any change of lib/model.py.  [default: the fastest]"),
+        ("--device", ("cpu", "cuda"), "cpu", "What to train on; on a GPU `sweep` trains many "
+         "runs at once."),
+        ("--engine", PRECISIONS, None, "How an epoch is computed. numba: the native kernel; "
+         "stacked: PyTorch; reference: the textbook, which trains any change of lib/model.py.  "
+         "[default: the fastest]"),
     ):  # fmt: skip
         kind = click.Choice(list(choices))
         shown = default is not None

@@ -24,7 +24,7 @@ BATCH = 3
               help="Go on until the best so many recipes are known.")  # fmt: skip
 @click.option("--budget", callback=options.duration, help="Start no run that ends later: 45m, 2h.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")
-@click.option("--dry-run", is_flag=True, help="Say who leads and what the rest costs at most.")
+@click.option("--dry-run", is_flag=True, help="Say who leads, and what all of the rest costs.")
 @click.option("--nice/--no-nice", default=True, help="Let other programs go first.  [default: on]")
 @options.MEASURE
 @options.RESULTS
@@ -71,8 +71,12 @@ def command(places, budget, jobs, dry_run, nice, measure, results):
 
 
 def _without(failed, racers):
-    """The race without runs that cannot be trained here."""
-    return [r._replace(left=tuple(s for s in r.left if s not in failed)) for r in racers]
+    """The race without runs that cannot be trained here.
+
+    A recipe that has only such runs left is as good as it is, and not as it could have been.
+    """
+    able = [r._replace(left=tuple(s for s in r.left if s not in failed)) for r in racers]
+    return [n if n.left or not r.left else n._replace(bound=n.score) for r, n in zip(racers, able)]
 
 
 def _told(racers, places):

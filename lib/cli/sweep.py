@@ -22,9 +22,17 @@ def _ended(message: str, code: int = 1) -> click.ClickException:
 
 @click.command()
 @options.NAMES
-@click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.  [default: the paper's]")
-@click.option("--budget", callback=options.duration, help="Start no run that ends later: 45m, 2h.")
-@click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")
+@click.option("--seeds", callback=options.seeds, help="0:3, 5 or 0,2,7.  [default: its own]")
+@click.option(
+    "--budget",
+    callback=options.duration,
+    help="Start no run that ends later: 45m, 2h; on a GPU end then, with checkpoints.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    help="Runs at once (on a GPU: threads).  [default: all cores]",
+)
 @click.option("--dask", callback=options.address, help="Train on a Dask cluster: tcp://host:port.")
 @options.how_to_train
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")

@@ -1,8 +1,8 @@
 """The paper's experiments as data: nothing here trains or plots.
 
 Sections and figures are those of arXiv 2402.15175v2.  What the paper leaves open (learning
-rate, weight decay, epochs, …) is ours, calibrated on seeds from 1000 on, which no figure
-uses; the book's method page tells how.
+rate, weight decay, epochs, …) is ours, calibrated on seeds from 1000 on, which no figure of
+the paper's uses; the book's method page tells how.
 """
 
 import itertools

@@ -18,8 +18,8 @@ class Grid:
         base: the fields that all runs share.
         axes: field name -> values; runs are ordered with the first axis slowest.
         cells: instead of `axes`, explicit combinations (dicts of fields).
-        seeds: how many seeds the paper has.
-        first_seed: the lowest of them: 0, or 1,000 for calibration.
+        seeds: how many it has; where the paper says how many, so many.
+        first_seed: the lowest of them; from 1,000 on: calibration.
     """
 
     name: str

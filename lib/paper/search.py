@@ -1,9 +1,9 @@
 """The search for the paper's recipe: what was tried, and what each sentence of the paper asks.
 
 The paper states neither learning rate nor weight decay nor training length.  A recipe is
-judged by the paper's own sentences, on seeds from 1000 on, which no figure uses.  This file
-was committed before any run of the search but those of a first arm (seed 1000 of seven
-recipes), whose outcomes were known when it was written.
+judged by the paper's own sentences, on seeds from 1000 on, which no figure of the paper's uses.
+This file was committed before any run of the search but those of a first arm (seed 1000 of seven
+recipes), whose outcomes were known when it was written; `ARMS` came later, as is said there.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ NARROW = (
 )
 
 WIDE = (_cell(64, 2600), _cell(64, 3000), _cell(100, 2600))
-"""Dear cells: for the recipes that do well on the narrow ones."""
+"""Dear cells, which tell most of recipes."""
 
 
 @dataclass(frozen=True)

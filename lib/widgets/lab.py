@@ -2,7 +2,7 @@
 
 `bundle` is one classic script with all that it needs inside, the compiled kernel and the
 workers' code too, so that it works from file:// and without a network.  A page that has an
-element of class `grokking-lab` gets it (`book/_ext/lab.py`).
+element of class `grokking-lab` gets it (`book/_ext/in_page.py`).
 """
 
 import base64

@@ -66,3 +66,15 @@ def test_the_site_of_a_repository(monkeypatch, request, address, site):
     from online import site_of
 
     assert site_of(address) == site
+
+
+def test_costs_are_of_an_experiment_s_own_seeds(monkeypatch, request):
+    """Those of `split_depth_more` are 8 to 15."""
+    monkeypatch.syspath_prepend(str(request.config.rootpath / "book" / "_ext"))
+    from companion import trained
+
+    assert {spec.seed for spec in trained("split_depth_more")} == set(range(8, 16))
+    some = trained(("figure6", dict(d_model=(8,), train_size=(3000,), seed=range(5))))
+    assert sorted((s.d_model, s.train_size, s.seed) for s in some) == [
+        (8, 3000, n) for n in range(5)
+    ]

@@ -6,6 +6,7 @@ from made_up import fake_run
 from worlds import jump
 
 from lib.cli.main import main
+from lib.cli.search import _without
 from lib.paper.race import standings as race
 from lib.runs.store import Store
 from lib.sweeps.sweep import Report
@@ -92,6 +93,15 @@ def test_a_run_that_fails_does_not_end_the_race(two, trained, tmp_path):
     assert len(tried) == len(set(tried))
     stored = Store(tmp_path).keys()
     assert all((spec.key in stored) == (spec.d_model != 8) for spec in two[GOOD])
+
+
+def test_a_run_of_the_leader_that_fails_leaves_the_others_in_the_race():
+    """What it could still have come to is nothing that others have to beat."""
+    leader = race.Racer(("a",), 0.5, ("failed",), 0.05)
+    other = race.Racer(("b",), 0.3, ("one", "two"), 0.2)
+    assert race.in_the_race([leader, other]) == [leader, other]
+    assert race.next_runs(_without({"failed"}, [leader, other])) == ["one"]
+    assert race.next_runs(_without({"one"}, [leader, other]), at_once=9) == ["failed", "two"]
 
 
 def test_it_goes_on_where_another_search_stores_its_runs(two, trained, tmp_path):

@@ -115,7 +115,7 @@ def _telling(seen: _Seen, every: dict, lacking: dict) -> dict[tuple, float]:
 
 def in_the_race(racers: list[Racer], places: int = 1) -> list[Racer]:
     """The recipes that lack runs and may still come among the first `places`."""
-    whole = [racer.bound for racer in racers if not racer.left]  # they are sorted
+    whole = sorted((racer.bound for racer in racers if not racer.left), reverse=True)
     to_beat = whole[places - 1] if len(whole) >= places else 0.0
     return [racer for racer in racers if racer.left and racer.bound > to_beat]
 
