@@ -25,7 +25,7 @@ import click
 from lib.chapters.parameters import ChapterError, source
 from lib.circuits.measures import Measured
 from lib.paths import ROOT, default_cache, default_results
-from lib.runs.files import publish
+from lib.runs.files import forgotten, publish
 from lib.runs.store import Store
 
 if TYPE_CHECKING:  # jupytext, nbformat and papermill take seconds: only where a chapter is read
@@ -33,9 +33,6 @@ if TYPE_CHECKING:  # jupytext, nbformat and papermill take seconds: only where a
 
 CHAPTERS = ROOT / "book" / "chapters"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-
-
-DAY = 86400.0
 
 
 class ChapterFailed(click.ClickException):
@@ -89,7 +86,7 @@ def execute(
     if data.exists() and not data.is_dir():
         raise ChapterError(f"the tables go to {shown(data)}, and that is no folder")
     for left in output.parent.glob(f".{output.stem}-*"):  # by a kernel that was killed
-        if left.is_dir() and time.time() - left.stat().st_mtime > DAY:
+        if left.is_dir() and forgotten(left):
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
         environment = {

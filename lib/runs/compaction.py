@@ -1,7 +1,6 @@
 """Merging small files of runs into few, while other processes read and write."""
 
 import contextlib
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 
 from lib.errors import StoreError
 from lib.runs import shard
+from lib.runs.files import forgotten
 from lib.runs.shard import IDENTITY, BrokenFile, identities
 
 SHARD = 500
@@ -50,10 +50,10 @@ def compact(store, names: Iterable[str] | None = None) -> list[str]:
 
 
 def _sweep_up(folder: Path) -> None:
-    """Remove what killed writers left, as far as it is a day old."""
+    """Remove what killed writers left."""
     for path in folder.rglob(".*.tmp"):
         with contextlib.suppress(FileNotFoundError):  # a live one has just renamed its own
-            if time.time() - path.stat().st_mtime > 86400:
+            if forgotten(path):
                 path.unlink()
 
 

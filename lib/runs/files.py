@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 
 _warned: set[str] = set()
@@ -31,6 +32,11 @@ def publish(path: Path, data: bytes) -> None:
             os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def forgotten(path: Path) -> bool:
+    """Whether a killed process left it: nobody has touched it for a day.  Raises OSError."""
+    return time.time() - path.stat().st_mtime > 86400
 
 
 def keep(path: Path, data: bytes, cache: Path) -> None:
