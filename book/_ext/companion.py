@@ -34,6 +34,7 @@ CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the c
         "emergent_depth",
         "emergent_depth_long",
         "emergent_depth_wide",
+        "emergent_depth_between",
     ),
     "split_ffn": (
         *("emergent_113", "emergent_113_fill", "emergent_59", "emergent_59_wider"),

@@ -54,6 +54,11 @@ SIZES_DEPTH = ((1, 16), (1, 32), (2, 32), (2, 64), (4, 64), (4, 128))
 """(n_layers, d_model) of the study with depth."""
 
 
+BETWEEN_ALONE, BETWEEN_MIXED = ((1, 24),), ((2, 40), (2, 48))
+"""What lies between two of these, where one or the other begins to generalize: from one to the
+next of `SIZES_DEPTH` is up to 3.7 times the parameters, too much to tell 3 times."""
+
+
 EPOCHS_DEPTH = 6_000
 """Deep models with LayerNorm train in fewer epochs, and an epoch of theirs is dear."""
 
@@ -134,6 +139,8 @@ GRIDS = (
          cells=_cells(SIZES_DEPTH[:4], 0) + _cells(SIZES_DEPTH[2:5], 1200), seeds=3),
     Grid("emergent_depth_wide", "The same at its largest size (takeaway 7; ours)", _longer,
          cells=_cells(SIZES_DEPTH[5:], 1200), first_seed=2),
+    Grid("emergent_depth_between", "The same between its sizes (takeaway 7; ours)", _longer,
+         cells=_cells(BETWEEN_ALONE, 0) + _cells(BETWEEN_MIXED, 1200), seeds=3),
     Grid("split_depth", "Split and shared MLP with depth, more seeds (takeaway 8; ours)", _depth,
          cells=_cells(SIZES_DEPTH[3:5], 1200) + _cells(SIZES_DEPTH[3:5], 1200, split=True),
          seeds=5, first_seed=3),

@@ -171,8 +171,9 @@ CLAIMS = (
           "at modulus 59 with depth, 1,200 + 1,200 points, 30,000 epochs, 2 × 32 to 4 × 128 (of "
           f"which one seed, that was there, is enough): {_emerges}",
           (_mixture("emergent_depth_long", 0), _mixture("emergent_depth_long", 1200),
+           _mixture("emergent_depth_between", 0), _mixture("emergent_depth_between", 1200),
            _mixture("emergent_depth_wide", 1200, seeds=range(2, 3))), mixtures.emerges, curves=True,
-          later=("emergent_depth_long",)),
+          later=("emergent_depth_long", "emergent_depth_between")),
     Claim("takeaway 8",
           "Separating memorization and generalization in parameter space makes it emerge earlier "
           "(§5, appendix B)",

@@ -37,9 +37,14 @@ def _read(runs: pd.DataFrame, column: str, level: float) -> Size:
     return emergent_size(runs.assign(val_accuracy=runs[column]), level, seeds=1)
 
 
-def emerges(alone, *mixed):
-    """From some size on alone, with the mixture only from a much larger one on, but there."""
-    alone, mixed = _with_best(alone), _with_best(*mixed)
+def emerges(*frames):
+    """From some size on alone, with the mixture only from a much larger one on, but there.
+
+    Args:
+        frames: runs of addition alone and of the mixture, in any order.
+    """
+    runs = _with_best(*frames)
+    alone, mixed = runs[runs["memorize_size"] == 0], runs[runs["memorize_size"] > 0]
     table, names = sizes(mixed), ["n_layers", "d_model"]
     readings, words = [], {}
     for level, column in itertools.product(LEVELS, READINGS):

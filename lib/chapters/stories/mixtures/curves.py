@@ -134,7 +134,12 @@ def scaled(
         study(page, "emergent_depth", **deep),
     ]
     if not split:
-        long = study(page, "emergent_depth_long", more=("emergent_depth_wide",), **deep)
+        long = study(
+            page,
+            "emergent_depth_long",
+            more=("emergent_depth_wide", "emergent_depth_between"),
+            **deep,
+        )
         each += [long] * any(whole_sizes(curve.runs) for curve in long[1] if curve.amount)
     found, shown = zip(*each)
     return dict(zip(SCALED, found)), dict(zip(SCALED, shown))
