@@ -97,7 +97,9 @@ def build(spec: RunSpec) -> Dataset:
 
 def _labels(spec: RunSpec, labelling: Labels, name: str) -> np.ndarray:
     """The labels of all pairs; engines look nothing up beyond the classes, and do not check."""
-    labels = labelling(*all_pairs(spec.modulus), spec.modulus, stream(spec, name))
+    labels = np.asarray(labelling(*all_pairs(spec.modulus), spec.modulus, stream(spec, name)))
+    if labels.shape != (spec.modulus**2,) or labels.dtype.kind not in "iu":
+        raise SpecError(f"task {spec.task!r} must give a whole number for each pair")
     if not np.all((labels >= 0) & (labels < spec.modulus)):
         raise SpecError(f"a label of task {spec.task!r} is not from 0 to modulus - 1")
     return labels

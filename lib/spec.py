@@ -28,6 +28,10 @@ LARGE = 1_000_000
 """The most that a float32 is multiplied by: none overflows on the way into an engine."""
 
 
+TINY = 1.2e-38
+"""The least positive number: engines take a smaller float32 for 0."""
+
+
 class SpecError(UserError, ValueError):
     """A spec that describes no possible run."""
 
@@ -67,8 +71,10 @@ class RunSpec:
     weight_decay: float = knob(1.5, "Weight decay of AdamW.", low=0, high=LARGE)
     beta1: float = knob(0.9, "Decay of AdamW's first moment.", low=0, below=1)
     beta2: float = knob(0.98, "Decay of AdamW's second moment.", low=0, below=1)
-    eps: float = knob(1e-8, "AdamW's epsilon.", low=1e-38, high=LARGE)
-    epochs: int = knob(20_000, "T: full-batch steps.", low=1, high=MANY)
+    eps: float = knob(1e-8, "AdamW's epsilon.", low=TINY, high=LARGE)
+    epochs: int = knob(
+        20_000, "T: passes over the training set, one step each without a batch.", low=1, high=MANY
+    )
     seed: int = knob(0, "Of the split, the labels and the initial weights.", low=0, high=2**32 - 1)
     n_evals: int = knob(300, "Points of the stored curve, at most.", low=2, high=10_000)
     stop_after: int | None = knob(

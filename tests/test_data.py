@@ -110,6 +110,22 @@ def _order(spec):
     return tokens[:, 0] * spec.modulus + tokens[:, 1]
 
 
+@pytest.mark.parametrize(
+    "labels", [lambda sums: sums / 1, lambda sums: sums[:, None], list, max, lambda sums: sums[1:]]
+)
+def test_labels_that_are_not_a_whole_number_for_each_pair_are_refused(monkeypatch, labels):
+    def add(a, b, modulus, rng):
+        return labels((a + b) % modulus)
+
+    monkeypatch.setitem(TASKS, "add", replace(TASKS["add"], labels=add))
+    spec = RunSpec(modulus=5, train_size=3)
+    if labels is list:  # as good as an array
+        assert len(build(spec).train) == 3
+        return
+    with pytest.raises(SpecError, match="task 'add' must give a whole number for each pair"):
+        build(spec)
+
+
 @pytest.mark.parametrize("least", [-1, 1])
 @pytest.mark.parametrize("part", ["labels", "memorize"])
 def test_a_label_beyond_the_classes_is_refused(monkeypatch, part, least):

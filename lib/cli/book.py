@@ -7,17 +7,20 @@ import click
 
 from lib.chapters import execute
 from lib.chapters.parameters import ChapterError, check, parameters
+from lib.cli import options
 
 
 @click.command()
 @click.argument("chapter")
 @click.option("-p", "given", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
 @click.option("-o", "output", type=click.Path(path_type=Path), help="Where to write the notebook.")
-@click.option("--results", type=click.Path(path_type=Path), help="Folder of stored runs.")
+@options.RESULTS
 @click.option("--list", "listing", is_flag=True, help="List the parameters and their defaults.")
 def run(chapter, given, output, results, listing) -> None:
     """Execute CHAPTER, with other parameters if asked, into the book (or to -o)."""
     if listing:
+        if given or output or results:
+            raise click.UsageError("--list only lists: no -p, -o or --results with it")
         for name, parameter in parameters(chapter).items():
             remark = f"  # {parameter.help}" if parameter.help else ""
             click.echo(f"{name} = {parameter.text}{remark}")

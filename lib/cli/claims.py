@@ -9,8 +9,8 @@ import click
 
 from lib.cli import options
 from lib.paths import ROOT
-from lib.runs.files import keep
-from lib.runs.machine import cores
+from lib.runs.files import forgotten, keep
+from lib.runs.machine import cores, cpu_model
 from lib.runs.store import Store
 from lib.sweeps.plan import costs_of, format_duration, makespan
 
@@ -22,6 +22,8 @@ from lib.sweeps.plan import costs_of, format_duration, makespan
 @options.RESULTS
 def command(write, cost, measure, results) -> None:
     """Judge the paper's takeaways and sentences from the stored runs."""
+    if measure and not cost:
+        raise click.UsageError("--measure is for the cost, which --no-cost leaves out")
     store = Store(results)
     kept, text = _kept(store, cost), None
     with contextlib.suppress(OSError):  # none yet, or a cache of someone else's
@@ -30,6 +32,9 @@ def command(write, cost, measure, results) -> None:
         text = "\n".join(_judged(store, cost, measure))
         if not (measure or store.broken):
             keep(kept, text.encode(), store.cache)
+            with contextlib.suppress(OSError):
+                for old in filter(forgotten, kept.parent.glob("*.txt")):
+                    old.unlink()
     click.echo(text)
     if write:
         from lib.chapters import report  # Matplotlib takes a second
@@ -40,7 +45,7 @@ def command(write, cost, measure, results) -> None:
 
 def _kept(store: Store, cost: bool, sources: Path = ROOT / "lib") -> Path:
     """Where the answer is kept, by all that it hangs on: code, runs, this machine's speed."""
-    digest = hashlib.sha256(os.fsencode(f"{cost} {cores()} {store.folder}"))
+    digest = hashlib.sha256(os.fsencode(f"{cost} {cores()} {cpu_model()} {store.folder}"))
     for path in sorted(sources.rglob("*.py")):
         digest.update(path.read_bytes())
     for path in sorted(map(store.path, store.files())):

@@ -10,6 +10,7 @@ import errno
 import importlib
 import importlib.util
 import os
+import re
 import sys
 
 import click
@@ -61,7 +62,7 @@ class _Main(click.Group):
         except UserError as error:
             _fail(error, 2)
         except (MemoryError, RuntimeError) as error:  # PyTorch has a RuntimeError for it
-            if isinstance(error, RuntimeError) and "memory" not in str(error):
+            if isinstance(error, RuntimeError) and not LACK.search(str(error)):
                 raise
             _fail(f"not enough memory: {str(error).partition(chr(10))[0]}".rstrip(": "), 1)
         except OSError as error:
@@ -70,9 +71,7 @@ class _Main(click.Group):
                 with contextlib.suppress(OSError):  # a stdout that is no file has no number
                     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             # A wrong path is the user's to mend, a full disk the machine's.
-            wrong = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
-            users = isinstance(error, wrong) or error.errno == errno.ENAMETOOLONG
-            _fail(f"{error.strerror or error}{where}", 2 if users else 1)
+            _fail(f"{error.strerror or error}{where}", 2 if _of_a_path(error) else 1)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -84,6 +83,22 @@ def _print_anything() -> None:
     if getattr(sys.stdout, "errors", None) == "strict":
         with contextlib.suppress(AttributeError):
             sys.stdout.reconfigure(errors="replace")
+
+
+LACK = re.compile("out of memory|not enough memory|can't allocate memory", re.IGNORECASE)
+"""How PyTorch says, on a GPU or a processor, that memory is full."""
+
+
+def _of_a_path(error: OSError) -> bool:
+    """Whether a path that the user named is wrong."""
+    kinds = (
+        FileExistsError,
+        FileNotFoundError,
+        IsADirectoryError,
+        NotADirectoryError,
+        PermissionError,
+    )
+    return isinstance(error, kinds) or error.errno in (errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def _exists(module: str) -> bool:

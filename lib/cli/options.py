@@ -24,7 +24,8 @@ def close(store: Store) -> None:
 
 RESULTS = click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
+    callback=lambda context, option, text: Path(text) if text else None,
     help="Folder of finished runs.  [default: results/, or GROKKING_RESULTS]",
 )
 
@@ -73,7 +74,7 @@ def check_memory(specs, at_once=1, threads=1, engine=None, device="cpu"):
         each = f" for each of {at_once} runs at once" if at_once > 1 else ""
         raise click.UsageError(
             f"{spec} takes about {needs / 1e9:,.0f} GB of memory{each}, "
-            f"this machine has {there / 1e9:,.0f}; such runs are for a GPU: sweep --device cuda"
+            f"this machine has {there / 1e9:,.0f}; such runs are for a GPU (--device cuda)"
         )
 
 
@@ -82,7 +83,7 @@ def how_to_train(command):
     precisions = dict.fromkeys(name for names in PRECISIONS.values() for name in names)
     for name, choices, default, told in (
         ("--precision", precisions, "float32", "Of matrix products: bf16x6 (as exact as float32) "
-         "or bf16x3 on the kernel, with AMX; bf16 on a GPU."),
+         "or bf16x3 on the kernel, with AMX; bf16 with PyTorch, for a GPU."),
         ("--device", ("cpu", "cuda"), "cpu", "What to train on; on a GPU `sweep` trains many "
          "runs at once."),
         ("--engine", PRECISIONS, None, "How an epoch is computed. numba: the native kernel; "

@@ -21,6 +21,8 @@ from lib.sweeps.plan import costs_of, format_duration, makespan, missing
 @options.RESULTS
 def command(timed, measure, results):
     """Show what is done of each experiment of the paper."""
+    if measure and not timed:
+        raise click.UsageError("--measure is for the estimate, which --no-estimate leaves out")
     store, jobs = Store(results), cores()
     todo = {name: missing(grid, store) for name, grid in EXPERIMENTS.items()}
     widths = [spec for specs in todo.values() for spec in specs]

@@ -52,6 +52,10 @@ def command(
         raise click.UsageError("--jobs is for this machine; a cluster's workers say how many")
     if dask and not plain:
         raise click.UsageError("--engine, --device and --precision are for this machine")
+    if device == "cuda" and measure:
+        raise click.UsageError("--measure is for a processor; a GPU's speed is its cost model's")
+    if device == "cuda" and engine == "reference" and jobs:
+        raise click.UsageError("the textbook trains one run after the other on a GPU: no --jobs")
     store = Store(results)
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
@@ -69,12 +73,13 @@ def command(
     elif todo:
         jobs = jobs if device == "cpu" else 1  # one process has the GPU
         if not (dask or dry_run):
-            options.check_memory(todo, min(jobs, len(todo)), engine=engine, device=device)
+            threads = jobs if len(todo) == 1 else 1  # a run alone gets all threads
+            options.check_memory(todo, min(jobs, len(todo)), threads, engine, device)
         with _machine(dask, todo, store, jobs, how, measure or not dry_run) as found:
             rate, known, jobs, where = found
             if rate:
                 costs = costs_of(todo, rate, store, shared=not dask)
-                alone = len(todo) == 1 and not dask  # a run alone gets all threads
+                alone = len(todo) == 1 and not dask
                 time = sum(costs.values()) / jobs if alone else makespan(costs.values(), jobs)
                 how_many = f"on {jobs} threads" if alone else f"{jobs} at once"
                 time = format_duration(time)

@@ -1,13 +1,17 @@
 """`train`: one run, with a progress bar."""
 
+import contextlib
+
 import click
 import numpy as np
 from tqdm import tqdm
 
 from lib.cli import options
-from lib.engines.choose import engine_of
+from lib.engines.choose import check_device, choose, engine_of
 from lib.engines.flops import flops
+from lib.engines.precision import check_precision
 from lib.runs.checkpoints import Checkpoints
+from lib.runs.locks import Locks
 from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.spec import RunSpec
@@ -29,6 +33,8 @@ def command(engine, device, precision, threads, force, results, **values):
     """Train one run, and keep it."""
     spec, store = RunSpec(**values), Store(results)
     engine = engine_of(spec, engine, device)
+    check_precision(engine, precision)
+    check_device(device)
     threads = threads or (1 if engine == "numba" and flops(spec) < SHORT else cores())
     click.echo(f"{spec.label()}, {spec.epochs:,} epochs")
     if spec.key in store.keys() and not force:
@@ -37,19 +43,33 @@ def command(engine, device, precision, threads, force, results, **values):
         told = f"stored already, trained by {row['engine']}; --force trains it again"
     else:
         options.check_memory([spec], threads=threads, engine=engine, device=device)
+        choose(spec, engine, precision, device)  # refuses what this processor does not have
         store.probe()
-        states = Checkpoints(store.own)
         how = dict(engine=engine, device=device, precision=precision, threads=threads)
-        run = _train_with_bar(spec, states, how)
-        curve, status, digest = run.curve, run.status, run.digest
-        path = store.add(run)
-        store.save_weights(run)
-        states.remove(spec)
+        with _ours(spec, store):
+            states = Checkpoints(store.own)
+            run = _train_with_bar(spec, states, how)
+            curve, status, digest = run.curve, run.status, run.digest
+            path = store.add(run)
+            store.save_weights(run)
+            states.remove(spec)
         told = f"{format_duration(run.wall_seconds)}, threads: {run.threads}; stored in {path}"
     _show(spec, curve, status)
     click.echo(f"SHA-256 of curve and weights: {digest}")
     click.echo(told)
     options.close(store)
+
+
+@contextlib.contextmanager
+def _ours(spec, store):
+    """While nobody else trains a run: its checkpoint is that of one process."""
+    locks = Locks(store)
+    if not locks.take(spec.key):
+        raise click.ClickException("this run is being trained by another process; it will be kept")
+    try:
+        yield
+    finally:
+        locks.close()
 
 
 def _train_with_bar(spec, states, how):

@@ -31,7 +31,7 @@ class Engine(Protocol):
     param_norm: float
 
     def advance(self, count: int) -> None:
-        """Train for some epochs: one full-batch step each."""
+        """Train for some epochs: one step each, but for a spec with a batch."""
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """Mean loss and accuracy on "train", "val" or "memorize"; NaN where it is empty."""

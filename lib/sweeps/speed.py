@@ -1,5 +1,6 @@
 """This machine's speed: measured once and kept, or, unasked, what stored runs tell of it."""
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -182,9 +183,18 @@ def _kept(
     told = [word for word in (how or {}).values() if word not in (None, "float32", "cpu")]
     code = ", ".join([_trainer_code(train), *told])
     name, known = f"{cpu_model()}, {jobs} at once, {code}", _load(path)
-    kept = known.get(name, {})
-    rates = {int(width): rate for width, rate in kept.get("rates", {}).items()}
-    return name, known, Speed(rates, kept.get("per_logit", 0.0), (how or {}).get("engine"))
+    rates, per_logit = _speeds(known.get(name, {}))
+    return name, known, Speed(rates, per_logit, (how or {}).get("engine"))
+
+
+def _speeds(kept: dict) -> tuple[dict[int, float], float]:
+    """Rates and seconds for a logit in a measurement; none where a hand has been at it."""
+    with contextlib.suppress(AttributeError, TypeError, ValueError):
+        rates = {int(width): float(rate) for width, rate in kept.get("rates", {}).items()}
+        per_logit = float(kept.get("per_logit", 0.0))
+        if all(0 < rate < math.inf for rate in rates.values()) and 0 <= per_logit < math.inf:
+            return rates, per_logit
+    return {}, 0.0
 
 
 def together(widths: list[int], measured: list[list[float]]) -> Speed:

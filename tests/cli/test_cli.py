@@ -23,6 +23,7 @@ import lib.train
 from lib.cli import options
 from lib.paper.grid import Grid
 from lib.paths import ROOT
+from lib.runs.locks import Locks
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps.sweep import Report
@@ -93,16 +94,49 @@ MISTAKES = {
     "train --results {file}": "not a folder",
     "compact --results {file}": "not a folder",
     "train --results {file}/inside": "inside",
+    "train --results {loop}": "loop",
+    "train --precision bf16": "no precision 'bf16' on the engine numba",
+    "sweep tiny --device cuda --engine reference --jobs 2": "no --jobs",
+    "sweep tiny --device cuda --measure": "--measure",
+    "status --no-estimate --measure": "--measure",
+    "claims --no-cost --measure": "--measure",
+    "run grokking_grid --list -p lr 1": "--list only lists",
 }
 
 
 @pytest.mark.parametrize("line", MISTAKES)
 def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, line):
-    (tmp_path / "file").write_text("")
+    file, loop = tmp_path / "file", tmp_path / "loop"
+    file.write_text("")
+    loop.symlink_to(loop)
     before = sorted(tmp_path.rglob("*"))
-    result = call(*line.format(file=tmp_path / "file").split())
+    result = call(*line.format(file=file, loop=loop).split())
     fails(result, MISTAKES[line])
-    assert sorted(tmp_path.rglob("*")) in (before, [tmp_path / "file", tmp_path / "results"])
+    assert sorted(tmp_path.rglob("*")) in (before, [file, loop, tmp_path / "results"])
+
+
+def test_an_empty_name_of_the_results_is_none(call, store, tmp_path, monkeypatch):
+    """As a shell has it where a variable is not set."""
+    monkeypatch.chdir(tmp_path)
+    assert call("train", *SMALL, "--results", "").exit_code == 0
+    assert BASE.key in store.keys() and not (tmp_path / "runs").exists()
+    assert call("train", *SMALL, "--results", ".").exit_code == 0
+    assert (tmp_path / "runs").is_dir()
+
+
+def test_a_stored_run_does_not_hide_what_cannot_be(call, store):
+    store.add(fake_run(BASE))
+    fails(call("train", *SMALL, "--precision", "bf16"), "no precision 'bf16'")
+
+
+def test_a_run_that_a_sweep_trains_is_left_to_it(call, store):
+    """Two of them shared a checkpoint, which the first to end removed."""
+    sweeps = Locks(store)
+    assert sweeps.take(BASE.key)
+    fails(call("train", *SMALL), "is being trained by another process", code=1)
+    sweeps.close()
+    assert call("train", *SMALL).exit_code == 0
+    assert Locks(store).take(BASE.key)
 
 
 @pytest.mark.parametrize(
@@ -330,6 +364,9 @@ def test_too_little_memory_is_one_line(call, monkeypatch):
     monkeypatch.setattr(lib.train, "train", train)
     for words in ("9 GiB", "CUDA out of memory"):
         fails(call("train", "--epochs", "20", "--d-model", "4"), "not enough memory", words, code=1)
+    errors = iter([RuntimeError("CUDA error: an illegal memory access was encountered")])
+    result = call("train", "--epochs", "20", "--d-model", "4")
+    assert isinstance(result.exception, RuntimeError)  # of the code: not a lack of memory
 
 
 def test_status(call, store):

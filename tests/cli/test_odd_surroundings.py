@@ -37,6 +37,7 @@ WORKS = {  # name -> a shell line around the command {c}, and variables
 ONE_LINE = {  # name -> command, variables, what the line names, exit code
     "GROKKING_LANES=5": (ENGINE, dict(GROKKING_LANES="5"), "GROKKING_LANES", 2),
     "NUMBA_NUM_THREADS=abc": (ENGINE, dict(NUMBA_NUM_THREADS="abc"), "NUMBA_NUM_THREADS", 2),
+    "NUMBA_THREADING_LAYER=x": (ENGINE, dict(NUMBA_THREADING_LAYER="x"), "THREADING_LAYER", 2),
     "NUMBA_DISABLE_JIT=1": (ENGINE, dict(NUMBA_DISABLE_JIT="1"), "NUMBA_DISABLE_JIT", 2),
     "results in a file": ("status", dict(GROKKING_RESULTS="/etc/hostname"), "not a folder", 2),
     "a full disk at standard output": ("--help >/dev/full", {}, "No space left", 1),

@@ -48,25 +48,34 @@ def test_a_home_that_cannot_be_written_is_one_warning_and_no_litter(tmp_path):
     assert told.count("\n") == 1 and told.startswith("warning: compiled code is not kept")
 
 
+def test_where_there_is_no_home_no_folder_is_called_so(tmp_path):
+    """`~` stays as it is for a user whom the system does not know."""
+    home = dict(XDG_CACHE_HOME="~/cache", TMPDIR=str(tmp_path))
+    folder, there, told = cache_of(**home)
+    assert there and folder.is_relative_to(tmp_path) and told.count("\n") == 1
+    assert not (Path.cwd() / "~").exists()
+
+
 class Function:
     """Stands for a compiled function whose kept code is damaged until it is removed."""
 
-    def __init__(self, kept, always=False):
-        self.kept, self.always, self.compiled = kept, always, 0
+    def __init__(self, kept, always=False, why=pickle.UnpicklingError("it was truncated")):
+        self.kept, self.always, self.why, self.compiled = kept, always, why, 0
 
     def compile(self, signature):
         if self.kept.exists() or self.always:
-            raise pickle.UnpicklingError("pickle data was truncated")
+            raise self.why
         self.compiled += 1
 
 
 def test_damaged_code_is_compiled_again_and_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    (tmp_path / "x.nbi").write_bytes(b"half a f")
-    function = Function(tmp_path / "x.nbi")
-    kept.compile_kept(function, (1, 2.0))
-    told = capsys.readouterr().err
-    assert function.compiled == 1 and told.count("\n") == 1 and "damaged" in told
+    for why in (pickle.UnpicklingError("it was truncated"), IndexError()):  # some say nothing
+        (tmp_path / "x.nbi").write_bytes(b"half a f")
+        function = Function(tmp_path / "x.nbi", why=why)
+        kept.compile_kept(function, (1, 2.0))
+        told = capsys.readouterr().err
+        assert function.compiled == 1 and told.count("\n") == 1 and "damaged" in told
     with pytest.raises(pickle.UnpicklingError):  # what is wrong for good is not hidden
         kept.compile_kept(Function(tmp_path / "x.nbi", always=True), (1, 2.0))
 

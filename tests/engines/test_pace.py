@@ -45,6 +45,12 @@ def test_the_faster_choice_has_nearly_all_the_time(clock, slow, each):
         assert sum(spent.values()) < 1.1 * 10_000 * cost[fast]
 
 
+def test_long_epochs_are_not_spent_on_trials(clock):
+    """Those above a second once made every epoch a trial of the slower choice."""
+    cost = {1: 11.0, 2: 6.0}
+    assert sum(spend(pace.Pace(2), clock, 400, cost).values()) < 1.1 * 400 * 6
+
+
 def test_it_follows_the_machine(clock):
     chosen = pace.Pace(2)
     spend(chosen, clock, 2000, {1: 2e-3, 2: 1e-3})

@@ -25,6 +25,7 @@ from lib.model import build_model
 from lib.runs import shard
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.locks import Locks
+from lib.runs.machine import machine
 from lib.runs.store import Store
 from lib.spec import RunSpec
 from lib.sweeps import plan
@@ -144,6 +145,14 @@ def test_the_speed_is_measured_once_and_kept(tmp_path):
     assert [set(speed["rates"]) for speed in kept.values()] == [{"8", "16", "128"}]
     (tmp_path / "speed.json").write_text("damaged")
     machine_rate([8], tmp_path, jobs=1, train=fake_train.timed)
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), "fast", [1], None])
+def test_a_kept_speed_that_cannot_be_one_counts_as_none(tmp_path, monkeypatch, rate):
+    monkeypatch.setattr("lib.sweeps.speed._trainer_code", lambda train: "code")
+    name = f"{machine()['cpu']}, 1 at once, code"
+    (tmp_path / "speed.json").write_text(json.dumps({name: {"rates": {"8": rate}}}))
+    assert known_rate([8], tmp_path, Store(tmp_path).runs(), 1) is None
 
 
 def test_a_measurement_whose_process_dies_ends_in_one_line(tmp_path):

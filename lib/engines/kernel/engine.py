@@ -62,7 +62,6 @@ class Engine:
             data.n_tokens,
             data.n_classes,
             data.length,
-            equals=data.n_classes,
             split=bool(spec.split_mlp),
             amx=PARTS[precision],
             rounds=spec.loss == "float32",

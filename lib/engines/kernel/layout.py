@@ -26,14 +26,14 @@ class Sizes(NamedTuple):
     length: int  # tokens in an input, "=" included
     n_tokens: int
     n_classes: int
-    equals: int  # the token "="
+    equals: int  # the token "=", which follows the numbers: as many as classes
     d_p: int  # multiples of 4, of 16 with tile registers
     heads_p: int
     mlp_p: int
     classes_p: int
     panels: int  # tiles of vocabulary: tokens, then positions
     rows: int  # rows of the table: values, then scores
-    rows_p: int  # the same, a multiple of 16
+    rows_p: int  # the same, a multiple of the lanes
     # parameters, flat: E holds W_E and W_pos as columns
     E: int
     W_Q: int
@@ -107,7 +107,7 @@ def column_at(sz, n_rows, token):
 @register_jitable
 def sizes(
     d_model: int, n_heads: int, d_mlp: int, n_tokens: int, n_classes: int, length: int,
-    equals: int, split: bool = False, amx: int = 0, rounds: bool = False,
+    split: bool = False, amx: int = 0, rounds: bool = False,
 ) -> Sizes:  # fmt: skip
     """Everything that the kernel has to know about a network's shape.
 
@@ -169,7 +169,7 @@ def sizes(
     half = d_mlp // 2 if split else 0
     minus = (n_tokens - 1) // TILE * rows * TILE + (n_tokens - 1) % TILE
     return Sizes(
-        d_model, n_heads, length, n_tokens, n_classes, equals,
+        d_model, n_heads, length, n_tokens, n_classes, n_classes,
         d_p, heads_p, mlp_p, classes_p, panels, rows, rows_p,
         0, W_Q, W_K, W_V, W_O, W_in, b_in, W_out, b_out, W_U, n_flat,
         x_eq, tail, n_chunk,

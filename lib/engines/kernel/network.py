@@ -133,7 +133,7 @@ def forward(sz, P, work, tokens, first, n_tiles, own):
     Layer by layer, so that a layer's weights stay in the cache for all tiles.  Returns the
     chunk and its layers; what H holds of hidden units that are not in use means nothing.
     """
-    chunk = Chunk(n_tiles, P, work.packs, own.S, own.room)
+    chunk = Chunk(n_tiles, work.packs, own.S, own.room)
     W = _layers(sz, P, tokens, first, n_tiles)
     for t in range(n_tiles):
         attend(sz, work.table, tokens, first + t * TILE, own.S, t * sz.stride)

@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 
 BLOCK, TRIAL = 1.0, 0.02
-"""Seconds between two trials of the slower choice, and seconds that such a trial takes."""
+"""Seconds between two trials of the slower choice, and seconds that such a trial takes, where
+an epoch is shorter; else a trial is an epoch, and the time between two as many times as long."""
 
 
 class Pace:
@@ -43,5 +44,6 @@ class Pace:
         now = time.perf_counter()
         if now < self._due:
             return self.threads, self._due - now
-        self._due = now + BLOCK
+        # A trial takes an epoch at least, which in a large network is longer than a block.
+        self._due = now + BLOCK * max(1.0, self._seconds[slower] / TRIAL)
         return slower, TRIAL

@@ -53,8 +53,7 @@ class Chunk(NamedTuple):
     """Tiles in work, and what they are multiplied with."""
 
     n_tiles: int
-    P: np.ndarray  # parameters
-    packs: np.ndarray  # the same on tile registers
+    packs: np.ndarray  # the parameters on tile registers
     S: np.ndarray  # activations
     room: np.ndarray
 

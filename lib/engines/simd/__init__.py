@@ -12,6 +12,9 @@ def _check_environment() -> None:
         raise UserError(f"GROKKING_LANES must be 4, 8 or 16, got {lanes!r}")
     if threads and not (threads.isdecimal() and int(threads)):
         raise UserError(f"NUMBA_NUM_THREADS must be a whole number from 1, got {threads!r}")
+    layer = os.environ.get("NUMBA_THREADING_LAYER", "default")
+    if layer not in (known := "default safe threadsafe forksafe tbb omp workqueue").split():
+        raise UserError(f"NUMBA_THREADING_LAYER must be one of {known}, got {layer!r}")
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         raise UserError("NUMBA_DISABLE_JIT is set: the kernel cannot run uncompiled; unset it")
 

@@ -30,11 +30,12 @@ def _cache_directory() -> str:
     root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     root = root or os.path.expanduser("~/.cache")
     folder = Path(root) / "grokking-companion" / digest.hexdigest()[:16]
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    if os.access(folder, os.W_OK):
-        return str(folder)
-    # A home that cannot be written to: compiled for this process and those that it starts.
+    if not root.startswith("~"):  # a user without a home
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return str(folder)
+    # No home, or one that cannot be written to: compiled for this process and those that it starts.
     print(f"warning: compiled code is not kept: {folder} cannot be written", file=sys.stderr)
     os.environ["NUMBA_CACHE_DIR"] = own = tempfile.mkdtemp(prefix="grokking-companion-")
     atexit.register(shutil.rmtree, own, ignore_errors=True)
@@ -68,7 +69,7 @@ def compile_kept(function, arguments: tuple) -> None:
             _say_not_kept(error.strerror)
             function.compile(signature)  # at once: it was compiled before it could not be kept
             return
-        folder, why = numba.config.CACHE_DIR, str(error).splitlines()[0]
+        folder, why = numba.config.CACHE_DIR, str(error).partition("\n")[0] or type(error).__name__
         print(f"warning: compiled again: what {folder} keeps is damaged ({why})", file=sys.stderr)
         for path in Path(folder).rglob("*.nbi"):
             path.unlink(missing_ok=True)
