@@ -56,10 +56,13 @@ def test_where_there_is_no_home_no_folder_is_called_so(tmp_path):
     assert not (Path.cwd() / "~").exists()
 
 
+CUT = pickle.UnpicklingError("pickle data was truncated")
+
+
 class Function:
     """Stands for a compiled function whose kept code is damaged until it is removed."""
 
-    def __init__(self, kept, always=False, why=pickle.UnpicklingError("it was truncated")):
+    def __init__(self, kept, always=False, why=CUT):
         self.kept, self.always, self.why, self.compiled = kept, always, why, 0
 
     def compile(self, signature):
@@ -70,7 +73,7 @@ class Function:
 
 def test_damaged_code_is_compiled_again_and_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    for why in (pickle.UnpicklingError("it was truncated"), IndexError()):  # some say nothing
+    for why in (CUT, IndexError()):  # some say nothing
         (tmp_path / "x.nbi").write_bytes(b"half a f")
         function = Function(tmp_path / "x.nbi", why=why)
         kept.compile_kept(function, (1, 2.0))
