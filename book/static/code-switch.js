@@ -15,17 +15,17 @@
     if (!cells.length || !title) return;
     const button = document.createElement("button");
     button.className = "code-switch";
-    button.type = "button";
+    button.type = "button"; // its words say what it does, so it has no state to tell
+    let now;
     const show = (shown) => {
       document.documentElement.classList.toggle("code-hidden", !shown);
       cells.forEach((cell) => { cell.open = shown; });
-      button.setAttribute("aria-pressed", String(shown));
+      now = shown;
       button.textContent = shown ? "Hide the code" : "Show the code";
     };
     button.addEventListener("click", () => {
-      const shown = button.getAttribute("aria-pressed") !== "true";
-      remember(shown);
-      show(shown);
+      remember(!now);
+      show(!now);
     });
     show(remembered());
     title.after(button);

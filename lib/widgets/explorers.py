@@ -214,7 +214,6 @@ def framework(
         d_model=d.tolist(), capacity=prediction.capacity(d).tolist(),
         critical=prediction.critical(d).tolist(), rule=prediction.rule, force=prediction.force,
         step=prediction.step, measured=measured,
-        widths=sorted({cell["d_model"] for cell in measured}),
     )  # fmt: skip
     return beside(Explorer("framework", meta), fallback, "Final accuracies by width.")
 

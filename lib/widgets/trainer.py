@@ -79,7 +79,7 @@ class Training:
             return self._say("failed", message=f"{type(error).__name__}: {error}")
         self._report()
         self._view()
-        self._say("done", seconds=self.finished.wall_seconds)
+        self._say("done")
 
     def _look(self, epoch: int, weights: dict) -> None:
         with self._lock:
@@ -97,6 +97,7 @@ class Training:
             self._view()
         if not self._go.is_set():
             self._report()  # so that the page shows where it stands
+            self._view()
         self._go.wait()
         if self._ended.is_set():
             raise _Ended

@@ -214,6 +214,8 @@ def check_what_is_taken_away(page):
     """The file holds the run; the link and the command hold its setting, `SHORT`."""
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download CSV").click()
+    name = waiting.value.suggested_filename  # else two settings gave one name
+    assert f"-lr{SHORT['lr']}-wd{SHORT['weight_decay']:g}-seed0-epoch500.csv" in name
     rows = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text())))
     spec, curve = RunSpec(**SHORT), drawn(page)["curve"]
     assert curve["epoch"] == spec.eval_epochs().tolist()
@@ -308,6 +310,11 @@ def test_what_is_shown_is_of_the_network_that_is_there(visit):
     page.locator(".lab-single .lab-go").click()
     until(page, "paused")
     said = page.locator(".lab-single .gc-status").first.inner_text()
+    page.wait_for_function("""() => {  // the field is of the epoch that is said
+        const [wrong, right] = document.querySelector(".lab-single .lab-field").drawn;
+        const said = document.querySelector(".lab-single").drawn.curve.val_accuracy.at(-1);
+        return Math.abs(right / (wrong + right) - said) < 1e-6;
+    }""")
     page.get_by_role("button", name="Remove", exact=True).click()
     page.wait_for_function("document.querySelectorAll('.lab-single .lab-table tr').length === 4")
     curve = drawn(page)["curve"]
@@ -318,6 +325,39 @@ def test_what_is_shown_is_of_the_network_that_is_there(visit):
     assert page.locator(".lab-single .lab-table tr").count() == 0
     page.close()
     assert drawn(visit(dict(LONG, task="toString")))["setting"]["task"] == "add"
+
+
+def test_a_link_to_what_no_control_offers_says_so(visit):
+    assert "nearest" not in visit(LONG).locator(".lab-single").inner_text()
+    page = visit(dict(LONG, lr=0.004))
+    assert "It is the nearest to what was asked for" in page.locator(".lab-single").inner_text()
+
+
+def test_the_legend_names_the_lines_that_are_drawn(visit):
+    """A mixture's third line is its random labels; the rule's share is of one operator."""
+    for task, third in (("multitask", "random labels"), ("add", "trigonometric share")):
+        page = visit(dict(LONG, task=task, modulus=31))
+        page.locator(".lab-single .lab-go").click()
+        page.wait_for_function(
+            "name => document.querySelector(`.lab-main [data-name='${name}']`)", arg=third
+        )
+        assert third in page.locator(".lab-single .gc-legend").first.inner_text()
+        page.close()
+
+
+def test_a_finger_reads_a_chart(visit):
+    """It taps, and is gone before anything could be read."""
+    page = visit(SHORT)
+    page.locator(".lab-single .lab-go").click()
+    until(page, "done")
+    page.evaluate("""() => {
+        const svg = document.querySelector(".lab-main svg[role=img]");
+        const { left, width } = svg.getBoundingClientRect();
+        const how = { clientX: left + width / 2, pointerType: "touch" };
+        for (const kind of ["pointerdown", "pointerleave"])
+            svg.dispatchEvent(new PointerEvent(kind, how));
+    }""")
+    assert page.locator(".lab-main .gc-hover").first.inner_text().startswith("epoch ")
 
 
 NO_LUCK = """() => {
@@ -356,6 +396,8 @@ def test_a_network_that_fails_ends_itself_alone(visit, view, name):
 def test_what_was_trained_stays_when_the_reader_comes_back_from_a_heading(visit):
     page = visit(SHORT)
     page.get_by_text("Change the setting").first.click()
+    page.get_by_role("slider", name="seed").first.press("ArrowRight")
+    page.evaluate("location.hash = document.querySelector('.lab-link').hash")  # the page's own
     page.get_by_role("slider", name="seed").first.press("ArrowRight")
     page.locator(".lab-single .lab-go").click()
     until(page, "done")

@@ -23,10 +23,10 @@ function shape(tag, attributes = {}, text = null) {
 }
 
 // 20000 -> "20,000"; 0.12345 -> "0.123"; 1e-7 -> "1e-7"
-function number(value, digits = 3) {
+function number(value) {
   if (value == null || !Number.isFinite(value)) return "–";
-  if (value !== 0 && Math.abs(value) < 10 ** -digits) return value.toExponential(1);
-  return Number.isInteger(value) ? value.toLocaleString("en") : value.toFixed(digits);
+  if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(1);
+  return Number.isInteger(value) ? value.toLocaleString("en") : value.toFixed(3);
 }
 
 // The last accuracy of a curve, as it reads in a sentence.
@@ -78,7 +78,7 @@ function slider(label, values, value, change) {
 function checkbox(label, checked, change) {
   const input = element("input", { type: "checkbox", onchange: () => change(input.checked) });
   input.checked = checked;
-  return { node: element("label", { class: "gc-check" }, input, label), input };
+  return { node: element("label", { class: "gc-check" }, input, label) };
 }
 
 // Buttons of which one is pressed (or none: pass null to `press`).
@@ -241,8 +241,9 @@ function chart(label, height = 220) {
     pointer = x;
     tell();
   };
-  svg.addEventListener("pointermove", (event) => point(event.clientX));
-  svg.addEventListener("pointerleave", () => point(null));
+  // A pointer may hover; a finger taps, and leaves at once.
+  for (const kind of ["pointermove", "pointerdown"]) svg.addEventListener(kind, (event) => point(event.clientX));
+  svg.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && point(null));
   new ResizeObserver(() => last && paint(last)).observe(node);
   const draw = (what) => {
     paint((last = what));

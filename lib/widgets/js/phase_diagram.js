@@ -25,7 +25,7 @@ function render({ model, el }) {
   play.disabled = n < 2;
   let timer = null;
   function start() {
-    if (state.frame === n - 1) state.frame = 0;
+    if (state.frame === n - 1) state.frame = -1;
     play.textContent = "Pause";
     status.setAttribute("aria-live", "off"); // not a sentence for each frame
     timer = setInterval(() => {
@@ -71,7 +71,7 @@ function render({ model, el }) {
   });
   const choose = (event) => {
     const at = event.target.dataset && event.target.dataset.cell;
-    if (!at) return;
+    if (!at || at === `${state.x} ${state.y}`) return; // the same sentence again is a nuisance
     [state.x, state.y] = at.split(" ").map(Number);
     draw();
   };

@@ -62,7 +62,6 @@ function render({ model, el }) {
     const where = `d_model ${state.d_model}, D = ${number(state.train_size)}, seed ${state.seed}`;
     const found = run ? curve(run) : null;
     root.drawn = found && { ...found, zone: run.zone, where };
-    root.dataset.setting = where;
     if (found) {
       const early = run.status === "stopped" ? " (stopped early: validation had stayed at 0.999)" : "";
       status.replaceChildren(

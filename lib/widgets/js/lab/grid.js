@@ -42,7 +42,7 @@ function gridView(root) {
     cell.button.textContent = known ? value.toFixed(2) : failed ? "×" : "·";
     cell.button.style.background = known ? cividis(value) : "";
     cell.button.style.color = known ? (value > 0.47 ? "#000" : "#fff") : "";
-    const state = cell.zone ? `, ${cell.zone}` : failed ? ", failed" : cell.run ? ", training" : "";
+    const state = cell.zone ? `, ${cell.zone}` : failed ? ", failed" : cell.run ? (paused ? ", paused" : ", training") : "";
     cell.button.setAttribute("aria-label", `d_model ${cell.d}, D ${cell.size}: ${known ? value.toFixed(2) : "not trained"}${state}`);
     cell.button.classList.toggle("lab-done", Boolean(cell.zone));
     if (shown === cell) look(cell);
@@ -50,6 +50,7 @@ function gridView(root) {
 
   function look(cell) {
     shown = cell;
+    for (const one of cells) one.button.setAttribute("aria-pressed", String(one === cell));
     const c = cell.curve;
     title.textContent = `${inWords(cell.setting)}${cell.zone ? `: ${cell.zone} by epoch ${number(c.epoch.at(-1))}` : ""}`;
     picture.draw(c, cell.setting.epochs);
@@ -57,10 +58,12 @@ function gridView(root) {
 
   function show(phase) {
     root.dataset.phase = phase;
+    if (phase === "idle" && document.activeElement === reset) go.focus();
+    reset.disabled = phase === "idle";
     go.textContent = { idle: "Train all", training: "Pause", paused: "Resume", done: "Train all" }[phase];
     const done = cells.filter((cell) => cell.zone).length;
     const failed = cells.find((cell) => cell.run?.phase === "failed");
-    const why = failed ? ` ${sentence(failed.run)}.` : "";
+    const why = failed ? ` ${sentence(failed.run).replace(/\.?$/, ".")}` : "";
     const busy = running.size ? `, ${running.size} at a time` : "";
     status.say(`${done} of ${cells.length} networks trained${busy}.${why}`, phase !== "training");
     root.drawn = cells.map((cell) => ({ d: cell.d, size: cell.size, zone: cell.zone, val: cell.curve?.val_accuracy.at(-1) }));
@@ -80,6 +83,7 @@ function gridView(root) {
     if (phase === "training" || phase === "paused") {
       paused = phase === "training";
       for (const cell of running) paused ? cell.run.pause() : cell.run.resume();
+      for (const cell of running) paint(cell);
       return show(paused ? "paused" : "training");
     }
     clear();

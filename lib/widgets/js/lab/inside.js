@@ -8,7 +8,7 @@ function askPanel(run) {
   const go = element("button", { type: "button", onclick: () => ask() }, "Ask");
   const answer = element("p", { class: "lab-answer", role: "status" });
   const node = element(
-    "section", { class: "lab-panel", "aria-label": "Ask it" }, element("h3", {}, "Ask it"),
+    "section", { class: "lab-panel", "aria-label": "Ask it" }, element("p", { class: "lab-title" }, "Ask it"),
     element("div", { class: "gc-choice" }, a, sign, b, go), answer,
   );
   for (const one of [a, b]) one.addEventListener("keydown", (event) => event.key === "Enter" && ask());
@@ -28,13 +28,13 @@ function askPanel(run) {
     const [first, second] = order;
     const seen = now.view ? (now.view.field[x * modulus + y] & 2 ? "a pair of its training set" : "a pair that it was never shown") : "";
     const verdict = first === right ? "right" : `wrong: it is ${right}`;
-    const asked = task === "random" ? `the label of (${x}, ${y})` : TASKS[task].replace("a", x).replace("b", y);
+    const asked = task === "random" ? `the label of (${x}, ${y})` : TASKS[task === "multitask" ? "add" : task].replace("a", x).replace("b", y);
     answer.textContent =
       `${asked} mod ${modulus}: it says ${first}, ${sure(first)} sure ` +
       `(next ${second}, ${sure(second)}). That is ${verdict}; ${seen}.`;
   }
   const clear = () => (answer.textContent = "");
-  return { node, clear, sign: (task) => (sign.textContent = task === "subtract" ? "−" : "+") };
+  return { node, clear, sign: (task) => (sign.textContent = { subtract: "−", random: "," }[task] || "+") };
 }
 
 // Nanda's restricted and excluded view: accuracies without some waves, and with them alone.
@@ -44,7 +44,7 @@ function lesionPanel(run) {
   const table = element("table", { class: "lab-table" });
   const note = element("p", { class: "lab-answer", role: "status" });
   const node = element(
-    "section", { class: "lab-panel", "aria-label": "Lesion it" }, element("h3", {}, "Lesion it"),
+    "section", { class: "lab-panel", "aria-label": "Lesion it" }, element("p", { class: "lab-title" }, "Lesion it"),
     element("div", { class: "gc-choice" }, element("label", {}, "frequencies ", which), go), note, table,
   );
   which.addEventListener("keydown", (event) => event.key === "Enter" && cut());

@@ -32,11 +32,10 @@ function mount(place) {
 function mountAll() {
   document.head.append(element("style", {}, STYLE));
   for (const place of document.querySelectorAll(".grokking-lab")) mount(place);
-  const opened = location.hash;
+  const own = new Set([location.hash]); // Back from a heading leads here: what was trained stays
   addEventListener("hashchange", () => {
-    const own = [...document.querySelectorAll(".lab-link")].some((link) => link.hash === location.hash);
-    const back = location.hash === opened; // from a heading: what was trained meanwhile stays
-    if (fromHash(location.hash) && !own && !back) location.reload(); // another's link, in an open page
+    if ([...document.querySelectorAll(".lab-link")].some((link) => link.hash === location.hash)) own.add(location.hash);
+    if (fromHash(location.hash) && !own.has(location.hash)) location.reload(); // another's link, in an open page
   });
 }
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mountAll);

@@ -28,7 +28,7 @@ function render({ model, el }) {
   const part = element("div", { class: "lab-single" });
   root.append("This page has no kernel, so nothing is trained here. The page \u201cThe lab\u201d of the book trains in the browser.");
   const alive = ({ what }) => {
-    if (what !== "alive" || part.isConnected) return;
+    if (what !== "alive" || view) return;
     root.replaceChildren(part);
     const keep = (run) => run.send({ do: "keep" });
     view = singleView(part, model.get("start"), kernelPort(model), { keep });

@@ -131,7 +131,7 @@ function curvePictures() {
     const low = 10 ** Math.floor(Math.log10(Math.min(0.1, ...losses)));
     const high = 10 ** Math.ceil(Math.log10(Math.max(1, ...losses)));
     charts.loss.draw({ x, y: { label: "loss (nats)", low, high, log: true }, series: some ? curvePair(c, "loss") : [] });
-    const y = { label: "parameter norm", low: 0, high: 1.05 * Math.max(1, ...(some ? c.param_norm : [])) };
+    const y = { label: "parameter norm", low: 0, high: 1.05 * Math.max(1, ...(some ? c.param_norm.filter(Number.isFinite) : [])) };
     charts.norm.draw({ x, y, series: some ? [curveLine(c, "norm", "param_norm", COLOURS.third)] : [] });
   }
   return { charts, draw };

@@ -52,7 +52,9 @@ function raceView(root) {
   function press() {
     if (state === "racing" || state === "paused") {
       for (const lane of lanes) lane.run.phase !== "done" && (state === "racing" ? lane.run.pause() : lane.run.resume());
-      return show(state === "racing" ? "paused" : "racing");
+      show(state === "racing" ? "paused" : "racing");
+      if (state === "paused") status.say(`Paused. ${words()}`, true);
+      return;
     }
     const epochs = Math.max(...lanes.map((lane) => lane.setting.epochs));
     schedule = evalEpochs(epochs, FACTS.recipe.n_evals);
@@ -72,13 +74,18 @@ function raceView(root) {
     const until = schedule[Math.min(schedule.length - 1, behind + AHEAD)];
     for (const lane of lanes) lane.run.send({ do: "until", epoch: until });
     for (const lane of lanes) lane.draw(schedule.at(-1));
-    const at = schedule[Math.max(0, behind - 1)];
     const over = lanes.every((lane) => lane.run.phase === "done");
     if (over && state !== "done") show("done");
-    const words = lanes.map((lane, i) => `${i ? "second" : "first"} ${share(lane.run.curve.val_accuracy)}`);
     const zones = over ? ` ${lanes.map((lane) => lane.run.zone).join(" against ")}.` : "";
-    status.say(`Epoch ${number(at)} of ${number(schedule.at(-1))}: validation ${words.join(", ")}.${zones}`, over);
+    if (state !== "paused") status.say(`${words()}${zones}`, over);
     root.drawn = lanes.map((lane) => ({ curve: lane.run.curve, zone: lane.run.zone, phase: lane.run.phase }));
+  }
+
+  // Where the two stand.
+  function words() {
+    const behind = Math.min(...lanes.map((lane) => lane.run.curve.epoch.length));
+    const each = lanes.map((lane, i) => `${i ? "second" : "first"} ${share(lane.run.curve.val_accuracy)}`);
+    return `Epoch ${number(schedule[Math.max(0, behind - 1)])} of ${number(schedule.at(-1))}: validation ${each.join(", ")}.`;
   }
 
   take(FACTS.races[0]);

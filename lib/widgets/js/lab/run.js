@@ -42,7 +42,7 @@ class Run {
       this.speed = rest.speed;
     } else if (what === "view") {
       this.view = rest;
-      if (rest.spectra) {
+      if (rest.spectra && rest.epoch !== this.trig.epoch.at(-1)) {
         this.trig.epoch.push(rest.epoch);
         this.trig.share.push(rest.spectra.trig);
       }

@@ -17,6 +17,7 @@ const LABELS = {
   epochs: "epochs",
   seed: "seed",
 };
+const MOST_SEEDS = 20; // of the slider; a link may name any
 const NAMES = ["task", ...Object.keys(LABELS)];
 
 // A setting that is possible: every value one that its control offers, D within P².
@@ -41,7 +42,7 @@ function toHash(setting) {
   return `#lab?${new URLSearchParams(shown(setting))}`;
 }
 
-// The setting of a link, or null.
+// What a link asks for, or null.
 function fromHash(hash) {
   if (!hash.startsWith("#lab?")) return null;
   const read = Object.fromEntries(new URLSearchParams(hash.slice(5)));
@@ -51,7 +52,7 @@ function fromHash(hash) {
     if (name === "task") found.task = read.task;
     else if (Number.isFinite(Number(read[name]))) found[name] = Number(read[name]);
   }
-  return possible(found);
+  return found;
 }
 
 function toCommand(setting) {
@@ -68,8 +69,9 @@ function toCsv(curve) {
   return [COLUMNS.join(","), ...rows].join("\n") + "\n";
 }
 
-function toName({ task, modulus, d_model, train_size, seed }) {
-  return `grokking-${task}-P${modulus}-d${d_model}-D${train_size}-seed${seed}.csv`;
+function toName(s, epoch) {
+  const rote = s.memorize_size ? `+${s.memorize_size}` : "";
+  return `grokking-${s.task}-P${s.modulus}-d${s.d_model}-D${s.train_size}${rote}-lr${s.lr}-wd${s.weight_decay}-seed${s.seed}-epoch${epoch}.csv`;
 }
 
 function download(name, text) {
@@ -108,7 +110,7 @@ function settingControls(setting, change, names = NAMES) {
       const ranges = { train_size: pairs, memorize_size: pairs };
       const values = name in ranges
         ? { min: 1, max: ranges[name], step: 1 }
-        : name === "seed" ? { min: 0, max: Math.max(20, now.seed), step: 1 } : [...FACTS.choices[name]];
+        : name === "seed" ? { min: 0, max: Math.max(MOST_SEEDS, now.seed), step: 1 } : [...FACTS.choices[name]];
       values.format = ["train_size", "memorize_size", "epochs"].includes(name) ? number : String;
       made[name] = slider(LABELS[name], values, now[name], (value) => set(name, value));
       made[name].input.dataset.name = name;
@@ -119,6 +121,7 @@ function settingControls(setting, change, names = NAMES) {
     tasks.press(now.task);
     for (const [name, control] of Object.entries(made)) {
       if (["train_size", "memorize_size"].includes(name)) control.input.max = now.modulus ** 2;
+      if (name === "seed") control.input.max = Math.max(MOST_SEEDS, now.seed);
       control.value = now[name]; // always: with another maximum the browser has moved it by itself
     }
     if (made.memorize_size) made.memorize_size.node.hidden = now.task !== "multitask";

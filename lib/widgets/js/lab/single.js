@@ -44,7 +44,7 @@ function sentence(run) {
   const zoneWords = run.zone ? `${run.zone} by epoch ${number(run.epoch)}` : "nothing yet";
   switch (run.phase) {
     case "starting": return "Starting …";
-    case "training": return `Training: ${at}${speed}, about ${duration(run.left)} left.${ends}`;
+    case "training": return `Training: ${at}${speed}${run.left == null ? "" : `, about ${duration(run.left)} left`}.${ends}`;
     case "paused": return `Paused at ${at}.${ends}`;
     case "stopped": return `Stopped: ${zoneWords}.${ends}`;
     case "done": return `Done: ${zoneWords}.${ends}${run.kept ? ` ${run.kept.problem || `Kept: ${run.kept.label}`}.` : ""}`;
@@ -81,6 +81,7 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
   const curves = curvePictures();
   const [field, spectrum] = [fieldPicture(), spectrumPicture()];
   const [ask, lesion] = [askPanel(() => run), lesionPanel(() => run)];
+  const names = element("div");
   const grey = element("p", { class: "lab-caption" }, "In grey: the book's own run of this setting.");
   const share_ = shareRow(() => setting, () => run);
   const folded = (name, ...parts) =>
@@ -92,7 +93,7 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
     presets.node, about,
     element("div", { class: "gc-choice" }, go, stop, reset, ...(kept ? [kept] : []), bar), status.node,
     element("div", { class: "lab-main" },
-      element("div", {}, curveLegend({ name: short ? "the rule, seen inside" : "trigonometric share", colour: COLOURS.third, dash: "2 3" }), grey, curves.charts.accuracy.node),
+      element("div", {}, names, grey, curves.charts.accuracy.node),
       element("div", {}, field.node, fieldLegend())),
     ...(short ? [] : [charts]),
     folded("Change the setting", sliders.node),
@@ -100,6 +101,12 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
       ? [folded("Look inside, ask it, remove a part of it, take it with you", charts, questions, share_.node)]
       : [questions, share_.node]),
   );
+
+  // The third line is of the rule, or of what has none.
+  function nameLines() {
+    const rule = { name: short ? "the rule, seen inside" : "trigonometric share", colour: COLOURS.third, dash: "2 3" };
+    names.replaceChildren(curveLegend(setting.task === "multitask" ? { name: "random labels", colour: COLOURS.third } : rule));
+  }
 
   function choose(next) {
     setting = next;
@@ -109,6 +116,7 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
   function clear() {
     run?.end();
     run = null;
+    nameLines();
     field.clear(setting.modulus);
     spectrum.clear();
     ask.clear();
@@ -143,7 +151,8 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
     root.dataset.phase = phase;
     go.textContent = PHASES[phase];
     const busy = ["starting", "training", "paused"].includes(phase);
-    const leaves = (!busy && document.activeElement === stop) || (!run && document.activeElement === reset);
+    const keeps = kept && document.activeElement === kept && run?.kept?.label;
+    const leaves = keeps || (!busy && document.activeElement === stop) || (!run && document.activeElement === reset);
     if (leaves) go.focus();
     stop.disabled = !busy;
     reset.disabled = !run;
@@ -160,7 +169,9 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
   }
 
   presets.press(start ? null : FACTS.presets[0].name);
-  if (start) about.textContent = keep ? "This notebook's kernel trains it." : "A setting from a link.";
+  const moved = start && Object.keys(start).some((name) => start[name] !== setting[name]);
+  const nearest = moved ? " It is the nearest to what was asked for that the controls offer." : "";
+  if (start) about.textContent = (keep ? "This notebook's kernel trains it." : "A setting from a link.") + nearest;
   clear();
   return { stop: () => ["starting", "training"].includes(run?.phase) && run.pause() };
 }
@@ -176,7 +187,9 @@ const spectrumLegend = () =>
 
 // The link, the file, the command.
 function shareRow(setting, run) {
-  const link = element("a", { href: "#", class: "lab-link" }, "Link to this setting");
+  const there = FACTS.page && SCRIPT && new URL(FACTS.page, SCRIPT).pathname !== location.pathname;
+  // In another page, so in another tab: what is trained in this one stays.
+  const link = element("a", { href: "#", class: "lab-link", target: there && "_blank" }, "Link to this setting");
   const file = element("button", { type: "button", onclick: save }, "Download CSV");
   const command = element("code", { class: "lab-command", tabindex: 0 });
   const copy = element("button", { type: "button", onclick: write }, "Copy command");
@@ -185,7 +198,7 @@ function shareRow(setting, run) {
     element("div", { class: "gc-choice" }, ...(SCRIPT ? [link] : []), file, copy), command,
   );
   function save() {
-    download(toName(setting()), toCsv(run().curve));
+    download(toName(run().setting, run().epoch), toCsv(run().curve));
   }
   async function write() {
     try {
@@ -200,7 +213,8 @@ function shareRow(setting, run) {
   function draw() {
     const page = FACTS.page && SCRIPT ? new URL(FACTS.page, SCRIPT).href : location.href.split("#")[0];
     link.href = page + toHash(setting());
-    command.textContent = toCommand(setting());
+    const words = toCommand(setting());
+    if (command.textContent !== words) command.textContent = words; // a selection in it stays
     file.disabled = !run()?.curve.epoch.length;
   }
   return { node, draw };

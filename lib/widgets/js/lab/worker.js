@@ -4,7 +4,7 @@
 // ask {a, b}, lesion {frequencies}.  Out: points, view, done, failed, answer, lesion.
 
 const SLICE = 40; // milliseconds of training between two looks at the messages
-let network, schedule, next, points, paused, until, viewed, every, quiet, clock;
+let network, schedule, next, points, paused, until, viewed, every, quiet, clock, pace;
 
 const say = (what, rest) => self.postMessage({ what, ...rest });
 
@@ -13,7 +13,8 @@ function start({ module, setting, epochs, evals, facts, quiet: silent, every: pa
   schedule = evalEpochs(epochs, evals);
   [next, points, paused, until, viewed, quiet] = [0, [], false, Infinity, -Infinity, silent];
   every = pause;
-  clock = { spent: 0, done: 0 };
+  clock = { spent: 0, done: 0 }; // of training alone: how many epochs a slice has
+  pace = { spent: 0, done: 0 }; // with all that comes beside it: when it will have ended
   turn();
 }
 
@@ -29,7 +30,7 @@ function view() {
 
 function report() {
   if (!points.length) return;
-  say("points", { points, speed: clock.spent ? (1000 * clock.done) / clock.spent : 0 });
+  say("points", { points, speed: pace.spent ? (1000 * pace.done) / pace.spent : 0 });
   points = [];
 }
 
@@ -41,17 +42,23 @@ function step() {
     const began = performance.now();
     const count = Math.min(goal - network.epoch, Math.max(1, Math.floor(SLICE * rate)));
     network.advance(count);
-    clock.spent = 0.9 * clock.spent + performance.now() - began; // fades: the present speed
-    clock.done = 0.9 * clock.done + count;
+    tick(clock, performance.now() - began, count);
   }
   if (network.epoch < goal) return;
   points.push(network.evaluate());
   next += 1;
 }
 
+// Adds to a clock, which fades: the present speed counts.
+function tick(which, spent, done) {
+  which.spent = 0.9 * which.spent + spent;
+  which.done = 0.9 * which.done + done;
+}
+
 function turn() {
   if (!network || paused) return;
   const began = performance.now();
+  const from = network.epoch;
   try {
     while (next < schedule.length && schedule[next] <= until && performance.now() - began < SLICE) step();
   } catch (error) {
@@ -60,8 +67,9 @@ function turn() {
     return;
   }
   const over = next >= schedule.length;
-  report();
   if (!quiet && (over || performance.now() - viewed > every)) view();
+  tick(pace, performance.now() - began, network.epoch - from);
+  report();
   if (over) return say("done");
   if (schedule[next] <= until) later();
 }
@@ -81,7 +89,10 @@ const later = () => {
 
 const DO = {
   start,
-  pause: () => (paused = true),
+  pause: () => {
+    paused = true;
+    if (network && !quiet) view(); // what is said of it now is of this epoch
+  },
   resume: () => {
     paused = false;
     later();
