@@ -21,7 +21,7 @@ PORT ?= 8000
 
 ifndef PYTHON
 PYTHON := $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
-    $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+    $(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) and print("$(p)")' 2>/dev/null)))
 endif
 
 .DEFAULT_GOAL := help
@@ -75,9 +75,9 @@ clean:
 	rm -rf _build book/chapters
 
 $(PY):
-	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or later is needed; install one or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "error: $(PYTHON) is older than Python 3.11 (or does not run); choose another with make PYTHON=..." >&2; exit 2; }
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 to 3.14 is needed; install one or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
+	    { echo "error: $(PYTHON) is not Python 3.11 to 3.14 (or does not run); choose another with make PYTHON=..." >&2; exit 2; }
 	@echo "== making $(VENV) with $(PYTHON)"
 	@there=; if [ -e "$(VENV)" ]; then there=1; fi; $(PYTHON) -m venv "$(VENV)" || \
 	    { [ "$$there" ] || rm -rf "$(VENV)"; echo "error: $(PYTHON) -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }

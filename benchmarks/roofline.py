@@ -3,9 +3,10 @@
     python -m lib bench --parts
     NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES=+avx2,+fma python -m lib bench --parts
 
-The limit is the best of a loop of multiply-adds on registers alone, compiled as the kernel is,
-and of NumPy's and PyTorch's matrix products, in processor time.  Parts are timed one by one, on the
-network's own arrays; matrix products (with the biases) are what is left of a whole epoch.
+The limit is the best of a loop of multiply-adds that reads one place in the first cache, compiled
+as the kernel is, and of NumPy's and PyTorch's matrix products, in processor time; PyTorch's on one
+thread, NumPy's on as many as its library takes (OPENBLAS_NUM_THREADS=1: one).  Parts are timed one
+by one, on the network's own arrays; matrix products (with the biases) are what is left of an epoch.
 """
 
 from collections.abc import Iterator
@@ -147,6 +148,7 @@ def _calls(spec: RunSpec) -> dict:
 
 def table(widths, train_size: int) -> Iterator[str]:
     """The table in Markdown, a line at a time; times are shares of an epoch."""
+    torch.set_num_threads(1)  # several wait for each other, and their waiting counts
     found = limits()
     said = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in found.items())
     yield f"One core, {instructions()}.  Limit, the best of, in GFLOP/s: {said}."

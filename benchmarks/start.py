@@ -1,7 +1,6 @@
 """From the command to the outcome of a short run: the first time on a machine, and from then on."""
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,8 @@ def seconds(words: list[str], folder: str) -> float:
 
 
 def _of_children() -> float:
+    import resource  # which Windows has not: there only this table is missing
+
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

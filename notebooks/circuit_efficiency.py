@@ -122,7 +122,7 @@ page.opening("P1: efficiency", "P2: weight decay", "P3: ungrokking", "P4: semi-g
 # The four weights follow $\dot w = -\partial L/\partial w$. They start at $u_G = u_M = 0$,
 # $v_M = 1$ and a small $v_G$.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four columns of two panels: logits of the generalizing and the memorizing circuit against time above, training and validation loss below; for memorizing at twice, 1.2 and 0.7 times the cost of generalizing, and at 0.7 from a network that has generalized."}, "figure": {"caption": "Four races by scipy: logits of the circuits (above), losses (below), against time. [Data](data/circuit_races.csv).", "name": "fig-races"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four columns of two panels: logits of the generalizing and the memorizing circuit against time above, training and validation loss below; for memorizing at twice, 1.2 and 0.7 times the cost of generalizing, and at 0.7 from a network that has generalized. Where memorizing costs more, the rule takes over, the later the closer the costs; where it costs less, the rule does not come, and goes where it was."}, "figure": {"caption": "Four races by scipy: logits of the circuits (above), losses (below), against time. [Data](data/circuit_races.csv).", "name": "fig-races"}}
 ran = {title: simulate(setting, times_of(RACE)) for title, setting in RACES.items()}
 page.export(story.race_table(ran, RACES), "circuit_races", "races")
 circuits.races(ran)
@@ -177,7 +177,7 @@ whole = page.specs("figure3", train_size=range(2000, 4001, 200), seed=seeds, epo
 whole = gather(whole, store=page.store).runs
 told({kind: own for kind, (own, _) in found.items()})
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Norm at which runs settle with a training loss of 0.001 or less against the number of training points, both axes logarithmic: a line for networks on random labels and one for networks that generalize, each at two learning rates; vertical lines where the two cross and at the measured critical size. Hatched sizes have no run."}, "figure": {"caption": "P1: the parameter norm at which runs settle with a training loss of at most 0.001, mean over seeds, dots for single runs; dashed: at the lower learning rate, which has fewer sizes; hatched: no run stored; a cross: stored, and none settles so. Vertical lines, at the usual learning rate: where memorizing costs what generalizing costs, and D_crit as measured from validation accuracy. [Data](data/circuit_norms.csv).", "name": "fig-efficiency"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Norm at which runs settle with a training loss of 0.001 or less against the number of training points, both axes logarithmic: a line for networks on random labels and one for networks that generalize, each at two learning rates; vertical lines where the two cross and at the measured critical size. Hatched sizes have no run. Memorizing takes a larger norm with every point, generalizing hardly more; the two cross at far fewer points than it takes to find the rule."}, "figure": {"caption": "P1: the parameter norm at which runs settle with a training loss of at most 0.001, mean over seeds, dots for single runs; dashed: at the lower learning rate, which has fewer sizes; hatched: no run stored; a cross: stored, and none settles so. Vertical lines, at the usual learning rate: where memorizing costs what generalizing costs, and D_crit as measured from validation accuracy. [Data](data/circuit_norms.csv).", "name": "fig-efficiency"}}
 tried = [*memorized_sizes, *generalized_sizes, *calm_memorized, *calm_generalized]
 circuits.norms_by_size(story.norm_lines(needed), story.marks(needed, whole), tried)
 
@@ -190,7 +190,9 @@ show(story.NORM_HEADER, [story.norm_row(kind, *own) for kind, own in found.items
 # the choice: they take the smallest norm that a run had at *any* evaluation with so low a loss,
 # on its way or at its end. Drift is the change of the norm from a run's last tenth but one to its
 # last; restless is the share of the last fifth with a loss above 0.001. Do the two kinds of
-# networks hold what they are meant to? Their trigonometric share (explained below) says so:
+# networks hold what they are meant to? The share of waves in their answers tells a rule from what
+# is learned by heart ("Inside the network", below); accuracies are of the last epoch, spikes of the
+# loss included:
 
 # %% tags=["hide-input"]
 rows = [waves.held_row(kind, found[kind][0], kind == GEN) for kind in (MEM, GEN)]
@@ -214,7 +216,7 @@ decayed = page.gather(at_decays("circuits_decay", decays, decay_sizes, stop_afte
 page.export(decayed.runs, "circuit_decay", "weight decay", story.COLUMNS)
 told(decayed)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, one line for each weight decay: means over seeds, dots for runs, dotted vertical lines at the critical sizes."}, "figure": {"caption": "P2: final validation accuracy by training size at three weight decays, each for the same number of decay times. Lines: means over seeds; dots: single runs; dotted: D_crit; hatched: no run stored. [Data](data/circuit_decay.csv).", "name": "fig-decay"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, one line for each weight decay: means over seeds, dots for runs, dotted vertical lines at the critical sizes. The three rise at about the same size."}, "figure": {"caption": "P2: final validation accuracy by training size at three weight decays, each for the same number of decay times. Lines: means over seeds; dots: single runs; dotted: D_crit; hatched: no run stored. [Data](data/circuit_decay.csv).", "name": "fig-decay"}}
 panel = story.lines(story.by_decay(decayed.runs, decays), decay_sizes)
 success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
 
@@ -250,7 +252,7 @@ Markdown(
     + told({"From scratch": scratch, "Controls": controls}).data
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, for networks that had generalized and were trained on with a subset, and for networks from scratch: means over seeds, dots for runs, dotted vertical lines at both thresholds."}, "figure": {"caption": "P3: final validation accuracy after training on with a subset, and from scratch. Lines: means over seeds; dots: single runs; dotted: the training size from which on runs end at 0.95 or more; hatched: no run stored. [Data](data/circuit_ungrokking.csv).", "name": "fig-ungrokking"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, for networks that had generalized and were trained on with a subset, and for networks from scratch: means over seeds, dots for runs, dotted vertical lines at both thresholds. A rule that is there is kept on far fewer points than it takes to find one."}, "figure": {"caption": "P3: final validation accuracy after training on with a subset, and from scratch. Lines: means over seeds; dots: single runs; dotted: the training size from which on runs end at 0.95 or more; hatched: no run stored. [Data](data/circuit_ungrokking.csv).", "name": "fig-ungrokking"}}
 panel = story.lines({"continued": continued.runs, "from scratch": scratch.runs}, subset_sizes)
 success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
 
@@ -286,7 +288,7 @@ page.export(
 )
 told(others)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy of networks that had generalized, against the number of training points that they were continued on, one line for each weight decay, with dots for runs and dotted vertical lines where the rule is lost."}, "figure": {"caption": "P2 as Varma et al. state it: networks that had generalized, continued on a subset at three weight decays. Lines: means over seeds; dots: single runs; dotted: where the rule is lost; hatched: no run stored. [Data](data/circuit_ungrokking_decay.csv).", "name": "fig-ungrokking-decay"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy of networks that had generalized, against the number of training points that they were continued on, one line for each weight decay, with dots for runs and dotted vertical lines where the rule is lost. The three fall at about the same size."}, "figure": {"caption": "P2 as Varma et al. state it: networks that had generalized, continued on a subset at three weight decays. Lines: means over seeds; dots: single runs; dotted: where the rule is lost; hatched: no run stored. [Data](data/circuit_ungrokking_decay.csv).", "name": "fig-ungrokking-decay"}}
 panel = story.lines(story.by_decay(by_decay, decays), lost_sizes)
 success_by_size({f"d_model {d_model}, continued": panel}, GENERALIZED)
 
@@ -319,7 +321,7 @@ long = page.runs("circuits_semi", train_size=semi_sizes, seed=more_seeds, epochs
 page.export(long.curves, "circuit_semi", "semi-grokking")
 told(long)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: validation accuracy of every seed against epoch, a dot where a run ends, a dotted line at the share of mirrored pairs, a vertical line where the book's other runs end."}, "figure": {"caption": "P4: every seed near D_crit, for five times the usual training (vertical line); a dot is where a run ends, early ones because they generalized. Dotted: what mirrored pairs give by symmetry. [Data](data/circuit_semi.csv).", "name": "fig-semi"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: validation accuracy of every seed against epoch, a dot where a run ends, a dotted line at the share of mirrored pairs, a vertical line where the book's other runs end. Seeds find the rule at very different epochs, some after that line; none stays half-way for long."}, "figure": {"caption": "P4: every seed near D_crit, for five times the usual training (vertical line); a dot is where a run ends, early ones because they generalized. Dotted: what mirrored pairs give by symmetry. [Data](data/circuit_semi.csv).", "name": "fig-semi"}}
 circuits.long_runs(long.curves, semi_sizes, LONG * epochs, epochs)
 
 # %% [markdown]
@@ -358,7 +360,7 @@ Markdown(
     f"The runs: {gather(looked, store=page.store).provenance()}"
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels: share of the embedding (bars up) and of the logits (bars down) at each frequency, for a network built by hand, a network that grokked and one that memorized."}, "figure": {"caption": "Spectra: the embedding's share at each frequency (up), the logits' share along the waves of a + b at each frequency (down); seed 0, at the end of the run. The book's words ungrokking and grokking are here those of Huang et al. [Data](data/circuit_course.csv).", "name": "fig-spectra"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels: share of the embedding (bars up) and of the logits (bars down) at each frequency, for a network built by hand, a network that grokked and one that memorized. The first two stand on a few frequencies, the third on none in particular."}, "figure": {"caption": "Spectra: the embedding's share at each frequency (up), the logits' share along the waves of a + b at each frequency (down); seed 0, at the end of the run. The book's words ungrokking and grokking are here those of Huang et al. [Data](data/circuit_course.csv).", "name": "fig-spectra"}}
 circuits.spectra(waves.looks(check, inside))
 
 # %% [markdown]
@@ -367,7 +369,7 @@ circuits.spectra(waves.looks(check, inside))
 # The four dynamics of figure 2, and a cell in double descent's valley, measured at some forty
 # epochs of each run.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one for each dynamics: training accuracy, validation accuracy, the waves' share of the logits on all pairs and on held-out pairs, against epoch on a logarithmic axis."}, "figure": {"caption": "Accuracy and waves over training, in the four dynamics of figure 2 and in double descent's valley; the first seed in full, others thin. [Data](data/circuit_course.csv).", "name": "fig-course"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one for each dynamics: training accuracy, validation accuracy, the waves' share of the logits on all pairs and on held-out pairs, against epoch on a logarithmic axis. Where a network finds the rule, waves and validation accuracy rise together; where it does not, both stay low."}, "figure": {"caption": "Accuracy and waves over training, in the four dynamics of figure 2 and in double descent's valley; the first seed in full, others thin. [Data](data/circuit_course.csv).", "name": "fig-course"}}
 titles = {name: f"{name}: d_model {d}, D = {size:,}" for name, (d, size) in DYNAMICS_CELLS.items()}
 circuits.course({titles[name]: own for name, own in inside.items()})
 

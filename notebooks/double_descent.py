@@ -230,7 +230,7 @@ longer = page.gather(
 page.export_runs(longer.runs, "figure6_long", "the longer runs")
 told(longer)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of two training sizes: final validation accuracy against d_model for the narrow networks, by epoch T in grey and after three times as many epochs, with a dot for each run."}, "figure": {"caption": "Final validation accuracy of the narrow networks by epoch T (grey) and by 3 T, same seeds. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. [Data](data/figure6_long.csv).", "name": "fig-double-descent-long"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of two training sizes: final validation accuracy against d_model for the narrow networks, by epoch T in grey and after three times as many epochs, with a dot for each run. The two lines hardly differ: few networks leave their plateau."}, "figure": {"caption": "Final validation accuracy of the narrow networks by epoch T (grey) and by 3 T, same seeds. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. [Data](data/figure6_long.csv).", "name": "fig-double-descent-long"}}
 same = runs[runs["seed"].isin(long_seeds) & runs["d_model"].isin(narrow)]
 
 

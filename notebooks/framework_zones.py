@@ -76,7 +76,7 @@ critical[["low", "high"]] = critical[["low", "high"]].where(critical["bound"] ==
 page.export(critical.rename(columns=CRITICAL), "figure1_critical", "critical sizes")
 page.export(found.capacity_points.rename(columns=CAPACITY), "figure1_capacity", "capacities")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A map over model size and data. A rising curve of memorization capacity and a falling curve of the critical data size, with points and intervals; shaded zones between them; a star where they cross, if they do; every cell a pie coloured by the zones its seeds show."}, "figure": {"caption": "The paper's sketch, computed from our runs, by epoch T. Solid: memorization capacity; dashed: critical size, dotted where it is drawn beyond the widths it was fitted to; arrows: bounds. Shaded: the zones between the curves. Pies: cells, by the share of their seeds in each zone. Left axis: unordered pairs; right axis: training points that hold so many. Data: [runs](data/figure1_runs.csv), [critical sizes](data/figure1_critical.csv), [capacities](data/figure1_capacity.csv).", "name": "fig-zones"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A map over model size and data. A rising curve of memorization capacity and a falling curve of the critical data size, with points and intervals; shaded zones between them; a star where they cross, if they do; every cell a pie coloured by the zones its seeds show. Most cells show the zone that the curves put them in."}, "figure": {"caption": "The paper's sketch, computed from our runs, by epoch T. Solid: memorization capacity; dashed: critical size, dotted where it is drawn beyond the widths it was fitted to; arrows: bounds. Shaded: the zones between the curves. Pies: cells, by the share of their seeds in each zone. Left axis: unordered pairs; right axis: training points that hold so many. Data: [runs](data/figure1_runs.csv), [critical sizes](data/figure1_critical.csv), [capacities](data/figure1_capacity.csv).", "name": "fig-zones"}}
 zones.zone_map(found, dots, DYNAMICS)
 
 # %% tags=["hide-input"]
@@ -99,8 +99,8 @@ page.beside(1, dict(zip(labels, (grids, random))))
 #   Student's distribution, as these have three seeds.
 # * A critical size is only a **bound** where half of the seeds or more generalize with the smallest
 #   training set of its row, or half or fewer with the largest. Bounds are not fitted. Neither are
-#   widths that cannot memorize even the smallest of their training sets: all their cells are
-#   progression.
+#   widths whose capacity lies below the smallest of their training sets: by the curve all their
+#   cells are progression, though some runs there learn their set by heart.
 # * The **semi-grokking** band is as wide as the step from a tenth to nine tenths of the seeds,
 #   averaged over the fitted widths.
 
@@ -132,7 +132,7 @@ Markdown(story.agreement(dots, epochs))
 # [](verdicts.ipynb) judges each boundary by itself, D_crit by the curve without the cell in question.
 # How wide the band is comes from the same runs, so what happens in it is told and not judged. In the
 # paper semi-grokking is a zone of single runs, too; ours hardly ever stop
-# half-way, and most regions' disagreement above is of this kind.
+# half-way, and most of the runs that disagree with their region lie in this band.
 # The four cells that the map names are the paper's examples, figure 2;
 # [](grokking_grid.ipynb) shows their training curves.
 #
@@ -145,7 +145,7 @@ Markdown(story.agreement(dots, epochs))
 slow = page.runs("figure5", d_model=8, train_size=3000, epochs=2 * epochs, seed=progression_seeds)
 page.export(slow.curves, "figure5", "the curves of figure 5")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Training accuracy above and validation accuracy below, against epoch, for d_model 8 with 3,000 points; one colour and dash for each seed."}, "figure": {"caption": "d_model 8, 3,000 training points, one line a seed. [Data](data/figure5.csv).", "name": "fig-progression-seeds"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Training accuracy above and validation accuracy below, against epoch, for d_model 8 with 3,000 points; one colour and dash for each seed. Seeds end far apart, in training between a tenth and eight tenths, in validation between nothing and two thirds."}, "figure": {"caption": "d_model 8, 3,000 training points, one line a seed. [Data](data/figure5.csv).", "name": "fig-progression-seeds"}}
 curves.seed_curves(
     {"d_model 8, D = 3,000": slow.curves},
     {"train_accuracy": "training accuracy", "val_accuracy": "validation accuracy"},

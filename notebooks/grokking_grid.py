@@ -117,7 +117,7 @@ page.export(four.curves, "figure2", "the curves of figure 2")
 by_cell = dict(list(four.curves.groupby(["d_model", "train_size"])))
 own = {name: by_cell.get(cell, four.curves.iloc[:0]) for name, cell in DYNAMICS.items()}
 panels = {f"{n}: d_model {d}, D = {size:,}": own[n] for n, (d, size) in DYNAMICS.items()}
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of training and validation accuracy against epoch, logarithmic: d_model 8 with 3,000 points, 32 with 2,600, 64 with 3,000 and 32 with 3,000; seed 0 thick, other seeds thin."}, "figure": {"caption": "The paper's four cells, by epoch T. Thick: the lowest seed; thin: the others. [Data](data/figure2.csv).", "name": "fig-dynamics"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of training and validation accuracy against epoch, logarithmic: d_model 8 with 3,000 points, 32 with 2,600, 64 with 3,000 and 32 with 3,000; seed 0 thick, other seeds thin. The first finds a part of the rule while it learns, the second does not, the third finds it long after it knows its training set, the fourth does so in some seeds at most."}, "figure": {"caption": "The paper's four cells, by epoch T. Thick: the lowest seed; thin: the others. [Data](data/figure2.csv).", "name": "fig-dynamics"}}
 curves.dynamics(panels)
 
 # %% tags=["hide-input"]
@@ -146,7 +146,8 @@ show(header, rows, left=(0, 4))
 # {glue:text}`dynamics_same` of {glue:text}`dynamics_runs` runs carry the paper's name. Where they
 # do not, look at the seeds: close to a boundary one seed generalizes and the next does not, with
 # the same sizes and the same recipe. Semi-grokking in particular is a name for what a run shows by
-# epoch T: such a plateau may end later ([](circuit_efficiency.ipynb), P4). A validation accuracy of
+# epoch T: a run that is half-way then, or without the rule, may find it later
+# ([](circuit_efficiency.ipynb), P4). A validation accuracy of
 # 0.1 is not much, either: mirror images of training pairs, a share of about $D/P^2$ of the held-out
 # pairs, come right in a network that has only learned to treat $a$ and $b$ alike;
 # [](double_descent.ipynb) counts them apart.

@@ -36,6 +36,7 @@ from IPython.display import Markdown
 
 from lib.analysis import dynamics
 from lib.analysis.words import number
+from lib.chapters.stories import norms
 from lib.figures.curves import seed_curves
 
 page = Page("parameter_norms", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
@@ -74,7 +75,7 @@ for name, (d, size) in cells.items():
         marks += [dict(point, title=title) for point in points]
         rows.append((name, seed, curve, points, controls.get((d, size, seed))))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels: validation accuracy above and parameter norm below, against epoch; progression on the left, grokking on the right; one colour and dash for each seed, rings where generalization begins and where it is done."}, "figure": {"caption": "Validation accuracy and the norm of all parameters. Rings: the last evaluation before a run generalizes (validation accuracy below 0.1) and the first at nine tenths of its final value. [Data](data/figure9.csv).", "name": "fig-norms"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels: validation accuracy above and parameter norm below, against epoch; progression on the left, grokking on the right; one colour and dash for each seed, rings where generalization begins and where it is done. The norm rises as progression generalizes, and falls as grokking does."}, "figure": {"caption": "Validation accuracy and the norm of all parameters. Rings: the last evaluation before a run generalizes (validation accuracy below 0.1) and the first at nine tenths of its final value. [Data](data/figure9.csv).", "name": "fig-norms"}}
 seed_curves(
     panels,
     {"val_accuracy": "validation accuracy", "param_norm": "parameter norm"},
@@ -108,6 +109,9 @@ def cells_of(name, seed, curve, points, control):
 header = ["the paper's name", "our run", "seed", "validation by T", "epochs", "norm", "log change",
           "the control's", "norm by T"]  # fmt: skip
 show(header, [cells_of(*row) for row in rows], left=(0, 1))
+
+# %% tags=["hide-input"]
+Markdown(norms.beside_controls((name, curve, random) for name, _, curve, _, random in rows))
 
 # %% [markdown]
 # ## Against the paper's sentences

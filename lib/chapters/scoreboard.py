@@ -77,8 +77,8 @@ PREDICTED = {
         "Learning by heart takes a larger norm with every example; the rule takes the same, "
         "whatever the data.",
         "Learning by heart does not take a larger norm with more examples, or the rule does.",
-        "These runs do not settle whether learning by heart takes a larger norm with every "
-        "example, and the rule the same whatever the data.",
+        "One half of it at least is open: that learning by heart takes a larger norm with every "
+        "example, or that the rule takes the same whatever the data.",
     ),
     "P2: weight decay": (
         f"At weight decay 1, 1.5 and 2 the rule needs the same number of sums, within {NEAR}.",

@@ -82,7 +82,7 @@ def judge(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Verdi
     if claim.curves:
         frames = [dynamics.with_curves(own, store.curves(own["key"])) for own in frames]
     finding = claim.judge(*frames)
-    return Verdict(claim, _WORDS[finding.holds], finding, total, [])
+    return Verdict(claim, _WORDS[finding.holds], finding, finding.used or total, [])
 
 
 def _frame(runs, experiment: str, cells: dict, seeds, whole: bool):

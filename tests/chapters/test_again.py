@@ -222,5 +222,5 @@ def test_the_words_name_what_differs(more, differs):
     assert ("JAX at (8, 3,000), log norm" in said) == differs
     assert ("none tells the trainers apart" in said and "2% in the norm" in said) != differs
     assert ("first differ by 1% at epoch 50 to 50" in said) == differs
-    assert "In 0 of 4 pairs only one" in said
+    assert "In all 4 pairs both come to the rule" in said
     assert "No run" in trainers.words(runs.iloc[:0], curves)

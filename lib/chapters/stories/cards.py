@@ -6,7 +6,7 @@ from html import escape
 from lib.chapters.scoreboard import ICONS, PLAIN, PREDICTED, chapter_of, reason
 from lib.chapters.tables import needs_words
 from lib.paper.claims import NONE, Verdict
-from lib.paper.criteria.rules import Condition
+from lib.paper.criteria.rules import Condition, word
 
 WIDTH, HEIGHT, EDGE = 320, 34, 8
 """Of an axis, in pixels; the room left at its ends."""
@@ -29,7 +29,7 @@ def axis(condition: Condition) -> str:
     ours = f'x1="{at(condition.low)}" x2="{at(condition.high)}"'
     dot = f'<circle cx="{at(condition.value)}" cy="14" r="4"/>'
     limits = "".join(
-        f'<text x="{at(end)}" y="32" text-anchor="middle">{end:,.4g}</text>'
+        f'<text x="{at(end)}" y="32" text-anchor="middle">{word(end)}</text>'
         for end in (condition.least, condition.most)
         if math.isfinite(end)
     )

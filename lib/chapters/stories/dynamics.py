@@ -53,8 +53,8 @@ def recipes_table(found: pd.DataFrame) -> str:
     text = (
         f"**With {' and with '.join(whole)}, every run shows what the paper shows in its cell.**"
         if whole
-        else "**No recipe shows in every run what the paper shows in its cell.** Nearest comes "
-        f"{nearest[0]}: "
+        else "**No recipe shows in every run what the paper shows in its cell.** Nearest, by its "
+        f"worst cell, comes {nearest[0]}: "
         + ", ".join(f"{name} {said}" for name, said in zip(DYNAMICS, nearest[1:]))
         + "."
     )

@@ -69,22 +69,22 @@ class Condition:
     def estimate(self) -> str:
         """The number in words: with its interval, or as the bound that alone is known."""
         if math.isnan(self.low):
-            return _word(self.value)
+            return word(self.value)
         if math.isinf(self.high):
-            return f"≥ {_word(self.low)}" if 0 < self.low < math.inf else "not known"
-        return f"{_word(self.value)} [{_word(self.low)}, {_word(self.high)}]"
+            return f"≥ {word(self.low)}" if 0 < self.low < math.inf else "not known"
+        return f"{word(self.value)} [{word(self.low)}, {word(self.high)}]"
 
     @property
     def range(self) -> str:
         """The paper's range in words: "≥ 0.5", "≤ 0.1", "0.1 to 0.9"."""
         if math.isinf(self.most):
-            return f"≥ {_word(self.least)}"
+            return f"≥ {word(self.least)}"
         if math.isinf(self.least):
-            return f"≤ {_word(self.most)}"
-        return f"{_word(self.least)} to {_word(self.most)}"
+            return f"≤ {word(self.most)}"
+        return f"{word(self.least)} to {word(self.most)}"
 
 
-def _word(value: float) -> str:
+def word(value: float) -> str:
     if math.isnan(value):
         return "–"
     return f"{value:,.0f}" if 100 <= abs(value) < math.inf else f"{value:.3g}".replace("inf", "∞")
@@ -98,11 +98,13 @@ class Finding:
         conditions: each number that the claim asks for; none where the runs cannot speak to it.
         note: what else is to be said of them; it decides nothing.
         also: numbers in the note, in words, by name: for who tells them elsewhere.
+        used: the runs that it rests on, where it leaves some of the claim's out.
     """
 
     conditions: tuple[Condition, ...] = ()
     note: str = ""
     also: dict[str, str] = field(default_factory=dict)
+    used: int | None = None
 
     @property
     def holds(self) -> bool | None:

@@ -35,7 +35,8 @@ def zones_agree(grid, dip_grid, random):
         clustered("runs with more facts than D_mem that progress",
                   runs["zone"][overfull] == "progression", _cells(runs[overfull]), "cells", 3,
                   least=HALF),
-    ), _single_runs(runs, points, together, good[inside], place[inside]))  # fmt: skip
+    ), _single_runs(runs, points, together, good[inside], place[inside]),
+    used=len(runs) + len(random))  # fmt: skip
 
 
 def _single_runs(runs, points, together, good, place) -> str:

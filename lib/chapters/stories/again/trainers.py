@@ -194,7 +194,10 @@ def _left_open(known: pd.DataFrame) -> str:
         parts.append(f"{np.expm1(logs['log_norm']):.0%} in the norm")
     if len(epochs):
         parts.append(f"a factor of {np.exp(epochs.max()):.1f} in epochs")
-    return f"So few seeds cannot exclude small differences: up to {', '.join(parts)}."
+    return (
+        "With so few seeds larger differences are not excluded, by each comparison's own 95% "
+        f"interval: up to {', '.join(parts)}."
+    )
 
 
 def _one_sided_words(runs: pd.DataFrame) -> str:
@@ -202,6 +205,8 @@ def _one_sided_words(runs: pd.DataFrame) -> str:
     came = np.isfinite(runs.set_index("key")["came"])
     own, others = (came[kind.to_numpy()] for kind in (runs["engine"] == OWN, runs["engine"] != OWN))
     apart = (others != own.reindex(others.index)).sum()
+    if not apart:
+        return f"In all {len(others)} pairs both come to the rule, or neither does."
     return f"In {apart} of {len(others)} pairs only one of the two comes to the rule."
 
 

@@ -124,7 +124,8 @@ def emerged_so_far(studies: Mapping[str, Sequence[Curve]]) -> str:
     if not said:
         return "no study has addition alone and a mixture."
     first = "mixed with data to memorize, addition comes at larger sizes, if at all" * later
-    return f"{first or 'where addition is there'} ({'; '.join(said)})."
+    sizes = "by the last epoch, over the sizes that both have"
+    return f"{first or 'where addition is there'} ({sizes}: {'; '.join(said)})."
 
 
 def new_seeds(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
