@@ -54,7 +54,7 @@ SIZES_DEPTH = ((1, 16), (1, 32), (2, 32), (2, 64), (4, 64), (4, 128))
 """(n_layers, d_model) of the study with depth."""
 
 
-BETWEEN_ALONE, BETWEEN_MIXED = ((1, 24),), ((2, 40), (2, 48))
+BETWEEN_ALONE, BETWEEN_MIXED = ((1, 24), (1, 28)), ((2, 40), (2, 44), (2, 48))
 """What lies between two of these, where one or the other begins to generalize: from one to the
 next of `SIZES_DEPTH` is up to 3.7 times the parameters, too much to tell 3 times."""
 
