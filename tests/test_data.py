@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lib.data import all_pairs, build
+from lib.data import all_pairs, build, stream
 from lib.spec import RunSpec, SpecError
 from lib.tasks import TASKS, task
 from lib.train import train
@@ -135,3 +135,13 @@ def test_a_label_beyond_the_classes_is_refused(monkeypatch, part, least):
     monkeypatch.setitem(TASKS, "multitask", replace(TASKS["multitask"], **{part: wrong}))
     with pytest.raises(SpecError, match="label of task 'multitask'"):
         build(RunSpec(task="multitask", modulus=5, train_size=3, memorize_size=3))
+
+
+def test_streams_are_apart_and_the_vocabulary_is_as_long_as_said():
+    one, other = (
+        stream(RunSpec(), name).integers(2**60) for name in ("memorize-labels", "memorize-slabel")
+    )
+    data = build(RunSpec(task="multitask", train_size=3000, memorize_size=3000))
+    same = data.train.tokens[:3000, [0, 2]] == data.memorize.tokens[:, [0, 2]]
+    assert one != other and not same.all()
+    assert build(RunSpec()).n_tokens == 114 and data.n_tokens == 116

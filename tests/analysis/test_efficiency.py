@@ -7,6 +7,7 @@ from worlds import BY_NAME, noise, settled, store_with, verdict
 
 from lib.analysis import efficiency
 from lib.paper.claims import judge
+from lib.paper.criteria import circuits
 from lib.paper.takeaways import PREDICTIONS
 
 NAMES = [claim.name for claim in PREDICTIONS]
@@ -243,3 +244,35 @@ def test_all_four_are_there_and_need_runs(tmp_path):
     assert {verdict(store, name) for name in NAMES} == {"not enough runs"}
     parents = {s.init_from.key for s in BY_NAME[NAMES[5]].specs() if s.init_from}
     assert len(parents) == 5
+
+
+def test_p2_is_wider_by_the_gaps_of_both():
+    rows = [
+        dict(weight_decay=decay, seed=seed, train_size=size, val_accuracy=float(size >= 2900))
+        for decay in (1.0, 2.0) for seed in range(3) for size in range(2000, 4001, 200)
+    ]  # fmt: skip
+    (found,) = circuits.decay_moves_little(pd.DataFrame(rows)).conditions
+    assert (found.low, found.high) == (-200, 200)
+
+
+def settled_at(power, seeds):
+    """Runs whose norm is as a power of D, a thousandth more with each seed."""
+    epochs = np.arange(11)
+    made = dict(epoch=epochs, train_loss=np.zeros(11), val_accuracy=np.ones(11))
+    return pd.DataFrame([
+        dict(train_size=size, seed=seed,
+             curve=made | dict(param_norm=np.full(11, (1 + 0.001 * seed) * float(size) ** power)))
+        for size in (1000, 2000, 4000) for seed in range(seeds)
+    ])  # fmt: skip
+
+
+def test_p1_by_hand():
+    rising = settled_at(0.25, 3)
+    assert circuits.costs_differ(rising, settled_at(0.0, 3)).holds is True
+    assert circuits.costs_differ(rising, settled_at(-0.3, 3)).holds is False  # falls: not flat
+    assert circuits.costs_differ(settled_at(0.25, 2), settled_at(0.0, 2)).conditions == ()
+
+
+def test_symmetry_and_half_way():
+    assert efficiency.symmetry_share(0) == pytest.approx(1 / 113)
+    assert efficiency.half_way([0, 10, 20], [0.4, 0.6, 1.0]) == 20

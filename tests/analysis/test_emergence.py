@@ -1,5 +1,7 @@
 """The emergent size, its bounds, and the claims on mixtures: each verdict can come out."""
 
+from math import inf
+
 import made_up
 import pandas as pd
 import pytest
@@ -291,3 +293,17 @@ def test_the_second_look_widens_the_interval(tmp_path):
     store = store_with(tmp_path, ["takeaway 8"], split_in(13))
     (found,) = judge(BY_NAME["takeaway 8"], store).finding.conditions
     assert found.low == pytest.approx(0.508, abs=1e-3)
+
+
+def test_takeaway_7_asks_for_all_that_it_says(tmp_path):
+    name = "takeaway 7"
+    found = judge(BY_NAME[name], store_with(tmp_path, [name], deep((2, 32), (4, 128)))).finding
+    assert [(c.least, c.most) for c in found.conditions[::2]] == [(3, inf), (-inf, 0.5)]
+    assert found.conditions[1].most == n_parameters(128, 4, 59, mixed=True)
+
+
+def test_the_same_accuracy_in_both_is_no_gain(tmp_path):
+    """Of the split MLP, seed by seed: a tie is not ahead."""
+    name = "takeaway 8"
+    same = judge(BY_NAME[name], store_with(tmp_path, [name], lambda spec: dict(val=0.5)))
+    assert same.finding.conditions[0].value == 0

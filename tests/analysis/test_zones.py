@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from lib.analysis import descent, dynamics, statistics
-from lib.analysis.zones import boundaries, capacity
+from lib.analysis.zones import boundaries, capacity, critical
 
 WIDTHS = (8, 16, 24, 32, 40, 48, 64)
 SIZES = tuple(range(1000, 6001, 100))
@@ -168,3 +169,41 @@ def test_cell_means():
     two = statistics.cell_means(runs.iloc[:2]).loc[(8, 3000)]
     assert np.isnan(two["low"]) and two["seeds"] == 2
     assert statistics.cell_means(runs.iloc[:0]).empty
+
+
+def test_shares_are_weighted_by_their_runs_and_gaps_are_none():
+    rows = [(0, 1000, 1.0), (0, 2000, 0.0), (1, 2000, 0.0), (2, 2000, 0.0), (0, 3000, 1.0)]
+    frame = pd.DataFrame(rows, columns=["seed", "train_size", "val_accuracy"])
+    assert critical.success_curve(frame).tolist() == pytest.approx([0.25, 0.25, 1])
+    assert np.isfinite(critical.critical_samples(frame, 200)).all()
+
+
+def test_figure_1s_curves_only_fall_and_only_rise():
+    assert boundaries.fit_critical([8, 16, 32], [1000, 2000, 3000]).power == 0
+    rising = boundaries.fit_capacity([8, 16, 32], [100, 90, 200])
+    assert rising([8, 16]).tolist() == pytest.approx([95, 95])
+
+
+def test_a_width_without_a_capacity_can_be_used():
+    points = pd.DataFrame(dict(d_model=[8, 200], bound=["", ""]))
+    known = boundaries.fit_capacity([8, 16], [1e4, 2e4])
+    used = boundaries.usable(points, known, pd.Series({8: 1000, 200: 1000}))
+    assert used.tolist() == [True, True]
+
+
+def test_a_rule_that_is_lost_again_is_ungrokking():
+    epochs = np.arange(3)
+    lost = dict(epoch=epochs, train_loss=0.0 * epochs, train_accuracy=[0, 1, 1])
+    assert dynamics.zone(lost | dict(val_accuracy=[0, 0.9, 0.05])) == "ungrokking"
+
+
+def test_a_dip_is_no_deeper_than_the_rise_after_it():
+    found = descent.dip(pd.DataFrame([[0.9, 0.1, 0.3]], columns=[8, 32, 48]))
+    assert found.tolist() == pytest.approx([0.2])
+
+
+def test_intervals_are_of_95_percent():
+    assert statistics.interval(np.arange(1001.0)) == (25, 975)
+    frame = pd.DataFrame(dict(d_model=8, train_size=1, val_accuracy=[0.4, 0.5, 0.6]))
+    high = statistics.cell_means(frame).iloc[0]["high"]
+    assert high == pytest.approx(0.5 + stats.t.ppf(0.975, 2) * 0.1 / 3**0.5)

@@ -1,5 +1,6 @@
 """The critical size read in three ways: they agree where runs are clean, and part where not."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -71,3 +72,12 @@ def test_best_comes_from_the_curves():
     curves = pd.DataFrame(dict(key=["32 1000 0"] * 2, val_accuracy=[0.7, 0.2]))
     found = dynamics.with_best(runs, curves).set_index("key")["best"]
     assert found["32 1000 0"] == pytest.approx(0.7)
+
+
+def test_bits_and_the_ratio_of_capacities():
+    assert squared.label_bits(3) == (2, pytest.approx(np.log2(3) - 2 / 3))
+    rows = [(d, s, 0.5, 113**2, 113) for d in (8, 16) for s in range(3)]
+    columns = ["d_model", "seed", "train_accuracy", "train_size", "modulus"]
+    half = pd.DataFrame(rows, columns=columns)
+    table, every = squared.capacity_rows(half.assign(train_accuracy=1.0), half, [8, 16])
+    assert table[0][3].startswith("2.00") and every.startswith("2.00")

@@ -222,3 +222,11 @@ def test_the_default_is_the_fastest_engine_that_covers_a_spec():
     stacked = [(False, False, False, "cuda"), *((True, False, False, d) for d in ("cpu", "cuda"))]
     assert names.pop("stacked") == stacked and list(names) == ["reference"]
     choose(SMALL.replace(**deep, **rounded))
+
+
+def test_a_tie_is_not_right():
+    spec = RunSpec(modulus=11, train_size=90, d_model=16)
+    engine = reference.Engine(spec, build(spec))
+    for parameter in engine.model.parameters():
+        parameter.data.zero_()
+    assert engine.evaluate("val") == (pytest.approx(np.log(11)), 0)

@@ -1,18 +1,23 @@
 """Claims on made-up runs: each verdict can come out, and only from enough runs."""
 
+import math
 import zlib
 
 import click
 import made_up
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 from worlds import BY_NAME, jump, store_with, verdict
 
 from lib.analysis.dynamics import ZERO
+from lib.analysis.zones import boundaries
 from lib.analysis.zones.capacity import distinct_pairs
 from lib.chapters.report import BEGIN, END, README, with_section
 from lib.chapters.tables import claims_table
 from lib.paper.claims import judge
+from lib.paper.criteria import addition, zones
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import CLAIMS
 from lib.runs.store import Store
@@ -271,3 +276,88 @@ def test_the_readme_has_a_section_for_the_claims():
 def test_table_shows_every_claim(tmp_path):
     table = claims_table([judge(c, Store(tmp_path)) for c in CLAIMS])
     assert all(c.name in table for c in CLAIMS)
+
+
+def conditions(name, tmp_path, world):
+    return judge(BY_NAME[name], store_with(tmp_path, [name], world, seeds=11)).finding.conditions
+
+
+def test_takeaway_5_asks_for_all_that_it_says(tmp_path):
+    found = conditions("takeaway 5", tmp_path, framework)
+    assert [c.says.split(" beyond")[0] for c in found] == [
+        "dip of validation at 3,000", "fall of validation at 2,600",
+        "dip of validation at 4,000", "dip of validation at 5,000",
+    ]  # fmt: skip
+    assert [(c.least, c.most) for c in found] == [(0.1, math.inf)] * 2 + [(-math.inf, 0.1)] * 2
+
+
+def test_takeaway_6_asks_for_all_that_it_says(tmp_path):
+    found = conditions("takeaway 6", tmp_path, square_further)
+    assert [c.least for c in found] == [0, -math.inf, 0.1, -math.inf]
+    assert [c.most for c in found] == [math.inf, 0, math.inf, 0.1]
+
+
+def test_the_fall_is_taken_over_24_to_40():
+    widths = [8, 20, 24, 28, 32, 36, 40, 48, 64, 100]
+    rows = [
+        (d, seed, size, 0.9 if d < 24 else 0.0 if d in (24, 40) else 0.6)
+        for d in widths for seed in range(3) for size in (2600, 3000, 4000, 5000)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["d_model", "seed", "train_size", "val_accuracy"])
+    assert addition.double_descent(frame).conditions[1].value == pytest.approx(0.9 - 0.36)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [{3000: 32, 4000: 16, 5000: 32}, {3000: 32, 4000: 32, 5000: 16},
+     {3000: 32, 4000: 28, 5000: 28}],
+)  # fmt: skip
+def test_model_wise_grokking_asks_each_size_for_its_factor(tmp_path, at):
+    name = "model-wise grokking"
+
+    def world(spec):
+        train = float(spec.d_model >= 16)
+        return dict(train=train, val=float(spec.d_model >= at[spec.train_size]))
+
+    assert verdict(store_with(tmp_path, [name], world, seeds=11), name) == "not reproduced"
+
+
+def test_capacity_is_held_to_its_worst_width():
+    rows = [(d, s, 0.5 + s * step) for d, step in ((4, 0.0), (8, 0.03)) for s in range(3)]
+    frame = pd.DataFrame(rows, columns=["d_model", "seed", "train_accuracy"])
+    (found,) = addition.narrow(frame).conditions
+    own = frame[frame["d_model"] == 8]["train_accuracy"]
+    half = stats.t.ppf(0.975, 2) * own.std() / 3**0.5
+    assert "d = 8" in found.says and found.value == pytest.approx(half)
+
+
+def test_a_claim_looks_at_whole_seeds_alone(tmp_path):
+    """One run of a further seed is no seed."""
+    name = "takeaway 5"
+    store = store_with(tmp_path, [name], framework)
+    before = judge(BY_NAME[name], store).runs
+    further = max(EXPERIMENTS["figure6"].seed_range) - 2
+    spec = next(iter(EXPERIMENTS["figure6"].specs([further])))
+    assert spec.key not in store.keys()
+    store.add(made_up.run(spec, [0, spec.epochs], val_accuracy=[0, 1]))
+    assert judge(BY_NAME[name], Store(store.folder, store.cache)).runs == before
+
+
+def test_the_place_of_a_cell_does_not_hang_on_its_own_runs():
+    """D_crit is fitted without the cell that is judged by it."""
+    rows = [
+        (d, size, seed, float(size >= 3400 - 25 * d + 100 * (seed - 1)))
+        for d in (32, 40, 48, 56) for size in range(1800, 3401, 200) for seed in range(3)
+    ]  # fmt: skip
+    runs = pd.DataFrame(rows, columns=["d_model", "train_size", "seed", "val_accuracy"])
+    points = pd.Series({d: 100.0 * d for d in (32, 40, 48, 56)})
+    cell = (runs["d_model"] == 40) & (runs["train_size"] == 2400)
+    flipped = runs.assign(val_accuracy=runs["val_accuracy"].mask(cell, 0.0))
+    assert not flipped.equals(runs)
+    places = [zones._place(one, points) for one in (runs, flipped)]
+    half = [boundaries.span(one[one["d_model"] == 40]) for one in (runs, flipped)]
+    assert half[0] != half[1]  # the band's width is not without it
+    others = [boundaries.span(runs[runs["d_model"] == d]) for d in (32, 48, 56)]
+    widths = [(sum(others) + own) / 4 / 2 for own in half]
+    own = [place[40, 2400] * width for place, width in zip(places, widths)]
+    assert own[0] == pytest.approx(own[1]) and abs(own[0]) < 200

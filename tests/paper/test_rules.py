@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from lib.paper.criteria import rules
 from lib.paper.criteria.rules import (
     FEW,
     MOST,
@@ -122,3 +124,18 @@ def test_an_envelope_holds_or_fails_only_by_every_reading():
     whole = envelope([above, below])
     assert (whole.value, whole.low, whole.high) == (9, 0, 10)
     assert envelope([above, Condition("x", 9, math.nan, math.nan, 5)]).holds is None
+
+
+def test_every_interval_pays_for_its_conditions():
+    values = np.array([0.0, 1, 2, 4])
+    half = stats.t.ppf(1 - 0.05 / 8, 3) * values.std(ddof=1) / 2
+    found = rules.mean("", [0.0, 1, 2, np.nan, 4], 4)
+    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half))
+    for made in (
+        lambda n: rules.spread("", values, 1, n),
+        lambda n: rules.clustered("", [1, 0, 1, 1, 0, 0], [0, 0, 1, 1, 2, 2], "", n),
+    ):
+        one, four = made(1), made(4)
+        assert four.low < one.low and one.high < four.high
+    wider = rules.widened(rules.Condition("", 1, 0, 2), 0.5)
+    assert (wider.low, wider.high) == (-0.5, 2.5)

@@ -102,10 +102,10 @@ def test_a_diverged_run_is_kept_as_such(store):
 
 def test_of_two_trainings_numba_is_preferred_then_the_earliest(store):
     store.add(fake_run(SPECS[0], engine="torch", digest="t"))
-    store.add(fake_run(SPECS[0], digest="first"))
-    store.add(fake_run(SPECS[0], digest="second"))
-    assert list(store.runs()["digest"]) == ["first"]
-    assert set(store.runs(every=True)["digest"]) == {"t", "first", "second"}
+    store.add(fake_run(SPECS[0], digest="z, the first"))
+    store.add(fake_run(SPECS[0], digest="a, the second"))
+    assert list(store.runs()["digest"]) == ["z, the first"]
+    assert set(store.runs(every=True)["digest"]) == {"t", "z, the first", "a, the second"}
     assert len(store.curve(SPECS[0])) == len(SPECS[0].eval_epochs())
     store.compact()
     assert len(again(store).runs(every=True)) == 3
