@@ -96,7 +96,8 @@ search_map(*searched.map_of(tried), len(SENTENCES))
 
 # %% [markdown]
 # Sentence by sentence, at the training length that the slider names. A tick: the share of runs
-# that show it is one that the sentence asks for.
+# that show it is one that the sentence asks for. Hatched: no run of which the sentence speaks, as
+# where it asks for the norm of runs that rise, and none does.
 
 # %% tags=["hide-input"]
 labels = [one.says.split(" (§")[0] for one in SENTENCES]

@@ -38,7 +38,8 @@ CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the c
     ),
     "split_ffn": (
         *("emergent_113", "emergent_113_fill", "emergent_59", "emergent_59_wider"),
-        *("emergent_59_long", "emergent_depth", "split_depth", "split_depth_more"),
+        *("emergent_law", "emergent_59_long"),
+        *("emergent_depth", "split_depth", "split_depth_more"),
         "mixture_inside",
     ),
     "circuit_efficiency": (

@@ -111,11 +111,14 @@ class Law:
 def fit_law(found: pd.DataFrame) -> Law | None:
     """The law through the rows of `turns`.
 
-    None for fewer than `AMOUNTS` amounts with a turn, as any two points lie on a power; and for
-    no more rows than the law has parameters.
+    A row with one end alone, below the narrowest width tried or beyond the widest, is fitted and
+    does not count: it would add a degree of freedom, and may say nothing.
+
+    None for fewer than `AMOUNTS` amounts with a turn between two widths, as any two points lie on
+    a power; and for no more such turns than the law has parameters.
     """
-    turned = found[np.isfinite(found["high"])]
-    if turned["memorize_size"].nunique() < AMOUNTS or len(found) < 4:
+    turned = found[(found["low"] > 0) & np.isfinite(found["high"])]
+    if turned["memorize_size"].nunique() < AMOUNTS or len(turned) < 4:
         return None
     facts = np.log(found["facts"].to_numpy())
     centre = float(facts.mean())
@@ -130,11 +133,11 @@ def fit_law(found: pd.DataFrame) -> Law | None:
         low, high = np.where(far, -high, low), np.where(far, -low, high)
         return -np.log(np.maximum(stats.norm.cdf(high) - stats.norm.cdf(low), 1e-300)).sum()
 
-    widths = np.log(np.sqrt(turned["low"].clip(1) * turned["high"]))
+    widths = np.log(np.sqrt(turned["low"] * turned["high"]))
     power, scale = np.polyfit(np.log(turned["facts"]) - centre, widths, 1)
     fit = optimize.minimize(loss, [power, scale, np.log(0.3)], method="Nelder-Mead", tol=1e-6)
     power, scale, spread = map(float, fit.x)
-    limit = fit.fun + stats.t.ppf((1 + NOMINAL) / 2, len(found) - 3) ** 2 / 2
+    limit = fit.fun + stats.t.ppf((1 + NOMINAL) / 2, len(turned) - 3) ** 2 / 2
 
     def above_limit(power: float) -> float:
         rest = optimize.minimize(lambda p: loss((power, *p)), [scale, spread], method="Nelder-Mead")

@@ -114,6 +114,7 @@ def accuracy_by_train_size(runs: pd.DataFrame, d_models: Sequence[int]) -> Figur
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.92, len(d_models)))
     for d_model, colour in zip(d_models, colours):
         mean = runs[runs["d_model"] == d_model].groupby("train_size")["val_accuracy"].mean()
+        mean = mean.reindex(sorted(runs["train_size"].unique()))  # a gap where no run is
         ax.plot(mean.index, mean, color=colour, label=f"d = {d_model}", marker="o", ms=4, lw=1.6)
         mark(ax, 3, d_model)
     sizes = sorted(runs["train_size"].unique())

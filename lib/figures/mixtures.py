@@ -75,7 +75,9 @@ def emergent_width(
     every = pd.concat([rows for rows, _ in shown.values()])
     for i, (label, (rows, style)) in enumerate(shown.items()):
         colour = style["color"]
-        x = rows["memorize_size"] + 11.0 * (rows["seed"] - 1) + 36.0 * (i - (len(shown) - 1) / 2)
+        rank, n = rows["seed"].rank(method="dense") - 1, rows["seed"].nunique()
+        side_by_side = 22.0 * (rank / max(n - 1, 1) - (n > 1) / 2)
+        x = rows["memorize_size"] + side_by_side + 36.0 * (i - (len(shown) - 1) / 2)
         for at, low, high in zip(x, rows["low"], rows["high"]):
             if np.isfinite(high):
                 ax.plot([at, at], [max(low, 1), high], color=colour, lw=3, solid_capstyle="butt")
@@ -88,10 +90,13 @@ def emergent_width(
         facts = alone.iloc[0] + amounts
         if law:
             colour = next(iter(shown.values()))[1]["color"]
-            ax.plot(amounts, law(facts), color=colour, lw=1.4, label="law, 95% of its power")
-            ends = [replace(law, power=power)(facts) for power in (law.low, law.high)]
-            if np.isfinite(ends).all():
-                ax.fill_between(amounts, *ends, color=colour, alpha=0.15, lw=0)
+            ax.plot(amounts, law(facts), color=colour, lw=1.4, label="law")
+            # No band: how exactly a width is known these do not say.
+            name = "the least and the largest power (95%)"
+            for power in filter(np.isfinite, (law.low, law.high)):
+                other = replace(law, power=power)(facts)
+                ax.plot(amounts, other, color=colour, lw=0.8, ls=":", label=name)
+                name = None
         if capacity:
             equal = dict(color=GREY, ls="--", lw=1.2, label="capacity = all data")
             ax.plot(amounts, capacity.inverse(facts), **equal)

@@ -32,7 +32,7 @@ def pack(values: np.ndarray, kind: str, top: float = 1.0) -> np.ndarray:
         unit = (np.log10(np.clip(values, 1e-12, 1e4)) + 12) / 16
     else:
         unit = np.clip(values / top, 0, 1)
-    return np.where(np.isfinite(unit), np.rint(unit * 65534), 65535).astype("<u2")
+    return np.where(np.isfinite(values), np.rint(unit * 65534), 65535).astype("<u2")
 
 
 def kept(n: int, step: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 
 from lib.analysis.growth import Power, extended_capacity, fit_law, turns
 from lib.analysis.zones.capacity import distinct_pairs
-from lib.paper.criteria.mixtures import capacity_is_a_fixed_factor
+from lib.paper.criteria.mixtures import _factors, capacity_is_a_fixed_factor
 
 WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192)
 AMOUNTS = (0, 125, 250, 500, 1000)
@@ -65,6 +65,35 @@ def test_there_is_no_law_of_one_amount():
     assert fit_law(turns(seeds(500))) is None  # only alone does anything turn
     assert fit_law(turns(seeds(5, amounts=(0, 125), n=1))) is None
     assert fit_law(turns(seeds(1, amounts=AMOUNTS[:3], n=1))) is None  # three rows: no scatter left
+
+
+def rows(*ends):
+    """Rows of `turns` as (amount, seed, low, high)."""
+    frame = pd.DataFrame(ends, columns=["memorize_size", "seed", "low", "high"])
+    return frame.assign(facts=distinct_pairs(3000) + frame["memorize_size"].astype(float))
+
+
+TWO = [(0, 0, 32.0, 40.0), (0, 1, 40.0, 48.0), (0, 2, 40.0, 48.0),
+       (1000, 0, 128.0, 256.0), (1000, 1, 128.0, 256.0), (1000, 2, 256.0, np.inf)]  # fmt: skip
+
+
+def test_what_has_one_end_makes_no_law_and_no_interval_narrower():
+    """The first run of an amount, at its widest, turns somewhere below: that says nothing."""
+    assert fit_law(rows(*TWO)) is None
+    assert fit_law(rows(*TWO, (125, 0, 0.0, 192.0))) is None
+    three = [*TWO, *((500, seed, 64.0, 96.0) for seed in range(3))]
+    law = fit_law(rows(*three))
+    again = fit_law(rows(*three, *((125, seed, 0.0, 1e6) for seed in range(8))))
+    assert (again.low, again.high) == pytest.approx((law.low, law.high), rel=0.01)
+
+
+def test_the_factor_of_capacity_is_between_two_widths_or_a_bound():
+    found = rows((0, 0, 32.0, 48.0), (125, 0, 0.0, 16.0), (250, 0, 128.0, np.inf))
+    said = list(_factors(found, lambda width: 100 * np.asarray(width)))
+    facts = found["facts"]
+    assert said[0].endswith(f"all facts {3200 / facts[0]:.2g} to {4800 / facts[0]:.2g}")
+    assert said[1].endswith(f"all facts at most {1600 / facts[1]:.2g}")
+    assert said[2].endswith(f"all facts more than {12800 / facts[2]:.2g}")
 
 
 def test_capacity_is_continued_beyond_the_widths_that_hold_all():

@@ -56,10 +56,10 @@ def test_the_law_is_drawn_and_said_with_its_interval():
     bars = [line for line in ax.lines if line.get_linewidth() == 3 and len(line.get_xdata())]
     assert len(bars) == 15 + 12  # three seeds of five amounts, and the split ones
     labels = {text.get_text() for text in figure.legends[0].get_texts()}
-    assert labels == {"shared MLP, a seed", "split MLP, a seed", "law, 95% of its power",
-                      "capacity = all data"}  # fmt: skip
+    assert labels == {"shared MLP, a seed", "split MLP, a seed", "law", "capacity = all data",
+                      "the least and the largest power (95%)"}  # fmt: skip
     table = growth.rows(found, curves)
-    assert set(table) <= set(MEANING) and len(table) == 2 * 15
+    assert set(table) <= set(MEANING) and len(table) == 15 + 12
 
 
 def test_what_lies_beyond_is_an_arrow_and_said():
@@ -72,6 +72,18 @@ def test_what_lies_beyond_is_an_arrow_and_said():
     arrows = [line for line in ax.lines if line.get_marker() == "^"]
     beyond = sum(np.isinf(rows["high"]).sum() for rows, _ in shown.values())
     assert len(arrows) == beyond > 0
+
+
+@pytest.mark.parametrize(
+    "ends, said",
+    [([(192, np.inf), (128, np.inf)], "2 of 2 beyond 128"),
+     ([(128, 192), (16, np.inf)], "128 to 192, 1 of 2 beyond 16"),
+     ([(64, 96), (0, 192)], "up to 192"),
+     ([(64, 96), (48, 64)], "48 to 96")],
+)  # fmt: skip
+def test_widths_of_seeds_that_are_not_all_there_yet(ends, said):
+    own = pd.DataFrame(ends, columns=["low", "high"], dtype=float)
+    assert growth._of_amount(125, own) == f"with 125 points to memorize {said}"
 
 
 def test_one_amount_is_no_law_yet():

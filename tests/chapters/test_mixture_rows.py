@@ -83,7 +83,7 @@ def test_what_is_seen_before_a_verdict():
     assert emerged_so_far({"P": [ALONE]}).startswith("no study")
     both = pd.concat([shared.runs, split.runs.assign(split_mlp=True)], ignore_index=True)
     both["key"] = [f"run {i}" for i in range(len(both))]
-    assert "3 of 3 seeds" in ahead_so_far(both, both) and "by 0.40" in ahead_so_far(both, both)
+    assert "3 of 3 seeds" in ahead_so_far(both, both) and "by +0.40" in ahead_so_far(both, both)
     assert ahead_so_far(shared.runs.assign(key="x"), shared.runs.assign(key="x")).startswith("no")
 
 

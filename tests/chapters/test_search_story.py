@@ -97,3 +97,10 @@ def test_out_of_sample_is_scored_on_other_seeds(store):
     assert 0 < met < seen <= len(SENTENCES)  # all at 1: no sentence that asks for zero is met
     rows = story.sentence_by_sentence(gather(specs, store=store)).splitlines()[2:]
     assert len(rows) == seen and sum("| yes" in row.replace("  ", "") for row in rows) == met
+
+
+def test_training_lengths_that_are_as_good_are_all_said():
+    rows = [("a", 5000, 0.1), ("a", 10_000, 0.2), ("a", 20_000, 0.2), ("b", 5000, 0.3)]
+    frame = pd.DataFrame(rows, columns=["recipe", "T", "score"])
+    assert story._lengths(frame, frame.iloc[1]) == "10,000 to 20,000"
+    assert story._lengths(frame, frame.iloc[3]) == "5,000"

@@ -47,6 +47,7 @@ def test_packed_numbers_come_back():
     back = unpack(packing.pack(loss, "loss"), "loss", 1)
     assert np.nanmax(abs(back / loss - 1)) < 4e-4 and np.isnan(back[-1])
     norm = np.array([3.0, 61.5])
+    assert list(packing.pack(np.array([np.inf, np.nan]), "loss")) == [65535, 65535]  # none
     back = unpack(packing.pack(norm, "norm", 61.5), "norm", 61.5)
     assert back == pytest.approx(norm, abs=61.5e-5)
 

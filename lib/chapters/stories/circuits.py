@@ -95,9 +95,9 @@ def where_they_cross(mem: pd.DataFrame, gen: pd.DataFrame, whole: pd.DataFrame) 
     if not np.isfinite(crossing):
         return "Too few runs are stored to say where the two norms cross."
     if side:
-        what, tried = ("dearer" if side == "≤" else "cheaper"), mem["train_size"]
-        text = f"Memorizing is the {what} way at every size that was tried, from "
-        text += f"{tried.min():,} to {tried.max():,}."
+        text = f"By these norms memorizing is the dearer way at D = {crossing:,.0f} already."
+        if side == "≥":
+            text = f"By these norms memorizing is the cheaper way up to D = {crossing:,.0f}."
     else:
         seeds = sorted(mem["seed"].unique())
         each = (efficiency.crossing(*(n[n["seed"] == seed] for n in (mem, gen))) for seed in seeds)

@@ -125,8 +125,14 @@ def capacity_is_a_fixed_factor(*frames):
 
 
 def _factors(rows: pd.DataFrame, capacity) -> Iterator[str]:
-    """Capacity over all facts at the emergent width of each amount's middle seed, in words."""
+    """Capacity over all facts at the emergent width of each amount's middle seed, in words: it
+    turns between two widths tried, or beyond the widest, or below the narrowest."""
     for amount, own in rows.groupby("memorize_size"):
-        width, facts = float(own["high"].median()), own["facts"].iloc[0]
-        factor = f"{capacity(width) / facts:.2g}" if np.isfinite(width) else "more than was tried"
+        middle = own.sort_values(["high", "low"]).iloc[(len(own) - 1) // 2]
+        low, high = capacity(middle[["low", "high"]].to_numpy(float)) / middle["facts"]
+        factor = f"{low:.2g} to {high:.2g}"
+        if not np.isfinite(high):
+            factor = f"more than {low:.2g}"
+        elif not low:
+            factor = f"at most {high:.2g}"
         yield f"{f'+ {amount:,}' if amount else 'alone'}: capacity over all facts {factor}"

@@ -31,9 +31,10 @@ def turns_of(found: Sequence[Curve], curves: pd.DataFrame, split: bool) -> pd.Da
 
 def rows(found: Sequence[Curve], curves: pd.DataFrame) -> pd.DataFrame:
     """Both kinds of MLP for download, in columns of `lib.chapters.export.MEANING`."""
-    each = (turns_of(found, curves, kind).assign(split_mlp=kind) for kind in (False, True))
+    shared, split = (turns_of(found, curves, k).assign(split_mlp=k) for k in (False, True))
     names = {"facts": "facts_unordered", "low": "width_above", "high": "width_up_to"}
-    return pd.concat(each).rename(columns=names)
+    # alone there is nothing to split
+    return pd.concat([shared, split[split["memorize_size"] > 0]]).rename(columns=names)
 
 
 def picture(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) -> Figure:
@@ -49,6 +50,8 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
     """What the law says, with its interval, and what capacity would be a fixed factor of."""
     shared = turns_of(found, curves, split=False)
     law, capacity = fit_law(shared), extended_capacity(random)
+    if shared.empty:
+        return "No run of it is stored yet."
     parts = [_of_amount(amount, own) for amount, own in shared.groupby("memorize_size")]
     text = f"The seeds' emergent widths with the shared MLP: {'; '.join(parts)}."
     lacking = [f"{amount:,}" for amount in AMOUNTS if amount not in set(shared["memorize_size"])]
@@ -64,19 +67,25 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
         return f"{text}. What that is in capacity cannot be said without figure 4's runs."
     return (
         f"{text}, and so capacity at that width with exponent {_range(law, capacity.power)}. Were "
-        "capacity a fixed factor of all data, this exponent would be 1."
+        "capacity a fixed factor of all data, this exponent would be 1. This is by the highest "
+        "accuracy on the way, with all widths that are stored; the verdict below asks the last "
+        "accuracy, too, so its interval is another."
     )
 
 
 def _of_amount(amount: int, own: pd.DataFrame) -> str:
     name = f"with {amount:,} points to memorize" if amount else "alone"
     found = own[np.isfinite(own["high"])]
-    beyond = f"{len(own) - len(found)} of {len(own)} beyond {own['low'].max():,.0f}"
+    further = own.loc[np.isinf(own["high"]), "low"].min()
+    beyond = f"{len(own) - len(found)} of {len(own)} beyond {further:,.0f}"
     if found.empty:
         return f"{name} {beyond}"
-    within = f"{name} {found['low'].min():,.0f} to {found['high'].max():,.0f}"
+    least = found["low"].min()
+    start = f"{least:,.0f} to" if least else "up to"  # 0: below the narrowest width tried
+    within = f"{name} {start} {found['high'].max():,.0f}"
     return within if len(found) == len(own) else f"{within}, {beyond}"
 
 
 def _range(law: Law, factor: float) -> str:
-    return f"{factor * law.power:.1f} [{factor * law.low:.1f}, {factor * law.high:.1f}]"
+    text = f"{factor * law.power:.1f} [{factor * law.low:.1f}, {factor * law.high:.1f}]"
+    return text.replace("inf", "∞")

@@ -59,6 +59,8 @@ def ahead_rows(found: Sequence[Curve]) -> list[tuple]:
     """Split against shared, size by size and seed by seed, by the last epoch (`AHEAD_HEADER`)."""
     rows, runs = [], {(c.amount, c.split): c.runs for c in found}
     for amount in sorted({c.amount for c in found if c.split}):
+        if (amount, False) not in runs:
+            continue  # a part of the runs, elsewhere trained
         pairs = emergence.paired(runs[amount, True], runs[amount, False])
         if pairs.empty:
             continue
@@ -101,7 +103,7 @@ def ahead_so_far(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
         return "no seed has both kinds of MLP."
     return (
         f"the split MLP is higher in {(best > 0).sum()} of {len(best)} seeds by the highest "
-        f"accuracy on the way, and in {(last > 0).sum()} by the last, by {last.mean():.2f} on "
+        f"accuracy on the way, and in {(last > 0).sum()} by the last, by {last.mean():+.2f} on "
         "average."
     )
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from lib.analysis.gather import Gathered
@@ -71,12 +72,21 @@ def best_of_each(recipes: pd.DataFrame, racers: list[Racer]) -> str:
     best = recipes.loc[recipes.groupby("recipe")["score"].idxmax()]
     bound = {in_words(racer.recipe): racer.bound for racer in racers}
     rows = [
-        (row.recipe, f"{row.T:,}", f"{row.met:.0f} of {len(SENTENCES)}",
+        (row.recipe, _lengths(recipes, row), f"{row.met:.0f} of {len(SENTENCES)}",
          f"{row.seen:.0f} of {len(SENTENCES)}", f"{row.score:.1e}", f"{bound[row.recipe]:.1e}")
         for row in best.sort_values("score", ascending=False).itertuples()
     ]  # fmt: skip
     head = ["recipe", "best T", "met so far", "with a run behind it", "product", "at best"]
     return table(head, rows, left=(0,))
+
+
+def _lengths(recipes: pd.DataFrame, best) -> str:
+    """The training length of a recipe's best score, or from which to which it is as good."""
+    own = recipes[recipes["recipe"] == best.recipe]
+    low, high = own[np.isclose(own["score"], best.score, rtol=1e-9, atol=0)]["T"].agg(
+        ["min", "max"]
+    )
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def race(racers: list[Racer]) -> str:
@@ -127,8 +137,8 @@ def standing(found: Gathered, recipes: pd.DataFrame) -> str:
     whole = recipes[recipes["runs"] > 0]["recipe"].nunique()
     text = f"{len(found.runs):,} of the search's {found.wanted:,} runs are stored; "
     text += f"{whole} of {recipes['recipe'].nunique()} recipes have a run behind every sentence. "
-    text += f"So far {best['recipe']} at T = {best['T']:,} leads, with {best['met']:.0f} of "
-    return text + f"{best['seen']:.0f} sentences that have runs met by them."
+    text += f"So far {best['recipe']} at T = {_lengths(recipes, best)} leads, with "
+    return text + f"{best['met']:.0f} of {best['seen']:.0f} sentences that have runs met by them."
 
 
 def opening(recipes: pd.DataFrame, own: Gathered) -> str:
@@ -139,7 +149,7 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
     sentences = _of_figures(own)
     (row,) = of_recipes(sentences).itertuples()
     return (
-        f"**The best recipe so far, {best['recipe']} for {best['T']:,} epochs, meets "
+        f"**The best recipe so far, {best['recipe']} for {_lengths(recipes, best)} epochs, meets "
         f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, on "
         "the one or two runs a sentence on which it was chosen. **The book's own meets "
         f"{row.met} of {row.seen}**, on {_seeds(sentences)} on which nothing was chosen; one of "
