@@ -59,9 +59,11 @@ class Measured(Store):
     """The measures beside a store's runs: files like theirs, with columns of their own."""
 
     schema, needs, columns = SCHEMA, _NEEDED, None
+    identity = ("key", "epoch", "digest", "timestamp")
 
     def __init__(self, store: Store):
         super().__init__(folder_of(store), store.cache)
+        self.runs_folder = self.folder
 
 
 def folder_of(store: Store) -> Path:
@@ -233,23 +235,3 @@ def gather_measures(specs: Iterable[RunSpec], train_missing: bool = False) -> pd
     rows = [[getattr(s, n) for n in labels] for s in {s.key: s for s in specs}.values()]
     found = measures(store).merge(pd.DataFrame(rows, columns=labels), on="key")
     return found.assign(shown=found["digest"].isin(store.runs()["digest"]))
-
-
-MEASUREMENT = ("key", "epoch", "digest", "timestamp")
-"""What tells one measurement from another."""
-
-
-def merge(store: Store) -> None:
-    """Make one file of all good ones; they are removed when it has been read back."""
-    known = Measured(store)
-    tables = dict(known.tables())
-    if len(tables) < 2:
-        return
-    whole, names = pa.concat_tables(tables.values(), promote_options="default"), list(MEASUREMENT)
-    rows = pd.DataFrame({name: whole[name].to_pylist() for name in names})
-    whole = whole.filter(pa.array(~rows.duplicated()))  # left by a merge that was cut off
-    path = shard.write(known.folder, whole.sort_by([(name, "ascending") for name in names]))
-    written = known.tables().get(path.name)  # None: another process has merged it already
-    if written is not None and written.num_rows == whole.num_rows:
-        for name in tables.keys() - {path.name}:
-            known.path(name).unlink(missing_ok=True)

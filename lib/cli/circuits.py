@@ -5,7 +5,7 @@ import time
 import click
 from tqdm import tqdm
 
-from lib.circuits.measures import CHECKPOINTS, Measured, check, lacking, measure_run, merge
+from lib.circuits.measures import CHECKPOINTS, Measured, check, lacking, measure_run
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.locks import Locks
@@ -46,7 +46,7 @@ def command(names, seeds, checkpoints, threads, dry_run, measure, results) -> No
     if todo and not dry_run:
         if others := _measure(todo, store, checkpoints, threads, costs):
             click.echo(f"{others:,} are in flight elsewhere; the same command measures them later")
-        merge(store)
+        Measured(store).compact()
     measured = Measured(store)
     measured.tables()  # and with it what is broken
     if store.broken or measured.broken:

@@ -9,10 +9,10 @@ import pyarrow as pa
 from lib.errors import StoreError
 from lib.runs import shard
 from lib.runs.files import forgotten
-from lib.runs.shard import IDENTITY, BrokenFile, identities
+from lib.runs.shard import BrokenFile, identities
 
 SHARD = 500
-"""Runs in a file from which on `compact` leaves it alone."""
+"""Runs in a file from which on `compact` leaves it alone: git keeps every file for ever."""
 
 
 CANNOT_MERGE = (OSError, StoreError, BrokenFile, pa.ArrowException)
@@ -38,7 +38,7 @@ def compact(store, names: Iterable[str] | None = None) -> list[str]:
     tables = store.tables()
     # Runs in a large file are safe there: no one ever removes a large file.
     large = {name for name, table in tables.items() if table.num_rows >= SHARD}
-    safe = {row for name in large for row in identities(tables[name])}
+    safe = {row for name in large for row in identities(tables[name], store.identity)}
     small = [n for n in sorted(tables) if n not in large and (names is None or n in set(names))]
     groups, rows = [[]], 0
     for name in small:
@@ -61,7 +61,7 @@ def _merge(store, names: list[str], safe: set[tuple]) -> list[str]:
     sources = {name: table for name in names if (table := store.try_read(name)) is not None}
     if not sources:
         return []
-    rows = {name: sorted(identities(table)) for name, table in sources.items()}
+    rows = {name: sorted(identities(table, store.identity)) for name, table in sources.items()}
     needed = sorted(set().union(*rows.values()) - safe)
     # Of files with the same runs (written by another version of pyarrow, say) every process
     # keeps the same one: if each kept its own and removed the other's, none would be left.
@@ -77,12 +77,13 @@ def _merge(store, names: list[str], safe: set[tuple]) -> list[str]:
 def _write(store, tables: Iterable[pa.Table], needed: set[tuple]) -> Path:
     """A new file of the needed rows, each once; it has been read back."""
     table, left, keep = pa.concat_tables(tables, promote_options="default"), set(needed), []
-    for row in identities(table):
+    for row in identities(table, store.identity):
         keep.append(row in left)
         left.discard(row)
     # Sorted, so that the same runs give the same file whoever merges them.
-    order = [(name, "ascending") for name in IDENTITY]
+    order = [(name, "ascending") for name in store.identity]
     path = shard.write(store.runs_folder, table.filter(pa.array(keep)).sort_by(order))
-    if set(identities(shard.read(path))) != needed:
+    whole = shard.read(path, None, store.schema, store.needs)
+    if set(identities(whole, store.identity)) != needed:
         raise StoreError(f"{path} does not hold what was written; nothing was removed")
     return path

@@ -177,9 +177,9 @@ def _check_lengths(table: pa.Table) -> None:
             raise BrokenFile(f"its column {name} is not as long as {next(iter(lengths))}")
 
 
-def identities(table: pa.Table) -> list[tuple]:
-    """For each row what tells one training from another: the columns `IDENTITY`."""
-    return list(zip(*(table[name].to_pylist() for name in IDENTITY), strict=True))
+def identities(table: pa.Table, names: Iterable[str] = IDENTITY) -> list[tuple]:
+    """For each row what tells it from another: of runs the columns `IDENTITY`."""
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
 def _file_name(data: bytes) -> str:

@@ -55,7 +55,8 @@ class Store:
         StoreError: if `folder` exists and is not a folder.
     """
 
-    schema, needs, columns = SCHEMA, NEEDED, RUN_COLUMNS  # of a file; what `tables` reads of it
+    # of a file; what `tables` reads of it; what tells one of its rows from another
+    schema, needs, columns, identity = SCHEMA, NEEDED, RUN_COLUMNS, IDENTITY
 
     def __init__(self, folder: str | Path | None = None, cache: str | Path | None = None):
         self.folder = Path(folder) if folder else default_results()

@@ -17,13 +17,13 @@ import lib.circuits.measures
 import lib.train
 from lib.circuits.fourier import measure
 from lib.circuits.measures import (
+    Measured,
     checkpoints_of,
     folder_of,
     gather_measures,
     lacking,
     measure_run,
     measures,
-    merge,
 )
 from lib.cli.circuits import command as circuits_command
 from lib.cli.main import main
@@ -118,7 +118,7 @@ def test_the_longer_measurement_is_taken(store):
     assert lacking([BASE], store, 5) == [] and lacking([BASE], store, 20) == [BASE]
     assert len(measures(store)) == 5 and len(list(folder_of(store).iterdir())) == 2
     before = measures(store)
-    merge(store)
+    Measured(store).compact()
     assert len(list(folder_of(store).iterdir())) == 1
     columns = ["key", "epoch", "trig_share"]
     pd.testing.assert_frame_equal(measures(store)[columns], before[columns])
@@ -153,12 +153,25 @@ def test_a_merge_that_was_cut_off_doubles_nothing(store):
         measure_run(BASE.replace(seed=seed), store, checkpoints=2)
     before = {path: path.read_bytes() for path in folder_of(store).iterdir()}
     for _ in range(2):
-        merge(store)
+        Measured(store).compact()
         for path, data in before.items():  # as if it had been killed before it removed them
             path.write_bytes(data)
-    merge(store)
+    Measured(store).compact()
     (path,) = folder_of(store).iterdir()
     assert pq.read_metadata(path).num_rows == 4
+
+
+def test_a_large_file_is_left_alone(store, monkeypatch):
+    """Git keeps each for ever: one file of all was written anew with every run."""
+    monkeypatch.setattr("lib.runs.compaction.SHARD", 4)
+    for seed in range(2):
+        measure_run(BASE.replace(seed=seed), store, checkpoints=2)
+    (large,) = Measured(store).compact()
+    for seed in range(2, 4):
+        measure_run(BASE.replace(seed=seed), store, checkpoints=1)
+    Measured(store).compact()
+    assert (folder_of(store) / large).exists() and len(list(folder_of(store).iterdir())) == 2
+    assert set(measures(store)["key"]) == {BASE.replace(seed=seed).key for seed in range(4)}
 
 
 def test_what_cannot_be_measured_or_kept_is_seen_before_anything_is_trained(
@@ -237,7 +250,7 @@ def test_a_broken_file_is_named_and_left_out(store, capsys):
     assert set(measures(store)["key"]) == {BASE.replace(seed=1).key}
     assert "is broken and left out" in capsys.readouterr().err
     assert call("tiny", "--dry-run").exit_code == 2
-    merge(store)
+    Measured(store).compact()
     assert path.exists()  # not ours to remove
 
 
