@@ -47,8 +47,8 @@ from IPython.display import Markdown
 
 from lib.analysis.dynamics import GENERALIZED
 from lib.analysis.gather import gather
-from lib.chapters.stories import circuits as story
-from lib.chapters.stories import waves
+from lib.chapters.stories.circuits import predictions as story
+from lib.chapters.stories.circuits import waves
 from lib.circuits.measures import gather_measures
 from lib.circuits.simulation import RACES, simulate, times_of
 from lib.figures import circuits

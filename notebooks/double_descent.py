@@ -41,7 +41,7 @@ from lib.analysis.dynamics import GENERALIZED, PERFECT
 from lib.analysis.gather import Gathered
 from lib.analysis.words import bracket, number
 from lib.analysis.zones import boundaries
-from lib.chapters.stories import loss, mirrors
+from lib.chapters.stories.descent import loss, mirrors
 from lib.chapters.tables import crossing_words, dip_cells
 from lib.circuits.measures import gather_measures
 from lib.figures import accuracy, style

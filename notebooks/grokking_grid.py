@@ -40,8 +40,8 @@ from myst_nb import glue
 from lib.analysis import statistics
 from lib.analysis.dynamics import GENERALIZED, waits, zone
 from lib.analysis.gather import gather
-from lib.chapters.stories import dynamics
-from lib.chapters.stories import waiting as told
+from lib.chapters.stories.dynamics import four_cells
+from lib.chapters.stories.dynamics import waiting as told
 from lib.chapters.tables import zone_rules
 from lib.figures import accuracy, curves
 from lib.paper.experiments import EXPERIMENTS
@@ -156,8 +156,8 @@ show(header, rows, left=(0, 4))
 # epoch; [](recipe.ipynb) has the search that they come from.
 
 # %% tags=["hide-input"]
-tried = gather(dynamics.in_four_cells(), store=page.store)
-Markdown(dynamics.recipes_table(dynamics.by_recipe(tried.runs, tried.curves)))
+tried = gather(four_cells.in_four_cells(), store=page.store)
+Markdown(four_cells.recipes_table(four_cells.by_recipe(tried.runs, tried.curves)))
 
 # %% [markdown]
 # ## The grid (figure 3)

@@ -36,7 +36,7 @@ from IPython.display import Markdown
 
 from lib.analysis import dynamics
 from lib.analysis.words import number
-from lib.chapters.stories import norms
+from lib.chapters.stories.dynamics import norms
 from lib.figures.curves import seed_curves
 
 page = Page("parameter_norms", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)

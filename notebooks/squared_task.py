@@ -41,7 +41,7 @@ from IPython.display import Markdown
 from lib.analysis import descent, dynamics, statistics
 from lib.analysis.zones import boundaries
 from lib.analysis.zones.critical import critical_sizes
-from lib.chapters.stories import squared
+from lib.chapters.stories.descent import squared
 from lib.chapters.tables import crossing_words, dip_cells
 from lib.figures import accuracy, style
 from lib.paper.experiments import EXPERIMENTS, SIZES_3

@@ -5,7 +5,7 @@ import pandas as pd
 
 from lib.analysis.dynamics import waits
 from lib.analysis.statistics import median_wait, survival
-from lib.chapters.stories import waiting as told
+from lib.chapters.stories.dynamics import waiting as told
 from lib.figures.curves import waiting
 
 EPOCHS = np.array([0, 100, 200, 400, 800])

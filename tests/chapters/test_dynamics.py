@@ -3,7 +3,7 @@
 from worlds import jump
 
 from lib.analysis.gather import gather
-from lib.chapters.stories.dynamics import by_recipe, in_four_cells, recipes_table
+from lib.chapters.stories.dynamics.four_cells import by_recipe, in_four_cells, recipes_table
 from lib.paper.recipe import DYNAMICS
 
 ENDS = {"progression": 0.5, "ungrokking": 0.02, "grokking": 1.0, "semi-grokking": 0.5}

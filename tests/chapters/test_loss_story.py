@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from lib.chapters.stories import loss
+from lib.chapters.stories.descent import loss
 from lib.figures.accuracy import loss_by_width
 
 WIDTHS = [4, 8, 16, 32, 64]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lib.chapters.stories import mirrors
+from lib.chapters.stories.descent import mirrors
 
 
 def ends(*rows):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib.chapters.stories.norms import beside_controls
+from lib.chapters.stories.dynamics.norms import beside_controls
 
 
 def curve(before, after, accuracies=(0.0, 0.05, 1.0)):

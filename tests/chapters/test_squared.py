@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.analysis import dynamics
-from lib.chapters.stories import squared
+from lib.chapters.stories.descent import squared
 
 SIZES = (1000, 2000, 3000, 4000)
 
