@@ -23,7 +23,7 @@ def width_rows(found: Map) -> list[tuple]:
         row = ["no run", "–", 0, "no"]
         if d in critical.index:
             c = critical.loc[d]
-            fit = "yes" if c["used"] else "no (bound)" if c["bound"] else "no (below capacity)"
+            fit = "yes" if c["used"] else "no (bound)" if c["bound"] else "no (capacity below)"
             unordered = f"{c['bound']} {distinct_pairs(c['estimate']):,.0f}".strip()
             row = [critical_words(found.critical_points, d), unordered, c["seeds"], fit]
         held = "no run"

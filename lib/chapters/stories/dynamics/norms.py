@@ -16,16 +16,15 @@ def beside_controls(runs: Iterable[tuple]) -> str:
     found: dict[str, list] = {}
     for name, curve, control in runs:
         pair = () if control is None else (norm_change(curve), norm_change(curve, control))
-        found.setdefault(name, []).append(pair)
-    said = []
-    for name, every in found.items():
-        pairs = [pair for pair in every if pair and np.isfinite(pair).all()]
-        if pairs:
-            own, control = np.mean(pairs, axis=0)
-            runs_ = f"{len(pairs)} run{'s' * (len(pairs) > 1)}"
-            said.append(f"in {name} {own:+.2f}, in its controls {control:+.2f} ({runs_})")
-    if not said:
+        if pair and np.isfinite(pair).all():
+            found.setdefault(name, []).append(pair)
+    if not found:
         return "No run that generalizes has a control yet."
+    said = []
+    for name, pairs in found.items():
+        own, control = np.mean(pairs, axis=0)
+        runs_ = f"{len(pairs)} run{'s' * (len(pairs) > 1)}"
+        said.append(f"in {name} {own:+.2f}, in its controls {control:+.2f} ({runs_})")
     return (
         f"On average the norm changes by a logarithm of: {'; '.join(said)}. What a control does it "
         "does without a rule, so takeaway 4 asks for the difference."
