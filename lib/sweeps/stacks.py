@@ -25,6 +25,10 @@ from lib.train import Training
 GPU_MEMORY = 0.5
 """Part of a GPU's memory that a stack's activations may fill, as estimated."""
 
+FILLS = 2e10
+"""Operations of an epoch with which a stack keeps a GPU busy: a larger one gains nothing, and its
+runs would be padded to the longest."""
+
 
 ALONE = (
     "runs with a loss in float32, a batch or another run's weights to start from are trained "
@@ -60,7 +64,7 @@ def train_many(
         specs: what to train; any mixture of shapes.
         device: "cuda"; "cpu", where stacks are slower than single runs, is for tests.
         precision: of the matrix products, "float32" or "bf16".
-        at_once: runs in a stack; by default as many as the device has room for.
+        at_once: runs in a stack; by default as many as fill the device, if it has room for them.
         threads: threads of a CPU.
         until: when on `time.monotonic` training ends: at the next evaluation of a stack, whose
             unfinished runs are saved.
@@ -140,11 +144,11 @@ def _train_stack(stack, runs: list[Training], threads, checkpoints, until) -> It
 
 
 def room_for(spec: RunSpec, device: str) -> int:
-    """How many runs like this one a stack may have."""
+    """How many runs like this one a stack has at most."""
     if device == "cpu":
         return 8
     free = GPU_MEMORY * torch.cuda.get_device_properties(0).total_memory / 4
-    return max(1, int(free // floats_of(spec)))
+    return max(1, int(min(free // floats_of(spec), math.ceil(FILLS / epoch_flops(spec)))))
 
 
 def stacks_of(

@@ -22,7 +22,7 @@ from lib.data import Dataset
 from lib.engines.flops import A_LOGIT
 from lib.engines.precision import name_of
 from lib.engines.torch.forward import Forward
-from lib.engines.torch.gradient import Gradient, exact_losses, pays
+from lib.engines.torch.gradient import Gradient, exact_losses, loss_gradient, pays
 from lib.engines.torch.inputs import Batch, make_batch
 from lib.initial import initial_values
 from lib.spec import RunSpec, SpecError
@@ -52,6 +52,8 @@ class StackedEngine:
             gradient, too, are rounded to bfloat16 (8 significant bits); what a product adds up
             inside, parameters, moments, all other sums, softmax and loss are float32 in both.
         compile: whether a CPU's training step is compiled (default: where that pays).
+        fuse: whether parts of a step are GPU kernels of their own (`lib.engines.torch.fused`;
+            default: on CUDA).
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class StackedEngine:
         device: str = "cpu",
         precision: str = "float32",
         compile: bool | None = None,
+        fuse: bool | None = None,
     ):
         if any(spec.loss or spec.batch for spec in specs):
             raise SpecError("a loss in float32 and a batch are not for the engine stacked")
@@ -76,7 +79,12 @@ class StackedEngine:
             torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
         first, data = specs[0], datas[0]
         self.n_tokens = data.n_tokens
-        self._forward = Forward(first, data, self.device, precision)
+        self._fused = None
+        if device == "cuda" if fuse is None else fuse:
+            from lib.engines.torch import fused  # Triton, which only PyTorch for CUDA brings along
+
+            self._fused = fused
+        self._forward = Forward(first, data, self.device, precision, self._fused)
         values = parameters or [initial_values(s, d) for s, d in zip(specs, datas)]
         values = [{n: np.asarray(v, np.float32) for n, v in own.items()} for own in values]
         self._shapes = {name: value.shape for name, value in values[0].items()}
@@ -87,7 +95,8 @@ class StackedEngine:
         self._evaluated: dict[tuple, Batch] = {}
         self._set_hyper()
         compile = pays(specs, device) if compile is None else compile
-        self._parts = Gradient(self._forward.logits, compile)
+        own = self._fused.loss_gradient if self._fused else loss_gradient
+        self._parts = Gradient(self._forward.logits, compile, own)
         if compile:
             self._gradient()  # compiles: not the run's own time
 
@@ -98,7 +107,7 @@ class StackedEngine:
             torch.tensor(x, dtype=torch.float32, device=self.device) for x in (flat, m, v)
         )
         self._g = torch.zeros_like(self._flat)
-        self._measured: dict[str, tuple] = {}  # split -> epoch and values
+        self._measured: dict[str, tuple] = {}  # split, or "norm" -> epoch and values
         views = self._views(self._flat)
         self._p = {name: view.detach().requires_grad_() for name, view in views.items()}
 
@@ -108,14 +117,8 @@ class StackedEngine:
         return {n: p.unflatten(1, s) for (n, s), p in zip(self._shapes.items(), parts)}
 
     def _set_hyper(self) -> None:
-        def column(values):
-            return torch.tensor(list(values), dtype=torch.float64, device=self.device)[:, None]
-
-        specs = self.specs
-        self._lr, self._decay = column(s.lr for s in specs), column(s.weight_decay for s in specs)
-        self._warmup = column(s.warmup or 1 for s in specs)
-        self._beta1, self._beta2 = column(s.beta1 for s in specs), column(s.beta2 for s in specs)
-        self._eps = column(s.eps for s in specs).float()
+        rows = [(s.lr, s.weight_decay, s.warmup or 1, s.beta1, s.beta2, s.eps) for s in self.specs]
+        self._hyper = torch.tensor(rows, dtype=torch.float64, device=self.device)
         self._step = torch.tensor(float(self.epoch), dtype=torch.float64, device=self.device)
 
     def state(self, run: int) -> dict[str, np.ndarray]:
@@ -175,14 +178,18 @@ class StackedEngine:
     def _adamw(self) -> None:
         """One step as `torch.optim.AdamW` takes it; the step's number lives on the device."""
         step = self._step.add_(1)
-        lr = self._lr * (step / self._warmup).clamp_max(1)
-        keep = (1 - lr * self._decay).float()
-        size = (lr / (1 - self._beta1**step)).float()
-        root = (1 - self._beta2**step).rsqrt().float()
+        if self._fused:
+            self._fused.adamw(self._flat, self._m, self._v, self._g, self._hyper, step)
+            return
+        lr, decay, warmup, beta1, beta2, eps = self._hyper[..., None].unbind(1)
+        lr = lr * (step / warmup).clamp_max(1)
+        keep = (1 - lr * decay).float()
+        size = (lr / (1 - beta1**step)).float()
+        root = (1 - beta2**step).rsqrt().float()
         g = self._g
-        self._m.lerp_(g, (1 - self._beta1).float().expand_as(g))
-        self._v.mul_(self._beta2.float()).addcmul_(g * (1 - self._beta2).float(), g)
-        below = self._v.sqrt().mul_(root).add_(self._eps)
+        self._m.lerp_(g, (1 - beta1).float().expand_as(g))
+        self._v.mul_(beta2.float()).addcmul_(g * (1 - beta2).float(), g)
+        below = self._v.sqrt().mul_(root).add_(eps.float())
         self._flat.mul_(keep).sub_(self._m / below * size)
 
     def _replay(self) -> None:
@@ -217,10 +224,7 @@ class StackedEngine:
             batch = self._batch(split, runs)
             p = {name: value[list(runs)] for name, value in self._p.items()}
             losses, right = exact_losses(self._forward.logits(p, batch), batch.labels)
-            for i, r in enumerate(runs):
-                if count := batch.counts[i]:
-                    loss[r] = losses[i, :count].mean().item()
-                    accuracy[r] = right[i, :count].double().mean().item()
+            loss[list(runs)], accuracy[list(runs)] = _means(losses, right, batch.counts)
         self._measured[split] = self.epoch, (loss, accuracy)
         return loss, accuracy
 
@@ -258,5 +262,19 @@ class StackedEngine:
 
     @property
     def param_norms(self) -> np.ndarray:
-        """The Euclidean norm of all parameters of each run (float64)."""
-        return self._flat.double().square().sum(1).sqrt().cpu().numpy()
+        """The Euclidean norm of all parameters of each run (float64).  Kept as evaluations are."""
+        if self._measured.get("norm", (None,))[0] != self.epoch:
+            norms = self._flat.double().square().sum(1).sqrt().cpu().numpy()
+            self._measured["norm"] = self.epoch, norms
+        return self._measured["norm"][1]
+
+
+def _means(losses: Tensor, right: Tensor, counts: list[int]) -> np.ndarray:
+    """Mean loss and accuracy of each run over its own inputs, (2, runs); NaN where it has none."""
+    if losses.device.type == "cpu":
+        lines = [(losses[i, :n].mean(), right[i, :n].double().mean()) for i, n in enumerate(counts)]
+        return np.array(lines, np.float64).T
+    own = torch.tensor(counts, device=losses.device)[:, None]  # one answer for all runs
+    there = torch.arange(losses.shape[1], device=losses.device) < own
+    sums = [x.double().where(there, 0.0).sum(1, keepdim=True) for x in (losses, right)]
+    return (torch.cat(sums, 1) / own).T.cpu().numpy()

@@ -27,10 +27,13 @@ class Forward:
     Args:
         spec, data: one of them, for the shape.
         device, precision: as of `lib.engines.torch.engine.StackedEngine`.
+        fused: `lib.engines.torch.fused`, where parts are to be kernels of their own.
     """
 
-    def __init__(self, spec: RunSpec, data: Dataset, device: torch.device, precision: str):
-        self.spec, self.precision = spec, precision
+    def __init__(
+        self, spec: RunSpec, data: Dataset, device: torch.device, precision: str, fused=None
+    ):
+        self.spec, self.precision, self._fused = spec, precision, fused
         self.equals, self.n_tokens = data.n_classes, data.n_tokens
         self.d_head = spec.d_model // spec.n_heads
         heads = torch.arange(spec.d_model) // self.d_head  # of each feature
@@ -49,13 +52,21 @@ class Forward:
             first, last = layer == 0, layer == spec.n_layers - 1
             x, mixed = self._attend(own, x, batch, first, last)
             x = x + self._mm(mixed, own["W_O"])
-            hidden = self._mm(self._norm(x), own["W_in"]) + own["b_in"][:, None]
-            hidden = hidden.relu()
+            route = None
             if spec.split_mlp:
                 route = batch.leaf_routes if last else batch.routes
-                hidden = (hidden.unflatten(-1, (2, -1)) * route).flatten(-2)
+            hidden = self._hidden(self._mm(self._norm(x), own["W_in"]), own["b_in"], route)
             x = x + self._mm(hidden, own["W_out"]) + own["b_out"][:, None]
         return self._mm(self._norm(x), p["W_U"])
+
+    def _hidden(self, x: Tensor, bias: Tensor, route: Tensor | None) -> Tensor:
+        """The hidden units, of a split MLP those of the half that an input uses."""
+        if self._fused:
+            return self._fused.Hidden.apply(x, bias, route)
+        hidden = (x + bias[:, None]).relu()
+        if route is None:
+            return hidden
+        return (hidden.unflatten(-1, (2, -1)) * route).flatten(-2)
 
     def _mm(self, x: Tensor, matrix: Tensor) -> Tensor:
         """(runs, n, in) times (runs, in, out), in the precision that was asked for."""
@@ -79,6 +90,9 @@ class Forward:
         }[first, last]
         h = self._norm(x)
         k, v = self._mm(h, p["W_K"]), self._mm(h, p["W_V"])
+        if first and last and self._fused:
+            x, table = self._table(p, x, h, k, lines)
+            return x, self._fused.Attend.apply(table, v, lines)
         x, scores = self._scores(p, x, h, k, batch, lines, first, last)
         top = torch.stack([score.detach() for score in scores]).amax(0)
         weights = [(score - top).exp() for score in scores]  # (runs, n, head) for each position
@@ -95,12 +109,10 @@ class Forward:
         Sums within heads are products with a matrix of zeros and ones: short loops would cost
         far more.
         """
+        if first and last:
+            x, table = self._table(p, x, h, k, lines)
+            return x, [_gather(table, line) for line in lines]
         scale = 1 / math.sqrt(self.d_head)
-        if first and last:  # one query for all inputs
-            here = (len(lines) - 1) * self.n_tokens + self.equals
-            q = self._mm(h[:, here : here + 1], p["W_Q"]) * scale
-            table = (q * k) @ self._heads  # (runs, rows, head)
-            return x[:, here : here + 1], [_gather(table, line) for line in lines]
         if first:
             q, x = _gather(self._mm(h, p["W_Q"]), batch.rows), _gather(x, batch.rows)
         elif last:
@@ -113,6 +125,15 @@ class Forward:
         if not last:
             scores = [s.masked_fill(o, -torch.inf) for s, o in zip(scores, batch.ahead)]
         return x, scores
+
+    def _table(self, p, x, h, k, lines) -> tuple[Tensor, Tensor]:
+        """With one layer: the one place where it is computed, and the scores of all rows there.
+
+        All inputs have that query.  -> (runs, 1, d), (runs, rows, head).
+        """
+        here = (len(lines) - 1) * self.n_tokens + self.equals
+        q = self._mm(h[:, here : here + 1], p["W_Q"]) * (1 / math.sqrt(self.d_head))
+        return x[:, here : here + 1], (q * k) @ self._heads
 
 
 def _gather(values: Tensor, index: Tensor) -> Tensor:

@@ -23,16 +23,31 @@ def pays(specs: Iterable[RunSpec], device: str) -> bool:
     return device == "cpu" and long and shutil.which(compiler) is not None
 
 
+def loss_gradient(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """The gradient of `lib.model.exact_cross_entropy` of every run with respect to its logits.
+
+    logits: (runs, inputs, classes); labels, weights: (runs, inputs) -> as the logits.
+    """
+    exps = (logits - logits.amax(-1, keepdim=True)).exp_()
+    place = labels[..., None]
+    right = exps.gather(-1, place)
+    wrong = exps.scatter_(-1, place, 0.0).sum(-1, keepdim=True)
+    scale = weights[..., None] / (wrong + right)
+    return exps.mul_(scale).scatter_(-1, place, -wrong * scale)
+
+
 class Gradient:
     """The gradient of the exact loss, parameter by parameter.
 
     Args:
         logits: a function of the parameters by name and a batch.
         compile: compile it at its first call for each shape; where that fails, say so and go on.
+        loss_gradient: of the logits.
     """
 
-    def __init__(self, logits: Callable, compile: bool):
+    def __init__(self, logits: Callable, compile: bool, loss_gradient: Callable = loss_gradient):
         self._plain = self._logits = logits
+        self._loss_gradient = loss_gradient
         if compile:
             from torch._dynamo import config as dynamo
             from torch._inductor import config
@@ -55,8 +70,9 @@ class Gradient:
             return self._take(p, batch)
 
     def _take(self, p, batch):
-        loss = ExactLoss.apply(self._logits(p, batch), batch.labels, batch.weights)
-        return torch.autograd.grad(loss, list(p.values()))
+        logits = self._logits(p, batch)
+        upstream = self._loss_gradient(logits.detach(), batch.labels, batch.weights)
+        return torch.autograd.grad(logits, list(p.values()), upstream)
 
 
 class Gather(torch.autograd.Function):
@@ -77,27 +93,6 @@ class Gather(torch.autograd.Function):
         else:  # many times faster than index_add_ on a CPU, and in a fixed order
             total = torch.ops.aten.embedding_dense_backward(upstream, index, runs * rows, -1, False)
         return total.view(ctx.shape), None
-
-
-class ExactLoss(torch.autograd.Function):
-    """Has the gradient of `lib.model.exact_cross_entropy` of every run, summed; its value is 0.
-
-    (runs, inputs, classes) -> ().  Training needs no more; losses come from `exact_losses`.
-    """
-
-    @staticmethod
-    def forward(ctx, logits, labels, weights):
-        exps = (logits - logits.amax(-1, keepdim=True)).exp_()
-        place = labels[..., None]
-        right = exps.gather(-1, place)
-        wrong = exps.scatter_(-1, place, 0.0).sum(-1, keepdim=True)
-        scale = weights[..., None] / (wrong + right)
-        ctx.save_for_backward(exps.mul_(scale).scatter_(-1, place, -wrong * scale))
-        return logits.new_zeros(())
-
-    @staticmethod
-    def backward(ctx, upstream):
-        return ctx.saved_tensors[0] * upstream, None, None
 
 
 def exact_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

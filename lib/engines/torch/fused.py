@@ -1,0 +1,263 @@
+"""Parts of a training step as one GPU kernel each, in Triton, which PyTorch for CUDA brings along.
+
+In small models a step's time is not in its matrix products: it goes into passes over the
+activations and into launches.  Each function here takes one launch and crosses the memory once,
+where PyTorch's own operations take three to twenty.  The products stay cuBLAS's.
+
+Shapes are those of `lib.engines.torch.forward`.  Sums over inputs are added atomically, in no
+fixed order.  Without a GPU all of it runs in Triton's interpreter (TRITON_INTERPRET=1), as its
+tests do.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+INPUTS = 32
+"""Inputs that a program looks at together."""
+
+
+# Attention of the only query, over look-ups in tables
+
+
+@triton.jit
+def _weights_of(scores, lines, inputs, i, h, seen, H, LENGTH: tl.constexpr):
+    """The largest score and the sum of exponentials over positions, (inputs, heads)."""
+    top = tl.full(seen.shape, -float("inf"), tl.float32)
+    for p in tl.static_range(LENGTH):
+        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
+        top = tl.maximum(top, tl.load(scores + row * H + h, mask=seen, other=0.0))
+    total = tl.zeros(seen.shape, tl.float32)
+    for p in tl.static_range(LENGTH):
+        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
+        total += tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top)
+    return top, total
+
+
+@triton.jit(do_not_specialize=["n", "inputs"])
+def _attend(
+    scores, values, lines, mixed, n, inputs, H, WIDTH,
+    LENGTH: tl.constexpr, ROWS: tl.constexpr, HEADS: tl.constexpr, SIZE: tl.constexpr,
+):  # fmt: skip
+    own = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    h, j = tl.arange(0, HEADS)[None, :], tl.arange(0, SIZE)[None, None, :]
+    i = (tl.program_id(1) * n + own)[:, None]
+    seen = (own < n)[:, None] & (h < H)
+    top, total = _weights_of(scores, lines, inputs, i, h, seen, H, LENGTH)
+    place = h[:, :, None] * WIDTH + j  # of a feature
+    known = seen[:, :, None] & (j < WIDTH)
+    out = tl.zeros((ROWS, HEADS, SIZE), tl.float32)
+    for p in tl.static_range(LENGTH):
+        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
+        weight = tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top) / total
+        value = tl.load(values + row[:, :, None] * (H * WIDTH) + place, mask=known, other=0.0)
+        out += weight[:, :, None] * value
+    tl.store(mixed + i[:, :, None] * (H * WIDTH) + place, out, mask=known)
+
+
+@triton.jit(do_not_specialize=["n", "inputs"])
+def _attend_back(
+    scores, values, lines, upstream, d_scores, d_values, n, inputs, H, WIDTH,
+    LENGTH: tl.constexpr, ROWS: tl.constexpr, HEADS: tl.constexpr, SIZE: tl.constexpr,
+):  # fmt: skip
+    own = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    h, j = tl.arange(0, HEADS)[None, :], tl.arange(0, SIZE)[None, None, :]
+    i = (tl.program_id(1) * n + own)[:, None]
+    seen = (own < n)[:, None] & (h < H)
+    top, total = _weights_of(scores, lines, inputs, i, h, seen, H, LENGTH)
+    place = h[:, :, None] * WIDTH + j
+    known = seen[:, :, None] & (j < WIDTH)
+    up = tl.load(upstream + i[:, :, None] * (H * WIDTH) + place, mask=known, other=0.0)
+    mean = tl.zeros((ROWS, HEADS), tl.float32)
+    for p in tl.static_range(LENGTH):
+        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
+        weight = tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top) / total
+        value = tl.load(values + row[:, :, None] * (H * WIDTH) + place, mask=known, other=0.0)
+        mean += weight * tl.sum(up * value, axis=2)
+    for p in tl.static_range(LENGTH):
+        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
+        weight = tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top) / total
+        value = tl.load(values + row[:, :, None] * (H * WIDTH) + place, mask=known, other=0.0)
+        d_score = weight * (tl.sum(up * value, axis=2) - mean)
+        d_value = weight[:, :, None] * up
+        if p == LENGTH - 1:  # the "=" of all inputs is one row: summed here, then added once
+            d_score = tl.where(seen, d_score, 0.0)
+            only = tl.load(lines + p * inputs + tl.program_id(1) * n)
+            h1, at1 = tl.arange(0, HEADS), tl.arange(0, HEADS)[:, None] * WIDTH
+            j1 = tl.arange(0, SIZE)[None, :]
+            tl.atomic_add(d_scores + only * H + h1, tl.sum(d_score, axis=0), mask=h1 < H)
+            inside = (h1 < H)[:, None] & (j1 < WIDTH)
+            at = d_values + only * (H * WIDTH) + at1 + j1
+            tl.atomic_add(at, tl.sum(d_value, axis=0), mask=inside)
+        else:
+            tl.atomic_add(d_scores + row * H + h, d_score, mask=seen)
+            tl.atomic_add(d_values + row[:, :, None] * (H * WIDTH) + place, d_value, mask=known)
+
+
+class Attend(torch.autograd.Function):
+    """Values mixed by softmax over positions, for inputs whose one query has a table of scores.
+
+    scores (runs, rows, heads), values (runs, rows, d), lines (length, runs × inputs): indices
+    of rows that count over runs -> (runs, inputs, d).
+    """
+
+    @staticmethod
+    def forward(ctx, scores, values, lines):
+        scores, values = scores.contiguous(), values.contiguous()
+        ctx.save_for_backward(scores, values, lines)
+        runs, inputs = len(values), lines.shape[1]
+        mixed = values.new_empty(runs, inputs // runs, values.shape[-1])
+        _launch(_attend, scores, values, lines, mixed, out=())
+        return mixed
+
+    @staticmethod
+    def backward(ctx, upstream):
+        scores, values, lines = ctx.saved_tensors
+        d_scores, d_values = torch.zeros_like(scores), torch.zeros_like(values)
+        out = d_scores, d_values
+        _launch(_attend_back, scores, values, lines, upstream.contiguous(), out=out)
+        return *out, None
+
+
+def _launch(kernel, scores, values, lines, mixed, out) -> None:
+    runs, inputs, n_heads = len(values), lines.shape[1], scores.shape[-1]
+    n, width = inputs // runs, values.shape[-1] // n_heads
+    heads, size = triton.next_power_of_2(n_heads), triton.next_power_of_2(width)
+    block = max(1, min(INPUTS, 1024 // (heads * size)))
+    kernel[triton.cdiv(n, block), runs](
+        scores, values, lines, mixed, *out, n, inputs, n_heads, width,
+        LENGTH=len(lines), ROWS=block, HEADS=heads, SIZE=size,
+    )  # fmt: skip
+
+
+# The hidden layer
+
+
+@triton.jit(do_not_specialize=["n"])
+def _hidden(
+    x, bias, route, n, WIDTH, ROUTED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr
+):
+    run = tl.program_id(2)
+    i, j = (
+        tl.program_id(0) * ROWS + tl.arange(0, ROWS),
+        tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS),
+    )
+    seen = (i < n)[:, None] & (j < WIDTH)[None, :]
+    line = run.to(tl.int64) * n + i
+    place = x + line[:, None] * WIDTH + j[None, :]
+    b = tl.load(bias + run * WIDTH + j, mask=j < WIDTH, other=0.0)
+    value = tl.maximum(tl.load(place, mask=seen, other=0.0) + b[None, :], 0.0)
+    if ROUTED:
+        half = (j >= WIDTH // 2).to(tl.int32)
+        value *= tl.load(route + line[:, None] * 2 + half[None, :], mask=seen, other=0.0)
+    tl.store(place, value, mask=seen)
+
+
+@triton.jit(do_not_specialize=["n"])
+def _hidden_back(
+    hidden, upstream, out, d_bias, n, WIDTH, ROWS: tl.constexpr, COLUMNS: tl.constexpr
+):
+    run = tl.program_id(2)
+    i, j = (
+        tl.program_id(0) * ROWS + tl.arange(0, ROWS),
+        tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS),
+    )
+    seen = (i < n)[:, None] & (j < WIDTH)[None, :]
+    place = (run.to(tl.int64) * n + i)[:, None] * WIDTH + j[None, :]
+    active = tl.load(hidden + place, mask=seen, other=0.0) > 0
+    value = tl.where(active, tl.load(upstream + place, mask=seen, other=0.0), 0.0)
+    tl.store(out + place, value, mask=seen)
+    tl.atomic_add(d_bias + run * WIDTH + j, tl.sum(value, axis=0), mask=j < WIDTH)
+
+
+class Hidden(torch.autograd.Function):
+    """ReLU of x + bias, in place of x; with `route` only the half that an input uses.
+
+    x (runs, n, width), bias (runs, width), route (runs, n, 2, 1) or None -> (runs, n, width).
+    """
+
+    @staticmethod
+    def forward(ctx, x, bias, route):
+        runs, n, width = x.shape
+        bias = bias.contiguous()
+        grid = triton.cdiv(n, 64), triton.cdiv(width, 64), runs
+        routed = route is not None
+        _hidden[grid](x, bias, route if routed else x, n, width, ROUTED=routed, ROWS=64, COLUMNS=64)
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(x)
+        return x
+
+    @staticmethod
+    def backward(ctx, upstream):
+        (hidden,) = ctx.saved_tensors
+        runs, n, width = hidden.shape
+        out, d_bias = torch.empty_like(hidden), hidden.new_zeros(runs, width)
+        grid = triton.cdiv(n, 64), triton.cdiv(width, 64), runs
+        _hidden_back[grid](
+            hidden, upstream.contiguous(), out, d_bias, n, width, ROWS=64, COLUMNS=64
+        )
+        return out, d_bias, None
+
+
+# The loss, and the step
+
+
+@triton.jit(do_not_specialize=["n"])
+def _loss(logits, labels, weights, n, CLASSES, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    i, c = tl.program_id(0) * ROWS + tl.arange(0, ROWS), tl.arange(0, COLUMNS)[None, :]
+    seen = (i < n)[:, None] & (c < CLASSES)
+    place = logits + i.to(tl.int64)[:, None] * CLASSES + c
+    x = tl.load(place, mask=seen, other=-float("inf"))
+    label = tl.load(labels + i, mask=i < n, other=0)[:, None]
+    weight = tl.load(weights + i, mask=i < n, other=0.0)[:, None]
+    e = tl.where(seen, tl.exp(x - tl.max(x, axis=1)[:, None]), 0.0)
+    own = c == label
+    right = tl.sum(tl.where(own, e, 0.0), axis=1)[:, None]
+    wrong = tl.sum(tl.where(own, 0.0, e), axis=1)[:, None]
+    scale = weight / (wrong + right)
+    tl.store(place, tl.where(own, -wrong, e) * scale, mask=seen)
+
+
+def loss_gradient(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """`lib.engines.torch.gradient.loss_gradient`, in place of the logits."""
+    classes = logits.shape[-1]
+    wide = triton.next_power_of_2(classes)
+    block = max(1, 2048 // wide)
+    n = labels.numel()
+    logits = logits.contiguous()
+    _loss[(triton.cdiv(n, block),)](logits, labels, weights, n, classes, ROWS=block, COLUMNS=wide)
+    return logits
+
+
+@triton.jit(do_not_specialize=["size"])
+def _adamw(flat, m, v, g, hyper, step, size, COLUMNS: tl.constexpr):
+    run = tl.program_id(1)
+    j = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
+    at, seen = run.to(tl.int64) * size + j, j < size
+    t, own = tl.load(step), hyper + run * 6  # float64, as PyTorch has them
+    lr = tl.load(own) * tl.minimum(t / tl.load(own + 2), 1.0)
+    beta1, beta2 = tl.load(own + 3), tl.load(own + 4)
+    keep = (1 - lr * tl.load(own + 1)).to(tl.float32)
+    size1 = (lr / (1 - tl.exp(t * tl.log(beta1)))).to(tl.float32)
+    root = (1 / tl.sqrt(1 - tl.exp(t * tl.log(beta2)))).to(tl.float32)
+    gradient = tl.load(g + at, mask=seen, other=0.0)
+    mean = tl.load(m + at, mask=seen, other=0.0)
+    mean += (1 - beta1).to(tl.float32) * (gradient - mean)
+    square = tl.load(v + at, mask=seen, other=0.0)
+    square = square * beta2.to(tl.float32) + gradient * (1 - beta2).to(tl.float32) * gradient
+    below = tl.sqrt(square) * root + tl.load(own + 5).to(tl.float32)
+    value = tl.load(flat + at, mask=seen, other=0.0) * keep - mean / below * size1
+    tl.store(m + at, mean, mask=seen)
+    tl.store(v + at, square, mask=seen)
+    tl.store(flat + at, value, mask=seen)
+
+
+def adamw(flat: Tensor, m: Tensor, v: Tensor, g: Tensor, hyper: Tensor, step: Tensor) -> None:
+    """One step of each run's parameters and moments (runs, parameters), in place.
+
+    hyper: (runs, 6) float64: lr, weight decay, epochs of warm-up (1: none), beta1, beta2, eps.
+    step: () float64, its number.
+    """
+    runs, size = flat.shape
+    _adamw[triton.cdiv(size, 1024), runs](flat, m, v, g, hyper, step, size, COLUMNS=1024)
