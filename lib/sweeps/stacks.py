@@ -4,9 +4,10 @@ A run that ends leaves its stack; the others go on.  Those that were interrupted
 their checkpoints, together with those that were saved at the same epoch.
 """
 
+import contextlib
 import math
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
@@ -23,7 +24,7 @@ from lib.spec import RunSpec, SpecError
 from lib.train import Training
 
 GPU_MEMORY = 0.5
-"""Part of a GPU's memory that a stack's activations may fill, as estimated."""
+"""Part of a GPU's memory that the stacks' activations may fill, as estimated."""
 
 FILLS = 2e10
 """Operations of an epoch with which a stack keeps a GPU busy: a larger one gains nothing, and its
@@ -34,6 +35,13 @@ ALONE = (
     "runs with a loss in float32, a batch or another run's weights to start from are trained "
     "one by one, without --device cuda"
 )
+
+
+STREAMS = 4
+"""Stacks that are in training on a GPU at a time."""
+
+
+END = object()
 
 
 SHRINK = 0.75
@@ -81,7 +89,10 @@ def train_many(
     check_device(device)
     check_precision("stacked", precision)
     name = kept_as(name_of("stacked", precision), device)
-    for group in stacks_of(specs, device, at_once):
+    how = dict(threads=threads, device=device, precision=precision)
+    turns = _Turns(device)
+
+    def train(group: list[RunSpec]) -> Iterator[Run | None]:
         by_epoch = defaultdict(list)  # runs that were interrupted go on where they were
         for spec in choose(group):
             saved = checkpoints.load(spec, name) if checkpoints else None
@@ -89,9 +100,43 @@ def train_many(
         for members in by_epoch.values():
             if time.monotonic() >= until:
                 return
-            how = dict(threads=threads, device=device, precision=precision)
             stack, runs = _begin(*zip(*members), checkpoints, on_progress, **how)
-            yield from _train_stack(stack, runs, threads, checkpoints, until)
+            yield from _train_stack(stack, runs, threads, checkpoints, until, turns)
+
+    yield from turns.take(train(group) for group in stacks_of(specs, device, at_once))
+
+
+class _Turns:
+    """Stacks that are in training at a time: on a GPU some, each on a CUDA stream of its own.
+
+    While one is evaluated the others' steps go on, and short kernels of several fill a GPU
+    that those of one would not.
+    """
+
+    def __init__(self, device: str):
+        self._most, self._active = (STREAMS if device == "cuda" else 1), deque()
+        self._stream, self._on = lambda: None, contextlib.nullcontext
+        if device == "cuda":
+            self._stream, self._on = torch.cuda.Stream, torch.cuda.stream
+
+    def __len__(self) -> int:
+        """How many are in training, the one whose turn it is included."""
+        return len(self._active) + 1
+
+    def take(self, stacks: Iterator[Iterator[Run | None]]) -> Iterator[Run]:
+        """The runs of all stacks as they end; a stack hands out None where the next may go on."""
+        while True:
+            while len(self._active) < self._most and (stack := next(stacks, None)) is not None:
+                self._active.append((self._stream(), stack))
+            if not self._active:
+                return
+            stream, stack = self._active.popleft()
+            with self._on(stream):
+                run = next(stack, END)
+            if run is not END:
+                self._active.append((stream, stack))
+                if run is not None:
+                    yield run
 
 
 def _begin(specs, saved, checkpoints, on_progress, **how) -> tuple[StackedEngine, list[Training]]:
@@ -114,7 +159,9 @@ def _begin(specs, saved, checkpoints, on_progress, **how) -> tuple[StackedEngine
     return stack, runs
 
 
-def _train_stack(stack, runs: list[Training], threads, checkpoints, until) -> Iterator[Run]:
+def _train_stack(
+    stack, runs: list[Training], threads, checkpoints, until, turns
+) -> Iterator[Run | None]:
     """The loop of `lib.train.train`, for a run at each place of a stack."""
     before = time.perf_counter()
     while live := [place for place, run in enumerate(runs) if not run.ended]:
@@ -123,10 +170,12 @@ def _train_stack(stack, runs: list[Training], threads, checkpoints, until) -> It
             runs, live = [runs[place] for place in live], range(len(live))
         epoch = min(runs[place].next_epoch for place in live)
         stack.advance(epoch - stack.epoch)
+        yield None
         due = [place for place in live if runs[place].next_epoch == epoch]
         for place in due:
             runs[place].evaluate(Member(stack, place))
-        spent, before = (time.perf_counter() - before) / len(live), time.perf_counter()
+        now = time.perf_counter()  # all stacks share the device's time
+        spent, before = (now - before) / len(live) / len(turns), now
         for place in live:
             runs[place].seconds += spent
         for place in due:
@@ -147,7 +196,7 @@ def room_for(spec: RunSpec, device: str) -> int:
     """How many runs like this one a stack has at most."""
     if device == "cpu":
         return 8
-    free = GPU_MEMORY * torch.cuda.get_device_properties(0).total_memory / 4
+    free = GPU_MEMORY * torch.cuda.get_device_properties(0).total_memory / 4 / STREAMS
     return max(1, int(min(free // floats_of(spec), math.ceil(FILLS / epoch_flops(spec)))))
 
 

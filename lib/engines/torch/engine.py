@@ -12,13 +12,13 @@ tokens are added in no fixed order, and the last bits vary from run to run.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lib.data import Dataset
+from lib.data import Dataset, Split
 from lib.engines.flops import A_LOGIT
 from lib.engines.precision import name_of
 from lib.engines.torch.forward import Forward
@@ -71,7 +71,7 @@ class StackedEngine:
             raise SpecError("a loss in float32 and a batch are not for the engine stacked")
         self.specs, self.epoch, self.precision = list(specs), 0, precision
         self.name = name_of("stacked", precision)
-        self.device, self._graph = torch.device(device), None
+        self.device, self._graphs = torch.device(device), {}
         self.device_name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
         if self.device.type == "cpu":
             torch.set_num_threads(threads)
@@ -90,8 +90,8 @@ class StackedEngine:
         self._shapes = {name: value.shape for name, value in values[0].items()}
         flat = np.stack([np.concatenate([v.ravel() for v in own.values()]) for own in values])
         self._set_state(*(flat, *np.zeros((2, *flat.shape), np.float32)))
-        split, self._datas = bool(first.split_mlp), list(datas)
-        self._train = make_batch([d.train for d in datas], self.n_tokens, split, self.device)
+        self._datas = list(datas)
+        self._train = self._batch([d.train for d in datas])
         self._evaluated: dict[tuple, Batch] = {}
         self._set_hyper()
         compile = pays(specs, device) if compile is None else compile
@@ -140,16 +140,13 @@ class StackedEngine:
         (self.epoch,) = {int(state["epoch"]) for state in states}
         self._set_state(*(np.stack([state[n] for state in states]) for n in ("flat", "m", "v")))
         self._set_hyper()
-        self._graph = None
+        self._graphs = {}
 
     def keep(self, runs: Sequence[int]) -> None:
         """Go on with some of the runs only."""
         states = [self.state(r) for r in runs]
         self.specs, self._datas = ([x[r] for r in runs] for x in (self.specs, self._datas))
-        split = bool(self.specs[0].split_mlp)
-        sets = [d.train for d in self._datas]
-        self._train = make_batch(sets, self.n_tokens, split, self.device)
-        self._evaluated = {}
+        self._train, self._evaluated = self._batch([d.train for d in self._datas]), {}
         self.restore(states)
 
     # Training
@@ -194,20 +191,13 @@ class StackedEngine:
 
     def _replay(self) -> None:
         """The same step as one CUDA graph, captured at the first call."""
-        if self._graph is None:
-            before = [x.clone() for x in (self._flat, self._m, self._v, self._step)]
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):  # libraries set themselves up before a capture
-                for _ in range(3):
-                    self._one_step()
-            torch.cuda.current_stream().wait_stream(side)
-            for x, old in zip((self._flat, self._m, self._v, self._step), before):
+        if "step" not in self._graphs:
+            state = self._flat, self._m, self._v, self._step
+            before = [x.clone() for x in state]
+            self._graphs["step"] = _captured(self._one_step)
+            for x, old in zip(state, before):  # captured after some steps
                 x.copy_(old)
-            self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph):
-                self._one_step()
-        self._graph.replay()
+        self._graphs["step"][0].replay()
 
     # What is measured
 
@@ -219,32 +209,50 @@ class StackedEngine:
         """
         if self._measured.get(split, (None,))[0] == self.epoch:
             return self._measured[split][1]
-        loss, accuracy = np.full((2, len(self.specs)), np.nan)
-        for runs in self._slices(split):
-            batch = self._batch(split, runs)
-            p = {name: value[list(runs)] for name, value in self._p.items()}
-            losses, right = exact_losses(self._forward.logits(p, batch), batch.labels)
-            loss[list(runs)], accuracy[list(runs)] = _means(losses, right, batch.counts)
-        self._measured[split] = self.epoch, (loss, accuracy)
-        return loss, accuracy
+        found = [self._means(split, runs) for runs in self._slices(split)]
+        both = np.full((2, len(self.specs)), np.nan)
+        if found:
+            both[:] = torch.cat(found, 1).cpu()
+        self._measured[split] = self.epoch, (both[0], both[1])
+        return self._measured[split][1]
 
-    def _slices(self, split: str) -> list[tuple[int, ...]]:
+    def _means(self, split: str, runs: slice) -> Tensor:
+        """`_measure` of some runs, on CUDA as one graph."""
+        key = split, runs.start
+        if key not in self._evaluated:
+            self._evaluated[key] = self._batch([getattr(d, split) for d in self._datas[runs]])
+        batch = self._evaluated[key]
+        if self.device.type == "cpu":
+            return self._measure(runs, batch)
+        if key not in self._graphs:
+            self._graphs[key] = _captured(lambda: self._measure(runs, batch))
+        graph, found = self._graphs[key]
+        graph.replay()
+        return found
+
+    def _measure(self, runs: slice, batch: Batch) -> Tensor:
+        """Mean loss and accuracy of some runs over their own inputs, (2, runs) float64."""
+        p = {name: value[runs] for name, value in self._p.items()}
+        losses, right = exact_losses(self._forward.logits(p, batch), batch.labels)
+        if self.device.type == "cpu":
+            own = zip(losses, right.double(), batch.counts)
+            return torch.tensor([[x[:n].mean(), y[:n].mean()] for x, y, n in own]).double().T
+        sums = [x.double().where(batch.own, 0.0).sum(1) for x in (losses, right)]
+        return torch.stack(sums) / batch.own.sum(1)
+
+    def _slices(self, split: str) -> list[slice]:
         """Runs that are evaluated together: as many as fit."""
         longest = max(len(getattr(d, split)) for d in self._datas)
         if not longest:
             return []
         width = max(2 * self.specs[0].d_mlp, A_LOGIT * self.specs[0].modulus) * longest
         n = max(1, EVALUATED // width)
-        runs = tuple(range(len(self.specs)))
-        return [runs[i : i + n] for i in range(0, len(runs), n)]
+        return [slice(i, i + n) for i in range(0, len(self.specs), n)]
 
-    def _batch(self, split: str, runs: tuple[int, ...]) -> Batch:
-        if (split, runs) not in self._evaluated:
-            sets = [getattr(self._datas[r], split) for r in runs]
-            halves = bool(self.specs[0].split_mlp)
-            batch = make_batch(sets, self.n_tokens, halves, self.device)
-            self._evaluated[split, runs] = batch
-        return self._evaluated[split, runs]
+    def _batch(self, splits: Sequence[Split]) -> Batch:
+        multiple = self._fused.CHUNK if self._fused else 1
+        halves = bool(self.specs[0].split_mlp)
+        return make_batch(splits, self.n_tokens, halves, self.device, multiple)
 
     def gradients(self) -> list[dict[str, np.ndarray]]:
         """The gradient of each run's training loss at the present parameters, by name."""
@@ -269,12 +277,15 @@ class StackedEngine:
         return self._measured["norm"][1]
 
 
-def _means(losses: Tensor, right: Tensor, counts: list[int]) -> np.ndarray:
-    """Mean loss and accuracy of each run over its own inputs, (2, runs); NaN where it has none."""
-    if losses.device.type == "cpu":
-        lines = [(losses[i, :n].mean(), right[i, :n].double().mean()) for i, n in enumerate(counts)]
-        return np.array(lines, np.float64).T
-    own = torch.tensor(counts, device=losses.device)[:, None]  # one answer for all runs
-    there = torch.arange(losses.shape[1], device=losses.device) < own
-    sums = [x.double().where(there, 0.0).sum(1, keepdim=True) for x in (losses, right)]
-    return (torch.cat(sums, 1) / own).T.cpu().numpy()
+def _captured(work: Callable[[], Tensor | None]) -> tuple[torch.cuda.CUDAGraph, Tensor | None]:
+    """Some work, done a few times, as a CUDA graph, and where its replays leave the result."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):  # libraries set themselves up before a capture
+        for _ in range(3):
+            work()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        found = work()
+    return graph, found

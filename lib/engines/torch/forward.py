@@ -51,13 +51,19 @@ class Forward:
             }
             first, last = layer == 0, layer == spec.n_layers - 1
             x, mixed = self._attend(own, x, batch, first, last)
-            x = x + self._mm(mixed, own["W_O"])
+            x = self._add(x, self._mm(mixed, own["W_O"]))
             route = None
             if spec.split_mlp:
                 route = batch.leaf_routes if last else batch.routes
             hidden = self._hidden(self._mm(self._norm(x), own["W_in"]), own["b_in"], route)
-            x = x + self._mm(hidden, own["W_out"]) + own["b_out"][:, None]
+            x = self._add(x, self._mm(hidden, own["W_out"]), own["b_out"])
         return self._mm(self._norm(x), p["W_U"])
+
+    def _add(self, x: Tensor, y: Tensor, bias: Tensor | None = None) -> Tensor:
+        """The residual stream x with a sublayer's output y and its bias."""
+        if self._fused:
+            return self._fused.Residual.apply(x, y, bias)
+        return x + y if bias is None else x + y + bias[:, None]
 
     def _hidden(self, x: Tensor, bias: Tensor, route: Tensor | None) -> Tensor:
         """The hidden units, of a split MLP those of the half that an input uses."""
@@ -72,7 +78,7 @@ class Forward:
         """(runs, n, in) times (runs, in, out), in the precision that was asked for."""
         if self.precision == "bf16":
             return torch.bmm(x.bfloat16(), matrix.bfloat16()).float()
-        return torch.bmm(x, matrix)
+        return self._fused.Product.apply(x, matrix) if self._fused else torch.bmm(x, matrix)
 
     def _norm(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, x.shape[-1:]) if self.spec.norm == "pre" else x

@@ -131,6 +131,112 @@ def _launch(kernel, scores, values, lines, mixed, out) -> None:
     )  # fmt: skip
 
 
+# Products
+
+CHUNK = 128
+"""Inputs that a sum over inputs takes at a time, at least; stacks are padded to a multiple."""
+
+
+TILES = 528
+"""Blocks of 64 x 64 results that keep a large GPU busy: four for each of its multiprocessors."""
+
+
+class Product(torch.autograd.Function):
+    """(runs, n, in) times (runs, in, out), whose weight gradient is summed in parts.
+
+    It is a small matrix, summed over thousands of inputs: as one product for each run it would
+    keep a few multiprocessors busy, and the others waiting.
+    """
+
+    @staticmethod
+    def forward(ctx, x, matrix):
+        ctx.save_for_backward(x, matrix)
+        return torch.bmm(x, matrix)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        x, matrix = ctx.saved_tensors
+        return torch.bmm(upstream, matrix.transpose(1, 2)), _outer(x, upstream)
+
+
+def _outer(x: Tensor, y: Tensor) -> Tensor:
+    """Products x^T y summed over inputs: (runs, n, a), (runs, n, b) -> (runs, a, b)."""
+    runs, n, (a, b) = len(x), x.shape[1], (x.shape[2], y.shape[2])
+    chunks = 1 if n % CHUNK else n // CHUNK
+    wanted = TILES / (runs * triton.cdiv(a, 64) * triton.cdiv(b, 64))
+    parts = next(
+        k for k in range(1, chunks + 1) if chunks % k == 0 and (k >= wanted or k == chunks)
+    )
+    x, y = (t.reshape(runs * parts, n // parts, -1) for t in (x, y))
+    products = torch.bmm(x.transpose(1, 2), y)
+    return products if parts == 1 else products.unflatten(0, (runs, parts)).sum(1)
+
+
+# What is added to a product
+
+
+@triton.jit(do_not_specialize=["n", "stride"])
+def _add(y, x, bias, n, stride, WIDTH, BIASED: tl.constexpr, ROWS: tl.constexpr,
+         COLUMNS: tl.constexpr):  # fmt: skip
+    run = tl.program_id(2).to(tl.int64)
+    i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    j = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    seen = (i < n)[:, None] & (j < WIDTH)[None, :]
+    place = (run * n + i)[:, None] * WIDTH + j[None, :]
+    lines = tl.where(stride == 1, run, run * n + i)  # one line for all inputs, or one for each
+    value = tl.load(y + place, mask=seen, other=0.0)
+    value += tl.load(x + lines[:, None] * WIDTH + j[None, :], mask=seen, other=0.0)
+    if BIASED:
+        value += tl.load(bias + run * WIDTH + j, mask=j < WIDTH, other=0.0)[None, :]
+    tl.store(y + place, value, mask=seen)
+
+
+@triton.jit(do_not_specialize=["n"])
+def _sums(x, out, n, WIDTH, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    run = tl.program_id(2).to(tl.int64)
+    i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    j = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    seen = (i < n)[:, None] & (j < WIDTH)[None, :]
+    value = tl.load(x + (run * n + i)[:, None] * WIDTH + j[None, :], mask=seen, other=0.0)
+    tl.atomic_add(out + run * WIDTH + j, tl.sum(value, axis=0), mask=j < WIDTH)
+
+
+def _tiles(x: Tensor) -> tuple[tuple[int, int, int], dict[str, int]]:
+    """The grid of programs over (runs, n, width), and the tile that each has."""
+    runs, n, width = x.shape
+    columns = min(64, triton.next_power_of_2(width))
+    rows = 4096 // columns
+    return (triton.cdiv(n, rows), triton.cdiv(width, columns), runs), dict(
+        ROWS=rows, COLUMNS=columns
+    )
+
+
+class Residual(torch.autograd.Function):
+    """x + y + bias, in place of y.  x may be one line for all inputs, bias None.
+
+    x (runs, n or 1, width), y (runs, n, width), bias (runs, width) -> (runs, n, width).
+    """
+
+    @staticmethod
+    def forward(ctx, x, y, bias):
+        ctx.one, ctx.biased = x.shape[1] == 1 and y.shape[1] > 1, bias is not None
+        grid, tile = _tiles(y)
+        x, own = x.contiguous(), bias.contiguous() if ctx.biased else y
+        _add[grid](y, x, own, y.shape[1], x.shape[1], y.shape[2], BIASED=ctx.biased, **tile)
+        ctx.mark_dirty(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, upstream):
+        upstream, total = upstream.contiguous(), None
+        if ctx.one or ctx.biased:
+            total = upstream.new_zeros(len(upstream), upstream.shape[2])
+            grid, tile = _tiles(upstream)
+            _sums[grid](upstream, total, upstream.shape[1], upstream.shape[2], **tile)
+        d_x = total[:, None] if ctx.one else upstream
+        return d_x, upstream, total if ctx.biased else None
+
+
 # The hidden layer
 
 
@@ -179,11 +285,11 @@ class Hidden(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, bias, route):
-        runs, n, width = x.shape
+        n, width = x.shape[1:]
         bias = bias.contiguous()
-        grid = triton.cdiv(n, 64), triton.cdiv(width, 64), runs
+        grid, tile = _tiles(x)
         routed = route is not None
-        _hidden[grid](x, bias, route if routed else x, n, width, ROUTED=routed, ROWS=64, COLUMNS=64)
+        _hidden[grid](x, bias, route if routed else x, n, width, ROUTED=routed, **tile)
         ctx.mark_dirty(x)
         ctx.save_for_backward(x)
         return x
@@ -193,10 +299,8 @@ class Hidden(torch.autograd.Function):
         (hidden,) = ctx.saved_tensors
         runs, n, width = hidden.shape
         out, d_bias = torch.empty_like(hidden), hidden.new_zeros(runs, width)
-        grid = triton.cdiv(n, 64), triton.cdiv(width, 64), runs
-        _hidden_back[grid](
-            hidden, upstream.contiguous(), out, d_bias, n, width, ROWS=64, COLUMNS=64
-        )
+        grid, tile = _tiles(hidden)
+        _hidden_back[grid](hidden, upstream.contiguous(), out, d_bias, n, width, **tile)
         return out, d_bias, None
 
 

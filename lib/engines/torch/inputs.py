@@ -78,14 +78,19 @@ class Batch:
     labels: Tensor  # (runs, inputs) int64
     weights: Tensor  # (runs, inputs) 1 / number of inputs, 0 for padding
     counts: list[int]  # inputs of each run
+    own: Tensor  # (runs, inputs) bool: no padding
 
 
-def make_batch(splits: Sequence[Split], n_tokens: int, split: bool, device) -> Batch:
-    """The same split of several runs as one `Batch`."""
+def make_batch(
+    splits: Sequence[Split], n_tokens: int, split: bool, device, multiple: int = 1
+) -> Batch:
+    """The same split of several runs as one `Batch`, of whose nodes and inputs is a multiple."""
     trees = [prefixes(s.tokens, n_tokens, split) for s in splits]
     runs, length = len(trees), splits[0].tokens.shape[1]
-    nodes = max(1, *(len(t.row) for t in trees))
-    inputs = max(1, *map(len, splits))
+    nodes, inputs = (
+        multiple * max(1, -(-max(map(len, parts)) // multiple))
+        for parts in ([t.row for t in trees], splits)
+    )
 
     def gathered(parts, height):
         """Arrays of all runs, padded with 0, (runs, height, …)."""
@@ -129,4 +134,5 @@ def make_batch(splits: Sequence[Split], n_tokens: int, split: bool, device) -> B
         send(labels),
         send(weights),
         [len(s) for s in splits],
+        send(weights > 0),
     )
