@@ -26,9 +26,9 @@ from lib.train import Training
 GPU_MEMORY = 0.5
 """Part of a GPU's memory that the stacks' activations may fill, as estimated."""
 
-FILLS = 2e10
-"""Operations of an epoch with which a stack keeps a GPU busy: a larger one gains nothing, and its
-runs would be padded to the longest."""
+FILLS = 5e9
+"""Operations of an epoch with which a stack, beside some others, keeps a GPU busy: a larger one
+gains nothing, and its runs would be padded to the longest."""
 
 
 ALONE = (

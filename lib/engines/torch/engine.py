@@ -279,13 +279,14 @@ class StackedEngine:
 
 def _captured(work: Callable[[], Tensor | None]) -> tuple[torch.cuda.CUDAGraph, Tensor | None]:
     """Some work, done a few times, as a CUDA graph, and where its replays leave the result."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):  # libraries set themselves up before a capture
-        for _ in range(3):
-            work()
-    torch.cuda.current_stream().wait_stream(side)
+    side, here = torch.cuda.Stream(), torch.cuda.current_stream()
+    side.wait_stream(here)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.stream(side):
+        for _ in range(3):  # libraries set themselves up before a capture
+            work()
+        graph.capture_begin()  # torch.cuda.graph would have all streams wait first
         found = work()
+        graph.capture_end()
+    here.wait_stream(side)
     return graph, found

@@ -14,43 +14,33 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-INPUTS = 32
-"""Inputs that a program looks at together."""
-
-
 # Attention of the only query, over look-ups in tables
-
-
-@triton.jit
-def _weights_of(scores, lines, inputs, i, h, seen, H, LENGTH: tl.constexpr):
-    """The largest score and the sum of exponentials over positions, (inputs, heads)."""
-    top = tl.full(seen.shape, -float("inf"), tl.float32)
-    for p in tl.static_range(LENGTH):
-        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
-        top = tl.maximum(top, tl.load(scores + row * H + h, mask=seen, other=0.0))
-    total = tl.zeros(seen.shape, tl.float32)
-    for p in tl.static_range(LENGTH):
-        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
-        total += tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top)
-    return top, total
 
 
 @triton.jit(do_not_specialize=["n", "inputs"])
 def _attend(
-    scores, values, lines, mixed, n, inputs, H, WIDTH,
+    scores, values, lines, mixed, weights, n, inputs, H, WIDTH,
     LENGTH: tl.constexpr, ROWS: tl.constexpr, HEADS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
     own = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     h, j = tl.arange(0, HEADS)[None, :], tl.arange(0, SIZE)[None, None, :]
     i = (tl.program_id(1) * n + own)[:, None]
     seen = (own < n)[:, None] & (h < H)
-    top, total = _weights_of(scores, lines, inputs, i, h, seen, H, LENGTH)
+    top = tl.full((ROWS, HEADS), -float("inf"), tl.float32)
+    for p in tl.static_range(LENGTH):
+        row = tl.load(lines + p * inputs + i, mask=seen, other=0).to(tl.int32)
+        top = tl.maximum(top, tl.load(scores + row * H + h, mask=seen, other=0.0))
+    total = tl.zeros((ROWS, HEADS), tl.float32)
+    for p in tl.static_range(LENGTH):
+        row = tl.load(lines + p * inputs + i, mask=seen, other=0).to(tl.int32)
+        total += tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top)
     place = h[:, :, None] * WIDTH + j  # of a feature
     known = seen[:, :, None] & (j < WIDTH)
     out = tl.zeros((ROWS, HEADS, SIZE), tl.float32)
     for p in tl.static_range(LENGTH):
-        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
+        row = tl.load(lines + p * inputs + i, mask=seen, other=0).to(tl.int32)
         weight = tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top) / total
+        tl.store(weights + (p * inputs + i) * H + h, weight, mask=seen)
         value = tl.load(values + row[:, :, None] * (H * WIDTH) + place, mask=known, other=0.0)
         out += weight[:, :, None] * value
     tl.store(mixed + i[:, :, None] * (H * WIDTH) + place, out, mask=known)
@@ -58,41 +48,47 @@ def _attend(
 
 @triton.jit(do_not_specialize=["n", "inputs"])
 def _attend_back(
-    scores, values, lines, upstream, d_scores, d_values, n, inputs, H, WIDTH,
+    values, lines, mixed, weights, upstream, d_scores, d_values, n, inputs, H, WIDTH,
     LENGTH: tl.constexpr, ROWS: tl.constexpr, HEADS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
     own = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    h, j = tl.arange(0, HEADS)[None, :], tl.arange(0, SIZE)[None, None, :]
+    head, feature = tl.arange(0, HEADS), tl.arange(0, SIZE)[None, :]
+    h, j = head[None, :], feature[None, :, :]
     i = (tl.program_id(1) * n + own)[:, None]
     seen = (own < n)[:, None] & (h < H)
-    top, total = _weights_of(scores, lines, inputs, i, h, seen, H, LENGTH)
     place = h[:, :, None] * WIDTH + j
     known = seen[:, :, None] & (j < WIDTH)
-    up = tl.load(upstream + i[:, :, None] * (H * WIDTH) + place, mask=known, other=0.0)
-    mean = tl.zeros((ROWS, HEADS), tl.float32)
+    at = i[:, :, None] * (H * WIDTH) + place
+    up = tl.load(upstream + at, mask=known, other=0.0)
+    mean = tl.sum(up * tl.load(mixed + at, mask=known, other=0.0), axis=2)
     for p in tl.static_range(LENGTH):
-        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
-        weight = tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top) / total
+        first = tl.load(lines + p * inputs + tl.program_id(1) * n + tl.program_id(0) * ROWS)
+        first = first.to(tl.int32)
+        row = tl.load(lines + p * inputs + i, mask=seen, other=0).to(tl.int32)
+        weight = tl.load(weights + (p * inputs + i) * H + h, mask=seen, other=0.0)
         value = tl.load(values + row[:, :, None] * (H * WIDTH) + place, mask=known, other=0.0)
-        mean += weight * tl.sum(up * value, axis=2)
-    for p in tl.static_range(LENGTH):
-        row = tl.load(lines + p * inputs + i, mask=seen, other=0)
-        weight = tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top) / total
-        value = tl.load(values + row[:, :, None] * (H * WIDTH) + place, mask=known, other=0.0)
-        d_score = weight * (tl.sum(up * value, axis=2) - mean)
+        d_score = weight * (tl.sum(up * value, axis=2) - mean)  # 0 beyond the last input
         d_value = weight[:, :, None] * up
-        if p == LENGTH - 1:  # the "=" of all inputs is one row: summed here, then added once
-            d_score = tl.where(seen, d_score, 0.0)
-            only = tl.load(lines + p * inputs + tl.program_id(1) * n)
-            h1, at1 = tl.arange(0, HEADS), tl.arange(0, HEADS)[:, None] * WIDTH
-            j1 = tl.arange(0, SIZE)[None, :]
-            tl.atomic_add(d_scores + only * H + h1, tl.sum(d_score, axis=0), mask=h1 < H)
-            inside = (h1 < H)[:, None] & (j1 < WIDTH)
-            at = d_values + only * (H * WIDTH) + at1 + j1
-            tl.atomic_add(at, tl.sum(d_value, axis=0), mask=inside)
+        # The "=" of all inputs is one row, and an operator that of most neighbours: their sum is
+        # added, once, where all would queue up to add to it.
+        if p == LENGTH - 1:
+            one = True
+        elif LENGTH == 4 and p == 1:
+            one = tl.sum((seen & (row != first)).to(tl.int32)) == 0
         else:
-            tl.atomic_add(d_scores + row * H + h, d_score, mask=seen)
-            tl.atomic_add(d_values + row[:, :, None] * (H * WIDTH) + place, d_value, mask=known)
+            one = False
+        if one:
+            tl.atomic_add(
+                d_scores + first * H + head, tl.sum(d_score, axis=0), sem="relaxed", mask=head < H
+            )
+            inside = (head < H)[:, None] & (feature < WIDTH)
+            there = d_values + first * (H * WIDTH) + head[:, None] * WIDTH + feature
+            tl.atomic_add(there, tl.sum(d_value, axis=0), sem="relaxed", mask=inside)
+        else:
+            tl.atomic_add(d_scores + row * H + h, d_score, sem="relaxed", mask=seen)
+            tl.atomic_add(
+                d_values + row[:, :, None] * (H * WIDTH) + place, d_value, sem="relaxed", mask=known
+            )
 
 
 class Attend(torch.autograd.Function):
@@ -105,30 +101,34 @@ class Attend(torch.autograd.Function):
     @staticmethod
     def forward(ctx, scores, values, lines):
         scores, values = scores.contiguous(), values.contiguous()
-        ctx.save_for_backward(scores, values, lines)
-        runs, inputs = len(values), lines.shape[1]
+        runs, heads = len(values), scores.shape[-1]
+        length, inputs = lines.shape
+        weights = values.new_empty(length, inputs, heads)
         mixed = values.new_empty(runs, inputs // runs, values.shape[-1])
-        _launch(_attend, scores, values, lines, mixed, out=())
+        grid, sizes, how = _launch(weights, mixed)
+        _attend[grid](scores, values, lines, mixed, weights, *sizes, **how)
+        ctx.save_for_backward(scores, values, lines, mixed, weights)
         return mixed
 
     @staticmethod
     def backward(ctx, upstream):
-        scores, values, lines = ctx.saved_tensors
-        d_scores, d_values = torch.zeros_like(scores), torch.zeros_like(values)
-        out = d_scores, d_values
-        _launch(_attend_back, scores, values, lines, upstream.contiguous(), out=out)
+        scores, *saved = ctx.saved_tensors
+        upstream = upstream.contiguous()
+        out = torch.zeros_like(scores), torch.zeros_like(saved[0])
+        grid, sizes, how = _launch(saved[3], upstream)
+        _attend_back[grid](*saved, upstream, *out, *sizes, **how)
         return *out, None
 
 
-def _launch(kernel, scores, values, lines, mixed, out) -> None:
-    runs, inputs, n_heads = len(values), lines.shape[1], scores.shape[-1]
-    n, width = inputs // runs, values.shape[-1] // n_heads
+def _launch(weights: Tensor, mixed: Tensor) -> tuple[tuple, tuple, dict]:
+    """The grid of programs, the sizes that they are told, and how large each is."""
+    length, inputs, n_heads = weights.shape
+    runs, n, width = len(mixed), mixed.shape[1], mixed.shape[2] // n_heads
     heads, size = triton.next_power_of_2(n_heads), triton.next_power_of_2(width)
-    block = max(1, min(INPUTS, 1024 // (heads * size)))
-    kernel[triton.cdiv(n, block), runs](
-        scores, values, lines, mixed, *out, n, inputs, n_heads, width,
-        LENGTH=len(lines), ROWS=block, HEADS=heads, SIZE=size,
-    )  # fmt: skip
+    warps = 1 if heads * size <= 128 else 4  # one has no need to wait for another
+    rows = max(1, warps * 512 // (heads * size))
+    how = dict(LENGTH=length, ROWS=rows, HEADS=heads, SIZE=size, num_warps=warps)
+    return (triton.cdiv(n, rows), runs), (n, inputs, n_heads, width), how
 
 
 # Products
@@ -198,7 +198,7 @@ def _sums(x, out, n, WIDTH, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     j = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
     seen = (i < n)[:, None] & (j < WIDTH)[None, :]
     value = tl.load(x + (run * n + i)[:, None] * WIDTH + j[None, :], mask=seen, other=0.0)
-    tl.atomic_add(out + run * WIDTH + j, tl.sum(value, axis=0), mask=j < WIDTH)
+    tl.atomic_add(out + run * WIDTH + j, tl.sum(value, axis=0), sem="relaxed", mask=j < WIDTH)
 
 
 def _tiles(x: Tensor) -> tuple[tuple[int, int, int], dict[str, int]]:
@@ -274,7 +274,7 @@ def _hidden_back(
     active = tl.load(hidden + place, mask=seen, other=0.0) > 0
     value = tl.where(active, tl.load(upstream + place, mask=seen, other=0.0), 0.0)
     tl.store(out + place, value, mask=seen)
-    tl.atomic_add(d_bias + run * WIDTH + j, tl.sum(value, axis=0), mask=j < WIDTH)
+    tl.atomic_add(d_bias + run * WIDTH + j, tl.sum(value, axis=0), sem="relaxed", mask=j < WIDTH)
 
 
 class Hidden(torch.autograd.Function):
@@ -310,27 +310,28 @@ class Hidden(torch.autograd.Function):
 @triton.jit(do_not_specialize=["n"])
 def _loss(logits, labels, weights, n, CLASSES, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     i, c = tl.program_id(0) * ROWS + tl.arange(0, ROWS), tl.arange(0, COLUMNS)[None, :]
-    seen = (i < n)[:, None] & (c < CLASSES)
-    place = logits + i.to(tl.int64)[:, None] * CLASSES + c
-    x = tl.load(place, mask=seen, other=-float("inf"))
-    label = tl.load(labels + i, mask=i < n, other=0)[:, None]
-    weight = tl.load(weights + i, mask=i < n, other=0.0)[:, None]
-    e = tl.where(seen, tl.exp(x - tl.max(x, axis=1)[:, None]), 0.0)
-    own = c == label
-    right = tl.sum(tl.where(own, e, 0.0), axis=1)[:, None]
-    wrong = tl.sum(tl.where(own, 0.0, e), axis=1)[:, None]
-    scale = weight / (wrong + right)
-    tl.store(place, tl.where(own, -wrong, e) * scale, mask=seen)
+    line, there = logits + i.to(tl.int64) * CLASSES, i < n
+    seen = there[:, None] & (c < CLASSES)
+    label = tl.load(labels + i, mask=there, other=0).to(tl.int32)
+    x = tl.load(line[:, None] + c, mask=seen, other=-float("inf"))
+    own = tl.load(line + label, mask=there, other=0.0)
+    weight = tl.load(weights + i, mask=there, other=0.0)
+    top = tl.where(there, tl.max(x, axis=1), 0.0)
+    other = c != label[:, None]
+    e = tl.where(other, tl.exp(x - top[:, None]), 0.0)
+    wrong = tl.sum(e, axis=1)
+    scale = weight / (wrong + tl.exp(own - top))
+    value = tl.where(other, e, -wrong[:, None]) * scale[:, None]
+    tl.store(line[:, None] + c, value, mask=seen)
 
 
 def loss_gradient(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """`lib.engines.torch.gradient.loss_gradient`, in place of the logits."""
-    classes = logits.shape[-1]
+    logits, classes, n = logits.contiguous(), logits.shape[-1], labels.numel()
     wide = triton.next_power_of_2(classes)
-    block = max(1, 2048 // wide)
-    n = labels.numel()
-    logits = logits.contiguous()
-    _loss[(triton.cdiv(n, block),)](logits, labels, weights, n, classes, ROWS=block, COLUMNS=wide)
+    rows = max(1, 1024 // wide)
+    how = dict(ROWS=rows, COLUMNS=wide, num_warps=1)
+    _loss[(triton.cdiv(n, rows),)](logits, labels, weights, n, classes, **how)
     return logits
 
 
