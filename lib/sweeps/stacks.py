@@ -114,10 +114,10 @@ class _Turns:
     """
 
     def __init__(self, device: str):
-        self._most, self._active = (STREAMS if device == "cuda" else 1), deque()
-        self._stream, self._on = lambda: None, contextlib.nullcontext
+        self._active, self._free, self._on = deque(), [None], contextlib.nullcontext
         if device == "cuda":
-            self._stream, self._on = torch.cuda.Stream, torch.cuda.stream
+            self._free = [torch.cuda.Stream() for _ in range(STREAMS)]
+            self._on = torch.cuda.stream
 
     def __len__(self) -> int:
         """How many are in training, the one whose turn it is included."""
@@ -126,17 +126,19 @@ class _Turns:
     def take(self, stacks: Iterator[Iterator[Run | None]]) -> Iterator[Run]:
         """The runs of all stacks as they end; a stack hands out None where the next may go on."""
         while True:
-            while len(self._active) < self._most and (stack := next(stacks, None)) is not None:
-                self._active.append((self._stream(), stack))
+            while self._free and (stack := next(stacks, None)) is not None:
+                self._active.append((self._free.pop(), stack))
             if not self._active:
                 return
             stream, stack = self._active.popleft()
             with self._on(stream):
                 run = next(stack, END)
-            if run is not END:
-                self._active.append((stream, stack))
-                if run is not None:
-                    yield run
+            if run is END:
+                self._free.append(stream)
+                continue
+            self._active.append((stream, stack))
+            if run is not None:
+                yield run
 
 
 def _begin(specs, saved, checkpoints, on_progress, **how) -> tuple[StackedEngine, list[Training]]:

@@ -279,7 +279,9 @@ class StackedEngine:
 
 def _captured(work: Callable[[], Tensor | None]) -> tuple[torch.cuda.CUDAGraph, Tensor | None]:
     """Some work, done a few times, as a CUDA graph, and where its replays leave the result."""
-    side, here = torch.cuda.Stream(), torch.cuda.current_stream()
+    side = here = torch.cuda.current_stream()
+    if here == torch.cuda.default_stream():  # which cannot be captured
+        side = torch.cuda.Stream()
     side.wait_stream(here)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.stream(side):
