@@ -3,10 +3,12 @@
     python -m benchmarks.again figure6 --by jax --widths 8,24 --sizes 2600 --seeds 0:5
     python -m benchmarks.again figure3 --by bf16x3 --seeds 0:1 --widths 64 --sizes 2600
     python -m benchmarks.again figure3 --by bf16 --device cuda --seeds 0:1
+    python -m benchmarks.again figure7 --by kernel --widths 8,12 --sizes 3000 --seeds 5:11
 
-The new runs are stored beside the old ones, which figures go on to show.  reference is autograd
-of PyTorch, jax that of JAX (`pip install jax`).  bf16x6 and bf16x3 need a processor with tile
-registers (`lib.engines.simd.amx`); bf16 is trained in stacks on PyTorch.
+The new runs are stored beside the old ones, which figures go on to show, but for the kernel's,
+which come before a GPU's.  kernel is the book's own trainer, for what was trained in stacks;
+reference is autograd of PyTorch, jax that of JAX (`pip install jax`).  bf16x6 and bf16x3 need a
+processor with tile registers (`lib.engines.simd.amx`); bf16 is trained in stacks on PyTorch.
 """
 
 import time
@@ -28,6 +30,7 @@ from lib.sweeps.stacks import train_many
 from lib.train import Training, train
 
 NAMES = {
+    "kernel": "numba",
     "reference": "reference",
     "jax": "jax",
     "bf16x6": "numba-bf16x6",
@@ -66,6 +69,8 @@ def _trainer(by: str) -> Callable[..., Run]:
         return jax_run
     if by == "reference":
         return partial(train, engine="reference")
+    if by == "kernel":
+        return partial(train, engine="numba")
     return partial(train, engine="stacked" if by == "bf16" else None, precision=by)
 
 
@@ -103,6 +108,7 @@ def main(name, by, device, seeds, widths, sizes, results):
         spec
         for spec in EXPERIMENTS[name].specs(seeds)
         if spec.key in todo
+        and (by != "kernel" or spec.plain)
         and spec.d_model in (widths or {spec.d_model})
         and spec.train_size in (sizes or {spec.train_size})
     ]
