@@ -30,6 +30,11 @@ SETTINGS = (
     _MIXED.replace(n_layers=2, d_model=128, norm="pre"),
     _MIXED.replace(n_layers=4, d_model=64, norm="pre"),
 )
+ON_A_GPU = (
+    RunSpec(d_model=24),
+    *SETTINGS,
+    RunSpec(task="multitask", memorize_size=3000, d_model=128, norm="pre"),
+)
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,10 @@ def _time(work, device: str, aim: float) -> float:
 
 def measure(
     device: str = "cpu", runs: int = 1, precision: str = "float32", threads: int = 1,
-    aim: float = 0.5, settings=SETTINGS,
+    aim: float = 0.5, settings=None,
 ) -> Iterator[tuple[Device, Row]]:  # fmt: skip
     """Yield a row for each setting, with the device's limits measured beside it."""
-    for spec in settings:
+    for spec in settings or (ON_A_GPU if device == "cuda" else SETTINGS):
         torch.set_num_threads(threads)
         limits = measure_device(device, precision)
         how = dict(threads=threads, device=device, precision=precision)

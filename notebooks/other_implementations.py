@@ -32,7 +32,7 @@ train_missing = False  # true: train what the store lacks of the book's own runs
 # %config InlineBackend.figure_formats = ["svg"]
 from IPython.display import Markdown
 
-from lib.chapters.stories.again import precision, trainers
+from lib.chapters.stories.again import gpu, precision, trainers
 from lib.figures.curves import trained_again
 
 page = Page("other_implementations", train_missing, epochs=epochs, lr=lr, weight_decay=weight_decay)
@@ -90,6 +90,19 @@ page.export(less, "trainers", "the differences")
 Markdown(trainers.differences_rows(less))
 
 # %% [markdown]
+# ## The same runs on a GPU
+#
+# Some of the book's runs come from a GPU, where a stack of networks is trained as one
+# ([](../method.md)): the same model, data, first weights and loss in float32, by another program,
+# whose sums have another order. Are they runs of the same experiment? Runs of a GPU have been
+# trained again by the native trainer, chosen before their outcome there was known.
+
+# %% tags=["hide-input"]
+both = gpu.twins(page.store)
+page.export(both.drop(columns="device"), "on_gpu", "the pairs")
+Markdown(gpu.told(page.store, both))
+
+# %% [markdown]
 # ## Does rounding matter?
 #
 # The paper does not state its precision. Ours is float32. On some servers the products can be made
@@ -113,13 +126,14 @@ Markdown(precision.told(page.store, both))
 # python -m lib run other_implementations -p cells "[[8, 3000]]" -o out.ipynb
 # python -m benchmarks.again figure6 --by jax --widths 8 --sizes 3000 --seeds 0:5
 # python -m benchmarks.again figure6 --by reference --widths 8 --sizes 3000 --seeds 0:5
+# python -m benchmarks.again figure7 --by kernel --widths 8,12,16,20,24 --sizes 3000 --seeds 5:11
 # python -m benchmarks.again figure3 --by bf16x3 --widths 48,64 --sizes 3200 --seeds 0:3
 # python -m benchmarks.again figure3 --by bf16 --widths 48,64 --sizes 3200 --seeds 0:3
 # ```
 #
 # The first shows what is stored of one cell. The next two train the runs of that cell again, by JAX
-# (`pip install jax`) and by PyTorch; the last two train the runs of the last table again with
-# rounded products, where the processor can (bf16 anywhere, on a GPU with `--device cuda`). All are
+# (`pip install jax`) and by PyTorch; then what a GPU trained, by the book's own trainer; the last
+# two train the runs of the last table again with rounded products, where the processor can (bf16 anywhere, on a GPU with `--device cuda`). All are
 # stored beside the book's own, which its figures go on to show.
 
 # %% tags=["hide-input"]

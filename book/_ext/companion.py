@@ -67,6 +67,7 @@ MEASURED = {
     "native_avx2": "native, AVX2",
     "parts_avx2": "parts, AVX2",
     "deep": "stacked on cpu, float32",
+    "gpu": "stacked on cuda, float32",
     "start": "start",
 }
 """What the page Speed shows -> the name under which the bench kept it."""
@@ -105,6 +106,7 @@ def substitutions() -> dict[str, str]:
     values |= every_run()
     values["fields"] = fields()
     values["gpu_hours"] = gpu_hours()
+    values |= on_gpus(Store().runs(every=True))
     values |= {f"speed_{place}": measured(name) for place, name in MEASURED.items()}
     values["columns"] = table(
         ["column", "unit", "meaning"], [(f"`{n}`", *said) for n, said in MEANING.items()], (0, 1, 2)
@@ -173,6 +175,22 @@ def every_run() -> dict[str, str]:
         f"that does {CORE / 1e9:.0f} GFlop/s: {each:.0f} s a run",
         "many_runs": f"{round(100_000 * each / 3600, -2):,.0f}",
         "many_cores": f"{round(37 * each, -2):,.0f}",
+    }
+
+
+def on_gpus(runs) -> dict[str, str]:
+    """What has been trained on GPUs: how many runs, in what time, and what they are to a core."""
+    from lib.chapters.stories.again.gpu import on_gpus
+    from lib.engines.flops import flops
+    from lib.paper.experiments import EXPERIMENTS
+    from lib.sweeps.plan import format_duration
+
+    own, specs = on_gpus(runs), {spec.key: spec for grid in EXPERIMENTS.values() for spec in grid}
+    work = sum(flops(specs[r.key], r.epoch / r.epochs) for r in own.itertuples())
+    return {
+        "gpu_runs": f"{len(own):,}",
+        "gpu_time": format_duration(own["wall_seconds"].sum()),
+        "gpu_cores": f"{work / CORE / 3600:.0f} hours at {CORE / 1e9:.0f} GFlop/s",
     }
 
 

@@ -147,6 +147,11 @@ MEANING = {
     "probability": ("0 to 1", "that eleven new seeds would meet the sentence"),
     "val": ("0 to 1", "final validation accuracy in the other precision"),
     "val_float32": ("0 to 1", "the same in float32"),
+    "train_accuracy_gpu": ("0 to 1", "train_accuracy of the GPU's run"),
+    "val_accuracy_gpu": ("0 to 1", "val_accuracy of the GPU's run"),
+    "log_norm": ("", "natural logarithm of param_norm"),
+    "log_norm_gpu": ("", "log_norm of the GPU's run"),
+    "parted": ("epochs", "first at which the training losses differ by 1%; infinite: none is"),
     "epoch_float32": ("epochs", "at which validation accuracy was 0.95 in float32"),
     # verdicts
     "claim": ("", "its name"),

@@ -1,5 +1,7 @@
 """Runs that are stored by two trainers or in two precisions, side by side."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from click.testing import CliRunner
 from fake_train import fake_run
 
 import benchmarks.again as benchmark
-from lib.chapters.stories.again import trainers
+from lib.chapters.stories.again import gpu, trainers
 from lib.chapters.stories.again.precision import (
     COLUMNS,
     alike,
@@ -224,3 +226,23 @@ def test_the_words_name_what_differs(more, differs):
     assert ("first differ by 1% at epoch 50 to 50" in said) == differs
     assert "In all 4 pairs both come to the rule" in said
     assert "No run" in trainers.words(runs.iloc[:0], curves)
+
+
+def test_a_gpu_s_runs_stand_beside_their_twins(store):
+    base = RunSpec(modulus=11, train_size=60, d_model=4, epochs=4, n_evals=4)
+    assert "No run of a GPU" in gpu.told(store, gpu.twins(store))
+    for seed in range(3):
+        run = train(base.replace(seed=seed))
+        other = {name: value + 0.1 for name, value in run.curve.items() if "accuracy" in name}
+        losses = run.curve["train_loss"] * np.where(run.curve["epoch"] > 2, 1.02, 1.0)
+        curve = run.curve | other | dict(train_loss=losses)
+        store.add(replace(run, engine="stacked", device="a GPU", curve=curve))
+        if seed:
+            store.add(run)
+    both = gpu.twins(store)
+    assert list(both["seed"]) == [1, 2] and (both["parted"] > 2).all()
+    value, low, high = gpu.differences(both)["val_accuracy"]
+    assert value == pytest.approx(0.1) and low == pytest.approx(0.1) == high
+    assert gpu.differences(both)["log_norm"][0] == 0
+    said = gpu.told(store, both)
+    assert "3 stored runs were trained on a GPU (a GPU)" in said and "2 of them, 1 cells" in said

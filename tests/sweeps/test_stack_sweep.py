@@ -19,7 +19,7 @@ from lib.runs.checkpoints import Checkpoints
 from lib.runs.locks import Locks
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.sweeps import roofline
+from lib.sweeps import roofline, stacks
 from lib.sweeps.device import sweep_stacked
 from lib.sweeps.stacks import stacks_of, train_many
 
@@ -308,3 +308,19 @@ def test_the_speed_table_has_a_row_for_each_setting(monkeypatch):
     assert cells[1][1] == "–" != cells[0][1]  # the kernel has one layer only
     assert "–" not in (cells[0][2], cells[1][2])
     assert "Gflop/s in products of 64³" in text[4] and "copies of 1 MiB" in text[4]
+
+
+def test_stacks_take_turns_and_a_new_one_comes_where_one_ends():
+    """As on a GPU, where there is a stream for each: a stack goes on when all others have."""
+    turns, said = stacks._Turns("cpu"), []
+    turns._free = [None, None]
+
+    def stack(name, steps):
+        for step in range(steps):
+            said.append((name, step, len(turns)))
+            yield None
+        yield name
+
+    some = (stack(*s) for s in (("a", 3), ("b", 1), ("c", 1)))
+    assert list(turns.take(some)) == ["b", "a", "c"]
+    assert said == [("a", 0, 2), ("b", 0, 2), ("a", 1, 2), ("a", 2, 2), ("c", 0, 2)]

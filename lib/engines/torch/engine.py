@@ -12,6 +12,7 @@ tokens are added in no fixed order, and the last bits vary from run to run.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -81,6 +82,8 @@ class StackedEngine:
         self.n_tokens = data.n_tokens
         self._fused = None
         if device == "cuda" if fuse is None else fuse:
+            # of autograd's thread, at its first product; it sets itself up
+            warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
             from lib.engines.torch import fused  # Triton, which only PyTorch for CUDA brings along
 
             self._fused = fused
