@@ -165,7 +165,7 @@ def _train_stack(
     stack, runs: list[Training], threads, checkpoints, until, turns
 ) -> Iterator[Run | None]:
     """The loop of `lib.train.train`, for a run at each place of a stack."""
-    before = time.perf_counter()
+    before, saved = time.perf_counter(), time.monotonic()
     while live := [place for place, run in enumerate(runs) if not run.ended]:
         if len(live) <= SHRINK * len(runs):
             stack.keep(live)
@@ -186,7 +186,8 @@ def _train_stack(
                 yield runs[place].run(Member(stack, place), threads)
         before = time.perf_counter()  # what others do with a run is not the others' time
         late = time.monotonic() >= until
-        if checkpoints and (late or checkpoints.due()):
+        if checkpoints and (late or time.monotonic() - saved >= checkpoints.every):
+            saved = time.monotonic()  # of this stack: others save when it is their time
             for place in live:
                 if not runs[place].ended:
                     runs[place].save(Member(stack, place), checkpoints)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.analysis.growth import Power, extended_capacity, fit_law, turns
+from lib.analysis.growth import MISFIT, Power, extended_capacity, fit_law, misfit, turns
 from lib.analysis.zones.capacity import distinct_pairs
 from lib.paper.criteria.mixtures import _factors, capacity_is_a_fixed_factor
 
@@ -48,6 +48,14 @@ def test_the_law_finds_the_power(power):
     law = fit_law(turns(seeds(power)))
     assert law.low < power < law.high
     assert law(distinct_pairs(3000)) == pytest.approx(40, rel=0.3)
+
+
+def test_amounts_off_the_law_are_told_from_amounts_on_it():
+    on = turns(seeds(5))
+    assert 0 <= misfit(on, fit_law(on)) < MISFIT
+    off = on.assign(high=on["high"].where(on["memorize_size"] != 250, 1e4))
+    off["low"] = off["low"].where(on["memorize_size"] != 250, 5e3)
+    assert misfit(off, fit_law(off)) > MISFIT
 
 
 def test_bounds_count_as_bounds():

@@ -48,6 +48,8 @@ def test_the_law_is_drawn_and_said_with_its_interval():
     law = fit_law(shared)
     text = growth.words(found, curves, random_labels())
     assert f"{law.power:.1f} [{law.low:.1f}, {law.high:.1f}]" in text
+    assert "With a split one: with 125 points" in text and "38% more facts make it" in text
+    assert "describes the seeds no better" in text
     unknown = growth.words(found, curves, random_labels()[:0])
     assert f"{law.power:.1f} [" in unknown and "without figure 4" in unknown
     assert "alone 16 to 64;" in text and "with 1,000 points to memorize 64 to 256" in text
@@ -60,6 +62,21 @@ def test_the_law_is_drawn_and_said_with_its_interval():
                       "the least and the largest power (95%)"}  # fmt: skip
     table = growth.rows(found, curves)
     assert set(table) <= set(MEANING) and len(table) == 15 + 12
+
+
+def test_amounts_that_follow_no_power_are_said_to():
+    """Every seed turns at 24, whatever the amount, but for 250: at 128."""
+    found, curves = study(0)
+    for curve in found:
+        if curve.amount == 250:
+            runs = curve.runs
+            runs["val_accuracy"] = (runs["d_model"] >= 128).astype(float)
+            values = runs.set_index("key")["val_accuracy"]
+            own = curves["key"].isin(values.index)
+            curves.loc[own, "val_accuracy"] = curves.loc[own, "key"].map(values)
+    assert "no power of the facts describes these seeds" in growth.words(
+        found, curves, random_labels()
+    )
 
 
 def test_what_lies_beyond_is_an_arrow_and_said():

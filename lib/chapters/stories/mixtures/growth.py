@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lib.analysis.dynamics import with_best
 from lib.analysis.growth import AMOUNTS as LEAST
-from lib.analysis.growth import Law, extended_capacity, fit_law, turns
+from lib.analysis.growth import MISFIT, Law, extended_capacity, fit_law, misfit, turns
 from lib.chapters.stories.mixtures.curves import Curve
 from lib.figures.mixtures import SHARED, SPLIT, emergent_width
 from lib.paper.mixtures import AMOUNTS_113, LAW_AMOUNTS
@@ -57,19 +57,38 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
     lacking = [f"{amount:,}" for amount in AMOUNTS if amount not in set(shared["memorize_size"])]
     if lacking:
         text += f" With {', '.join(lacking)} points no run is stored yet."
+    split = turns_of(found, curves, split=True)
+    if len(split := split[split["memorize_size"] > 0]):
+        parts = [_of_amount(amount, own) for amount, own in split.groupby("memorize_size")]
+        text += f" With a split one: {'; '.join(parts)}."
     if law is None:
         return f"{text} That is no law yet: one is fitted from {LEAST} amounts on."
-    text += (
-        " The law through them: the emergent width grows as a power of all that is to be "
-        f"learned, addition's facts included, with exponent {_range(law, 1)}"
+    least, most = shared["facts"].min(), shared["facts"].max()
+    summary = (
+        "The law through the shared ones: the emergent width grows as a power of all that is to "
+        f"be learned, addition's facts included, with exponent {_range(law, 1)}: "
+        f"{most / least - 1:.0%} more facts make it {law(most) / law(least):.1f} times as large"
     )
     if capacity is None:
-        return f"{text}. What that is in capacity cannot be said without figure 4's runs."
+        summary += ". What that is in capacity cannot be said without figure 4's runs."
+        return f"{text}\n\n{summary}"
     return (
-        f"{text}, and so capacity at that width with exponent {_range(law, capacity.power)}. Were "
-        "capacity a fixed factor of all data, this exponent would be 1. This is by the highest "
-        "accuracy on the way, with all widths that are stored; the verdict below asks the last "
-        "accuracy, too, so its interval is another."
+        f"{text}\n\n{summary}; capacity at that width has exponent "
+        f"{_range(law, capacity.power)}. Were capacity a fixed factor of all data, this exponent "
+        f"would be 1. {_misfit_words(shared, law)} All of this is by the highest accuracy on the "
+        "way, with all widths that are stored; the verdict below asks the last accuracy, too, so "
+        "its interval is another."
+    )
+
+
+def _misfit_words(shared: pd.DataFrame, law: Law) -> str:
+    found = misfit(shared, law)
+    chance = f"the deviance is {found:.0f}; by chance it is {MISFIT:.0f} or more in 5% of cases"
+    if found < MISFIT:
+        return f"A width of each amount's own describes the seeds no better ({chance})."
+    return (
+        f"**But no power of the facts describes these seeds**: a width of each amount's own fits "
+        f"them far better ({chance}). Read the exponent as a summary and the bars as the finding."
     )
 
 
