@@ -120,11 +120,11 @@ def lines(device: str = "cpu", **options) -> Iterator[str]:
         s = row.spec
         size = f"{s.n_layers} × {s.d_model}, {s.train_size + s.memorize_size:,} points"
         times = row.compiled, row.kernel, row.stacked
-        compiled, kernel, stacked = ("–" if t is None else f"{t * 1e3:.2f}" for t in times)
+        compiled, kernel, stacked = ("–" if t is None else f"{t * 1e3:.3g}" for t in times)
         yield (
-            f"| {size}, P = {s.modulus} | {row.reference * 1e3:.2f} | {row.alone * 1e3:.2f} "
+            f"| {size}, P = {s.modulus} | {row.reference * 1e3:.3g} | {row.alone * 1e3:.3g} "
             f"| {row.reference / row.alone:.1f}× | {compiled} | {kernel} | {stacked} "
-            f"| {row.model * 1e3:.2f} | {row.rate_share:.0%} | {row.bandwidth_share:.0%} |"
+            f"| {row.model * 1e3:.3g} | {row.rate_share:.0%} | {row.bandwidth_share:.0%} |"
         )
     if found:
         yield f"\n{found.words}"

@@ -190,7 +190,7 @@ def on_gpus(runs) -> dict[str, str]:
     return {
         "gpu_runs": f"{len(own):,}",
         "gpu_time": format_duration(own["wall_seconds"].sum()),
-        "gpu_cores": f"{work / CORE / 3600:.0f} hours at {CORE / 1e9:.0f} GFlop/s",
+        "gpu_cores": f"a core that does {CORE / 1e9:.0f} GFlop/s {work / CORE / 3600:.0f} hours",
     }
 
 
