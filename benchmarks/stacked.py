@@ -37,6 +37,10 @@ ON_A_GPU = (
 )
 
 
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.2f}" if seconds >= 1e-3 else f"{seconds * 1e3:.3f}"
+
+
 @dataclass(frozen=True)
 class Row:
     """One setting: seconds per epoch and run, and how much of the device that is."""
@@ -120,11 +124,11 @@ def lines(device: str = "cpu", **options) -> Iterator[str]:
         s = row.spec
         size = f"{s.n_layers} × {s.d_model}, {s.train_size + s.memorize_size:,} points"
         times = row.compiled, row.kernel, row.stacked
-        compiled, kernel, stacked = ("–" if t is None else f"{t * 1e3:.3g}" for t in times)
+        compiled, kernel, stacked = ("–" if t is None else _ms(t) for t in times)
         yield (
-            f"| {size}, P = {s.modulus} | {row.reference * 1e3:.3g} | {row.alone * 1e3:.3g} "
+            f"| {size}, P = {s.modulus} | {_ms(row.reference)} | {_ms(row.alone)} "
             f"| {row.reference / row.alone:.1f}× | {compiled} | {kernel} | {stacked} "
-            f"| {row.model * 1e3:.3g} | {row.rate_share:.0%} | {row.bandwidth_share:.0%} |"
+            f"| {_ms(row.model)} | {row.rate_share:.0%} | {row.bandwidth_share:.0%} |"
         )
     if found:
         yield f"\n{found.words}"

@@ -93,6 +93,8 @@ def train_many(
     turns = _Turns(device)
 
     def train(group: list[RunSpec]) -> Iterator[Run | None]:
+        if time.monotonic() >= until:
+            return
         by_epoch = defaultdict(list)  # runs that were interrupted go on where they were
         for spec in choose(group):
             saved = checkpoints.load(spec, name) if checkpoints else None
@@ -100,45 +102,70 @@ def train_many(
         for members in by_epoch.values():
             if time.monotonic() >= until:
                 return
-            stack, runs = _begin(*zip(*members), checkpoints, on_progress, **how)
+            with turns.aside():
+                stack, runs = _begin(*zip(*members), checkpoints, on_progress, **how)
             yield from _train_stack(stack, runs, threads, checkpoints, until, turns)
 
-    yield from turns.take(train(group) for group in stacks_of(specs, device, at_once))
+    groups = stacks_of(specs, device, at_once)
+    yield from turns.take((bytes_of(group), train(group)) for group in groups)
 
 
 class _Turns:
     """Stacks that are in training at a time: on a GPU some, each on a CUDA stream of its own.
 
     While one is evaluated the others' steps go on, and short kernels of several fill a GPU
-    that those of one would not.
+    that those of one would not.  The device's time is charged to them in equal shares.
     """
 
     def __init__(self, device: str):
         self._active, self._free, self._on = deque(), [None], contextlib.nullcontext
+        self._room, self._used = math.inf, 0.0
+        self._charged, self._since, self._aside = 0.0, time.perf_counter(), 0.0
         if device == "cuda":
             self._free = [torch.cuda.Stream() for _ in range(STREAMS)]
-            self._on = torch.cuda.stream
+            self._on, self._room = torch.cuda.stream, _memory()
 
-    def __len__(self) -> int:
-        """How many are in training, the one whose turn it is included."""
-        return len(self._active) + 1
+    @property
+    def now(self) -> float:
+        """Seconds that a stack in training has been charged, for one whose turn it is."""
+        spent = time.perf_counter() - self._since - self._aside
+        return self._charged + spent / (len(self._active) + 1)
 
-    def take(self, stacks: Iterator[Iterator[Run | None]]) -> Iterator[Run]:
-        """The runs of all stacks as they end; a stack hands out None where the next may go on."""
-        while True:
-            while self._free and (stack := next(stacks, None)) is not None:
-                self._active.append((self._free.pop(), stack))
-            if not self._active:
-                return
-            stream, stack = self._active.popleft()
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """What happens within is not training, and charged to nobody."""
+        began = time.perf_counter()
+        yield
+        self._aside += time.perf_counter() - began
+
+    def take(self, stacks: Iterator[tuple[float, Iterator[Run | None]]]) -> Iterator[Run]:
+        """The runs of all stacks as they end; a stack hands out None where the next may go on.
+
+        Args:
+            stacks: the bytes that each needs, and the stack.
+        """
+        following = next(stacks, None)
+        while following or self._active:
+            while following and self._free and self._fits(following[0]):
+                self._used += following[0]
+                self._active.append((self._free.pop(), *following))
+                following = next(stacks, None)
+            stream, size, stack = self._active.popleft()
+            self._since, self._aside = time.perf_counter(), 0.0
             with self._on(stream):
                 run = next(stack, END)
+            self._charged = self.now
             if run is END:
                 self._free.append(stream)
-                continue
-            self._active.append((stream, stack))
-            if run is not None:
+                self._used -= size
+            elif run is None:
+                self._active.append((stream, size, stack))
+            else:  # others may end at the same evaluation: all are handed out before others go on
+                self._active.appendleft((stream, size, stack))
                 yield run
+
+    def _fits(self, size: float) -> bool:
+        return not self._active or self._used + size <= self._room
 
 
 def _begin(specs, saved, checkpoints, on_progress, **how) -> tuple[StackedEngine, list[Training]]:
@@ -165,7 +192,7 @@ def _train_stack(
     stack, runs: list[Training], threads, checkpoints, until, turns
 ) -> Iterator[Run | None]:
     """The loop of `lib.train.train`, for a run at each place of a stack."""
-    before, saved = time.perf_counter(), time.monotonic()
+    before, saved = turns.now, time.monotonic()
     while live := [place for place, run in enumerate(runs) if not run.ended]:
         if len(live) <= SHRINK * len(runs):
             stack.keep(live)
@@ -176,15 +203,13 @@ def _train_stack(
         due = [place for place in live if runs[place].next_epoch == epoch]
         for place in due:
             runs[place].evaluate(Member(stack, place))
-        now = time.perf_counter()  # all stacks share the device's time
-        spent, before = (now - before) / len(live) / len(turns), now
+        spent, before = (turns.now - before) / len(live), turns.now
         for place in live:
             runs[place].seconds += spent
         for place in due:
             runs[place].tell(Member(stack, place))
             if runs[place].ended:
                 yield runs[place].run(Member(stack, place), threads)
-        before = time.perf_counter()  # what others do with a run is not the others' time
         late = time.monotonic() >= until
         if checkpoints and (late or time.monotonic() - saved >= checkpoints.every):
             saved = time.monotonic()  # of this stack: others save when it is their time
@@ -199,8 +224,17 @@ def room_for(spec: RunSpec, device: str) -> int:
     """How many runs like this one a stack has at most."""
     if device == "cpu":
         return 8
-    free = GPU_MEMORY * torch.cuda.get_device_properties(0).total_memory / 4 / STREAMS
-    return max(1, int(min(free // floats_of(spec), math.ceil(FILLS / epoch_flops(spec)))))
+    free = _memory() / STREAMS
+    return max(1, int(min(free // bytes_of([spec]), math.ceil(FILLS / epoch_flops(spec)))))
+
+
+def _memory() -> float:
+    return GPU_MEMORY * torch.cuda.get_device_properties(0).total_memory
+
+
+def bytes_of(stack: list[RunSpec]) -> float:
+    """About what a stack's activations take: runs are padded to the longest."""
+    return 4.0 * len(stack) * max(map(floats_of, stack))
 
 
 def stacks_of(

@@ -32,6 +32,7 @@ def study(power):
                     curves += [(key, epoch, float(d >= turn) * epoch) for epoch in (0, 1)]
             names = ["key", "memorize_size", "split_mlp", "d_model", "seed", "val_accuracy"]
             runs = pd.DataFrame(rows, columns=names).assign(train_size=3000, modulus=113)
+            runs["device"] = "a GPU" if amount == 250 else "cpu"
             found.append(Curve(f"+ {amount}", amount, split, runs, (RunSpec(),)))
     return found, pd.DataFrame(curves, columns=["key", "epoch", "val_accuracy"])
 
@@ -49,7 +50,9 @@ def test_the_law_is_drawn_and_said_with_its_interval():
     text = growth.words(found, curves, random_labels())
     assert f"{law.power:.1f} [{law.low:.1f}, {law.high:.1f}]" in text
     assert "With a split one: with 125 points" in text and "38% more facts make it" in text
-    assert "describes the seeds no better" in text
+    assert "fits better is not shown" in text
+    assert "0, 125, 500, 1,000 on a processor" in text and "250 on a GPU" in text
+    assert "fits better" not in growth.words(found[:-2], curves, random_labels())
     unknown = growth.words(found, curves, random_labels()[:0])
     assert f"{law.power:.1f} [" in unknown and "without figure 4" in unknown
     assert "alone 16 to 64;" in text and "with 1,000 points to memorize 64 to 256" in text

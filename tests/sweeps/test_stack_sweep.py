@@ -310,17 +310,57 @@ def test_the_speed_table_has_a_row_for_each_setting(monkeypatch):
     assert "Gflop/s in products of 64³" in text[4] and "copies of 1 MiB" in text[4]
 
 
-def test_stacks_take_turns_and_a_new_one_comes_where_one_ends():
-    """As on a GPU, where there is a stream for each: a stack goes on when all others have."""
-    turns, said = stacks._Turns("cpu"), []
-    turns._free = [None, None]
+def turns(count, room=float("inf")):
+    made = stacks._Turns("cpu")
+    made._free, made._room = [None] * count, room  # as on a GPU, where there is a stream for each
+    return made
 
-    def stack(name, steps):
+
+def test_stacks_take_turns_and_a_new_one_comes_where_one_ends():
+    said = []
+
+    def stack(name, steps, ends):
         for step in range(steps):
-            said.append((name, step, len(turns)))
+            said.append((name, step))
             yield None
+        yield from ends
+
+    some = [("a", 3, ["a"]), ("b", 1, ["b", "b again"]), ("c", 1, ["c"])]
+    order = list(turns(2).take((1, stack(*own)) for own in some))
+    assert order == ["b", "b again", "a", "c"]  # what ends together is handed out together
+    assert said == [("a", 0), ("b", 0), ("a", 1), ("a", 2), ("c", 0)]
+
+
+def test_no_more_stacks_than_the_memory_has_room_for():
+    active, most = set(), []
+
+    def stack(name):
+        active.add(name)
+        for _ in range(3):
+            most.append(len(active))
+            yield None
+        active.remove(name)
+
+    sizes = (3, 3, 9, 1, 1)  # the third is too large, and trains when it is alone
+    assert not list(turns(4, room=7).take((size, stack(i)) for i, size in enumerate(sizes)))
+    assert max(most) == 2 and len(most) == 15
+
+
+def test_stacks_are_charged_the_time_once_and_only_for_training(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    ours, charged = turns(2), {}
+
+    def stack(name, seconds):
+        with ours.aside():
+            clock[0] += 100
+        before = ours.now
+        for _ in range(4):
+            clock[0] += seconds
+            yield None
+        charged[name] = ours.now - before
         yield name
 
-    some = (stack(*s) for s in (("a", 3), ("b", 1), ("c", 1)))
-    assert list(turns.take(some)) == ["b", "a", "c"]
-    assert said == [("a", 0, 2), ("b", 0, 2), ("a", 1, 2), ("a", 2, 2), ("c", 0, 2)]
+    for _ in ours.take((1, stack(*own)) for own in (("a", 1), ("b", 3))):
+        clock[0] += 1000  # who stores it
+    assert sum(charged.values()) == pytest.approx(16, abs=2)

@@ -11,7 +11,11 @@ compiled, as those of long runs are (`lib.engines.torch.gradient`).  On CUDA sum
 tokens are added in no fixed order, and the last bits vary from run to run.
 """
 
+import functools
 import math
+import os
+import shutil
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -28,6 +32,11 @@ from lib.engines.torch.inputs import Batch, make_batch
 from lib.initial import initial_values
 from lib.spec import RunSpec, SpecError
 from lib.tasks import TASKS
+
+HELD = 0.4
+"""Part of a GPU's memory that PyTorch may hold as a graph is captured: what earlier ones left
+stays with it until then."""
+
 
 EVALUATED = 1 << 26
 """Floats of the widest activation that an evaluation may hold at once."""
@@ -80,13 +89,7 @@ class StackedEngine:
             torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
         first, data = specs[0], datas[0]
         self.n_tokens = data.n_tokens
-        self._fused = None
-        if device == "cuda" if fuse is None else fuse:
-            # of autograd's thread, at its first product; it sets itself up
-            warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
-            from lib.engines.torch import fused  # Triton, which only PyTorch for CUDA brings along
-
-            self._fused = fused
+        self._fused = _kernels() if (device == "cuda" if fuse is None else fuse) else None
         self._forward = Forward(first, data, self.device, precision, self._fused)
         values = parameters or [initial_values(s, d) for s, d in zip(specs, datas)]
         values = [{n: np.asarray(v, np.float32) for n, v in own.items()} for own in values]
@@ -280,6 +283,22 @@ class StackedEngine:
         return self._measured["norm"][1]
 
 
+@functools.cache
+def _kernels():
+    """`lib.engines.torch.fused`; None, said once, where Triton is not there or cannot build."""
+    # of autograd's thread, at its first product; it sets itself up
+    warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
+    try:
+        from lib.engines.torch import fused  # Triton, which PyTorch for CUDA brings along on Linux
+    except ImportError as error:
+        missing = str(error)
+    else:
+        if any(map(shutil.which, (os.environ.get("CC", "gcc"), "clang"))):
+            return fused
+        missing = "no C compiler, which Triton needs"
+    print(f"without kernels of its own a GPU is slower: {missing}", file=sys.stderr)
+
+
 def _captured(work: Callable[[], Tensor | None]) -> tuple[torch.cuda.CUDAGraph, Tensor | None]:
     """Some work, done a few times, as a CUDA graph, and where its replays leave the result."""
     side = here = torch.cuda.current_stream()
@@ -290,7 +309,11 @@ def _captured(work: Callable[[], Tensor | None]) -> tuple[torch.cuda.CUDAGraph, 
     with torch.cuda.stream(side):
         for _ in range(3):  # libraries set themselves up before a capture
             work()
-        graph.capture_begin()  # torch.cuda.graph would have all streams wait first
+        # torch.cuda.graph would have all streams wait, and the allocator begin anew, each time
+        total = torch.cuda.get_device_properties(0).total_memory
+        if torch.cuda.memory_reserved() > HELD * total:
+            torch.cuda.empty_cache()  # within a capture nothing that is kept can be given back
+        graph.capture_begin()
         found = work()
         graph.capture_end()
     here.wait_stream(side)

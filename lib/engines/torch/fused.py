@@ -253,7 +253,8 @@ def _hidden(
     line = run.to(tl.int64) * n + i
     place = x + line[:, None] * WIDTH + j[None, :]
     b = tl.load(bias + run * WIDTH + j, mask=j < WIDTH, other=0.0)
-    value = tl.maximum(tl.load(place, mask=seen, other=0.0) + b[None, :], 0.0)
+    value = tl.load(place, mask=seen, other=0.0) + b[None, :]
+    value = tl.maximum(value, 0.0, propagate_nan=tl.PropagateNan.ALL)
     if ROUTED:
         half = (j >= WIDTH // 2).to(tl.int32)
         value *= tl.load(route + line[:, None] * 2 + half[None, :], mask=seen, other=0.0)

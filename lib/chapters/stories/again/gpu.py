@@ -26,7 +26,7 @@ def twins(store: Store) -> pd.DataFrame:
     (infinite if none is).
     """
     runs = store.runs(every=True)
-    runs = runs.assign(log_norm=np.log(runs["param_norm"]))
+    runs = runs.assign(log_norm=np.log(runs["param_norm"])).drop_duplicates(["key", "engine"])
     ours, theirs = runs[runs["engine"] == OWN], on_gpus(runs)
     columns = ["key", "device", *ENDS]
     both = ours[["key", "seed", *CELL, *ENDS]].merge(
@@ -78,9 +78,10 @@ def told(store: Store, both: pd.DataFrame) -> str:
     )
     parted = both["parted"][np.isfinite(both["parted"])]
     if len(parted):
+        never = f", and in {len(both) - len(parted)} never" if len(parted) < len(both) else ""
         text += (
             f" Training losses of a pair first differ by {PARTED:.0%} at epoch "
-            f"{parted.min():,.0f} to {parted.max():,.0f}: from there on they are two runs."
+            f"{parted.min():,.0f} to {parted.max():,.0f}{never}: from there on they are two runs."
         )
     ours = store.runs()
     where = Gathered(ours[ours["key"].isin(both["key"])], ours.iloc[:0], len(both)).provenance()

@@ -75,20 +75,39 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
     return (
         f"{text}\n\n{summary}; capacity at that width has exponent "
         f"{_range(law, capacity.power)}. Were capacity a fixed factor of all data, this exponent "
-        f"would be 1. {_misfit_words(shared, law)} All of this is by the highest accuracy on the "
-        "way, with all widths that are stored; the verdict below asks the last accuracy, too, so "
-        "its interval is another."
+        f"would be 1.{_misfit_words(shared, law)}{_trainers_words(found)} All of this is by the "
+        "highest accuracy on the way, with all widths that are stored; the verdict below asks the "
+        "last accuracy, too, so its interval is another."
     )
 
 
 def _misfit_words(shared: pd.DataFrame, law: Law) -> str:
+    """Whether the amounts follow the law; said of the design that `MISFIT` was simulated for."""
+    seeds = shared.groupby("memorize_size")["seed"].nunique()
+    if set(seeds.index) != set(AMOUNTS) or (seeds != 3).any():
+        return ""
     found = misfit(shared, law)
     chance = f"the deviance is {found:.0f}; by chance it is {MISFIT:.0f} or more in 5% of cases"
     if found < MISFIT:
-        return f"A width of each amount's own describes the seeds no better ({chance})."
+        return f" That a width of each amount's own fits better is not shown ({chance})."
     return (
-        f"**But no power of the facts describes these seeds**: a width of each amount's own fits "
+        f" **But no power of the facts describes these seeds**: a width of each amount's own fits "
         f"them far better ({chance}). Read the exponent as a summary and the bars as the finding."
+    )
+
+
+def _trainers_words(found: Sequence[Curve]) -> str:
+    """Which amounts come from which machine: a difference of theirs could be one of trainers."""
+    runs = pd.concat([c.runs for c in found if c.amount in AMOUNTS and not c.split])
+    where = runs["device"].mask(runs["device"] == "cpu", "a processor")
+    amounts = where.groupby(runs["memorize_size"]).agg(lambda own: " and ".join(sorted(set(own))))
+    if amounts.nunique() < 2:
+        return ""
+    by_place = amounts.groupby(amounts).groups
+    parts = [f"{', '.join(f'{a:,}' for a in own)} on {place}" for place, own in by_place.items()]
+    return (
+        f" The amounts were not trained alike: {'; '.join(parts)}. [](other_implementations.ipynb) "
+        "has runs of both kinds side by side."
     )
 
 
