@@ -127,6 +127,7 @@ Markdown(precision.told(page.store, both))
 # python -m benchmarks.again figure6 --by jax --widths 8 --sizes 3000 --seeds 0:5
 # python -m benchmarks.again figure6 --by reference --widths 8 --sizes 3000 --seeds 0:5
 # python -m benchmarks.again figure7 --by kernel --widths 8,12,16,20,24 --sizes 3000 --seeds 5:11
+# python -m benchmarks.again emergent_law --by kernel --widths 48,64 --seeds 0:1
 # python -m benchmarks.again figure3 --by bf16x3 --widths 48,64 --sizes 3200 --seeds 0:3
 # python -m benchmarks.again figure3 --by bf16 --widths 48,64 --sizes 3200 --seeds 0:3
 # ```
