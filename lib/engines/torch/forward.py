@@ -98,7 +98,12 @@ class Forward:
         k, v = self._mm(h, p["W_K"]), self._mm(h, p["W_V"])
         if first and last and self._fused:
             x, table = self._table(p, x, h, k, lines)
-            return x, self._fused.Attend.apply(table, v, lines)
+            return x, self._fused.AttendTable.apply(table, v, lines)
+        if self._fused:
+            x, q = self._query(p, x, h, batch, first, last)
+            ahead = None if last else batch.ahead
+            attend = self._fused.AttendNodes.apply
+            return x, attend(q, k, v, lines, ahead, self.spec.n_heads)
         x, scores = self._scores(p, x, h, k, batch, lines, first, last)
         top = torch.stack([score.detach() for score in scores]).amax(0)
         weights = [(score - top).exp() for score in scores]  # (runs, n, head) for each position
@@ -118,7 +123,14 @@ class Forward:
         if first and last:
             x, table = self._table(p, x, h, k, lines)
             return x, [_gather(table, line) for line in lines]
-        scale = 1 / math.sqrt(self.d_head)
+        x, q = self._query(p, x, h, batch, first, last)
+        scores = [(q * _gather(k, line)) @ self._heads for line in lines]
+        if not last:
+            scores = [s.masked_fill(o, -torch.inf) for s, o in zip(scores, batch.ahead)]
+        return x, scores
+
+    def _query(self, p, x, h, batch: Batch, first: bool, last: bool) -> tuple[Tensor, Tensor]:
+        """The residual stream where the layer is computed, and the queries there, scaled."""
         if first:
             q, x = _gather(self._mm(h, p["W_Q"]), batch.rows), _gather(x, batch.rows)
         elif last:
@@ -126,11 +138,7 @@ class Forward:
             q = self._mm(self._norm(x), p["W_Q"])
         else:
             q = self._mm(h, p["W_Q"])
-        q = q * scale
-        scores = [(q * _gather(k, line)) @ self._heads for line in lines]
-        if not last:
-            scores = [s.masked_fill(o, -torch.inf) for s, o in zip(scores, batch.ahead)]
-        return x, scores
+        return x, q * (1 / math.sqrt(self.d_head))
 
     def _table(self, p, x, h, k, lines) -> tuple[Tensor, Tensor]:
         """With one layer: the one place where it is computed, and the scores of all rows there.
