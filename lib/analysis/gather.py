@@ -54,7 +54,7 @@ class Gathered:
             f"{len(runs):,} of {self.wanted:,} runs, {seeds_phrase(runs['seed'])}{of}; "
             f"learning rate {values('lr', '{:g}')}, "
             f"weight decay {values('weight_decay', '{:g}')}, "
-            f"by epoch {values('epochs')}" + _precision(runs["engine"]) + "."
+            f"by epoch {values('epochs')}" + _precision(runs["engine"]) + _on_gpus(runs) + "."
         )
 
 
@@ -74,6 +74,14 @@ def _precision(engines: pd.Series) -> str:
     """What is not float32, in words: engines are named after the precision of their products."""
     rounded = engines[engines.str.contains("-bf16")].str.split("-").str[-1].value_counts()
     return "".join(f"; {n:,} of them with {name} products" for name, n in rounded.items())
+
+
+def _on_gpus(runs: pd.DataFrame) -> str:
+    """Which runs a GPU trained, in words; of runs without a device nothing is known."""
+    if "device" not in runs:
+        return ""
+    devices = runs.loc[runs["device"] != "cpu", "device"].dropna().value_counts()
+    return "".join(f"; {n:,} of them on an {name}" for name, n in devices.items())
 
 
 def gather(

@@ -1,5 +1,7 @@
 """What a chapter asks for: stored runs, of whole seeds where that matters."""
 
+from dataclasses import replace
+
 from made_up import fake_run
 
 from lib.analysis.gather import gather, of_whole_seeds
@@ -32,3 +34,10 @@ def test_specs_that_share_cells_count_them_once(store):
 def test_without_a_whole_seed_what_is_there_counts(store):
     store.add(fake_run(CELLS[0]))
     assert len(gather(seeds(0, 1), store=store).whole().runs) == 1
+
+
+def test_what_a_gpu_trained_is_said_under_the_figure(store):
+    ours, theirs = map(fake_run, CELLS)
+    store.add(ours)
+    store.add(replace(theirs, engine="stacked", device="NVIDIA X"))
+    assert "; 1 of them on an NVIDIA X." in gather(CELLS, store=store).provenance()
