@@ -310,14 +310,14 @@ def test_what_is_shown_is_of_the_network_that_is_there(visit):
     page.wait_for_function("document.querySelector('.lab-single').drawn.curve?.epoch.length > 5")
     page.locator(".lab-single .lab-go").click()
     until(page, "paused")
-    said = page.locator(".lab-single .gc-status").first.inner_text()
-    page.wait_for_function("""() => {  // the field is of the epoch that is said
+    page.wait_for_function("""() => {  // once what the worker had still to say is heard, the field is of the epoch that is said
         const [wrong, right] = document.querySelector(".lab-single .lab-field").drawn;
         const said = document.querySelector(".lab-single").drawn.curve.val_accuracy.at(-1);
         return Math.abs(right / (wrong + right) - said) < 1e-6;
     }""")
     page.get_by_role("button", name="Remove", exact=True).click()
     page.wait_for_function("document.querySelectorAll('.lab-single .lab-table tr').length === 4")
+    said = page.locator(".lab-single .gc-status").first.inner_text()
     curve = drawn(page)["curve"]
     whole = page.locator(".lab-single .lab-table td").all_inner_texts()[:2]
     assert f"Paused at epoch {curve['epoch'][-1]:,} of" in said
