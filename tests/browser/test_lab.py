@@ -310,7 +310,7 @@ def test_what_is_shown_is_of_the_network_that_is_there(visit):
     page.wait_for_function("document.querySelector('.lab-single').drawn.curve?.epoch.length > 5")
     page.locator(".lab-single .lab-go").click()
     until(page, "paused")
-    page.wait_for_function("""() => {  // once what the worker had still to say is heard, the field is of the epoch that is said
+    page.wait_for_function("""() => {  // the worker has said all: the field is of the epoch said
         const [wrong, right] = document.querySelector(".lab-single .lab-field").drawn;
         const said = document.querySelector(".lab-single").drawn.curve.val_accuracy.at(-1);
         return Math.abs(right / (wrong + right) - said) < 1e-6;
