@@ -77,7 +77,7 @@ def test_amounts_that_follow_no_power_are_said_to():
             values = runs.set_index("key")["val_accuracy"]
             own = curves["key"].isin(values.index)
             curves.loc[own, "val_accuracy"] = curves.loc[own, "key"].map(values)
-    assert "no power of the facts describes these seeds" in growth.words(
+    assert "fits these seeds better than any power of the facts" in growth.words(
         found, curves, random_labels()
     )
 

@@ -87,12 +87,12 @@ def _misfit_words(shared: pd.DataFrame, law: Law) -> str:
     if set(seeds.index) != set(AMOUNTS) or (seeds != 3).any():
         return ""
     found = misfit(shared, law)
-    chance = f"the deviance is {found:.0f}; by chance it is {MISFIT:.0f} or more in 5% of cases"
+    chance = f"the deviance is {found:.1f}; by chance it is {MISFIT:.1f} or more in 5% of cases"
     if found < MISFIT:
         return f" That a width of each amount's own fits better is not shown ({chance})."
     return (
-        f" **But no power of the facts describes these seeds**: a width of each amount's own fits "
-        f"them far better ({chance}). Read the exponent as a summary and the bars as the finding."
+        " A width of each amount's own fits these seeds better than any power of the facts "
+        f"({chance}): read the exponent as a summary, and the bars as the finding."
     )
 
 
