@@ -1,5 +1,8 @@
 """The PyTorch engine against the definition, against single runs and against the kernel."""
 
+import math
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +10,7 @@ from oracles import autograd, error, torch_steps
 
 from lib.data import build
 from lib.engines.kernel import engine
-from lib.engines.torch import single
+from lib.engines.torch import cuda, single
 from lib.engines.torch.engine import StackedEngine
 from lib.runs.checkpoints import Checkpoints
 from lib.runs.run import CURVE
@@ -112,6 +115,20 @@ def test_a_stack_on_a_device_follows_single_runs_on_the_cpu(spec, device):
     other.restore([stack.state(1)])
     assert other.epoch == 25
     go_on(other, [2], 5)
+
+
+def test_without_triton_or_a_compiler_there_are_no_kernels_of_its_own(monkeypatch, capsys):
+    module = "lib.engines.torch.fused"
+    monkeypatch.setitem(sys.modules, module, None)  # as where the import of Triton fails
+    monkeypatch.delattr("lib.engines.torch.fused", raising=False)
+    assert cuda.kernels.__wrapped__() is None and "fused" in capsys.readouterr().err
+    with pytest.raises(ImportError):
+        cuda.kernels.__wrapped__(needed=True)
+    monkeypatch.setitem(sys.modules, module, math)
+    monkeypatch.setattr("lib.engines.torch.fused", math, raising=False)
+    assert cuda.kernels.__wrapped__() is math
+    monkeypatch.setenv("PATH", "")
+    assert cuda.kernels.__wrapped__() is None and "compiler" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("device", DEVICES)

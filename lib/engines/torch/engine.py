@@ -11,13 +11,8 @@ compiled, as those of long runs are (`lib.engines.torch.gradient`).  On CUDA sum
 tokens are added in no fixed order, and the last bits vary from run to run.
 """
 
-import functools
 import math
-import os
-import shutil
-import sys
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -26,17 +21,13 @@ from torch import Tensor
 from lib.data import Dataset, Split
 from lib.engines.flops import A_LOGIT
 from lib.engines.precision import name_of
+from lib.engines.torch.cuda import captured, kernels
 from lib.engines.torch.forward import Forward
 from lib.engines.torch.gradient import Gradient, exact_losses, loss_gradient, pays
 from lib.engines.torch.inputs import Batch, make_batch
 from lib.initial import initial_values
 from lib.spec import RunSpec, SpecError
 from lib.tasks import TASKS
-
-HELD = 0.4
-"""Part of a GPU's memory that PyTorch may hold as a graph is captured: what earlier ones left
-stays with it until then."""
-
 
 EVALUATED = 1 << 26
 """Floats of the widest activation that an evaluation may hold at once."""
@@ -89,7 +80,7 @@ class StackedEngine:
             torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
         first, data = specs[0], datas[0]
         self.n_tokens = data.n_tokens
-        self._fused = _kernels() if (device == "cuda" if fuse is None else fuse) else None
+        self._fused = kernels(fuse) if fuse or (fuse is None and device == "cuda") else None
         self._forward = Forward(first, data, self.device, precision, self._fused)
         values = parameters or [initial_values(s, d) for s, d in zip(specs, datas)]
         values = [{n: np.asarray(v, np.float32) for n, v in own.items()} for own in values]
@@ -200,7 +191,7 @@ class StackedEngine:
         if "step" not in self._graphs:
             state = self._flat, self._m, self._v, self._step
             before = [x.clone() for x in state]
-            self._graphs["step"] = _captured(self._one_step)
+            self._graphs["step"] = captured(self._one_step)
             for x, old in zip(state, before):  # captured after some steps
                 x.copy_(old)
         self._graphs["step"][0].replay()
@@ -231,7 +222,7 @@ class StackedEngine:
         if self.device.type == "cpu":
             return self._measure(runs, batch)
         if key not in self._graphs:
-            self._graphs[key] = _captured(lambda: self._measure(runs, batch))
+            self._graphs[key] = captured(lambda: self._measure(runs, batch))
         graph, found = self._graphs[key]
         graph.replay()
         return found
@@ -281,40 +272,3 @@ class StackedEngine:
             norms = self._flat.double().square().sum(1).sqrt().cpu().numpy()
             self._measured["norm"] = self.epoch, norms
         return self._measured["norm"][1]
-
-
-@functools.cache
-def _kernels():
-    """`lib.engines.torch.fused`; None, said once, where Triton is not there or cannot build."""
-    # of autograd's thread, at its first product; it sets itself up
-    warnings.filterwarnings("ignore", "Attempting to run cuBLAS", UserWarning)
-    try:
-        from lib.engines.torch import fused  # Triton, which PyTorch for CUDA brings along on Linux
-    except ImportError as error:
-        missing = str(error)
-    else:
-        if any(map(shutil.which, (os.environ.get("CC", "gcc"), "clang"))):
-            return fused
-        missing = "no C compiler, which Triton needs"
-    print(f"without kernels of its own a GPU is slower: {missing}", file=sys.stderr)
-
-
-def _captured(work: Callable[[], Tensor | None]) -> tuple[torch.cuda.CUDAGraph, Tensor | None]:
-    """Some work, done a few times, as a CUDA graph, and where its replays leave the result."""
-    side = here = torch.cuda.current_stream()
-    if here == torch.cuda.default_stream():  # which cannot be captured
-        side = torch.cuda.Stream()
-    side.wait_stream(here)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.stream(side):
-        for _ in range(3):  # libraries set themselves up before a capture
-            work()
-        # torch.cuda.graph would have all streams wait, and the allocator begin anew, each time
-        total = torch.cuda.get_device_properties(0).total_memory
-        if torch.cuda.memory_reserved() > HELD * total:
-            torch.cuda.empty_cache()  # within a capture nothing that is kept can be given back
-        graph.capture_begin()
-        found = work()
-        graph.capture_end()
-    here.wait_stream(side)
-    return graph, found
