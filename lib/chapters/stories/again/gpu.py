@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.analysis.dynamics import GENERALIZED, first_epoch
+from lib.analysis.dynamics import GENERALIZED
 from lib.analysis.gather import Gathered
 from lib.analysis.statistics import student
 from lib.analysis.words import bracket, number
-from lib.chapters.stories.again.trainers import OWN, PARTED
+from lib.chapters.stories.again.trainers import OWN, PARTED, parting
 from lib.chapters.tables import table
 from lib.runs.store import Store
 
@@ -33,21 +33,16 @@ def twins(store: Store) -> pd.DataFrame:
         theirs[columns], on="key", suffixes=("", "_gpu")
     )
     losses = [
-        dict(list(store.curves(both["key"], engine).groupby("key"))) for engine in (OWN, "stacked")
+        store.curves(both["key"], engine).set_index(["key", "epoch"])["train_loss"]
+        for engine in (OWN, "stacked")
     ]
-    both["parted"] = [_parted(*(own[key] for own in losses)) for key in both["key"]]
+    both["parted"] = [parting(*(own[key] for own in losses)) for key in both["key"]]
     return both.sort_values([*CELL, "seed"], ignore_index=True)
 
 
 def on_gpus(runs: pd.DataFrame) -> pd.DataFrame:
     """Those of some runs that a GPU trained in float32."""
     return runs[(runs["engine"] == "stacked") & (runs["device"] != "cpu")]
-
-
-def _parted(ours: pd.DataFrame, theirs: pd.DataFrame) -> float:
-    one, other = (curve.set_index("epoch")["train_loss"] for curve in (ours, theirs))
-    off = (other / one - 1).abs().dropna() >= PARTED  # one may stop earlier
-    return first_epoch(off.index, off, True)
 
 
 def differences(both: pd.DataFrame) -> dict[str, tuple[float, float, float]]:

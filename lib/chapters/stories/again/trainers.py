@@ -118,6 +118,12 @@ def differences_rows(found: pd.DataFrame) -> str:
     return table(["cell", "trainer", *MEASURES.values()], cells, left=(0, 1))
 
 
+def parting(own: pd.Series, other: pd.Series) -> float:
+    """The first epoch at which two training losses, by epoch, differ by `PARTED`; or infinite."""
+    off = (other / own - 1).abs().dropna() >= PARTED  # one may stop earlier
+    return first_epoch(off.index, off, True)
+
+
 def parted(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.Series:
     """The first evaluation at which a training loss is off the book's by `PARTED`, run by run.
 
@@ -127,8 +133,7 @@ def parted(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.Series:
     found = {}
     for run in runs[runs["engine"] != OWN].itertuples():
         own, other = by_run[run.key, OWN]["train_loss"], by_run[run.key, run.engine]["train_loss"]
-        off = (other / own - 1).abs().dropna() >= PARTED  # one may stop earlier
-        found[run.key, run.trainer] = first_epoch(off.index, off, True)
+        found[run.key, run.trainer] = parting(own, other)
     return pd.Series(found, dtype=float)
 
 

@@ -87,7 +87,10 @@ def _misfit_words(shared: pd.DataFrame, law: Law) -> str:
     if set(seeds.index) != set(AMOUNTS) or (seeds != 3).any():
         return ""
     found = misfit(shared, law)
-    chance = f"the deviance is {found:.1f}; by chance it is {MISFIT:.1f} or more in 5% of cases"
+    chance = (
+        f"the deviance is {found:.1f}; by chance it is {MISFIT:.1f} or more in 5% of cases; "
+        "thought of when these runs were known"
+    )
     if found < MISFIT:
         return f" That a width of each amount's own fits better is not shown ({chance})."
     if found < 1.25 * MISFIT:  # known from simulations, and moved by a single run

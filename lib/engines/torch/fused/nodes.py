@@ -4,7 +4,7 @@ import torch
 import triton
 import triton.language as tl
 
-from lib.engines.torch.fused.grid import launch
+from lib.engines.torch.fused.grid import add_together, first_row, lanes, launch
 
 
 @triton.jit
@@ -21,12 +21,7 @@ def _attend_nodes(
     MASKED: tl.constexpr, LENGTH: tl.constexpr, ROWS: tl.constexpr, HEADS: tl.constexpr,
     SIZE: tl.constexpr,
 ):  # fmt: skip
-    own = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    h, j = tl.arange(0, HEADS)[None, :], tl.arange(0, SIZE)[None, None, :]
-    i = (tl.program_id(1) * n + own)[:, None]
-    seen = (own < n)[:, None] & (h < H)
-    place = h[:, :, None] * WIDTH + j
-    known = seen[:, :, None] & (j < WIDTH)
+    i, h, seen, place, known = lanes(n, H, WIDTH, ROWS, HEADS, SIZE)
     at = i[:, :, None] * (H * WIDTH) + place
     query = tl.load(queries + at, mask=known, other=0.0)
     top = tl.full((ROWS, HEADS), -float("inf"), tl.float32)
@@ -55,13 +50,7 @@ def _attend_nodes_back(
     MASKED: tl.constexpr, LENGTH: tl.constexpr, ROWS: tl.constexpr, HEADS: tl.constexpr,
     SIZE: tl.constexpr,
 ):  # fmt: skip
-    own = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    head, feature = tl.arange(0, HEADS), tl.arange(0, SIZE)[None, :]
-    h, j = head[None, :], feature[None, :, :]
-    i = (tl.program_id(1) * n + own)[:, None]
-    seen = (own < n)[:, None] & (h < H)
-    place = h[:, :, None] * WIDTH + j
-    known = seen[:, :, None] & (j < WIDTH)
+    i, h, seen, place, known = lanes(n, H, WIDTH, ROWS, HEADS, SIZE)
     at = i[:, :, None] * (H * WIDTH) + place
     query = tl.load(queries + at, mask=known, other=0.0)
     up = tl.load(upstream + at, mask=known, other=0.0)
@@ -69,8 +58,7 @@ def _attend_nodes_back(
     log = tl.load(logs + i * H + h, mask=seen, other=0.0)
     d_query = tl.zeros((ROWS, HEADS, SIZE), tl.float32)
     for p in tl.static_range(LENGTH):
-        first = tl.load(lines + p * inputs + tl.program_id(1) * n + tl.program_id(0) * ROWS)
-        first = first.to(tl.int32)
+        first = first_row(lines, p, n, inputs, ROWS)
         row = tl.load(lines + p * inputs + i, mask=seen, other=0).to(tl.int32)
         there = row[:, :, None] * (H * WIDTH) + place
         key = tl.load(keys + there, mask=known, other=0.0)
@@ -81,10 +69,8 @@ def _attend_nodes_back(
         d_query += d_score[:, :, None] * key
         d_key, d_value = d_score[:, :, None] * query, weight[:, :, None] * up
         if tl.sum((seen & (row != first)).to(tl.int32)) == 0:  # neighbours share a beginning
-            inside = (head < H)[:, None] & (feature < WIDTH)
-            only = first * (H * WIDTH) + head[:, None] * WIDTH + feature
-            tl.atomic_add(d_keys + only, tl.sum(d_key, axis=0), sem="relaxed", mask=inside)
-            tl.atomic_add(d_values + only, tl.sum(d_value, axis=0), sem="relaxed", mask=inside)
+            add_together(d_keys, first, d_key, H, WIDTH, HEADS, SIZE)
+            add_together(d_values, first, d_value, H, WIDTH, HEADS, SIZE)
         else:
             live = known & sees[:, :, None]
             tl.atomic_add(d_keys + there, d_key, sem="relaxed", mask=live)
@@ -105,10 +91,10 @@ class AttendNodes(torch.autograd.Function):
         if ahead is not None:
             given = *given[:4], ahead.view(torch.uint8)
         mixed = torch.empty_like(given[0])
-        logs = mixed.new_empty(1, lines.shape[1], n_heads)
-        grid, sizes, how = launch(logs, mixed, len(lines))
-        ctx.how = how | dict(MASKED=ahead is not None)
-        _attend_nodes[grid](*given, mixed, logs, *sizes, **ctx.how)
+        logs = mixed.new_empty(lines.shape[1], n_heads)
+        grid, sizes, how = launch(mixed, len(lines), n_heads, elements=256)
+        ctx.call = grid, sizes, how | dict(MASKED=ahead is not None)
+        _attend_nodes[grid](*given, mixed, logs, *sizes, **ctx.call[2])
         ctx.save_for_backward(*given, mixed, logs)
         return mixed
 
@@ -117,6 +103,6 @@ class AttendNodes(torch.autograd.Function):
         *given, mixed, logs = ctx.saved_tensors
         upstream = upstream.contiguous()
         out = torch.empty_like(mixed), *(torch.zeros_like(x) for x in given[1:3])
-        grid, sizes, _ = launch(logs, mixed, len(given[3]))
-        _attend_nodes_back[grid](*given, mixed, logs, upstream, *out, *sizes, **ctx.how)
+        grid, sizes, how = ctx.call
+        _attend_nodes_back[grid](*given, mixed, logs, upstream, *out, *sizes, **how)
         return *out, None, None, None

@@ -4,7 +4,7 @@ import torch
 import triton
 import triton.language as tl
 
-from lib.engines.torch.fused.grid import launch
+from lib.engines.torch.fused.grid import add_together, first_row, lanes, launch
 
 
 @triton.jit(do_not_specialize=["n", "inputs"])
@@ -12,10 +12,7 @@ def _attend(
     scores, values, lines, mixed, weights, n, inputs, H, WIDTH,
     LENGTH: tl.constexpr, ROWS: tl.constexpr, HEADS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    own = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    h, j = tl.arange(0, HEADS)[None, :], tl.arange(0, SIZE)[None, None, :]
-    i = (tl.program_id(1) * n + own)[:, None]
-    seen = (own < n)[:, None] & (h < H)
+    i, h, seen, place, known = lanes(n, H, WIDTH, ROWS, HEADS, SIZE)
     top = tl.full((ROWS, HEADS), -float("inf"), tl.float32)
     for p in tl.static_range(LENGTH):
         row = tl.load(lines + p * inputs + i, mask=seen, other=0).to(tl.int32)
@@ -24,8 +21,6 @@ def _attend(
     for p in tl.static_range(LENGTH):
         row = tl.load(lines + p * inputs + i, mask=seen, other=0).to(tl.int32)
         total += tl.exp(tl.load(scores + row * H + h, mask=seen, other=0.0) - top)
-    place = h[:, :, None] * WIDTH + j  # of a feature
-    known = seen[:, :, None] & (j < WIDTH)
     out = tl.zeros((ROWS, HEADS, SIZE), tl.float32)
     for p in tl.static_range(LENGTH):
         row = tl.load(lines + p * inputs + i, mask=seen, other=0).to(tl.int32)
@@ -41,26 +36,18 @@ def _attend_back(
     values, lines, mixed, weights, upstream, d_scores, d_values, n, inputs, H, WIDTH,
     LENGTH: tl.constexpr, ROWS: tl.constexpr, HEADS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    own = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    head, feature = tl.arange(0, HEADS), tl.arange(0, SIZE)[None, :]
-    h, j = head[None, :], feature[None, :, :]
-    i = (tl.program_id(1) * n + own)[:, None]
-    seen = (own < n)[:, None] & (h < H)
-    place = h[:, :, None] * WIDTH + j
-    known = seen[:, :, None] & (j < WIDTH)
+    i, h, seen, place, known = lanes(n, H, WIDTH, ROWS, HEADS, SIZE)
     at = i[:, :, None] * (H * WIDTH) + place
     up = tl.load(upstream + at, mask=known, other=0.0)
     mean = tl.sum(up * tl.load(mixed + at, mask=known, other=0.0), axis=2)
     for p in tl.static_range(LENGTH):
-        first = tl.load(lines + p * inputs + tl.program_id(1) * n + tl.program_id(0) * ROWS)
-        first = first.to(tl.int32)
+        first = first_row(lines, p, n, inputs, ROWS)
         row = tl.load(lines + p * inputs + i, mask=seen, other=0).to(tl.int32)
         weight = tl.load(weights + (p * inputs + i) * H + h, mask=seen, other=0.0)
         value = tl.load(values + row[:, :, None] * (H * WIDTH) + place, mask=known, other=0.0)
         d_score = weight * (tl.sum(up * value, axis=2) - mean)  # 0 beyond the last input
         d_value = weight[:, :, None] * up
-        # The "=" of all inputs is one row, and an operator that of most neighbours: their sum is
-        # added, once, where all would queue up to add to it.
+        # The "=" of all inputs is one row, and an operator that of most neighbours.
         if p == LENGTH - 1:
             one = True
         elif LENGTH == 4 and p == 1:
@@ -68,12 +55,10 @@ def _attend_back(
         else:
             one = False
         if one:
-            tl.atomic_add(
-                d_scores + first * H + head, tl.sum(d_score, axis=0), sem="relaxed", mask=head < H
-            )
-            inside = (head < H)[:, None] & (feature < WIDTH)
-            there = d_values + first * (H * WIDTH) + head[:, None] * WIDTH + feature
-            tl.atomic_add(there, tl.sum(d_value, axis=0), sem="relaxed", mask=inside)
+            head = tl.arange(0, HEADS)
+            at_first, total = d_scores + first * H + head, tl.sum(d_score, axis=0)
+            tl.atomic_add(at_first, total, sem="relaxed", mask=head < H)
+            add_together(d_values, first, d_value, H, WIDTH, HEADS, SIZE)
         else:
             tl.atomic_add(d_scores + row * H + h, d_score, sem="relaxed", mask=seen)
             tl.atomic_add(
@@ -95,7 +80,7 @@ class AttendTable(torch.autograd.Function):
         length, inputs = lines.shape
         weights = values.new_empty(length, inputs, heads)
         mixed = values.new_empty(runs, inputs // runs, values.shape[-1])
-        grid, sizes, how = launch(weights, mixed)
+        ctx.call = grid, sizes, how = launch(mixed, length, heads, elements=512)
         _attend[grid](scores, values, lines, mixed, weights, *sizes, **how)
         ctx.save_for_backward(scores, values, lines, mixed, weights)
         return mixed
@@ -105,6 +90,6 @@ class AttendTable(torch.autograd.Function):
         scores, *saved = ctx.saved_tensors
         upstream = upstream.contiguous()
         out = torch.zeros_like(scores), torch.zeros_like(saved[0])
-        grid, sizes, how = launch(saved[3], upstream)
+        grid, sizes, how = ctx.call
         _attend_back[grid](*saved, upstream, *out, *sizes, **how)
         return *out, None
