@@ -51,6 +51,8 @@ def facts(kinds, context, base):
         found[path] = {"problems": problems}
         if served:
             found[path] |= {"first figure": first_figure(page)}
+        else:  # it is closed at once: what fails late must have failed
+            page.wait_for_load_state("networkidle")
         found[path] |= page.evaluate(FACTS)
         if served:
             found[path] |= {"sliders": moved(page), "wrong": look(page)}

@@ -136,7 +136,7 @@ def visit(context, base, path):
     page.on("pageerror", lambda error: problems.append(f"error: {error}"))
     page.goto(f"{base}/{path}", wait_until="load")
     page.wait_for_function(DRAWN)
-    page.wait_for_load_state("networkidle")
+    page.evaluate(AT_REST)
     return page, problems
 
 
@@ -147,6 +147,9 @@ DRAWN = """() => {
         && places.every(e => e.querySelector('*'));
 }"""
 """Asked at every frame, so it asks no more than this."""
+
+AT_REST = "() => new Promise(then => requestAnimationFrame(() => requestIdleCallback(then)))"
+"""Icons become drawings in the frames after a page has loaded."""
 
 FACTS = """async () => {
     const all = selector => [...document.querySelectorAll(selector)];

@@ -30,8 +30,8 @@ from lib.runs import shard
 from lib.runs.store import Store
 from lib.train import train
 
-COUNT, FEW, EPOCHS = 300, 40, 300  # about 5 ms a run
-LONG = 60_000  # epochs of a run that takes about a second
+COUNT, FEW, EPOCHS = 100, 40, 300  # about 5 ms a run, and 20 to keep it
+LONG = 30_000  # epochs of a run that takes about half a second
 
 
 @dataclass
@@ -124,7 +124,7 @@ def killed(folder, times, row, group):
         process = sweep(store, COUNT, EPOCHS)
         while len(files(store)) == before and process.poll() is None:
             time.sleep(0.01)
-        time.sleep(rng.uniform(0, 1))
+        time.sleep(rng.uniform(0, 0.5))
         kill(process) if group else process.kill()
         _, err = process.communicate()
         # Each line "[12/300] add d=8 D=20 seed=5: finished …" is a promise.

@@ -85,11 +85,6 @@ def grave(page, asked=BREACHES, **changed):
     ]
 
 
-def resize(page, size):
-    page.set_viewport_size(size)
-    page.evaluate(SETTLED)
-
-
 def look(page):
     """What is wrong with a page, on a phone, on a desktop, in the dark; everything unfolded."""
     page.add_style_tag(content="* { transition: none !important; }")  # colours that fade
@@ -97,11 +92,12 @@ def look(page):
         switch.click()  # code that is hidden has no contrast
     page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
     found = {"wide": page.evaluate(WIDE), "tables": page.evaluate(BARE_TABLES)}
-    resize(page, PHONE)
+    page.set_viewport_size(PHONE)
+    page.evaluate(SETTLED)
     found |= {"wide on a phone": page.evaluate(WIDE), "over on a phone": page.evaluate(OVER) > 0}
     page.evaluate(THIN)
     found["on a phone"] = grave(page, runOnly=FOLDED)
-    resize(page, DESKTOP)
+    page.set_viewport_size(DESKTOP)  # what scrolls here scrolls on a phone, and is focusable
     found |= {"light": grave(page), "pale": grave(page, PALE)}
     page.emulate_media(color_scheme="dark")
     page.wait_for_selector("html[data-theme=dark]", state="attached")
