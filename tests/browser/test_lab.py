@@ -168,6 +168,24 @@ def test_a_pause_that_is_taken_back_at_once_changes_nothing(visit):
     assert epochs == sorted(set(epochs))
 
 
+def test_a_pause_that_comes_too_late_does_not_begin_anew(visit):
+    page = visit(SHORT)
+    after = page.evaluate("""() => new Promise((then) => {
+        const single = document.querySelector(".lab-single"), go = single.querySelector(".lab-go");
+        go.click();
+        new MutationObserver((_, seen) => {
+            if (go.textContent !== "Train") return;
+            seen.disconnect();
+            go.click();
+            then(single.dataset.phase);
+        }).observe(go, { childList: true });
+    })""")
+    assert after == "done" and drawn(page)["zone"]
+    page.wait_for_timeout(400)
+    page.locator(".lab-single .lab-go").click()
+    page.wait_for_function("document.querySelector('.lab-single').dataset.phase !== 'done'")
+
+
 def ask(page):
     page.get_by_label("a", exact=True).fill("3")
     page.get_by_label("b", exact=True).fill("29")
@@ -304,6 +322,9 @@ def test_what_is_shown_is_of_the_network_that_is_there(visit):
     size, P = drawn(page)["setting"]["train_size"], drawn(page)["setting"]["modulus"]
     shown = page.locator(".lab-single [data-name=train_size]").get_attribute("aria-valuetext")
     assert shown == f"{size:,}" and size <= P**2 < 3000
+    page.keyboard.press("End")
+    setting = drawn(page)["setting"]
+    assert (setting["modulus"], setting["train_size"]) == (113, 3000), "what was asked for is lost"
     page.close()
     page = visit(LONG)
     page.locator(".lab-single .lab-go").click()

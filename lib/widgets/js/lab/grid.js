@@ -78,7 +78,7 @@ function gridView(root) {
     show("idle");
   }
 
-  function press() {
+  function press(click) {
     const phase = root.dataset.phase;
     if (phase === "training" || phase === "paused") {
       paused = phase === "training";
@@ -86,6 +86,7 @@ function gridView(root) {
       for (const cell of running) paint(cell);
       return show(paused ? "paused" : "training");
     }
+    if (late(click, cells.map((cell) => cell.run))) return;
     clear();
     queue = [...cells];
     const workers = Math.max(2, Math.min(6, (navigator.hardwareConcurrency || 2) - 1));

@@ -49,13 +49,14 @@ function raceView(root) {
     reset.disabled = state === "idle";
   }
 
-  function press() {
+  function press(click) {
     if (state === "racing" || state === "paused") {
       for (const lane of lanes) lane.run.phase !== "done" && (state === "racing" ? lane.run.pause() : lane.run.resume());
       show(state === "racing" ? "paused" : "racing");
       if (state === "paused") status.say(`Paused. ${words()}`, true);
       return;
     }
+    if (late(click, lanes.map((lane) => lane.run))) return;
     const epochs = Math.max(...lanes.map((lane) => lane.setting.epochs));
     schedule = evalEpochs(epochs, FACTS.recipe.n_evals);
     for (const lane of lanes) lane.start({ ...lane.setting, epochs }, hear);

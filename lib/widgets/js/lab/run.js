@@ -8,6 +8,9 @@ const COLUMNS = [
 
 const emptyCurve = () => Object.fromEntries(COLUMNS.map((name) => [name, []]));
 
+// Whether a click comes a moment after one of these has ended: it was on its way to "Pause".
+const late = (click, runs) => runs.some((run) => run && click.timeStamp - run.ended < 300);
+
 class Run {
   // connect: (receive, fail) => port, which has send(message), end() and ready, a promise of what
   // the start needs beside the setting.  setting: fields of RunSpec by name.
@@ -48,6 +51,7 @@ class Run {
       }
     } else if (what === "done") {
       this.phase = "done";
+      this.ended = performance.now();
     } else if (what === "kept") {
       this.kept = rest;
     } else if (what === "failed") {
@@ -63,6 +67,7 @@ class Run {
     if (this.over) return; // ended, and this was on its way
     this.message = message;
     this.phase = "failed";
+    this.ended = performance.now();
     this.end();
     this.hear("state");
   }

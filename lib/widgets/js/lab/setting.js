@@ -91,11 +91,13 @@ function inWords(s) {
   );
 }
 
-// The sliders of a setting.  `change` hears every new setting.
+// The sliders of a setting.  `change` hears every new setting.  What a smaller modulus does not
+// have room for comes back with a larger one.
 function settingControls(setting, change, names = NAMES) {
-  let now = setting;
+  let [wanted, now] = [setting, setting];
   const set = (name, value) => {
-    now = possible({ ...now, [name]: value });
+    wanted = { ...wanted, [name]: value };
+    now = possible(wanted);
     sync();
     change(now);
   };
@@ -134,6 +136,7 @@ function settingControls(setting, change, names = NAMES) {
       return now;
     },
     set value(next) {
+      wanted = next;
       now = possible(next);
       build();
       sync();

@@ -125,9 +125,10 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
     status.say(`${inWords(setting)}. Press Train.`, true);
   }
 
-  function press() {
+  function press(click) {
     if (run?.phase === "training" || run?.phase === "starting") return run.pause();
     if (run?.phase === "paused") return run.resume();
+    if (late(click, [run])) return;
     run?.end();
     ask.clear();
     lesion.clear();
