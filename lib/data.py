@@ -53,6 +53,15 @@ def stream(spec: RunSpec, name: str) -> np.random.Generator:
     return np.random.default_rng([spec.seed, *name.encode()])
 
 
+def batches(spec: RunSpec, epoch: int, count: int) -> list[np.ndarray]:
+    """The places of each of an epoch's batches among `count` training points, shuffled.
+
+    They depend on the epoch's number alone, so that a run can be taken up anywhere.
+    """
+    order = stream(spec, f"batch-{epoch}").permutation(count)
+    return [order[at : at + spec.batch] for at in range(0, count, spec.batch)]
+
+
 def all_pairs(modulus: int) -> tuple[np.ndarray, np.ndarray]:
     """Every ordered pair: two int64 arrays of length P², a slow and b fast."""
     a, b = np.divmod(np.arange(modulus**2), modulus)

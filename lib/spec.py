@@ -102,7 +102,7 @@ class RunSpec:
     )
     init_scale: float | None = knob(None, "Factor of all initial weights.", above=0, high=LARGE)
     batch: int | None = knob(
-        None, "Points a step, shuffled each epoch (by the textbook); else all.", low=1, high=MANY
+        None, "Points a step, shuffled each epoch; else all.", low=1, high=MANY
     )
 
     def __post_init__(self):

@@ -80,6 +80,7 @@ MEANING = {
     "beta2": ("", "second beta of AdamW"),
     "loss": ("", "float32: its gradient rounds as in plain float32; else exact"),
     "init_scale": ("", "factor of all first weights; none is 1"),
+    "batch": ("", "training points a step looks at; none: all"),
     "norm": ("", "where LayerNorm stands"),
     "residual": ("", "what the residual branches are scaled by at the start"),
     "warmup": ("epochs", "of the learning rate"),

@@ -50,14 +50,14 @@ def engine_of(spec: RunSpec, engine: str | None = None, device: str = "cpu") -> 
         SpecError: if the one asked for does not cover it; says which one does.
     """
     covers = {
-        "numba": spec.plain and device == "cpu" and not spec.batch,
+        "numba": spec.plain and device == "cpu",
         "stacked": not (spec.batch or spec.loss),
         "reference": True,
     }
     fastest = next(name for name, able in covers.items() if able)
     if not covers.get(engine, True):
         limits = {
-            "numba": "is for the plain model of one layer, on a CPU, without a batch",
+            "numba": "is for the plain model of one layer, on a CPU",
             "stacked": "has neither a batch nor a loss in float32",
         }
         raise SpecError(f"the engine {engine} {limits[engine]}; for this run: --engine {fastest}")

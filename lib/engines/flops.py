@@ -6,9 +6,16 @@ A_LOGIT = 6
 """Floats that an evaluation on PyTorch holds for each logit: copies, and sums in float64."""
 
 
+A_STEP, A_CALL = 500, 5e6
+"""What each further step of an epoch in batches takes: operations a parameter, for AdamW and for
+what a step prepares, and some for the call; as measured on the kernel at widths 8 to 100."""
+
+
 def epoch_flops(spec: RunSpec) -> float:
     """Operations of one training epoch, forward and backward."""
-    return 3 * _forward_flops(spec) * (spec.train_size + spec.memorize_size)
+    points = spec.train_size + spec.memorize_size
+    further = -(-points // (spec.batch or points)) - 1
+    return 3 * _forward_flops(spec) * points + further * (A_STEP * _parameters(spec) + A_CALL)
 
 
 def flops(spec: RunSpec, part: float = 1.0) -> float:
@@ -39,6 +46,11 @@ def _forward_flops(spec: RunSpec) -> float:
     return 2 * (last * spec.d_model**2 + spec.modulus * spec.d_model + below)
 
 
+def _parameters(spec: RunSpec) -> int:
+    """About how many parameters a model has."""
+    return 12 * spec.d_model**2 * spec.n_layers + 2 * spec.modulus * spec.d_model
+
+
 def bytes_of(spec: RunSpec, engine: str, threads: int = 1) -> int:
     """About how much memory a run takes on a processor, on one of `lib.engines.choose`'s engines.
 
@@ -51,9 +63,8 @@ def bytes_of(spec: RunSpec, engine: str, threads: int = 1) -> int:
         inputs = spec.train_size + spec.memorize_size
         looked_at = max(inputs, spec.n_pairs - spec.train_size)
         return 4 * max(floats_of(spec), A_LOGIT * looked_at * spec.modulus)
-    parameters = 12 * spec.d_model**2 + 2 * spec.modulus * spec.d_model
     chunks = -(-(spec.train_size + spec.memorize_size) // 256) if threads > 1 else 2
-    return 4 * ((5 + chunks) * parameters + 12 * (spec.n_pairs + spec.memorize_size))
+    return 4 * ((5 + chunks) * _parameters(spec) + 12 * (spec.n_pairs + spec.memorize_size))
 
 
 def floats_of(spec: RunSpec) -> int:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib.data import Dataset, Split, stream
+from lib.data import Dataset, Split, batches
 from lib.model import build_model, exact_cross_entropy
 from lib.spec import RunSpec
 
@@ -92,11 +92,11 @@ class Engine:
             self.optimizer.step()
 
     def _batches(self) -> list[Tensor | slice]:
-        """This epoch's batches: of its number alone, so that a run can be taken up anywhere."""
+        """This epoch's batches, as places in the training set."""
         if self.spec.batch is None:
             return [slice(None)]
-        order = stream(self.spec, f"batch-{self.epoch}").permutation(len(self._splits["train"][1]))
-        return list(torch.from_numpy(order).to(self._to).split(self.spec.batch))
+        found = batches(self.spec, self.epoch, len(self._splits["train"][1]))
+        return [torch.from_numpy(part).to(self._to) for part in found]
 
     def advance(self, count: int) -> None:
         """Train for some epochs."""

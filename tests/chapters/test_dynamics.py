@@ -17,7 +17,7 @@ def told(store, ends):
     for recipe, own in zip(recipes, ends):
         for s in (s for s in specs if (s.lr, s.weight_decay, s.epochs) == (*recipe, 60_000)):
             name = SHOWN[s.d_model, s.train_size]
-            if s.beta2 == 0.98 and not (s.loss or s.init_scale) and name in own:
+            if s.beta2 == 0.98 and not (s.loss or s.init_scale or s.batch) and name in own:
                 train = 0.8 if name == "progression" else 1.0
                 store.add(jump(s, val=own[name], train=train))
     found = gather(specs, store=store)

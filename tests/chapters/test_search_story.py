@@ -38,16 +38,16 @@ def test_tables_say_what_stands_behind_them(told):
 
 
 def test_recipes_in_words():
-    assert in_words((1e-3, 2.0, 0.98, None, None)) == "lr 0.001, wd 2"
-    assert in_words((1e-3, 2.0, 0.999, None, float("nan"))).endswith("β₂ 0.999")
-    assert in_words((1e-3, 1.0, 0.98, "float32", 0.5)) == (
-        "lr 0.001, wd 1, float32 loss, weights × 0.5"
+    assert in_words((1e-3, 2.0, 0.98, None, None, None)) == "lr 0.001, wd 2"
+    assert in_words((1e-3, 2.0, 0.999, None, *2 * [float("nan")])).endswith("β₂ 0.999")
+    assert in_words((1e-3, 1.0, 0.98, "float32", 0.5, 512.0)) == (
+        "lr 0.001, wd 1, float32 loss, weights × 0.5, batches of 512"
     )
 
 
 def test_the_race_in_words():
     def racer(lr, bound, left):
-        return Racer((lr, 1.0, 0.98, None, None), bound, tuple(specs()[:left]))
+        return Racer((lr, 1.0, 0.98, None, None, None), bound, tuple(specs()[:left]))
 
     open_, whole = racer(2e-3, 0.5, 3), racer(1e-3, 0.1, 0)
     assert story.race([open_, racer(1e-3, 0.1, 2)]).startswith(

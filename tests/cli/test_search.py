@@ -19,7 +19,7 @@ ZERO = {(24, 2600), (32, 2600), (40, 2600), (64, 2600), (100, 2600)}
 @pytest.fixture
 def two(monkeypatch):
     """A search of two recipes; its runs, by recipe."""
-    every = [s for s in race.specs() if s.beta2 == 0.98 and not (s.loss or s.init_scale)]
+    every = [s for s in race.specs() if s.beta2 == 0.98 and not (s.loss or s.init_scale or s.batch)]
     recipes = {r: [s for s in every if (s.lr, s.weight_decay) == r] for r in (GOOD, BAD)}
     for where in ("lib.paper.race.standings.specs", "lib.cli.search.specs"):
         monkeypatch.setattr(where, lambda: [s for own in recipes.values() for s in own])

@@ -29,6 +29,9 @@ from lib.spec import RunSpec
 
 pytestmark = pytest.mark.xdist_group("kernel")  # one worker compiles the parallel code
 
+BATCHES = CASES[12].replace(batch=600, warmup=3)
+"""Two steps an epoch, or some; the last of them on fewer points."""
+
 
 @pytest.mark.parametrize("spec", CASES, ids=lambda s: f"{s.label()} P={s.modulus}")
 def test_gradients_at_initialisation(spec):
@@ -52,7 +55,7 @@ def test_gradients_at_trained_points(spec):
     assert share_of_rounding(spec, gradients) <= 1
 
 
-@pytest.mark.parametrize("spec", STEPS, ids=RunSpec.label)
+@pytest.mark.parametrize("spec", [*STEPS, BATCHES], ids=RunSpec.label)
 def test_a_hundred_steps_follow_torch_adamw(spec):
     """A large eps makes AdamW smooth: rounding errors then grow to 1e-4 at most, here as in
     PyTorch's own float32, while one wrong sign moves a tensor by percents."""
@@ -64,7 +67,7 @@ def test_a_hundred_steps_follow_torch_adamw(spec):
         assert error(engine.parameters[name], value) <= 5e-4, name
 
 
-@pytest.mark.parametrize("spec", STEPS, ids=RunSpec.label)
+@pytest.mark.parametrize("spec", [*STEPS, BATCHES], ids=RunSpec.label)
 def test_first_steps_with_the_recipe_s_eps(spec):
     """With eps 1e-8 a step is nearly the gradient's sign, and rounding errors grow tenfold
     every few steps, in PyTorch's own float32 as here.  The first steps still agree."""
@@ -128,7 +131,7 @@ def test_ties_are_not_right():
     assert loss == pytest.approx(np.log(5))
 
 
-@pytest.mark.parametrize("spec", [CASES[i] for i in (0, 8, 9, 12)], ids=RunSpec.label)
+@pytest.mark.parametrize("spec", [*(CASES[i] for i in (0, 8, 9, 12)), BATCHES], ids=RunSpec.label)
 def test_bits_do_not_depend_on_threads(spec):
     """One thread, two and three: the same parameters, losses and accuracies, bit for bit."""
     data = build(spec)
@@ -139,6 +142,17 @@ def test_bits_do_not_depend_on_threads(spec):
         flat = np.concatenate([p.ravel() for p in engine.parameters.values()])
         results.append((flat.tobytes(), engine.evaluate("train"), engine.evaluate("val")))
     assert results[1] == results[0] and results[2] == results[0]
+
+
+def test_batches_go_on_from_a_state():
+    """With the same bits: the next epoch's batches, and steps that AdamW counts on."""
+    data = build(BATCHES)
+    one, other = Engine(BATCHES, data), Engine(BATCHES, data)
+    one.advance(2)
+    other.restore(one.state())
+    for engine in (one, other):
+        engine.advance(3)
+    assert pickle.dumps(one.parameters) == pickle.dumps(other.parameters)
 
 
 def test_parameters_survive_packing():

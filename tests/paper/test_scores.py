@@ -49,9 +49,9 @@ def test_probability_grows_with_evidence_and_counts_what_the_sentence_counts():
 def test_a_recipe_is_the_product_of_its_sentences_and_says_what_is_missing():
     good, bad = curve([0, 0.2, 0.3, 0.4, 0.5], range(5)), curve([0] * 5, range(5))
     runs = pd.DataFrame(
-        [("a", 1e-3, 2.0, 0.98, None, None, *CELL), ("b", 1e-3, 1.0, 0.98, None, None, *CELL)],
-        columns=["key", *RECIPE_FIELDS, "task", "d_model", "train_size"],
-    )
+        [("a", 1e-3, 2.0, *CELL), ("b", 1e-3, 1.0, *CELL)],
+        columns=["key", "lr", "weight_decay", "task", "d_model", "train_size"],
+    ).reindex(columns=["key", *RECIPE_FIELDS, "task", "d_model", "train_size"])
     curves = pd.concat([good.assign(key="a"), bad.assign(key="b")])
     sentences = of_sentences(runs, curves, times=(60_000,))
     assert len(sentences) == 2 * len(SENTENCES)

@@ -1,11 +1,12 @@
 """One network in training, on the Numba kernel: arrays, epochs, evaluations."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numba
 import numpy as np
 
-from lib.data import Dataset
+from lib.data import Dataset, Split, batches
 from lib.engines.kernel import epochs, memory
 from lib.engines.kernel.layout import aligned, pack, sizes, unpack
 from lib.engines.kernel.pace import Pace
@@ -73,25 +74,33 @@ class Engine:
         splits = {"train": data.train, "val": data.val, "memorize": data.memorize}
         self._counts = {name: len(split) for name, split in splits.items()}
         self._splits = {name: memory.samples(sz, split) for name, split in splits.items()}
+        self._train_set, self._steps = data.train, 0
         chunks = epochs.count_chunks.py_func(sz, self._splits["train"])
-        n = max(1, min(threads, chunks))
+        together = epochs.count_chunks.py_func(sz, next(self._batches()))
+        n = max(1, min(threads, together))
         self.threads, self._parallel = n, n > 1
         self._work = memory.work(sz, chunks if self._parallel else 2)
         self._scratch = memory.scratch(sz, n)
         self._pace = Pace(n)
         self._compile()
 
-    def _train(self, n_steps: int, lr: float) -> None:
-        s, step = self.spec, self.epoch + 1
+    def _train(self, samples: memory.Samples, n_steps: int, lr: float) -> None:
+        s, step = self.spec, self._steps + 1
         recipe = memory.Recipe(lr, s.weight_decay, s.beta1, s.beta2, s.eps)
         run = epochs.train_parallel if self._parallel else epochs.train_serial
         for threads, count in self._pace.blocks(n_steps) if self._parallel else [(1, n_steps)]:
             scratch = self._room(threads)
-            run(
-                self.sizes, self._state, self._work, self._splits["train"], scratch, recipe, step,
-                count,
-            )  # fmt: skip
+            run(self.sizes, self._state, self._work, samples, scratch, recipe, step, count)
             step += count
+
+    def _batches(self) -> Iterator[memory.Samples]:
+        """What the steps of the next epoch look at: everything, or one batch after the other."""
+        if self.spec.batch is None:
+            yield self._splits["train"]
+            return
+        tokens, labels = self._train_set.tokens, self._train_set.labels
+        for part in batches(self.spec, self.epoch + 1, len(labels)):
+            yield memory.samples(self.sizes, Split(tokens[part], labels[part]))
 
     def _compile(self) -> None:
         """Compile, or load what was compiled before, so that training is timed without it."""
@@ -114,14 +123,17 @@ class Engine:
         return memory.Scratch(*(rows[:threads] for rows in self._scratch))
 
     def advance(self, count: int) -> None:
-        """Train for some epochs: one full-batch step each."""
-        for _ in range(min(count, max(0, (self.spec.warmup or 0) - self.epoch))):
-            self._train(1, self.spec.lr * (self.epoch + 1) / self.spec.warmup)
-            self.epoch += 1
-            count -= 1
-        if count > 0:
-            self._train(count, self.spec.lr)
-            self.epoch += count
+        """Train for some epochs: one full-batch step each, or one on each batch."""
+        s = self.spec
+        while count:
+            warming = self.epoch < (s.warmup or 0)
+            lr = s.lr * (self.epoch + 1) / s.warmup if warming else s.lr
+            block = 1 if warming or s.batch else count
+            for samples in self._batches():
+                self._train(samples, block, lr)
+                self._steps += block
+            self.epoch += block
+            count -= block
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """Mean loss and accuracy on "train", "val" or "memorize"; NaN where it is empty."""
@@ -136,7 +148,7 @@ class Engine:
 
     def gradients(self) -> dict[str, np.ndarray]:
         """The gradient of the training loss at the present parameters, by name."""
-        self._train(1, 0.0)
+        self._train(self._splits["train"], 1, 0.0)
         return unpack(self.sizes, self._state.G, self._shapes)
 
     @property
@@ -158,6 +170,8 @@ class Engine:
             raise ValueError("it is of another network or another kind of processor")
         P[:], M[:], V[:] = whole
         self.epoch = int(state["epoch"])
+        count = self._counts["train"]
+        self._steps = self.epoch * -(-count // (self.spec.batch or count))
 
     @property
     def param_norm(self) -> float:
