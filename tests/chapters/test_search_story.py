@@ -7,11 +7,12 @@ import pytest
 from worlds import jump
 
 from lib.analysis.gather import gather
+from lib.chapters.stories.recipe import batches
 from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
 from lib.paper.race.scores import RECIPE_FIELDS, in_words
 from lib.paper.race.standings import Racer, specs, standings
-from lib.paper.search import ARMS, CALIBRATION_SEED, RECIPES, SENTENCES
+from lib.paper.search import ARMS, BATCHES, CALIBRATION_SEED, RECIPES, SENTENCES
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def test_the_map_has_a_row_for_each_recipe_with_runs(told):
     found, _, recipes = told
     met, seen = story.map_of(recipes)
     tried = len(found.runs.groupby(RECIPE_FIELDS, dropna=False))
-    assert len(met) == len(seen) == tried <= len(RECIPES) + len(ARMS)
+    assert len(met) == len(seen) == tried <= len(RECIPES) + len(ARMS) + len(BATCHES)
     figure = search_map(met, seen, len(SENTENCES))
     assert len(figure.axes[0].get_yticklabels()) == tried
 
@@ -104,3 +105,20 @@ def test_training_lengths_that_are_as_good_are_all_said():
     frame = pd.DataFrame(rows, columns=["recipe", "T", "score"])
     assert story._lengths(frame, frame.iloc[1]) == "10,000 to 20,000"
     assert story._lengths(frame, frame.iloc[3]) == "5,000"
+
+
+def test_how_soon_it_is_known_by_heart_in_epochs_and_in_steps(store):
+    wanted = batches.compared()
+    assert {spec.batch for spec in wanted} == {None, 256, 512} and set(wanted) <= set(specs())
+    assert "No run" in batches.by_heart(gather(wanted, store=store))
+    small, whole = (next(s for s in wanted if s.batch == batch) for batch in (512, None))
+    store.add(jump(whole))
+    store.add(jump(small))
+    store.add(jump(small.replace(seed=small.seed + 1), train=0.5))
+    told = batches.by_heart(gather(wanted, store=store)).splitlines()
+    rows = [re.findall(r"\w[\w, ]*\w", row) for row in told]
+    steps = -(-small.train_size // 512) * 30_000
+    assert rows[2:] == [
+        ["512", "1 of 2", "30,000", f"{steps:,}"],
+        ["all", "1 of 1", "30,000", "30,000"],
+    ]
