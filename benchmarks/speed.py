@@ -49,14 +49,16 @@ class Row:
         return self.opponents[name].median / self.ours.median
 
 
-def measure(widths=WIDTHS, compiled=False, jax=False, seconds: float = 0.3) -> Iterator[Row]:
+def measure(
+    widths=WIDTHS, compiled=False, jax=False, batch=None, seconds: float = 0.3
+) -> Iterator[Row]:
     """A `Row` for each width; the loop of multiply-adds is measured beside each."""
     torch.set_num_threads(1)
     if jax:
         from benchmarks import jax_trainer  # not among the project's libraries
     loop, operations = roofline.growing()
     for d_model in widths:
-        spec = RunSpec(d_model=d_model, train_size=TRAIN_SIZE)
+        spec = RunSpec(d_model=d_model, train_size=TRAIN_SIZE, batch=batch)
         data = build(spec)
         calls = {"loop": loop, "ours": Engine(spec, data).advance}
         calls["textbook PyTorch"] = reference.Engine(spec, data).advance
@@ -68,19 +70,21 @@ def measure(widths=WIDTHS, compiled=False, jax=False, seconds: float = 0.3) -> I
             calls["JAX, jitted scan"] = jax_trainer.Engine(spec, data).advance
         found = in_turn(calls, seconds)
         limit, ours = operations / found.pop("loop").median, found.pop("ours")
-        yield Row(d_model, ours, found, epoch_flops(spec) / ours.median, limit)
+        products = epoch_flops(spec.replace(batch=None))  # more steps are no more products
+        yield Row(d_model, ours, found, products / ours.median, limit)
 
 
-def table(widths, compiled: bool, jax: bool) -> Iterator[str]:
+def table(widths, compiled: bool, jax: bool, batch: int | None) -> Iterator[str]:
     """The table in Markdown, a line at a time."""
-    yield f"ms an epoch ± half the spread of five repeats; {TRAIN_SIZE:,} points, one core, "
+    points = f"{TRAIN_SIZE:,} points" + (f" in batches of {batch:,}" if batch else "")
+    yield f"ms an epoch ± half the spread of five repeats; {points}, one core, "
     yield f"{roofline.instructions()}"
     yield ""
     names = ["textbook PyTorch", *["the same compiled"] * compiled, *["JAX, jitted scan"] * jax]
     heads = " | ".join(f"{name} | ratio" for name in names)
     yield f"| d_model | ours | {heads} | GFLOP/s | multiply-adds alone | share |"
     yield "|--:" * (5 + 2 * len(names)) + "|"
-    for row in measure(widths, compiled, jax):
+    for row in measure(widths, compiled, jax, batch):
         others = " | ".join(f"{_ms(row.opponents[n])} | {row.ratio(n):.1f}×" for n in names)
         yield (
             f"| {row.d_model} | {_ms(row.ours)} | {others} | {row.rate / 1e9:.0f} "
@@ -98,6 +102,7 @@ def _ms(timing: Timing) -> str:
 @click.option("--start", "started", is_flag=True, help="Instead: a first and a second short run.")
 @click.option("--compiled", is_flag=True, help="torch.compile as an opponent, too (slow to start).")
 @click.option("--jax", is_flag=True, help="A JAX trainer as an opponent, too (pip install jax).")
+@click.option("--batch", type=int, help="Of that table: points a step.  [default: all]")
 @click.option("--stacked/--no-stacked", default=True, help="The PyTorch engine's table, too.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="For that table.")
 @click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32",
@@ -105,16 +110,18 @@ def _ms(timing: Timing) -> str:
 @click.option("--browser", is_flag=True, help="Instead: the kernel in a page (needs Chromium).")
 @click.option("--keep", "kept", is_flag=True, help="Keep what is printed for the page Speed.")
 def command(
-    widths, parts, started, compiled, jax, stacked, device, precision, browser, kept
+    widths, parts, started, compiled, jax, batch, stacked, device, precision, browser, kept
 ) -> None:  # fmt: skip
     """Print the speed tables: our trainers, the textbook loop, and the hardware's rate."""
     try:
-        chosen = [RunSpec(d_model=int(w)).d_model for w in widths.split(",")]
+        chosen = [RunSpec(d_model=int(w), batch=batch).d_model for w in widths.split(",")]
     except ValueError as error:  # SpecError is one
         raise click.BadParameter(str(error)) from error
     check_device(device)
     if jax and not find_spec("jax"):
         raise click.UsageError("--jax needs JAX: pip install jax")
+    if jax and batch:
+        raise click.UsageError("the JAX trainer has no batches: leave out --jax or --batch")
     if said := busy():
         click.echo(said, err=True)
     tables = {}
@@ -125,8 +132,9 @@ def command(
     elif parts:
         tables["parts"] = roofline.table(chosen, TRAIN_SIZE)
     else:
-        tables["native"] = table(chosen, compiled, jax)
-        if stacked:
+        name = f"native, batches of {batch}" if batch else "native"
+        tables[name] = table(chosen, compiled, jax, batch)
+        if stacked and not batch:
             runs = 1 if device == "cpu" else 64
             tables[f"stacked on {device}, {precision}"] = lines(
                 device, runs=runs, precision=precision, threads=1
