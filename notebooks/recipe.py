@@ -76,15 +76,15 @@ Markdown(searched.opening(tried, own))
 # ## Which recipe did they use?
 #
 # Twenty pairs of learning rate and weight decay, four of them with a slower second moment, too, six
-# variants (a loss that rounds, first weights half or twice as large) and four with a step on each
-# batch of 512 or 256 points are to be trained on sixteen cells of which the paper speaks, as far as
-# a race needs them. Each sentence is a count: how many of its eleven seeds must show something. From
-# *k* of *n* runs that show it, and Jeffreys' prior, follows the probability that eleven new seeds
-# meet the sentence; a recipe's score is the product over all sentences. They were written down, and
-# committed, before any of these runs but those of a first arm: one seed of seven recipes. The six
-# variants were added later, when 99 of the other runs were known, the four with batches when 163
-# were. Not tried are a fixed width of heads or MLP, tied embeddings, LayerNorm, and biases without
-# weight decay.
+# variants (a loss that rounds, first weights half or twice as large), four with a step on each batch
+# of 512 or 256 points and two with LayerNorm are to be trained on sixteen cells of which the paper
+# speaks, as far as a race needs them. Each sentence is a count: how many of its eleven seeds must
+# show something. From *k* of *n* runs that show it, and Jeffreys' prior, follows the probability
+# that eleven new seeds meet the sentence; a recipe's score is the product over all sentences. They
+# were written down, and committed, before any of these runs but those of a first arm: one seed of
+# seven recipes. The six variants were added later, when 99 of the other runs were known, those with
+# batches and with LayerNorm when 163 were. Not tried are a fixed width of heads or MLP, tied
+# embeddings, and biases without weight decay.
 #
 # The paper does not state the training length either. A run to 60,000 epochs holds every shorter
 # one, so the length T is read off its curve.

@@ -3,7 +3,8 @@
 The paper states neither learning rate nor weight decay nor training length.  A recipe is
 judged by the paper's own sentences, on seeds from 1000 on, which no figure of the paper's uses.
 This file was committed before any run of the search but those of a first arm (seed 1000 of seven
-recipes), whose outcomes were known when it was written; `ARMS` came later, as is said there.
+recipes), whose outcomes were known when it was written; `ARMS`, `BATCHES` and `NORMED` came later,
+as is said there.
 """
 
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ BATCHES = tuple(
 """The same two recipes with a step on each batch instead of one on everything: training accuracy
 is perfect "within a few epochs" in the paper (§2.2), which takes some hundred steps.  Added when
 163 runs of the search were known, and none with batches."""
+
+
+NORMED = tuple(dict(lr=1e-3, weight_decay=w, norm="pre") for w in (1.0, 2.0))
+"""The same two with LayerNorm, of which the paper does not speak; added beside `BATCHES`, when
+three runs of those were known and none with LayerNorm."""
 
 
 def _cell(d_model: int, train_size: int, task: str = "add") -> dict:
@@ -140,6 +146,7 @@ def grids(base: RunSpec) -> tuple[Grid, ...]:
         ("search_wide", "The three wide cells, whose pair tells recipes apart", RECIPES, WIDE),
         ("search_arms", "Loss in float32 and scale of the first weights", ARMS, (*NARROW, *WIDE)),
         ("search_batches", "A step on each batch of 512 or 256", BATCHES, (*NARROW, *WIDE)),
+        ("search_norm", "LayerNorm before each sublayer", NORMED, (*NARROW, *WIDE)),
     )
     found = []
     for name, what, recipes, cells in stages:

@@ -4,6 +4,7 @@ from worlds import jump
 
 from lib.analysis.gather import gather
 from lib.chapters.stories.dynamics.four_cells import by_recipe, in_four_cells, recipes_table
+from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
 
 ENDS = {"progression": 0.5, "ungrokking": 0.02, "grokking": 1.0, "semi-grokking": 0.5}
@@ -13,11 +14,12 @@ SHOWN = {cell: name for name, cell in DYNAMICS.items()}
 def told(store, ends):
     """What is told of one recipe after another; ends: name -> validation accuracy."""
     specs = in_four_cells()
+    plain = {s for name in ("search", "search_wide") for s in EXPERIMENTS[name]}
     recipes = dict.fromkeys((s.lr, s.weight_decay) for s in specs if s.epochs == 60_000)
     for recipe, own in zip(recipes, ends):
         for s in (s for s in specs if (s.lr, s.weight_decay, s.epochs) == (*recipe, 60_000)):
             name = SHOWN[s.d_model, s.train_size]
-            if s.beta2 == 0.98 and not (s.loss or s.init_scale or s.batch) and name in own:
+            if s in plain and s.beta2 == 0.98 and name in own:
                 train = 0.8 if name == "progression" else 1.0
                 store.add(jump(s, val=own[name], train=train))
     found = gather(specs, store=store)

@@ -12,7 +12,8 @@ from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
 from lib.paper.race.scores import RECIPE_FIELDS, in_words
 from lib.paper.race.standings import Racer, specs, standings
-from lib.paper.search import ARMS, BATCHES, CALIBRATION_SEED, RECIPES, SENTENCES
+from lib.paper.search import ARMS, BATCHES, CALIBRATION_SEED, NORMED, RECIPES, SENTENCES
+from lib.spec import RunSpec
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def test_the_map_has_a_row_for_each_recipe_with_runs(told):
     found, _, recipes = told
     met, seen = story.map_of(recipes)
     tried = len(found.runs.groupby(RECIPE_FIELDS, dropna=False))
-    assert len(met) == len(seen) == tried <= len(RECIPES) + len(ARMS) + len(BATCHES)
+    assert len(met) == len(seen) == tried <= len((*RECIPES, *ARMS, *BATCHES, *NORMED))
     figure = search_map(met, seen, len(SENTENCES))
     assert len(figure.axes[0].get_yticklabels()) == tried
 
@@ -38,17 +39,24 @@ def test_tables_say_what_stands_behind_them(told):
     assert f"{len(found.runs):,} of the search's {found.wanted:,}" in story.standing(found, recipes)
 
 
+def recipe(**fields):
+    return tuple(getattr(RunSpec(lr=1e-3, **fields), name) for name in RECIPE_FIELDS)
+
+
 def test_recipes_in_words():
-    assert in_words((1e-3, 2.0, 0.98, None, None, None)) == "lr 0.001, wd 2"
-    assert in_words((1e-3, 2.0, 0.999, None, *2 * [float("nan")])).endswith("β₂ 0.999")
-    assert in_words((1e-3, 1.0, 0.98, "float32", 0.5, 512.0)) == (
-        "lr 0.001, wd 1, float32 loss, weights × 0.5, batches of 512"
+    assert in_words(recipe(weight_decay=2.0)) == "lr 0.001, wd 2"
+    slow = recipe(weight_decay=2.0, beta2=0.999)
+    assert in_words([float("nan") if v is None else v for v in slow]).endswith("β₂ 0.999")
+    more = dict(loss="float32", init_scale=0.5, batch=512, norm="pre")
+    assert in_words(recipe(weight_decay=1.0, **more)) == (
+        "lr 0.001, wd 1, float32 loss, weights × 0.5, batches of 512, LayerNorm"
     )
 
 
 def test_the_race_in_words():
     def racer(lr, bound, left):
-        return Racer((lr, 1.0, 0.98, None, None, None), bound, tuple(specs()[:left]))
+        own = (lr, *recipe(weight_decay=1.0)[1:])
+        return Racer(own, bound, tuple(specs()[:left]))
 
     open_, whole = racer(2e-3, 0.5, 3), racer(1e-3, 0.1, 0)
     assert story.race([open_, racer(1e-3, 0.1, 2)]).startswith(

@@ -7,6 +7,7 @@ from worlds import jump
 
 from lib.cli.main import main
 from lib.cli.search import _without
+from lib.paper.experiments import EXPERIMENTS
 from lib.paper.race import standings as race
 from lib.runs.store import Store
 from lib.sweeps.sweep import Report
@@ -19,7 +20,7 @@ ZERO = {(24, 2600), (32, 2600), (40, 2600), (64, 2600), (100, 2600)}
 @pytest.fixture
 def two(monkeypatch):
     """A search of two recipes; its runs, by recipe."""
-    every = [s for s in race.specs() if s.beta2 == 0.98 and not (s.loss or s.init_scale or s.batch)]
+    every = [s for n in ("search", "search_wide") for s in EXPERIMENTS[n] if s.beta2 == 0.98]
     recipes = {r: [s for s in every if (s.lr, s.weight_decay) == r] for r in (GOOD, BAD)}
     for where in ("lib.paper.race.standings.specs", "lib.cli.search.specs"):
         monkeypatch.setattr(where, lambda: [s for own in recipes.values() for s in own])

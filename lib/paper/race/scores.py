@@ -8,7 +8,7 @@ from scipy.stats import betabinom
 
 from lib.paper.search import SEARCH_EPOCHS, SEEDS_OF_PAPER, SENTENCES, Sentence
 
-RECIPE_FIELDS = ["lr", "weight_decay", "beta2", "loss", "init_scale", "batch"]
+RECIPE_FIELDS = ["lr", "weight_decay", "beta2", "loss", "init_scale", "batch", "norm"]
 MEASURED = ["epoch", "val_accuracy", "param_norm"]
 """What is asked of a run's curve."""
 
@@ -21,11 +21,12 @@ TIMES = tuple(range(5_000, SEARCH_EPOCHS + 1, 5_000))
 
 def in_words(recipe: tuple) -> str:
     """A recipe, the values of `RECIPE_FIELDS`, as a label: what is not as usual is named."""
-    lr, decay, beta2, loss, scale, batch = recipe
+    lr, decay, beta2, loss, scale, batch, norm = recipe
     more = [f"β₂ {beta2:g}"] if beta2 != 0.98 else []
     more += [f"{loss} loss"] if pd.notna(loss) else []
     more += [f"weights × {scale:g}"] if pd.notna(scale) else []
     more += [f"batches of {batch:.0f}"] if pd.notna(batch) else []
+    more += ["LayerNorm"] if pd.notna(norm) else []
     return ", ".join([f"lr {lr:g}, wd {decay:g}", *more])
 
 
