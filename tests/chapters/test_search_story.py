@@ -115,18 +115,24 @@ def test_training_lengths_that_are_as_good_are_all_said():
     assert story._lengths(frame, frame.iloc[3]) == "5,000"
 
 
-def test_how_soon_it_is_known_by_heart_in_epochs_and_in_steps(store):
+def test_runs_with_batches_stand_beside_the_same_without(store):
     wanted = batches.compared()
     assert {spec.batch for spec in wanted} == {None, 256, 512} and set(wanted) <= set(specs())
-    assert "No run" in batches.by_heart(gather(wanted, store=store))
-    small, whole = (next(s for s in wanted if s.batch == batch) for batch in (512, None))
-    store.add(jump(whole))
-    store.add(jump(small))
-    store.add(jump(small.replace(seed=small.seed + 1), train=0.5))
-    told = batches.by_heart(gather(wanted, store=store)).splitlines()
-    rows = [re.findall(r"\w[\w, ]*\w", row) for row in told]
-    steps = -(-small.train_size // 512) * 30_000
-    assert rows[2:] == [
-        ["512", "1 of 2", "30,000", f"{steps:,}"],
-        ["all", "1 of 1", "30,000", "30,000"],
+    nothing = gather(wanted, store=store)
+    assert "No run" in batches.by_heart(nothing) and "No run" in batches.in_words(nothing)
+    small = next(spec for spec in wanted if spec.batch == 512)
+    store.add(jump(small, val=1.0))  # one without its other half, which counts nowhere
+    other = small.replace(seed=small.seed + 1)
+    store.add(jump(other, val=0.6, train=0.7))
+    store.add(jump(other.replace(batch=None)))
+    found = gather(wanted, store=store)
+    assert "1 of 1 networks" in batches.in_words(found) and "batches 0 of" in batches.in_words(
+        found
+    )
+    told = batches.by_heart(found).splitlines()
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in (told[0], *told[2:])]
+    assert rows == [
+        [*rows[0][:4], "progression", "ungrokking"],
+        ["512", "0 of 1", "–", "0.70", "1", "–"],
+        ["all", "1 of 1", "30,000", "1.00", "–", "1"],
     ]
