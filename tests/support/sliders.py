@@ -30,7 +30,7 @@ def on_the_picture(root, chart, name, values):
         assert slope < 0 and abs(slope * values + offset - heights).max() < 0.2
 
 
-def moves(slider, keys=4):
+def moves(slider, keys=2):
     """Moves a slider to its start and on with the keyboard, then the mouse; yields each time."""
     low, high, step = (float(slider.get_attribute(a)) for a in ("min", "max", "step"))
     places = round((high - low) / step)
