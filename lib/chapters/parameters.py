@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from lib.errors import UserError
+from lib.paper.recipe import RECIPES
 from lib.paths import ROOT
 from lib.spec import KNOBS, RunSpec, SpecError
 
@@ -158,6 +159,9 @@ def _refused(name: str, value: Any, timed: bool = False) -> str | None:
 
     timed: runs are as long as so many decay times, of which there are none without decay.
     """
+    if name == "recipes":
+        unknown = [one for one in value if one not in RECIPES]
+        return f"unknown recipe {unknown[0]!r}; known: {', '.join(RECIPES)}" if unknown else None
     if name in _PAIRS:
         pairs = [value] if isinstance(value[0], int) else value
         problems = (_impossible(dict(d_model=d, train_size=size)) for d, size in pairs)

@@ -51,6 +51,7 @@ pair = (8, 3000)
 grokking = (8, 3000)
 cells = [[8, 3000]]
 calm_memorized = [300]
+recipes = ["recipe-3e-3-1.0"]
 """
 
 
@@ -136,6 +137,10 @@ def test_parameters_may_be_annotated_and_hold_any_text(book):
         (["tiny", "-p", "grokking", "[7, 3000]"], "grokking cannot be [7, 3000]: d_model must"),
         (["tiny", "-p", "cells", "[[8, 0]]"], "cells cannot be [[8, 0]]: train_size must be"),
         (["tiny", "-p", "calm_memorized", "[20000]"], "calm_memorized cannot be [20000]: train"),
+        (
+            ["tiny", "-p", "recipes", "[nope]"],
+            "recipes cannot be [nope]: unknown recipe 'nope'; known",
+        ),
         (["tiny", "-p", "quick", "1"], "quick must be true or false like False, got '1'"),
         (["tiny", "-o", "out.txt"], "-o must name an .ipynb file, got 'out.txt'"),
         (["tiny", "-o", "no/x.ipynb"], "the folder 'no' does not exist"),
@@ -144,7 +149,10 @@ def test_parameters_may_be_annotated_and_hold_any_text(book):
 )
 def test_a_mistake_is_one_line_and_writes_nothing(book, monkeypatch, arguments, message):
     monkeypatch.chdir(book)
-    if arguments[2:3] and arguments[2] in "decays pair grokking cells calm_memorized".split():
+    if (
+        arguments[2:3]
+        and arguments[2] in "decays pair grokking cells calm_memorized recipes".split()
+    ):
         (book / "notebooks" / "tiny.py").write_text(PAIRS)
     before = sorted(book.rglob("*"))
     result = run(*arguments)
