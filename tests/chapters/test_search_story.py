@@ -12,7 +12,7 @@ from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
 from lib.paper.race.scores import RECIPE_FIELDS, in_words
 from lib.paper.race.standings import Racer, specs, standings
-from lib.paper.search import ARMS, BATCHES, CALIBRATION_SEED, NORMED, RECIPES, SENTENCES
+from lib.paper.search import A_SIXTH, ARMS, BATCHES, CALIBRATION_SEED, NORMED, RECIPES, SENTENCES
 from lib.spec import RunSpec
 
 
@@ -126,13 +126,19 @@ def test_runs_with_batches_stand_beside_the_same_without(store):
     store.add(jump(other, val=0.6, train=0.7))
     store.add(jump(other.replace(batch=None)))
     found = gather(wanted, store=store)
+    assert "as much an epoch" not in batches.in_words(found)
+    store.add(jump(other.replace(weight_decay=A_SIXTH)))
+    found = gather(wanted, store=store)
+    assert "as much an epoch, 1 of 1 know" in batches.in_words(found)
     assert "1 of 1 networks" in batches.in_words(found) and "batches 0 of" in batches.in_words(
         found
     )
     told = batches.by_heart(found).splitlines()
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in (told[0], *told[2:])]
     assert rows == [
-        [*rows[0][:4], "progression", "ungrokking"],
-        ["512", "0 of 1", "–", "0.70", "1", "–"],
-        ["all", "1 of 1", "30,000", "1.00", "–", "1"],
+        [*rows[0][:5], "progression", "ungrokking"],
+        ["512", "0.17", "1 of 1", "30,000", "1.00", "–", "1"],
+        ["all", "1", "1 of 1", "30,000", "1.00", "–", "1"],
+        ["512", "1", "0 of 1", "–", "0.70", "1", "–"],
+        ["all", "1", "1 of 1", "30,000", "1.00", "–", "1"],
     ]
