@@ -75,6 +75,8 @@ def test_flops_follow_the_model():
     assert flops.flops(spec, 0.5) == flops.flops(spec) / 2
     split = RunSpec(task="multitask", d_model=32, memorize_size=1000, split_mlp=True)
     assert flops.epoch_flops(split) == 6 * (5 * 32**2 + 113 * 32) * 4000  # half of the MLP's 8 d²
+    one, two, three = (flops.epoch_flops(spec.replace(batch=b)) for b in (3000, 1500, 1000))
+    assert one == flops.epoch_flops(spec) and 0 < two - one == three - two < one
 
 
 def test_evaluations_cost_what_no_count_of_operations_tells():
