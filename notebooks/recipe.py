@@ -146,10 +146,12 @@ Markdown(batches.in_words(batched))
 Markdown(batches.by_heart(batched))
 
 # %% [markdown]
-# Our reading: every batch pulls another way, and AdamW makes a step of full size of what is left;
-# weight decay pulls at each step, too. Facts that have to be kept one by one are shaken off, while a
-# rule, on which all batches agree, stays. But ungrokking is a network that knows its list by heart.
-# Where hardly any does, the paper's picture cannot come about.
+# Our reading: a fact is seen once an epoch, in a batch or in the whole, and AdamW divides by how
+# large gradients usually are, so that learning it takes about as many epochs either way. Weight decay
+# pulls at every step. What decides is how much it pulls in an epoch: six times as much, and what is
+# kept fact by fact is shaken off, while a rule, which every batch confirms, stays; ungrokking, which
+# is a network that knows its list by heart, cannot come about then. And by the epochs in the table,
+# batches do not bring the paper's "few epochs" either.
 #
 # ## The book's recipe, out of sample
 #
