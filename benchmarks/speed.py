@@ -120,8 +120,8 @@ def command(
     check_device(device)
     if jax and not find_spec("jax"):
         raise click.UsageError("--jax needs JAX: pip install jax")
-    if jax and batch:
-        raise click.UsageError("the JAX trainer has no batches: leave out --jax or --batch")
+    if batch and (jax or browser or started or parts or device == "cuda"):
+        raise click.UsageError("--batch is for our trainer and the textbook on a processor alone")
     if said := busy():
         click.echo(said, err=True)
     tables = {}

@@ -20,7 +20,7 @@ BATCH = 3
 
 
 @click.command()
-@click.option("--places", type=click.IntRange(1, 30), default=1, show_default=True,
+@click.option("--places", type=click.IntRange(1), default=1, show_default=True,
               help="Go on until the best so many recipes are known.")  # fmt: skip
 @click.option("--budget", callback=options.duration, help="Start no run that ends later: 45m, 2h.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Runs at once.  [default: all cores]")

@@ -52,13 +52,13 @@ BATCHES = tuple(
 ) + (dict(lr=1e-3, weight_decay=A_SIXTH, batch=512),)
 """The same two recipes with a step on each batch instead of one on everything: training accuracy
 is perfect "within a few epochs" in the paper (§2.2), which takes some hundred steps.  Added when
-163 runs of the search were known, and none with batches; the last one when thirteen were, with
-which hardly a network knew its training set by heart."""
+163 runs of the search were known, and none with batches; the last one when thirteen were, in
+none of which a training set was known by heart before the rule."""
 
 
 NORMED = tuple(dict(lr=1e-3, weight_decay=w, norm="pre") for w in (1.0, 2.0))
-"""The same two with LayerNorm, of which the paper does not speak; added beside `BATCHES`, when
-three runs of those were known and none with LayerNorm."""
+"""The same two with LayerNorm, of which the paper does not speak; added after the first five
+runs with batches, and before any of its own."""
 
 
 def _cell(d_model: int, train_size: int, task: str = "add") -> dict:

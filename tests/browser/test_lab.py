@@ -325,6 +325,11 @@ def test_what_is_shown_is_of_the_network_that_is_there(visit):
     page.keyboard.press("End")
     setting = drawn(page)["setting"]
     assert (setting["modulus"], setting["train_size"]) == (113, 3000), "what was asked for is lost"
+    page.locator("[data-name=multitask]").first.click()
+    proposed = drawn(page)["setting"]["memorize_size"]
+    modulus.press("ArrowLeft")
+    setting = drawn(page)["setting"]
+    assert setting["modulus"] < 113 and setting["memorize_size"] == proposed, "it has room"
     page.close()
     page = visit(LONG)
     page.locator(".lab-single .lab-go").click()

@@ -2,6 +2,7 @@
 
 import re
 
+import made_up
 import pandas as pd
 import pytest
 from worlds import jump
@@ -66,7 +67,7 @@ def test_the_race_in_words():
     assert story.race([whole, racer(3e-3, 0.05, 9)]).startswith("**lr 0.001, wd 1 has won**")
 
 
-def made_up(**met):
+def answered(**met):
     """Sentences 4 and 5 (both "zero", 10 of 11) of some recipes at one T; None: no run."""
     rows = [
         (recipe, 60_000, number, 0 if not ok else 4, 0 if ok is None else 4)
@@ -77,17 +78,17 @@ def made_up(**met):
 
 
 def test_what_no_recipe_gives_together():
-    apart = made_up(a=(True, False), b=(False, True))
+    apart = answered(a=(True, False), b=(False, True))
     assert story.never_together(apart) == [(SENTENCES[4].says, SENTENCES[5].says)]
-    assert story.never_together(made_up(a=(True, False), b=(True, True))) == []
-    assert story.never_together(made_up(a=(True, None), b=(None, True))) == []  # not seen
-    assert story.never_together(made_up(a=(True, False))) == []  # none meets the second
+    assert story.never_together(answered(a=(True, False), b=(True, True))) == []
+    assert story.never_together(answered(a=(True, None), b=(None, True))) == []  # not seen
+    assert story.never_together(answered(a=(True, False))) == []  # none meets the second
     assert SENTENCES[5].says in story.conflicts(apart)
-    assert "are known to exclude each other" in story.conflicts(made_up(a=(False, False)))
+    assert "are known to exclude each other" in story.conflicts(answered(a=(False, False)))
 
 
 def test_the_sentences_by_one_epoch():
-    share, met = story.at(made_up(b=(True, None), a=(False, True)), 60_000)
+    share, met = story.at(answered(b=(True, None), a=(False, True)), 60_000)
     assert share.index.tolist() == ["b", "a"] and share.loc["b", 4] == 1
     assert pd.isna(share.loc["b", 5]) and not met.loc["a", 4] and met.loc["a", 5]
     figure = sentence_map(share, met, ["one", "other"])
@@ -120,25 +121,24 @@ def test_runs_with_batches_stand_beside_the_same_without(store):
     assert {spec.batch for spec in wanted} == {None, 256, 512} and set(wanted) <= set(specs())
     nothing = gather(wanted, store=store)
     assert "No run" in batches.by_heart(nothing) and "No run" in batches.in_words(nothing)
-    small = next(spec for spec in wanted if spec.batch == 512)
+    small = next(s for s in wanted if s.batch == 512 and s.train_size == 2600)
     store.add(jump(small, val=1.0))  # one without its other half, which counts nowhere
     other = small.replace(seed=small.seed + 1)
-    store.add(jump(other, val=0.6, train=0.7))
-    store.add(jump(other.replace(batch=None)))
-    found = gather(wanted, store=store)
-    assert "as much an epoch" not in batches.in_words(found)
     store.add(jump(other.replace(weight_decay=A_SIXTH)))
+    store.add(jump(other.replace(batch=None)))
+    said = batches.in_words(gather(wanted, store=store))
+    assert "0.17, 1.0 times as much" in said and "**1 of 1 know" in said and "\n" not in said
+    rule = made_up.run(other, [0, 9], train_accuracy=[0, 1], val_accuracy=[0, 1])
+    store.add(rule)  # it knows its list as soon as it has the rule, and not by heart
     found = gather(wanted, store=store)
-    assert "as much an epoch, 1 of 1 know" in batches.in_words(found)
-    assert "1 of 1 networks" in batches.in_words(found) and "batches 0 of" in batches.in_words(
-        found
-    )
+    said = batches.in_words(found).split("\n\n")
+    assert "1, 6.0 times" in said[0] and "**0 of 1 know" in said[0] and "one step 1" in said[0]
     told = batches.by_heart(found).splitlines()
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in (told[0], *told[2:])]
     assert rows == [
         [*rows[0][:5], "progression", "ungrokking"],
-        ["512", "0.17", "1 of 1", "30,000", "1.00", "–", "1"],
-        ["all", "1", "1 of 1", "30,000", "1.00", "–", "1"],
-        ["512", "1", "0 of 1", "–", "0.70", "1", "–"],
-        ["all", "1", "1 of 1", "30,000", "1.00", "–", "1"],
+        ["512", "1", "1", "–", "1.00", "1", "–"],
+        ["all", "1", "1", "30,000", "1.00", "–", "1"],
+        ["512", "0.17", "1", "30,000", "1.00", "–", "1"],
+        ["all", "1", "1", "30,000", "1.00", "–", "1"],
     ]

@@ -127,7 +127,7 @@ def killed(folder, times, row, group):
         time.sleep(rng.uniform(0, 0.5))
         kill(process) if group else process.kill()
         _, err = process.communicate()
-        # Each line "[12/300] add d=8 D=20 seed=5: finished …" is a promise.
+        # Each line "[12/100] add d=8 D=20 seed=5: finished …" is a promise.
         said = {line.split("] ")[1].split(": ")[0] for line in err.splitlines() if "] add" in line}
         time.sleep(0.1)  # workers notice that their parent has gone
         stored = again(store)
@@ -149,7 +149,7 @@ def kill_everything(folder, times, row):
 
 
 def _with_cluster(folder, disturb, row):
-    """A sweep of a dozen runs of about a second on a Dask cluster, disturbed after three."""
+    """A sweep of a dozen runs of about half a second on a Dask cluster, disturbed after three."""
     store, wanted = Store(folder / "results", folder / "cache"), specs(12, LONG)
     cluster = Cluster(folder / "dask")
     try:

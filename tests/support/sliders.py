@@ -31,7 +31,7 @@ def on_the_picture(root, chart, name, values):
 
 
 def moves(slider, keys=2):
-    """Moves a slider to its start and on with the keyboard, then the mouse; yields each time."""
+    """Moves a slider to its start, on, to its end, then with the mouse; yields each time."""
     low, high, step = (float(slider.get_attribute(a)) for a in ("min", "max", "step"))
     places = round((high - low) / step)
     slider.scroll_into_view_if_needed()
@@ -43,6 +43,8 @@ def moves(slider, keys=2):
         slider.press("ArrowRight")
         assert slider.input_value() != before, "the keyboard does not move it"
         yield
+    slider.press("End")
+    yield
     box = slider.bounding_box()
     seen = set()
     for part in (0.1, 0.9):

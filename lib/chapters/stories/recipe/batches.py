@@ -13,6 +13,10 @@ from lib.paper.experiments import EXPERIMENTS
 from lib.paper.search import A_SIXTH
 from lib.spec import RunSpec
 
+BY_HEART = ("ungrokking", "semi-grokking", "grokking")
+"""Zones of runs that are perfect in training before they generalize."""
+
+
 FIELDS = ["task", "d_model", "train_size", "lr", "weight_decay", "seed"]
 
 
@@ -44,49 +48,48 @@ def pairs(found: Gathered) -> pd.DataFrame:
 def by_heart(found: Gathered) -> str:
     """Batches of each kind against one step an epoch: Markdown."""
     rows = []
-    for (batch, decay, beside), own in pairs(found).groupby(["batch", "weight_decay", "beside"]):
-        rows.append(_row(f"{batch:.0f}", decay, own["curve"]))
-        rows.append(_row("all", beside, own["curve_whole"]))
+    for (batch, decay), own in _kinds(found):
+        rows.append((f"{batch:.0f}", f"{decay:g}", *_row(own["curve"])))
+        rows.append(("all", f"{own['beside'].iloc[0]:g}", *_row(own["curve_whole"])))
     shown = [name for name in ZONES if any(row[-1][name] for row in rows)]
     rows = [(*row[:-1], *(row[-1][name] or "–" for name in shown)) for row in rows]
-    known = f"training reaches {PERFECT:g}"
-    head = ["points a step", "weight decay", known, "first at epoch", "training ends at", *shown]
-    return table(head, rows)
+    head = ["points a step", "weight decay", "runs", "by heart from epoch", "training ends at"]
+    return table([*head, *shown], rows)
 
 
-def _row(points: str, decay: float, curves: pd.Series) -> tuple:
-    """Who knows the training set at some time, from when; ends; how many runs in each zone."""
-    known = [c["epoch"][c["train_accuracy"] >= PERFECT].min() for c in curves]
+def _kinds(found: Gathered) -> list[tuple[tuple[float, float], pd.DataFrame]]:
+    """((batch, weight decay), its pairs), those with as much decay a step first."""
+    both = pairs(found)
+    same = {name: own for name, own in both.groupby(["batch", "weight_decay"])}
+    return sorted(same.items(), key=lambda kind: (kind[0][1] == A_SIXTH, -kind[0][0], kind[0][1]))
+
+
+def _row(curves: pd.Series) -> tuple:
+    """How many runs, from when training is perfect by heart, where it ends, and their zones."""
     ends = [c["train_accuracy"].iloc[-1] for c in curves]
-    count = f"{np.isfinite(known).sum()} of {len(curves)}"
-    kinds = Counter(map(zone, curves))
-    return points, f"{decay:g}", count, span(known, "{:,.0f}"), span(ends), kinds
+    kinds = [zone(c) for c in curves]
+    known = [
+        c["epoch"][c["train_accuracy"] >= PERFECT].min()
+        for c, kind in zip(curves, kinds)
+        if kind in BY_HEART
+    ]
+    return len(curves), span(known, "{:,.0f}"), span(ends), Counter(kinds)
 
 
 def in_words(found: Gathered) -> str:
-    """What the pairs show."""
-    both = pairs(found)
-    less = both["weight_decay"] != both["beside"]
-    if both[~less].empty:
-        return "*No run with batches is stored beside the same with one step an epoch.*"
-    known, rising, n = _counts(both[~less])
-    text = (
-        f"**With one step an epoch {known[0]} of {n} networks come to know their training set by "
-        f"heart, with batches {known[1]} of the same; {rising[0]} show progression, and with "
-        f"batches {rising[1]}.**"
-    )
-    if less.any():
-        known, rising, n = _counts(both[less])
-        text += (
-            f" With so much less weight decay a step that it is as much an epoch, {known[1]} of "
-            f"{n} know theirs (with one step {known[0]}), and {rising[1]} show progression "
-            f"(with one step {rising[0]})."
+    """What the pairs show, a sentence for each kind of batches."""
+    told = []
+    for (batch, decay), own in _kinds(found):
+        steps = np.ceil(own["train_size"] / batch)
+        heart, rising = (
+            [sum(zone(c) in zones for c in own[form]) for form in ("curve", "curve_whole")]
+            for zones in (BY_HEART, ("progression",))
         )
-    return text
-
-
-def _counts(both: pd.DataFrame) -> tuple[list[int], list[int], int]:
-    """How many know their training set and how many progress, without and with batches."""
-    forms = both["curve_whole"], both["curve"]
-    known = [sum((c["train_accuracy"] >= PERFECT).any() for c in form) for form in forms]
-    return known, [sum(zone(c) == "progression" for c in form) for form in forms], len(both)
+        pull = span(steps * decay / own["beside"], "{:.1f}")
+        told.append(
+            f"Batches of {batch:.0f}, weight decay {decay:g}, {pull} times as much of it an epoch "
+            f"as in the same runs with one step: **{heart[0]} of {len(own)} know their training "
+            f"set by heart before they have the rule** (with one step {heart[1]}), and {rising[0]} "
+            f"show progression (with one step {rising[1]})."
+        )
+    return "\n\n".join(told) or "*No run with batches is stored beside one with one step an epoch.*"

@@ -98,6 +98,7 @@ function settingControls(setting, change, names = NAMES) {
   const set = (name, value) => {
     wanted = { ...wanted, [name]: value };
     now = possible(wanted);
+    if (name === "task") wanted.memorize_size ||= now.memorize_size; // what was proposed stays
     sync();
     change(now);
   };
