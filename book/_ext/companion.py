@@ -67,6 +67,7 @@ MEASURED = {
     "parts": "parts",
     "native_avx2": "native, AVX2",
     "parts_avx2": "parts, AVX2",
+    "batches": "native, batches of 512",
     "deep": "stacked on cpu, float32",
     "gpu": "stacked on cuda, float32",
     "start": "start",
