@@ -193,7 +193,9 @@ def test_train_stores_its_run_and_says_so(call, store):
     assert len(store.runs(every=True)) == 2
 
 
-@pytest.mark.parametrize("more", ["--batch 4", "--engine stacked", "--n-layers 2 --loss float32"])
+@pytest.mark.parametrize(
+    "more", ["--n-layers 2 --batch 4", "--engine stacked", "--n-layers 2 --loss float32"]
+)
 def test_only_the_kernel_is_said_to_be_compiled(call, store, monkeypatch, more):
     monkeypatch.setattr("lib.engines.kernel.engine.compiles", lambda threads: True)
     monkeypatch.setattr("lib.cli.train.cores", lambda: 2)

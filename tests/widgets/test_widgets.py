@@ -234,7 +234,8 @@ def check_accuracy(root, stored):
     """The lines are the means of the stored seeds of this task and training size."""
     drawn, said = root.evaluate("e => e.drawn"), setting(root)
     assert drawn["train_size"] == whole(said["training points D"])
-    seeds = whole_seeds({"add": "figure6", "square": "figure7"}[drawn["task"]])
+    square = "figure7" if drawn["train_size"] == 3000 else "squared_critical"
+    seeds = whole_seeds({"add": "figure6", "square": square}[drawn["task"]])
     if drawn["task"] == "add" and root.page.url.endswith("squared_task.html"):
         seeds = whole_seeds("figure6", train_size=(3000,))  # the only size of that page
     for d, train, val in zip(drawn["d_model"], drawn["train"], drawn["val"], strict=True):
