@@ -53,8 +53,7 @@ def by_heart(found: Gathered) -> str:
         rows.append(("all", f"{own['beside'].iloc[0]:g}", *_row(own["curve_whole"])))
     shown = [name for name in ZONES if any(row[-1][name] for row in rows)]
     rows = [(*row[:-1], *(row[-1][name] or "–" for name in shown)) for row in rows]
-    head = ["points a step", "weight decay", "runs", "by heart from epoch", "training ends at"]
-    return table([*head, *shown], rows)
+    return table(["points a step", "weight decay", "by heart from epoch", *shown], rows)
 
 
 def _kinds(found: Gathered) -> list[tuple[tuple[float, float], pd.DataFrame]]:
@@ -65,15 +64,14 @@ def _kinds(found: Gathered) -> list[tuple[tuple[float, float], pd.DataFrame]]:
 
 
 def _row(curves: pd.Series) -> tuple:
-    """How many runs, from when training is perfect by heart, where it ends, and their zones."""
-    ends = [c["train_accuracy"].iloc[-1] for c in curves]
+    """From when training is perfect by heart, and how many runs show which zone."""
     kinds = [zone(c) for c in curves]
     known = [
         c["epoch"][c["train_accuracy"] >= PERFECT].min()
         for c, kind in zip(curves, kinds)
         if kind in BY_HEART
     ]
-    return len(curves), span(known, "{:,.0f}"), span(ends), Counter(kinds)
+    return span(known, "{:,.0f}"), Counter(kinds)
 
 
 def in_words(found: Gathered) -> str:
