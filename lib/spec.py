@@ -128,6 +128,12 @@ class RunSpec:
         return self.modulus**2
 
     @property
+    def steps(self) -> int:
+        """Steps of one epoch: one, or one for each batch of the training points."""
+        points = self.train_size + self.memorize_size
+        return -(-points // (self.batch or points))
+
+    @property
     def key(self) -> str:
         """20 hex digits that name this run: a hash of the whole spec and `NUMERICS_VERSION`.
 

@@ -38,6 +38,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lib.analysis.dynamics import zone
+from lib.chapters.export import OF_A_RUN
 from lib.chapters.stories.recipe import batches, depth
 from lib.chapters.stories.recipe import cells as story
 from lib.chapters.stories.recipe import search as searched
@@ -138,8 +139,10 @@ Markdown(f"{searched.of_the_best(sentences, tried)}\n\n{asked}\n\n{searched.conf
 # sixth of that, which pulls about as much in an epoch.
 
 # %% tags=["hide-input"]
-batched = page.gather(batches.compared())
-Markdown(f"{batches.in_words(batched)}\n\n{batches.by_heart(batched)}")
+batched = batches.paired(page.gather(batches.compared()))
+columns = [*OF_A_RUN, "lr", "weight_decay", "batch"]
+page.export(batched.runs, "batches", "the runs with batches and those beside them", columns)
+Markdown(f"{batches.in_words(batched)}\n\n{batches.by_heart(batched)}\n\n{batched.provenance()}")
 
 # %% [markdown]
 # "By heart" is a run that is perfect in training while validation is still below one half: figure

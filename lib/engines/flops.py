@@ -13,9 +13,8 @@ what a step prepares, and some for the call; as measured on the kernel at widths
 
 def epoch_flops(spec: RunSpec) -> float:
     """Operations of one training epoch, forward and backward."""
-    points = spec.train_size + spec.memorize_size
-    further = -(-points // (spec.batch or points)) - 1
-    return 3 * _forward_flops(spec) * points + further * (A_STEP * _parameters(spec) + A_CALL)
+    products = 3 * _forward_flops(spec) * (spec.train_size + spec.memorize_size)
+    return products + (spec.steps - 1) * (A_STEP * _parameters(spec) + A_CALL)
 
 
 def flops(spec: RunSpec, part: float = 1.0) -> float:

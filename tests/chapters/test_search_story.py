@@ -133,7 +133,9 @@ def test_runs_with_batches_stand_beside_the_same_without(store):
     found = gather(wanted, store=store)
     said = batches.in_words(found).split("\n\n")
     assert "1, 6.0 times" in said[0] and "**0 of 1 know" in said[0] and "one step 1" in said[0]
-    told = batches.by_heart(found).splitlines()
+    own = batches.paired(found)
+    assert len(own.runs) == 3 and small.key not in set(own.runs["key"])
+    told = batches.by_heart(own).splitlines()
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in (told[0], *told[2:])]
     assert rows == [
         [*rows[0][:3], "progression", "ungrokking"],

@@ -74,7 +74,7 @@ class Engine:
         splits = {"train": data.train, "val": data.val, "memorize": data.memorize}
         self._counts = {name: len(split) for name, split in splits.items()}
         self._splits = {name: memory.samples(sz, split) for name, split in splits.items()}
-        self._train_set, self._steps = data.train, 0
+        self._train_set = data.train
         chunks = epochs.count_chunks.py_func(sz, self._splits["train"])
         together = epochs.count_chunks.py_func(sz, next(self._batches()))
         n = max(1, min(threads, together))
@@ -84,8 +84,9 @@ class Engine:
         self._pace = Pace(n)
         self._compile()
 
-    def _train(self, samples: memory.Samples, n_steps: int, lr: float) -> None:
-        s, step = self.spec, self._steps + 1
+    def _train(self, samples: memory.Samples, step: int, n_steps: int, lr: float) -> None:
+        """Some steps on the same samples; `step`: the number of the first, which AdamW needs."""
+        s = self.spec
         recipe = memory.Recipe(lr, s.weight_decay, s.beta1, s.beta2, s.eps)
         run = epochs.train_parallel if self._parallel else epochs.train_serial
         for threads, count in self._pace.blocks(n_steps) if self._parallel else [(1, n_steps)]:
@@ -129,9 +130,8 @@ class Engine:
             warming = self.epoch < (s.warmup or 0)
             lr = s.lr * (self.epoch + 1) / s.warmup if warming else s.lr
             block = 1 if warming or s.batch else count
-            for samples in self._batches():
-                self._train(samples, block, lr)
-                self._steps += block
+            for step, samples in enumerate(self._batches(), self.epoch * s.steps + 1):
+                self._train(samples, step, block, lr)
             self.epoch += block
             count -= block
 
@@ -148,7 +148,7 @@ class Engine:
 
     def gradients(self) -> dict[str, np.ndarray]:
         """The gradient of the training loss at the present parameters, by name."""
-        self._train(self._splits["train"], 1, 0.0)
+        self._train(self._splits["train"], 1, 1, 0.0)
         return unpack(self.sizes, self._state.G, self._shapes)
 
     @property
@@ -170,8 +170,6 @@ class Engine:
             raise ValueError("it is of another network or another kind of processor")
         P[:], M[:], V[:] = whole
         self.epoch = int(state["epoch"])
-        count = self._counts["train"]
-        self._steps = self.epoch * -(-count // (self.spec.batch or count))
 
     @property
     def param_norm(self) -> float:

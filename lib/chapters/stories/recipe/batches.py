@@ -1,6 +1,7 @@
 """A step on everything, or one on each batch: who knows the training set by heart then."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -36,13 +37,21 @@ def _beside(weight_decay: float) -> float:
 def pairs(found: Gathered) -> pd.DataFrame:
     """The runs that have both forms: a row for each with batches, both their curves.
 
-    Columns: `FIELDS`, `batch`, `beside` (the other's weight decay), `curve`, `curve_whole`.
+    Columns: `FIELDS`, `batch`, `beside` (the other's weight decay), and `key` and `curve` of the
+    one, `key_whole` and `curve_whole` of the other.
     """
-    runs = with_curves(found.runs, found.curves)[[*FIELDS, "batch", "curve"]]
+    runs = with_curves(found.runs, found.curves)[[*FIELDS, "batch", "key", "curve"]]
     runs = runs.assign(beside=runs["weight_decay"].map(_beside))
     whole = runs[runs["batch"].isna()].drop(columns=["batch", "weight_decay"])
-    fields = [name for name in whole.columns if name != "curve"]
+    fields = [name for name in whole.columns if name not in ("key", "curve")]
     return runs[runs["batch"].notna()].merge(whole, on=fields, suffixes=("", "_whole"))
+
+
+def paired(found: Gathered) -> Gathered:
+    """The runs of these pairs alone."""
+    both = pairs(found)
+    own = found.runs["key"].isin([*both["key"], *both["key_whole"]])
+    return replace(found, runs=found.runs[own])
 
 
 def by_heart(found: Gathered) -> str:
