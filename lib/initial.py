@@ -10,9 +10,11 @@ from lib.spec import RunSpec
 
 def shapes(spec: RunSpec, data: Dataset) -> dict[str, tuple[int, ...]]:
     """The parameters of `lib.model.Transformer` by name, in its order."""
-    d, m = spec.d_model, spec.d_mlp
-    found = {"W_E": (data.n_tokens, d), "W_pos": (data.length, d), "W_U": (d, data.n_classes)}
-    layer = dict.fromkeys(("W_Q", "W_K", "W_V", "W_O"), (d, d))
+    d, a, m = spec.d_model, spec.n_heads * spec.head_width, spec.mlp_width
+    found = {"W_E": (data.n_tokens, d), "W_pos": (data.length, d)}
+    if not spec.tied:
+        found["W_U"] = d, data.n_classes
+    layer = dict.fromkeys(("W_Q", "W_K", "W_V"), (d, a)) | {"W_O": (a, d)}
     mlp = {"W_in": (d, m), "b_in": (m,), "W_out": (m, d), "b_out": (d,)}
     for n in range(spec.n_layers):
         found |= {f"blocks.{n}.attention.{name}": shape for name, shape in layer.items()}

@@ -4,9 +4,9 @@ A decoder-only transformer (§2.1) read at its last token, "=".  No LayerNorm, R
 biases, attention without biases, untied embeddings, learned positions.  The paper states
 one layer, four heads and the width; the rest is ours (see the book's method page).
 
-Two variants: `norm="pre"` puts a LayerNorm before every sublayer and the unembedding, which
-makes depth train; `split_mlp` gives each task of a mixture its own half of the MLP's hidden
-units (appendix B).  Neither has parameters of its own.
+Variants: `norm="pre"` puts a LayerNorm before every sublayer and the unembedding, which makes
+depth train; `split_mlp` gives each task of a mixture its own half of the MLP's hidden units
+(appendix B); `tied` unembeds with the numbers' embeddings.  None has parameters of its own.
 """
 
 import math
@@ -23,15 +23,16 @@ from lib.spec import RunSpec
 class Attention(nn.Module):
     """Causal multi-head attention.  x: (batch, time, d_model) -> the same shape."""
 
-    def __init__(self, d_model: int, n_heads: int):
+    def __init__(self, d_model: int, n_heads: int, d_head: int):
         super().__init__()
         self.n_heads = n_heads
-        self.W_Q, self.W_K, self.W_V, self.W_O = (
-            nn.Parameter(torch.empty(d_model, d_model)) for _ in range(4)
+        self.W_Q, self.W_K, self.W_V = (
+            nn.Parameter(torch.empty(d_model, n_heads * d_head)) for _ in range(3)
         )
+        self.W_O = nn.Parameter(torch.empty(n_heads * d_head, d_model))
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, time, d_model = x.shape
+        batch, time, _ = x.shape
         # (batch, time, d_model) -> (batch, head, time, d_head)
         q, k, v = (
             (x @ W).view(batch, time, self.n_heads, -1).transpose(1, 2)
@@ -40,7 +41,7 @@ class Attention(nn.Module):
         scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (batch, head, time, time)
         future = torch.ones(time, time, dtype=torch.bool, device=x.device).triu(1)
         weights = scores.masked_fill(future, -torch.inf).softmax(dim=-1)
-        mixed = (weights @ v).transpose(1, 2).reshape(batch, time, d_model)
+        mixed = (weights @ v).transpose(1, 2).reshape(batch, time, -1)
         return mixed @ self.W_O
 
 
@@ -70,9 +71,9 @@ def layer_norm(x: Tensor) -> Tensor:
 class Block(nn.Module):
     """One layer: attention, then the MLP, each added to the residual stream."""
 
-    def __init__(self, d_model: int, n_heads: int, d_mlp: int, norm: str | None = None):
+    def __init__(self, d_model: int, n_heads: int, d_head: int, d_mlp: int, norm: str | None):
         super().__init__()
-        self.attention = Attention(d_model, n_heads)
+        self.attention = Attention(d_model, n_heads, d_head)
         self.mlp = MLP(d_model, d_mlp)
         self.norm = layer_norm if norm == "pre" else nn.Identity()
 
@@ -87,7 +88,8 @@ class Transformer(nn.Module):
     The answer is read at the last position: `model(tokens)[:, -1]`.  With `split_mlp` an
     input [a, op, b, =] goes through one half of every MLP: the first where op is "+", the
     second where it is "-", at all of its positions.  The number of parameters stays
-    12 d² + 5 d a layer (d_mlp = 4 d), beside (n_tokens + length + n_classes) d.
+    12 d² + 5 d a layer (d_mlp = 4 d), beside (n_tokens + length + n_classes) d.  Tied, the
+    numbers' embeddings are the unembedding, too.
     """
 
     def __init__(
@@ -98,30 +100,34 @@ class Transformer(nn.Module):
         d_model: int,
         n_heads: int = 4,
         n_layers: int = 1,
+        d_head: int | None = None,
         d_mlp: int | None = None,
         norm: str | None = None,
         split_mlp: bool = False,
+        tied: bool = False,
     ):
         super().__init__()
-        d_mlp = d_mlp or 4 * d_model
+        d_head, d_mlp = d_head or d_model // n_heads, d_mlp or 4 * d_model
         self.split_mlp, self.d_mlp, self.minus = split_mlp, d_mlp, n_tokens - 1
         self.W_E = nn.Parameter(torch.empty(n_tokens, d_model))
         self.W_pos = nn.Parameter(torch.empty(length, d_model))
-        self.blocks = nn.ModuleList(Block(d_model, n_heads, d_mlp, norm) for _ in range(n_layers))
+        block = d_model, n_heads, d_head, d_mlp, norm
+        self.blocks = nn.ModuleList(Block(*block) for _ in range(n_layers))
         self.norm = self.blocks[0].norm
-        self.W_U = nn.Parameter(torch.empty(d_model, n_classes))
+        self.n_classes = n_classes
+        self.W_U = None if tied else nn.Parameter(torch.empty(d_model, n_classes))
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.W_E[tokens] + self.W_pos  # (batch, time, d_model)
         mask = self.own_half(tokens) if self.split_mlp else None
         for block in self.blocks:
             x = block(x, mask)
-        return self.norm(x) @ self.W_U
+        return self.norm(x) @ (self.W_E[: self.n_classes].T if self.W_U is None else self.W_U)
 
     def own_half(self, tokens: Tensor) -> Tensor:
         """Which hidden units an input may use, (batch, 1, d_mlp)."""
         first = torch.arange(self.d_mlp, device=tokens.device) < self.d_mlp // 2
-        return (first == (tokens[:, 1:2] != self.minus)).to(self.W_U.dtype)[:, None]
+        return (first == (tokens[:, 1:2] != self.minus)).to(self.W_E.dtype)[:, None]
 
 
 def build_model(spec: RunSpec, data: Dataset) -> Transformer:
@@ -131,7 +137,8 @@ def build_model(spec: RunSpec, data: Dataset) -> Transformer:
     other stays as it was made.
     """
     sizes = data.n_tokens, data.n_classes, data.length, spec.d_model, spec.n_heads, spec.n_layers
-    model = Transformer(*sizes, spec.d_mlp, spec.norm, bool(spec.split_mlp))
+    widths = spec.head_width, spec.mlp_width
+    model = Transformer(*sizes, *widths, spec.norm, bool(spec.split_mlp), bool(spec.tied))
     drawn = {n: p.shape for n, p in model.named_parameters() if n.split(".")[-1].startswith("W_")}
     values = initial_values(spec, data, drawn)
     model.load_state_dict({n: torch.from_numpy(v) for n, v in values.items()}, strict=False)

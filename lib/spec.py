@@ -104,6 +104,16 @@ class RunSpec:
     batch: int | None = knob(
         None, "Points a step, shuffled each epoch; else all.", low=1, high=MANY
     )
+    d_head: int | None = knob(
+        None, "Width of a head; else that of the model over the heads.", low=1, high=4096
+    )
+    d_mlp: int | None = knob(
+        None, "Hidden units of the MLP; else four times the model's width.", low=1, high=16_384
+    )
+    tied: bool | None = knob(None, "The numbers' embeddings unembed, too: true or false.")
+    decay: str | None = knob(
+        None, "matrices: no weight decay of the MLP's biases.", words=("matrices",)
+    )
 
     def __post_init__(self):
         if isinstance(self.init_from, dict):  # as `to_dict` writes it
@@ -113,14 +123,24 @@ class RunSpec:
             raise SpecError(problem)
 
     @property
-    def d_mlp(self) -> int:
-        """Width of the MLP's hidden layer."""
-        return 4 * self.d_model
+    def head_width(self) -> int:
+        """Width of one attention head."""
+        return self.d_head or self.d_model // self.n_heads
+
+    @property
+    def mlp_width(self) -> int:
+        """Hidden units of the MLP."""
+        return self.d_mlp or 4 * self.d_model
 
     @property
     def plain(self) -> bool:
         """Whether this is the paper's one-layer model, without LayerNorm."""
         return self.n_layers == 1 and self.norm is None
+
+    @property
+    def stacks(self) -> bool:
+        """Whether the PyTorch engine, which trains stacks of runs, has all that it asks for."""
+        return not (self.loss or self.batch or self.tied or self.decay)
 
     @property
     def n_pairs(self) -> int:
@@ -257,7 +277,8 @@ def _problem(s: RunSpec) -> str | None:
             return problem
         if knob.kind is float and value is not None:
             object.__setattr__(s, name, float(value) + 0.0)  # 1 and 1.0, 0.0 and -0.0 are one spec
-    object.__setattr__(s, "split_mlp", s.split_mlp or None)  # False and None are one spec
+    for name in ("split_mlp", "tied"):  # False and None are one spec
+        object.__setattr__(s, name, getattr(s, name) or None)
     return _task_problem(s) or _parent_problem(s)
 
 
@@ -274,7 +295,9 @@ def _task_problem(s: RunSpec) -> str | None:
         return f"memorize_size is for tasks with a memorization part, not for {s.task!r}"
     if s.split_mlp and not mixed:
         return f"split_mlp is for tasks with a memorization part, not for {s.task!r}"
-    if s.d_model % s.n_heads:
+    if s.split_mlp and s.mlp_width % 2:
+        return f"d_mlp must be even to be split, got {s.d_mlp}"
+    if s.d_model % s.n_heads and not s.d_head:
         return f"d_model must be a multiple of n_heads = {s.n_heads}, got {s.d_model}"
     return None
 
@@ -283,8 +306,10 @@ def _parent_problem(s: RunSpec) -> str | None:
     """Why a run cannot start from its parent's weights, or None."""
     if s.init_from is None:
         return None
-    for name in ("modulus", "d_model", "n_heads", "n_layers", "norm", "split_mlp"):
-        own, parent = getattr(s, name), getattr(s.init_from, name)
+    widths = {"d_head": "head_width", "d_mlp": "mlp_width"}
+    shape = ("modulus", "d_model", "n_heads", *widths, "n_layers", "norm", "split_mlp", "tied")
+    for name in shape:
+        own, parent = (getattr(run, widths.get(name, name)) for run in (s, s.init_from))
         if own != parent:
             return f"init_from must have the same {name}: {parent} there, {own} here"
     if (TASKS[s.task].memorize is None) != (TASKS[s.init_from.task].memorize is None):

@@ -51,14 +51,14 @@ def engine_of(spec: RunSpec, engine: str | None = None, device: str = "cpu") -> 
     """
     covers = {
         "numba": spec.plain and device == "cpu",
-        "stacked": not (spec.batch or spec.loss),
+        "stacked": spec.stacks,
         "reference": True,
     }
     fastest = next(name for name, able in covers.items() if able)
     if not covers.get(engine, True):
         limits = {
             "numba": "is for the plain model of one layer, on a CPU",
-            "stacked": "has neither a batch nor a loss in float32",
+            "stacked": "has no batch, loss in float32, tied embeddings or biases without decay",
         }
         raise SpecError(f"the engine {engine} {limits[engine]}; for this run: --engine {fastest}")
     return engine or fastest

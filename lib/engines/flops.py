@@ -40,14 +40,20 @@ def _forward_flops(spec: RunSpec) -> float:
     positions, as what stands before is shared by many inputs (lib/engines/torch/inputs.py).
     The kernel leaves out the half of a split MLP that a sample does not use.
     """
-    below = 12 * spec.d_model**2 * 2 * (spec.n_layers - 1)
-    last = 5 if spec.plain and spec.split_mlp else 9
-    return 2 * (last * spec.d_model**2 + spec.modulus * spec.d_model + below)
+    below = 2 * _widths(spec) * (spec.n_layers - 1)
+    mlp = spec.mlp_width * (1 if spec.plain and spec.split_mlp else 2)
+    last = spec.n_heads * spec.head_width + mlp
+    return 2 * spec.d_model * (last + spec.modulus + below)
 
 
 def _parameters(spec: RunSpec) -> int:
     """About how many parameters a model has."""
-    return 12 * spec.d_model**2 * spec.n_layers + 2 * spec.modulus * spec.d_model
+    return spec.d_model * (_widths(spec) * spec.n_layers + 2 * spec.modulus)
+
+
+def _widths(spec: RunSpec) -> int:
+    """How often a layer has d_model weights: four matrices of attention, two of the MLP."""
+    return 4 * spec.n_heads * spec.head_width + 2 * spec.mlp_width
 
 
 def bytes_of(spec: RunSpec, engine: str, threads: int = 1) -> int:
@@ -76,7 +82,7 @@ def floats_of(spec: RunSpec) -> int:
     length = 4 if spec.memorize_size else 3
     inputs = spec.train_size + spec.memorize_size
     nodes = inputs * (2 * spec.n_layers - 1)
-    parameters = 12 * spec.d_model**2 * spec.n_layers
+    parameters = spec.d_model * _widths(spec) * spec.n_layers
     a_node = (4 * length + 12) * spec.d_model
     return nodes * a_node + 3 * inputs * spec.modulus + 5 * parameters
 
@@ -92,5 +98,5 @@ def _textbook_floats(spec: RunSpec) -> int:
     step = min(inputs, spec.batch or inputs)
     looked_at = max(inputs, spec.n_pairs - spec.train_size)
     activations = spec.d_model * max(18 * spec.n_layers * step, 12 * looked_at)
-    parameters = 12 * spec.d_model**2 * spec.n_layers
+    parameters = spec.d_model * _widths(spec) * spec.n_layers
     return length * activations + A_LOGIT * looked_at * spec.modulus + 5 * parameters

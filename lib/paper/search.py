@@ -3,8 +3,8 @@
 The paper states neither learning rate nor weight decay nor training length.  A recipe is
 judged by the paper's own sentences, on seeds from 1000 on, which no figure of the paper's uses.
 This file was committed before any run of the search but those of a first arm (seed 1000 of seven
-recipes), whose outcomes were known when it was written; `ARMS`, `BATCHES` and `NORMED` came later,
-as is said there.
+recipes), whose outcomes were known when it was written; `ARMS`, `BATCHES`, `NORMED` and `SHAPES`
+came later, as is said there.
 """
 
 from dataclasses import dataclass
@@ -59,6 +59,17 @@ none of which a training set was known by heart before the rule."""
 NORMED = tuple(dict(lr=1e-3, weight_decay=w, norm="pre") for w in (1.0, 2.0))
 """The same two with LayerNorm, of which the paper does not speak; added after the first five
 runs with batches, and before any of its own."""
+
+
+SHAPES = tuple(
+    dict(lr=1e-3, weight_decay=w) | switch
+    for w in (1.0, 2.0)
+    for switch in (dict(d_head=32, d_mlp=512), dict(tied=True), dict(decay="matrices"))
+)
+"""The same two with heads and MLP of one width at every size, that of public notebooks for this
+task, whose d_model is 128: who takes such a setting and turns d_model alone has these; with one
+matrix that embeds numbers and unembeds; and with biases that do not decay.  Added when 189 runs of
+the search were known, and before any of its own."""
 
 
 def _cell(d_model: int, train_size: int, task: str = "add") -> dict:
@@ -152,6 +163,12 @@ def grids(base: RunSpec) -> tuple[Grid, ...]:
         ("search_arms", "Loss in float32 and scale of the first weights", ARMS, (*NARROW, *WIDE)),
         ("search_batches", "A step on each batch of 512 or 256", BATCHES, (*NARROW, *WIDE)),
         ("search_norm", "LayerNorm before each sublayer", NORMED, (*NARROW, *WIDE)),
+        (
+            "search_shapes",
+            "Fixed widths, tied embeddings, biases without decay",
+            SHAPES,
+            (*NARROW, *WIDE),
+        ),
     )
     found = []
     for name, what, recipes, cells in stages:

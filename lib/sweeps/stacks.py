@@ -51,7 +51,7 @@ the runs that have ended are trained on unseen, which is cheaper than packing.""
 
 def stackable(spec: RunSpec) -> bool:
     """Whether a run can be one of a stack."""
-    return not (spec.loss or spec.batch or spec.init_from)
+    return spec.stacks and not spec.init_from
 
 
 def train_many(

@@ -13,7 +13,16 @@ from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
 from lib.paper.race.scores import RECIPE_FIELDS, in_words
 from lib.paper.race.standings import Racer, specs, standings
-from lib.paper.search import A_SIXTH, ARMS, BATCHES, CALIBRATION_SEED, NORMED, RECIPES, SENTENCES
+from lib.paper.search import (
+    A_SIXTH,
+    ARMS,
+    BATCHES,
+    CALIBRATION_SEED,
+    NORMED,
+    RECIPES,
+    SENTENCES,
+    SHAPES,
+)
 from lib.spec import RunSpec
 
 
@@ -27,7 +36,7 @@ def test_the_map_has_a_row_for_each_recipe_with_runs(told):
     found, _, recipes = told
     met, seen = story.map_of(recipes)
     tried = len(found.runs.groupby(RECIPE_FIELDS, dropna=False))
-    assert len(met) == len(seen) == tried <= len((*RECIPES, *ARMS, *BATCHES, *NORMED))
+    assert len(met) == len(seen) == tried <= len((*RECIPES, *ARMS, *BATCHES, *NORMED, *SHAPES))
     figure = search_map(met, seen, len(SENTENCES))
     assert len(figure.axes[0].get_yticklabels()) == tried
 
@@ -51,6 +60,10 @@ def test_recipes_in_words():
     more = dict(loss="float32", init_scale=0.5, batch=512, norm="pre")
     assert in_words(recipe(weight_decay=1.0, **more)) == (
         "lr 0.001, wd 1, float32 loss, weights × 0.5, batches of 512, LayerNorm"
+    )
+    more = dict(d_head=32, d_mlp=512, tied=True, decay="matrices")
+    assert in_words(recipe(weight_decay=1.0, **more)) == (
+        "lr 0.001, wd 1, heads of 32, 512 hidden units, tied embeddings, biases without decay"
     )
 
 

@@ -28,6 +28,7 @@ CASES = [
     RunSpec(**MIXED, norm="pre", split_mlp=True),
     RunSpec(**MIXED, n_layers=2, norm="pre", residual="scaled"),
     RunSpec(modulus=7, train_size=30, d_model=6, n_heads=3, n_layers=3),
+    RunSpec(**MIXED, n_layers=2, n_heads=3, d_head=5, d_mlp=22, split_mlp=True),
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # lanes masked out

@@ -43,6 +43,8 @@ def test_gradients_at_initialisation(spec):
         for name, gradient in engine.gradients().items():
             assert error(gradient, truth[name]) <= 1e-5, name
         assert engine.evaluate("train")[0] == pytest.approx(loss, rel=1e-5)
+    norm = np.sqrt(sum(np.square(p, dtype=float).sum() for p in engine.parameters.values()))
+    assert engine.param_norm == pytest.approx(norm, rel=1e-12)
 
 
 @pytest.mark.parametrize("spec", TRAINED, ids=["grokked", "memorized"])

@@ -30,6 +30,7 @@ CASES = [
     RunSpec(modulus=13, train_size=65, d_model=8, n_layers=3, norm="pre", residual="scaled"),
     RunSpec(**MIXED, n_layers=2, norm="pre", split_mlp=True),
     RunSpec(**MIXED, n_layers=4, norm="pre", residual="scaled", n_heads=1),
+    RunSpec(**MIXED, n_layers=2, n_heads=3, d_head=5, d_mlp=22, split_mlp=True),
 ]
 
 
@@ -201,7 +202,7 @@ def test_memorization_data_and_addition_s_half(kind, split):
     labels[65:] = (labels[65:] + 1) % 13
     changed = type(data.train)(data.train.tokens, labels)
     after = kind(spec, type(data)(changed, data.val, data.memorize, 16, 13)).gradients()
-    half = spec.d_mlp // 2
+    half = spec.mlp_width // 2
     parts = {"W_in": np.s_[:, :half], "b_in": np.s_[:half], "W_out": np.s_[:half]}
     for key, part in parts.items():
         one, other = (g[f"blocks.0.mlp.{key}"] for g in (before, after))

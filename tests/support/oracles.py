@@ -29,6 +29,20 @@ CASES = [
     RunSpec(task="multitask", memorize_size=70, d_model=36, train_size=100, split_mlp=True),
     # … and enough points for chunks of one task, which leave out half of it
     RunSpec(task="multitask", memorize_size=900, d_model=32, train_size=900, split_mlp=True),
+    # heads wider than the model, and a wide MLP; heads narrower, a narrow MLP, one embedding
+    RunSpec(d_model=8, d_head=32, d_mlp=512, train_size=400),
+    RunSpec(
+        task="multitask",
+        memorize_size=50,
+        d_model=36,
+        n_heads=3,
+        d_head=5,
+        d_mlp=22,
+        modulus=13,
+        train_size=80,
+        split_mlp=True,
+        tied=True,
+    ),
 ]
 TRAINED = [
     RunSpec(**TINY, d_model=24, epochs=2500),  # grokked at the end
@@ -54,7 +68,11 @@ def torch_steps(spec, data, count, dtype=torch.float64):
     return oracle.parameters
 
 
-STEPS = [CASES[0], CASES[3], CASES[7], CASES[10], CASES[1].replace(task="random")]
+STEPS = [
+    *(CASES[0], CASES[3], CASES[7], CASES[10], CASES[1].replace(task="random")),
+    CASES[13].replace(decay="matrices", init_scale=0.5),
+    CASES[14].replace(decay="matrices", warmup=3),
+]
 
 
 aten = torch.ops.aten

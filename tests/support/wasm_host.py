@@ -69,8 +69,8 @@ class Host:
         mixed = spec.task == "multitask"
         tokens, length = (spec.modulus + 3, 4) if mixed else (spec.modulus + 1, 3)
         with four_lanes():
-            shape = spec.d_model, 4, spec.d_mlp, tokens, spec.modulus, length, spec.modulus
-            self._spec, self._sizes = spec, layout.sizes(*shape)
+            shape = spec.d_model, 4, spec.head_width, spec.mlp_width, tokens, spec.modulus, length
+            self._spec, self._sizes = spec, layout.sizes(*shape, spec.modulus)
 
     def parameters(self, gradient=False):
         """Parameters, or their gradient, by their names in `lib.model`."""

@@ -28,7 +28,7 @@ def attend(sz, table, tokens, first, S, s):
 def _weigh(sz, table, tokens, first, h, S, s):
     """A head's weights of the positions, for one vector of samples."""
     n_var, n_samples = sz.length - 1, tokens.shape[0] // (sz.length - 1)
-    row, step = (sz.d_p + h) * TILE, sz.heads_p * TILE
+    row, step = (sz.a_p + h) * TILE, sz.heads_p * TILE
     a = s + sz.A + h * TILE
     eq, place = column_at(sz, sz.rows, sz.equals), column_at(sz, sz.rows, sz.n_tokens + n_var)
     best = vectors.broadcast(table[eq + row] + table[place + row])
@@ -53,7 +53,7 @@ def _weigh(sz, table, tokens, first, h, S, s):
 def _mix(sz, table, tokens, first, h, S, s):
     """A head's mixture of values, for one vector of samples."""
     n_var, n_samples = sz.length - 1, tokens.shape[0] // (sz.length - 1)
-    a, step, d_head = s + sz.A + h * TILE, sz.heads_p * TILE, sz.d // sz.n_heads
+    a, step, d_head = s + sz.A + h * TILE, sz.heads_p * TILE, sz.d_head
     eq, place = column_at(sz, sz.rows, sz.equals), column_at(sz, sz.rows, sz.n_tokens + n_var)
     for f in range(h * d_head, (h + 1) * d_head):
         fixed = vectors.broadcast(table[eq + f * TILE] + table[place + f * TILE])
@@ -62,7 +62,7 @@ def _mix(sz, table, tokens, first, h, S, s):
             shift = table[column_at(sz, sz.rows, sz.n_tokens + p) + f * TILE]
             value = vectors.gather(table, f * TILE, tokens, p * n_samples + first)
             value = vectors.add(value, vectors.broadcast(shift))
-            vectors.store(S, s + sz.V + (p * sz.d_p + f) * TILE, value)
+            vectors.store(S, s + sz.V + (p * sz.a_p + f) * TILE, value)
             out = vectors.fma(vectors.load(S, a + p * step), value, out)
         vectors.store(S, s + sz.O + f * TILE, out)
 
@@ -85,10 +85,10 @@ def _attend_backward(sz, table, slots, first, own, s, T):
 @njit(**INNER)
 def _head_backward(sz, table, h, v, S, s, sums, z):
     """One head's rows of z, the table's gradient sample by sample, and their sums."""
-    n_var, d_head = sz.length - 1, sz.d // sz.n_heads
+    n_var, d_head = sz.length - 1, sz.d_head
     eq = column_at(sz, sz.rows, sz.equals)
     last = column_at(sz, sz.rows, sz.n_tokens + n_var)
-    a, row = s + sz.A + h * TILE, (sz.d_p + h) * TILE
+    a, row = s + sz.A + h * TILE, (sz.a_p + h) * TILE
     step, z_step = sz.heads_p * TILE, sz.rows_p * TILE
     mean = vectors.broadcast(0.0)
     for p in range(sz.length):
@@ -98,7 +98,7 @@ def _head_backward(sz, table, h, v, S, s, sums, z):
         for f in range(h * d_head, (h + 1) * d_head):
             upstream = vectors.load(S, s + sz.Y + f * TILE + v)
             if p < n_var:
-                value = vectors.load(S, s + sz.V + (p * sz.d_p + f) * TILE + v)
+                value = vectors.load(S, s + sz.V + (p * sz.a_p + f) * TILE + v)
             else:
                 value = vectors.broadcast(table[eq + f * TILE] + table[last + f * TILE])
             grown = vectors.fma(upstream, value, grown)
@@ -112,7 +112,7 @@ def _head_backward(sz, table, h, v, S, s, sums, z):
         grown = vectors.sub(vectors.load(z, p * z_step + row + v), mean)
         grown = vectors.mul(vectors.load(S, a + p * step + v), grown)
         vectors.store(z, p * z_step + row + v, grown)
-        total = (p * sz.rows_p + sz.d_p + h) * LANES
+        total = (p * sz.rows_p + sz.a_p + h) * LANES
         vectors.store(sums, total, vectors.add(vectors.load(sums, total), grown))
 
 

@@ -59,13 +59,15 @@ class Engine:
         sz = self.sizes = sizes(
             spec.d_model,
             spec.n_heads,
-            spec.d_mlp,
+            spec.head_width,
+            spec.mlp_width,
             data.n_tokens,
             data.n_classes,
             data.length,
             split=bool(spec.split_mlp),
             amx=PARTS[precision],
             rounds=spec.loss == "float32",
+            tied=bool(spec.tied),
         )
         values = parameters or initial_values(spec, data)
         values = {name: np.asarray(value, np.float32) for name, value in values.items()}
@@ -87,7 +89,8 @@ class Engine:
     def _train(self, samples: memory.Samples, step: int, n_steps: int, lr: float) -> None:
         """Some steps on the same samples; `step`: the number of the first, which AdamW needs."""
         s = self.spec
-        recipe = memory.Recipe(lr, s.weight_decay, s.beta1, s.beta2, s.eps)
+        of_biases = 0.0 if s.decay else s.weight_decay
+        recipe = memory.Recipe(lr, s.weight_decay, of_biases, s.beta1, s.beta2, s.eps)
         run = epochs.train_parallel if self._parallel else epochs.train_serial
         for threads, count in self._pace.blocks(n_steps) if self._parallel else [(1, n_steps)]:
             scratch = self._room(threads)
@@ -105,7 +108,7 @@ class Engine:
 
     def _compile(self) -> None:
         """Compile, or load what was compiled before, so that training is timed without it."""
-        recipe, room = memory.Recipe(*5 * (0.0,)), self._room(self._pace.threads)
+        recipe, room = memory.Recipe(*6 * (0.0,)), self._room(self._pace.threads)
         here, samples = (self.sizes, self._state, self._work), self._splits["train"]
         loss, right = np.empty(0), np.empty(0, np.uint8)
         train = epochs.train_parallel if self._parallel else epochs.train_serial
@@ -174,4 +177,5 @@ class Engine:
     @property
     def param_norm(self) -> float:
         """The Euclidean norm of all parameters together."""
-        return float(np.sqrt(np.square(self._state.P, dtype=np.float64).sum()))
+        P = self._state.P[: self.sizes.W_U if self.sizes.tied else None]
+        return float(np.sqrt(np.square(P, dtype=np.float64).sum()))

@@ -38,16 +38,15 @@ def _prepare(sz, P, work):
     last = sz.E + column_at(sz, sz.d_p, sz.n_tokens + sz.length - 1)
     for k in range(sz.d_p):
         x_eq[k] = P[eq + k * TILE] + P[last + k * TILE]
-    d_head = sz.d // sz.n_heads
-    scale = np.float32(1 / math.sqrt(d_head))
+    scale = np.float32(1 / math.sqrt(sz.d_head))
     vectors.fill(u, 0, len(u), 0)
-    for j in range(sz.d):
+    for j in range(sz.n_heads * sz.d_head):
         total = np.float32(0)
         for k in range(sz.d):
             total += P[element_at(sz.W_Q, d, j, k)] * x_eq[k]
         q[j] = total
         for k in range(sz.d):
-            u[element_at(0, d, j // d_head, k)] += P[element_at(sz.W_K, d, j, k)] * q[j] * scale
+            u[element_at(0, d, j // sz.d_head, k)] += P[element_at(sz.W_K, d, j, k)] * q[j] * scale
     W_V, scores, E, values = _vocabulary(sz, P, work)
     as_is = Ends(ZERO, AS_IS, P, 0, E)
     linear(W_V, False, E, values, as_is, sz.panels)
@@ -58,14 +57,14 @@ def _prepare(sz, P, work):
 @njit(**JIT)
 def _vocabulary(sz, P, work):
     """What makes the table: W_V and u as matrices, E and the table as panels of rows."""
-    W_V, u = whole(P, sz.W_V, sz.d_p, sz.d_p), whole(work.u, 0, sz.heads_p, sz.d_p)
+    W_V, u = whole(P, sz.W_V, sz.a_p, sz.d_p), whole(work.u, 0, sz.heads_p, sz.d_p)
     return W_V, u, Rows(P, sz.E, sz.d_p * TILE), Rows(work.table, 0, sz.rows * TILE)
 
 
 @njit(**JIT)
 def _below(sz, table):
     """The scores of the table, which come after its values."""
-    return Rows(table.values, table.at + sz.d_p * TILE, table.step)
+    return Rows(table.values, table.at + sz.a_p * TILE, table.step)
 
 
 @njit(**JIT)
@@ -94,10 +93,10 @@ def _finish(sz, state, work, C):
 def _query_gradient(sz, P, G, work, C):
     """From du to the gradients of W_K and W_Q, and of what stands at "="."""
     q, dq, du, x_eq = work.q, work.dq, work.du, work.x_eq
-    d, d_head = sz.d_p // 4, sz.d // sz.n_heads
-    scale = np.float32(1 / math.sqrt(d_head))
-    for j in range(sz.d):
-        h, total = j // d_head, np.float32(0)
+    d, a = sz.d_p // 4, sz.n_heads * sz.d_head
+    scale = np.float32(1 / math.sqrt(sz.d_head))
+    for j in range(a):
+        h, total = j // sz.d_head, np.float32(0)
         for k in range(sz.d):
             grown = du[element_at(0, d, h, k)] * scale
             total += P[element_at(sz.W_K, d, j, k)] * grown
@@ -105,7 +104,7 @@ def _query_gradient(sz, P, G, work, C):
         dq[j] = total
     eq = sz.E + column_at(sz, sz.d_p, sz.equals)
     last = sz.E + column_at(sz, sz.d_p, sz.n_tokens + sz.length - 1)
-    for j in range(sz.d):
+    for j in range(a):
         for k in range(sz.d):
             at = element_at(sz.W_Q, d, j, k)
             G[at] = dq[j] * x_eq[k]
@@ -116,17 +115,40 @@ def _query_gradient(sz, P, G, work, C):
 
 
 @njit(**JIT)
-def _adamw(state, recipe, step):
+def _tie(sz, G, P):
+    """Where the numbers' embeddings unembed, too, W_U is their copy, and its gradient theirs."""
+    d = sz.d_p // 4
+    for c in range(sz.n_classes):
+        for k in range(sz.d):
+            own, copy = sz.E + column_at(sz, sz.d_p, c) + k * TILE, element_at(sz.W_U, d, c, k)
+            G[own] += G[copy]
+            G[copy] = 0
+            P[copy] = P[own]
+
+
+@njit(**JIT)
+def _adamw(sz, state, recipe, step):
     """One step as `torch.optim.AdamW` takes it: decay, moments, then the update."""
+    P = state.P
+    _adamw_of(state, recipe, step, 0, sz.b_in, recipe.weight_decay)
+    _adamw_of(state, recipe, step, sz.b_in, sz.W_out, recipe.of_biases)
+    _adamw_of(state, recipe, step, sz.W_out, sz.b_out, recipe.weight_decay)
+    _adamw_of(state, recipe, step, sz.b_out, sz.W_U, recipe.of_biases)
+    _adamw_of(state, recipe, step, sz.W_U, P.shape[0], recipe.weight_decay)
+
+
+@njit(**JIT)
+def _adamw_of(state, recipe, step, start, stop, weight_decay):
+    """The same for some of the parameters, from a cache line on."""
     P, G, M, V = state
-    lr, weight_decay, beta1, beta2, eps = recipe
+    lr, _, _, beta1, beta2, eps = recipe
     keep = vectors.broadcast(1 - lr * weight_decay)
     b1, b2 = vectors.broadcast(1 - beta1), vectors.broadcast(beta2)
     c2 = vectors.broadcast(1 - beta2)
     size = vectors.broadcast(-lr / (1 - beta1**step))
     root = vectors.broadcast(1 / math.sqrt(1 - beta2**step))
     tiny = vectors.broadcast(eps)
-    for i in range(0, P.shape[0], LANES):
+    for i in range(start, stop, LANES):
         g, m = vectors.load(G, i), vectors.load(M, i)
         m = vectors.fma(b1, vectors.sub(g, m), m)
         v = vectors.fma(vectors.mul(c2, g), g, vectors.mul(b2, vectors.load(V, i)))
@@ -168,8 +190,12 @@ def _one_chunk(sz, chunk, P, work, samples, own, G):
 def _step(sz, state, work, recipe, step):
     """From the sum of the chunks' gradients, the first row of C, to new parameters."""
     _finish(sz, state, work, work.C[0])
+    if sz.tied:
+        _tie(sz, state.G, state.P)
     if recipe.lr > 0:
-        _adamw(state, recipe, step)
+        _adamw(sz, state, recipe, step)
+        if sz.tied:
+            _tie(sz, state.G, state.P)
 
 
 @njit(**CACHED)

@@ -23,11 +23,13 @@ class Sizes(NamedTuple):
 
     d: int  # d_model
     n_heads: int
+    d_head: int
     length: int  # tokens in an input, "=" included
     n_tokens: int
     n_classes: int
     equals: int  # the token "=", which follows the numbers: as many as classes
     d_p: int  # multiples of 4, of 16 with tile registers
+    a_p: int  # all heads together: n_heads · d_head
     heads_p: int
     mlp_p: int
     classes_p: int
@@ -80,6 +82,7 @@ class Sizes(NamedTuple):
     n_packs: int
     n_room: int
     rounds: bool  # the loss's gradient rounds as in float32
+    tied: bool  # W_U is the numbers' columns of E
 
 
 @register_jitable
@@ -106,8 +109,8 @@ def column_at(sz, n_rows, token):
 
 @register_jitable
 def sizes(
-    d_model: int, n_heads: int, d_mlp: int, n_tokens: int, n_classes: int, length: int,
-    split: bool = False, amx: int = 0, rounds: bool = False,
+    d_model: int, n_heads: int, d_head: int, d_mlp: int, n_tokens: int, n_classes: int,
+    length: int, split: bool = False, amx: int = 0, rounds: bool = False, tied: bool = False,
 ) -> Sizes:  # fmt: skip
     """Everything that the kernel has to know about a network's shape.
 
@@ -115,15 +118,16 @@ def sizes(
 
     split: an MLP with a half for each task.  amx: parts of a float in products on tile
     registers (`lib.engines.kernel.amx_products`), 0 for products on vectors.  rounds: the
-    gradient of the loss as plain float32 has it.
+    gradient of the loss as plain float32 has it.  tied: one matrix embeds numbers and unembeds.
     """
     unit = 16 if amx else 4
     d_p, mlp_p, classes_p = _up(d_model, unit), _up(d_mlp, unit), _up(n_classes, unit)
+    a_p = _up(n_heads * d_head, unit)
     heads_p = _up(n_heads, 4)
     panels = _up(n_tokens + length, TILE) // TILE
-    rows = d_p + heads_p
+    rows = a_p + heads_p
     # parameters, one after the other, each from a cache line on
-    square, wide = _up(d_p * d_p, LINE), _up(mlp_p * d_p, LINE)
+    square, wide = _up(a_p * d_p, LINE), _up(mlp_p * d_p, LINE)
     W_Q = _up(panels * d_p * TILE, LINE)
     W_K = W_Q + square
     W_V = W_K + square
@@ -140,12 +144,12 @@ def sizes(
     tail = x_eq + _up(d_p, LINE)
     n_chunk = tail + n_flat - W_O
     # a tile of activations, in rows
-    A = (length - 1) * d_p
+    A = (length - 1) * a_p
     O = A + length * heads_p  # noqa: E741
-    X = O + d_p
+    X = O + a_p
     H = X + d_p
     Y = H + mlp_p
-    L = Y + d_p
+    L = Y + max(d_p, a_p)
     dX = L + classes_p
     # An odd number of 4-row groups: tiles then start in different sets of the first-level
     # cache (a multiple of 4 KiB would make them evict each other).
@@ -155,27 +159,28 @@ def sizes(
     per_chunk = max(least // TILE, min(768 // TILE, CACHE_FLOATS // stride))
     # packs of the weights, and of their transposes
     step = amx * UNIT
-    p_in = _pack_size(d_p, d_p, step)
+    p_in = _pack_size(d_p, a_p, step)
     p_out = p_in + _pack_size(mlp_p, d_p, step)
     p_U = p_out + _pack_size(d_p, mlp_p, step)
     t_O = p_U + _pack_size(classes_p, d_p, step)
-    t_in = t_O + _pack_size(d_p, d_p, step)
+    t_in = t_O + _pack_size(a_p, d_p, step)
     t_out = t_in + _pack_size(d_p, mlp_p, step)
     t_U = t_out + _pack_size(mlp_p, d_p, step)
     n_packs = t_U + _pack_size(d_p, classes_p, step)
     block = per_chunk * TILE // 32 * step
-    room = max(4 * _up(max(mlp_p, classes_p), 32) // 32 * step, (d_p // 16 + 2) * block) + 1024
+    widest = _up(max(a_p, d_p, mlp_p, classes_p), 32) // 32
+    room = max(4 * widest * step, (d_p // 16 + 2) * block) + 1024
     room = room if amx else 0
     half = d_mlp // 2 if split else 0
     minus = (n_tokens - 1) // TILE * rows * TILE + (n_tokens - 1) % TILE
     return Sizes(
-        d_model, n_heads, length, n_tokens, n_classes, n_classes,
-        d_p, heads_p, mlp_p, classes_p, panels, rows, rows_p,
+        d_model, n_heads, d_head, length, n_tokens, n_classes, n_classes,
+        d_p, a_p, heads_p, mlp_p, classes_p, panels, rows, rows_p,
         0, W_Q, W_K, W_V, W_O, W_in, b_in, W_out, b_out, W_U, n_flat,
         x_eq, tail, n_chunk,
         0, A * TILE, O * TILE, X * TILE, H * TILE, Y * TILE, L * TILE, dX * TILE, stride,
         per_chunk, half, minus,
-        amx, 0, p_in, p_out, p_U, t_O, t_in, t_out, t_U, n_packs, room, rounds,
+        amx, 0, p_in, p_out, p_U, t_O, t_in, t_out, t_U, n_packs, room, rounds, tied,
     )  # fmt: skip
 
 
@@ -192,13 +197,13 @@ def aligned(*shape: int, dtype=np.float32) -> np.ndarray:
 
 def _matrices(sz: Sizes) -> dict[str, tuple[int, int, int]]:
     """Parameter name in `lib.model` -> place, padded rows (outputs), padded columns."""
-    d, m = sz.d_p, sz.mlp_p
+    d, a, m = sz.d_p, sz.a_p, sz.mlp_p
     attention, mlp = "blocks.0.attention.", "blocks.0.mlp."
     return {
-        attention + "W_Q": (sz.W_Q, d, d),
-        attention + "W_K": (sz.W_K, d, d),
-        attention + "W_V": (sz.W_V, d, d),
-        attention + "W_O": (sz.W_O, d, d),
+        attention + "W_Q": (sz.W_Q, a, d),
+        attention + "W_K": (sz.W_K, a, d),
+        attention + "W_V": (sz.W_V, a, d),
+        attention + "W_O": (sz.W_O, d, a),
         mlp + "W_in": (sz.W_in, m, d),
         mlp + "W_out": (sz.W_out, d, m),
         "W_U": (sz.W_U, sz.classes_p, d),
@@ -208,6 +213,8 @@ def _matrices(sz: Sizes) -> dict[str, tuple[int, int, int]]:
 def pack(sz: Sizes, parameters: dict[str, np.ndarray]) -> np.ndarray:
     """Parameters by their names in `lib.model` -> one flat array (n_flat,)."""
     flat = aligned(sz.n_flat)
+    if sz.tied:
+        parameters = parameters | {"W_U": np.asarray(parameters["W_E"])[: sz.n_classes].T}
     for name, (at, rows, columns) in _matrices(sz).items():
         padded = np.zeros((rows, columns), np.float32)
         value = np.asarray(parameters[name]).T
@@ -231,6 +238,8 @@ def unpack(
     """The opposite of `pack`: arrays of the given shapes, by name, in the order of `shapes`."""
     values = {}
     for name, (at, rows, columns) in _matrices(sz).items():
+        if name not in shapes:  # tied
+            continue
         blocks = flat[at : at + rows * columns].reshape(rows // 4, columns // 4, 4, 4)
         whole = blocks.transpose(0, 2, 1, 3).reshape(rows, columns).T
         values[name] = whole[tuple(slice(n) for n in shapes[name])].copy()

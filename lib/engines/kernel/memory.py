@@ -26,6 +26,7 @@ class Recipe(NamedTuple):
 
     lr: float
     weight_decay: float
+    of_biases: float  # their weight decay
     beta1: float
     beta2: float
     eps: float
@@ -46,7 +47,7 @@ class Work(NamedTuple):
 
     table: np.ndarray  # (panels, rows, TILE) values and scores of every token and position
     x_eq: np.ndarray  # (d_p,) the residual stream at "=" before attention
-    q: np.ndarray  # (d_p,) its query
+    q: np.ndarray  # (a_p,) its query
     dq: np.ndarray  # the query's gradient
     u: np.ndarray  # (heads_p, d_p) as 4 × 4 blocks: W_K q for each head, so that scores are u E
     du: np.ndarray  # its gradient
@@ -79,7 +80,7 @@ def samples(sz: Sizes, split: Split) -> Samples:
 def work(sz: Sizes, n_chunks: int) -> Work:
     """Room for an epoch; `n_chunks`: rows of C."""
     block = sz.heads_p * sz.d_p
-    counts = sz.panels * sz.rows * TILE, sz.d_p, sz.d_p, sz.d_p, block, block, sz.n_packs
+    counts = sz.panels * sz.rows * TILE, sz.d_p, sz.a_p, sz.a_p, block, block, sz.n_packs
     return Work(*map(aligned, counts), aligned(n_chunks, sz.n_chunk))
 
 

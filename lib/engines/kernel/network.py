@@ -78,14 +78,14 @@ def _layers(sz, P, tokens, first, n_tiles):
 
     With the other half left out every sum is the same to the bit: it would add zeros.
     """
-    d, m, c = sz.d_p, sz.mlp_p, sz.classes_p
+    d, a, m, c = sz.d_p, sz.a_p, sz.mlp_p, sz.classes_p
     unit, units = _hidden(sz, tokens, first, n_tiles)
     # Steps into packs: the first where rows are hidden units, the second where terms are.
     rows, terms = ((unit >> 4) * ((d + 31) >> 5) * sz.amx * UNIT, (unit >> 5) * sz.amx * UNIT)
     W_in = sz.W_in + unit * d  # rows lie after each other, in fours
     W_out = sz.W_out + unit * 4  # columns, too: each has 4 floats in the first block row
     return Layers(
-        Matrix(P, sz.W_O, d, d, d, d, sz.p_O, sz.t_O),
+        Matrix(P, sz.W_O, d, a, d, a, sz.p_O, sz.t_O),
         Matrix(P, W_in, units, d, m, d, sz.p_in + rows, sz.t_in + terms),
         Matrix(P, W_out, d, units, d, m, sz.p_out + terms, sz.t_out + rows),
         Matrix(P, sz.W_U, c, d, c, d, sz.p_U, sz.t_U),

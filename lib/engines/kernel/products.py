@@ -189,8 +189,8 @@ def pack_weights(sz, P, packs):
     """The packs of W_O, W_in, W_out and W_U, and of their transposes, once an epoch."""
     if AMX:
         if sz.amx:
-            d, m, c = sz.d_p, sz.mlp_p, sz.classes_p
-            amx_products.pack_weights(sz.amx, P, sz.W_O, d, d, packs, sz.p_O, sz.t_O)
+            d, a, m, c = sz.d_p, sz.a_p, sz.mlp_p, sz.classes_p
+            amx_products.pack_weights(sz.amx, P, sz.W_O, d, a, packs, sz.p_O, sz.t_O)
             amx_products.pack_weights(sz.amx, P, sz.W_in, m, d, packs, sz.p_in, sz.t_in)
             amx_products.pack_weights(sz.amx, P, sz.W_out, d, m, packs, sz.p_out, sz.t_out)
             amx_products.pack_weights(sz.amx, P, sz.W_U, c, d, packs, sz.p_U, sz.t_U)

@@ -36,7 +36,7 @@ EVALUATED = 1 << 26
 def shape_of(spec: RunSpec) -> tuple:
     """What runs must have in common to be stacked: what their arrays' shapes follow from."""
     mixed = TASKS[spec.task].memorize is not None
-    sizes = spec.modulus, spec.d_model, spec.n_heads, spec.n_layers
+    sizes = spec.modulus, spec.d_model, spec.n_heads, spec.head_width, spec.mlp_width, spec.n_layers
     return (*sizes, mixed, spec.norm, bool(spec.split_mlp))
 
 
@@ -68,8 +68,8 @@ class StackedEngine:
         compile: bool | None = None,
         fuse: bool | None = None,
     ):
-        if any(spec.loss or spec.batch for spec in specs):
-            raise SpecError("a loss in float32 and a batch are not for the engine stacked")
+        if not all(spec.stacks for spec in specs):
+            raise SpecError("a run is not for the engine stacked")
         self.specs, self.epoch, self.precision = list(specs), 0, precision
         self.name = name_of("stacked", precision)
         self.device, self._graphs = torch.device(device), {}
@@ -242,7 +242,7 @@ class StackedEngine:
         longest = max(len(getattr(d, split)) for d in self._datas)
         if not longest:
             return []
-        width = max(2 * self.specs[0].d_mlp, A_LOGIT * self.specs[0].modulus) * longest
+        width = max(2 * self.specs[0].mlp_width, A_LOGIT * self.specs[0].modulus) * longest
         n = max(1, EVALUATED // width)
         return [slice(i, i + n) for i in range(0, len(self.specs), n)]
 

@@ -35,8 +35,8 @@ class Forward:
     ):
         self.spec, self.precision, self._fused = spec, precision, fused
         self.equals, self.n_tokens = data.n_classes, data.n_tokens
-        self.d_head = spec.d_model // spec.n_heads
-        heads = torch.arange(spec.d_model) // self.d_head  # of each feature
+        self.d_head = spec.head_width
+        heads = torch.arange(spec.n_heads * self.d_head) // self.d_head  # of each feature
         self._heads = F.one_hot(heads, spec.n_heads).float().to(device)
 
     def logits(self, p: dict[str, Tensor], batch: Batch) -> Tensor:

@@ -96,7 +96,7 @@ def shape_of(s):
     mixed = s.task == MULTITASK
     d, modulus = int(s.d_model), int(s.modulus)
     n_tokens, length = (modulus + 3, 4) if mixed else (modulus + 1, 3)
-    return sizes(d, N_HEADS, 4 * d, n_tokens, modulus, length, False, 0, False)
+    return sizes(d, N_HEADS, d // N_HEADS, 4 * d, n_tokens, modulus, length, False, 0, False, False)
 
 
 @njit

@@ -150,10 +150,10 @@ def train(memory, first, count, rate):
     """`count` epochs; the first has number `first` (from 1).  rate 0: only the gradient."""
     s, sz, plan = opened(memory)
     samples, _, _ = split_of(sz, memory, counts_of(s)[0], plan.train)
+    recipe = Recipe(rate, s.weight_decay, s.weight_decay, s.beta1, s.beta2, s.eps)
     train_serial(
         sz, state_of(sz, plan, memory), work_of(sz, plan, memory), samples,
-        scratch_of(sz, plan, memory), Recipe(rate, s.weight_decay, s.beta1, s.beta2, s.eps),
-        first, count,
+        scratch_of(sz, plan, memory), recipe, first, count,
     )  # fmt: skip
 
 

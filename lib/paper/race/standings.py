@@ -20,7 +20,7 @@ from lib.paper.race.scores import RECIPE_FIELDS, TIMES, of_sentences, probabilit
 from lib.paper.search import SENTENCES
 from lib.spec import RunSpec
 
-STAGES = ("search", "search_wide", "search_arms", "search_batches", "search_norm")
+STAGES = ("search", "search_wide", "search_arms", "search_batches", "search_norm", "search_shapes")
 
 
 def specs() -> list[RunSpec]:
