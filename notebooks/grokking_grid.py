@@ -151,7 +151,11 @@ show(header, rows, left=(0, 4))
 # 0.1 is not much, either: mirror images of training pairs, a share of about $D/P^2$ of the held-out
 # pairs, come right in a network that has only learned to treat $a$ and $b$ alike;
 # [](double_descent.ipynb) counts them apart.
-#
+
+# %% tags=["hide-input"]
+Markdown(four_cells.symmetric_words(four.runs, four.curves))
+
+# %% [markdown]
 # Is it the recipe? Here are all that have been tried in these cells, each judged by its own last
 # epoch; [](recipe.ipynb) has the search that they come from.
 
@@ -259,7 +263,7 @@ Markdown(told.longer_words(waits(longer.runs, longer.curves)))
 # rule, and in the theory D_crit is where the two cost the same ({cite:t}`varma2023explaining`).
 # {cite:t}`huang2024unified` add the size of the model, and find that D_crit falls with it.
 #
-# Our D_crit is not that place. As [](circuit_efficiency.ipynb) measures at one width, the two
+# Our D_crit is not that place. As [](circuit_efficiency.ipynb) estimates at one width, the two
 # prices meet at far less data, and a rule once found is kept on far less, too. By epoch T, D_crit
 # is where the wait for the cheaper way has become as long as the training; there the seed decides
 # who comes in time. Why it falls with width, these measurements do not tell.

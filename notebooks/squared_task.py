@@ -238,12 +238,16 @@ accuracy.accuracy_by_width({"training, all pairs": known}, capacity_d_models)
 # squares of its random ones); its interval is Student's.
 
 # %% tags=["hide-input"]
-rows, whole = squared.capacity_rows(learned["square"].runs, learned["add"].runs, capacity_d_models)
+both = (learned[task].runs for task in ("square", "add"))
+rows, whole = squared.capacity_rows(*both, capacity_d_models, P)
 words = (
-    f"Over the {len(capacity_d_models)} widths the ratio is {whole}; room that is counted in bits would give "
-    f"{np.log2(P) / bits:.2f}, room that is counted in pairs 1."
+    "Guessing gets one in P of the random labels and two in P of the squared ones, as every square "
+    f"but 0 has two roots. Without what it gets, the ratio over the {len(capacity_d_models)} widths "
+    f"is {whole}; room that is counted in bits would give {np.log2(P) / bits:.2f}, room that is "
+    "counted in pairs 1."
 )
-header = ["d_model", *(f"{RANDOM[t]} labels" for t in ("add", "square")), "ratio", "seeds"]
+header = ["d_model", *(f"{RANDOM[t]} labels" for t in ("add", "square")), "ratio",
+          "without guessing", "seeds"]  # fmt: skip
 show(header, rows, after=words if whole else "")
 
 # %% [markdown]

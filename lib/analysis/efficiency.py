@@ -164,6 +164,12 @@ def floors(runs: pd.DataFrame) -> np.ndarray:
     return np.maximum(dynamics.ZERO, symmetry_share(runs["train_size"], runs["modulus"]) + MARGIN)
 
 
+def by_symmetry(runs: pd.DataFrame) -> pd.Series:
+    """Which runs are off zero at their end and yet get no more right than symmetry gives."""
+    val = runs["val_accuracy"]
+    return (val >= dynamics.ZERO) & (val < floors(runs))
+
+
 def plateau(
     curve: Mapping[str, np.ndarray], floor: float = dynamics.ZERO, lasting: int = LASTING
 ) -> tuple[int, int, str] | None:

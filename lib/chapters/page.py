@@ -22,9 +22,9 @@ from lib.runs.store import Store
 from lib.spec import RunSpec
 
 INTERVALS = (
-    "In square brackets: 95% intervals; for an emergent size, the two sizes tried between which it "
-    "lies. Where a claim rests on several numbers, each interval is widened so that all of them "
-    "together hold in 95% of cases; elsewhere in the book the same number may have a narrower one. "
+    "In square brackets: 95% intervals. Where a claim rests on several numbers, each interval is "
+    "widened so that all of them together hold in 95% of cases; elsewhere in the book the same "
+    "number may have a narrower one. "
     "Criteria: [](verdicts.ipynb). Verdicts are on the book's recipe, whatever this page was run "
     "with."
 )
@@ -106,7 +106,7 @@ class Page:
         """What the page found, then what the paper claims: its first words.
 
         Args:
-            so_far: what other runs show, where those that decide are not there yet.
+            so_far: what is seen, where the runs that decide are not there or do not settle it.
         """
         return Markdown(opening(judge_named(self.store, *names), so_far))
 

@@ -15,7 +15,7 @@ from lib.paper.takeaways import judge_named
 from lib.runs.store import Store
 
 ICONS = {"reproduced": "✔", "not reproduced": "✘", OPEN: "?", NONE: "…"}
-MARK = "†"
+MARK, AGAIN = "†", "‡"
 COLOURS = {"reproduced": "success", "not reproduced": "danger", OPEN: "warning", NONE: "light"}
 
 # takeaway -> a reason for each verdict: reproduced, not reproduced, undecided
@@ -31,9 +31,11 @@ PLAIN = {
         "These runs do not settle whether wider networks learn more by heart.",
     ),
     "takeaway 3": (
-        "The two curves tell which kind of training a network shows.",
-        "The two curves tell too seldom which kind of training a network shows.",
-        "How well the two curves tell the four kinds apart is open.",
+        "Outside a band around D_crit, which is not judged, the two curves tell which kind of "
+        "training a network shows.",
+        "Even outside a band around D_crit the two curves tell too seldom which kind of training a "
+        "network shows.",
+        "How well the two curves tell the kinds apart, outside a band around D_crit, is open.",
     ),
     "takeaway 4": (
         "While it generalizes, a small network's weights grow and a large one's shrink, both "
@@ -63,22 +65,24 @@ PLAIN = {
         "With depth, at modulus 59, how much larger networks have to be is open.",
     ),
     "takeaway 8": (
-        "With depth, at modulus 59, networks of the same size get more held-out sums right if each "
-        "task has its own half of the MLP.",
-        "With depth, at modulus 59, networks of the same size do not get more held-out sums right "
-        "if each task has its own half of the MLP.",
+        "With depth, at modulus 59, by epoch 6,000, networks of the same size get more held-out "
+        "sums right if each task has its own half of the MLP.",
+        "With depth, at modulus 59, by epoch 6,000, networks of the same size do not get more "
+        "held-out sums right if each task has its own half of the MLP.",
         "Whether a half of the MLP for each task helps networks of the same size is open.",
     ),
 }
 
+EFFICIENCY = "P1: efficiency"
+
 # what the paper's theory predicts -> a reason for each verdict
 PREDICTED = {
-    "P1: efficiency": (
+    EFFICIENCY: (
         "Learning by heart takes a larger norm with every example; the rule takes the same, "
         "whatever the data.",
         "Learning by heart does not take a larger norm with more examples, or the rule does.",
-        "One half of it at least is open: that learning by heart takes a larger norm with every "
-        "example, or that the rule takes the same whatever the data.",
+        "Whether learning by heart takes a larger norm with every example, and the rule the same "
+        "whatever the data, is open.",
     ),
     "P2: weight decay": (
         f"At weight decay 1, 1.5 and 2 the rule needs the same number of sums, within {NEAR}.",
@@ -100,6 +104,13 @@ PREDICTED = {
         "found, is open.",
     ),
 }
+
+
+HALF_OPEN = (
+    "Learning by heart takes a larger norm with more examples; whether the rule takes the same, "
+    "whatever the data, these runs do not settle."
+)
+"""What is known of P1 where the norm of memorizing alone is settled."""
 
 
 CHAPTERS = {
@@ -132,6 +143,8 @@ def reason(verdict: Verdict) -> str:
         wanted = {spec.key for spec in verdict.claim.specs()}
         return f"{len(verdict.missing):,} of {len(wanted):,} runs are missing."
     yes, no, unsettled = (PLAIN | PREDICTED)[verdict.claim.name]
+    if verdict.claim.name == EFFICIENCY and verdict.finding and verdict.finding.also:
+        unsettled = HALF_OPEN
     return {"reproduced": yes, "not reproduced": no, OPEN: unsettled}[verdict.verdict]
 
 
@@ -146,7 +159,7 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
     """A chapter's first words, in Markdown: what was found, then what the paper claims.
 
     Args:
-        so_far: what stands for the finding where a verdict lacks runs.
+        so_far: what is seen where a verdict lacks runs, or they do not settle it.
     """
     lines = []
     for v in verdicts:
@@ -154,7 +167,8 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
         if v.verdict == NONE and so_far:
             lines.append(f"{badge} **So far: {so_far}** To decide it, {reason(v)}")
         else:
-            lines.append(f"{badge} **{reason(v)}**")
+            seen = f" What is seen: {so_far}" if v.verdict == OPEN and so_far else ""
+            lines.append(f"{badge} **{reason(v)}**{seen}")
         whose = "Predicted" if v.claim.name in PREDICTED else "The paper's claim"
         lines.append(f"*{whose}:* {v.claim.says}.")
         if v.finding and (numbers := "; ".join(map(str, _telling(v.finding.conditions)))):
@@ -182,18 +196,24 @@ def scoreboard(store: Store, book: bool = False) -> str:
             link = "What is seen so far" if v.verdict == NONE else "Why"
             why += f" [{link}](chapters/{chapter_of(v.claim)}.ipynb)"
             words = f"{{bdg-{COLOURS[v.verdict]}}}`{words}`"
-        rows.append((number, words + MARK * was_changed(v, runs), v.claim.says, why))
+        rows.append((number, words + mark(v, runs), v.claim.says, why))
     shown = table(["", "Verdict", "The paper says", "Our runs"], rows, left=(1, 2, 3))
-    if any(MARK in words for _, words, *_ in rows):
-        page = "[verdict page](chapters/verdicts.ipynb)" if book else "verdict page"
-        shown += f"\n\n{MARK} The test was changed after the runs were known; the {page} has both."
+    page = "[verdict page](chapters/verdicts.ipynb)" if book else "verdict page"
+    for sign, told in (
+        (MARK, "The test was changed after the runs were known"),
+        (AGAIN, "The test was rewritten after a first verdict, and judged on younger runs alone"),
+    ):
+        if any(sign in words for _, words, *_ in rows):
+            shown += f"\n\n{sign} {told}; the {page} has both."
     return f":::{{container}} scoreboard\n{shown}\n:::" if book else shown
 
 
-def was_changed(verdict: Verdict, runs: pd.DataFrame) -> bool:
-    """Whether a claim has a verdict by a test that is younger than some of its runs."""
+def mark(verdict: Verdict, runs: pd.DataFrame) -> str:
+    """`MARK` where some of the runs of a verdict are older than its test, `AGAIN` where none is and
+    the test had been another; else nothing."""
     told = pd.to_datetime(changes().query("claim == @verdict.claim.name")["time"])
     if verdict.verdict == NONE or told.empty:
-        return False
+        return ""
     keys = {spec.key for spec in verdict.claim.specs()}
-    return bool((runs[runs["key"].isin(keys)]["timestamp"] < told.max()).any())
+    older = runs[runs["key"].isin(keys)]["timestamp"] < told.max()
+    return MARK if older.any() else AGAIN

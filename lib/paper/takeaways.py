@@ -109,8 +109,8 @@ PREDICTIONS = (
     Claim("P3: ungrokking",
           "A network that has generalized loses the rule when training goes on with too little "
           "data (Varma et al. 2023, who put that at D_crit)",
-          f"a factor of {FACTOR} or more below the size at which the rule is lost at most a fifth "
-          "of the networks keep it (end at 0.95 or above), a factor above at least four fifths; "
+          f"at 1/{FACTOR} of the size at which the rule is lost, or less, at most a fifth of the "
+          f"networks keep it (end at 0.95 or above), at {FACTOR} times it, or more, four fifths; "
           "open where that is not within the sizes tried. The place is shown and not judged, nor "
           "is how sharp the loss is",
           tuple((f"circuits_{name}", {}, 5) for name in ("parents", "ungrok", "scratch")),

@@ -32,7 +32,7 @@ def test_the_summit_is_found_and_a_hill_below_guessing_is_none():
     said, table = told(made_up())
     assert "With 3,000 points the loss climbs from 1.0 nats at width 8 to 20.0 at width 32" in said
     assert "4.2 times what guessing costs" in said
-    assert "come down from 3.0 at width 4: in these seeds a double descent" in said
+    assert "come down from 3.0 at width 4. In these seeds that is a double descent" in said
     assert "With 4,000 points it hardly climbs (0.5 nats; guessing costs 4.73)" in said
     rows = table.splitlines()
     assert len(rows) == 4 and rows[2].split("|")[2].strip() == "19.0"

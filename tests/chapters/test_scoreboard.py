@@ -8,13 +8,14 @@ from lib.chapters.scoreboard import (
     ICONS,
     PLAIN,
     PREDICTED,
+    mark,
     opening,
     reason,
     score,
     scoreboard,
-    was_changed,
 )
 from lib.paper.claims import VERDICTS, Verdict
+from lib.paper.criteria.rules import Finding
 from lib.paper.takeaways import BY_NAME
 from lib.runs.store import Store
 
@@ -44,18 +45,28 @@ def test_a_test_that_is_younger_than_its_runs_is_marked(tmp_path):
     def runs(year):
         return pd.DataFrame(dict(key=keys, timestamp=pd.Timestamp(f"{year}-01-01", tz="UTC")))
 
-    assert was_changed(verdict, runs(2025)) and not was_changed(verdict, runs(2036))
-    assert not was_changed(Verdict(claim, "not enough runs", None, 0, keys), runs(2025))
-    assert not was_changed(
-        Verdict(BY_NAME["P4: semi-grokking"], "undecided", None, 0, []), runs(2036)
-    )
+    assert (mark(verdict, runs(2025)), mark(verdict, runs(2036))) == ("†", "‡")
+    assert not mark(Verdict(claim, "not enough runs", None, 0, keys), runs(2025))
+    assert not mark(Verdict(BY_NAME["3,000: loss"], "undecided", None, 0, []), runs(2025))
+
+
+def test_p1_says_which_half_is_known():
+    claim = BY_NAME["P1: efficiency"]
+    halves = [reason(Verdict(claim, "undecided", Finding(also=also), 0, []))
+              for also in ({}, {"memorizing": "0.3"})]  # fmt: skip
+    assert halves[0] != halves[1] and halves[1].startswith("Learning by heart takes a larger norm")
 
 
 def test_what_other_runs_show_stands_for_a_finding():
     lacking = Verdict(BY_NAME["takeaway 6"], "not enough runs", None, 0, ["a run"])
     assert "**So far: it moves.**" in opening([lacking], "it moves.")
     assert "So far" not in opening([lacking])
-    assert "So far" not in opening([Verdict(lacking.claim, "undecided", None, 0, [])], "it moves.")
+    unsettled, settled = (
+        opening([Verdict(lacking.claim, word, None, 0, [])], "it moves.")
+        for word in ("undecided", "reproduced")
+    )
+    assert "So far" not in unsettled and unsettled.count("What is seen: it moves.") == 1
+    assert "it moves" not in settled
 
 
 def test_an_empty_store_has_eight_rows_and_no_verdict(tmp_path):

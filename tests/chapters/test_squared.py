@@ -79,5 +79,16 @@ def test_bits_and_the_ratio_of_capacities():
     rows = [(d, s, 0.5, 113**2, 113) for d in (8, 16) for s in range(3)]
     columns = ["d_model", "seed", "train_accuracy", "train_size", "modulus"]
     half = pd.DataFrame(rows, columns=columns)
-    table, every = squared.capacity_rows(half.assign(train_accuracy=1.0), half, [8, 16])
-    assert table[0][3].startswith("2.00") and every.startswith("2.00")
+    table, _ = squared.capacity_rows(half.assign(train_accuracy=1.0), half, [8, 16], 113)
+    assert table[0][3].startswith("2.00")
+
+
+def test_what_is_guessed_is_not_known():
+    """Both know 40% and name the most frequent label for the rest."""
+    rows = [(d, s, 113**2, 113) for d in (8, 16) for s in range(3)]
+    add = pd.DataFrame(rows, columns=["d_model", "seed", "train_size", "modulus"])
+    runs = [add.assign(train_accuracy=0.4 + 0.6 * k / 113) for k in (2, 1)]
+    table, every = squared.capacity_rows(*runs, [8, 16], 113)
+    *_, raw, known, seeds = table[0]
+    assert raw.startswith("1.01") and known.startswith("1.00") and seeds == 3
+    assert every.startswith("1.00")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lib.analysis import dynamics
+from lib.analysis import dynamics, efficiency
 from lib.analysis.words import bracket
 from lib.analysis.zones import boundaries
 from lib.analysis.zones.boundaries import Map
@@ -91,6 +91,13 @@ def agreement(dots: pd.DataFrame, epochs: int) -> str:
     ]
     text = f"**{hits:,} of {len(placed):,} runs ({hits / len(placed):.0%}) show the zone of their "
     text += f"region**, by epoch {epochs:,}.\n\n{table(['region', *counts.columns], rows)}"
+    semi = dots[dots["zone"] == "semi-grokking"]
+    if alike := efficiency.by_symmetry(semi).sum():
+        text += (
+            f"\n\n{alike} of the {len(semi)} runs that show semi-grokking get no more right than a "
+            "network that treats $a$ and $b$ alike gets by heart: mirror images of its training "
+            f"pairs, and {efficiency.MARGIN:g} more. They have a symmetry and hardly a rule."
+        )
     wrong = placed[placed["region"] != placed["zone"]]
     if wrong.empty:
         return text

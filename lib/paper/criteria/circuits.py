@@ -43,9 +43,10 @@ def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
         mean(f"d ln(norm)/d ln(D) memorizing ({len(rising)} seeds)", rising, 2, least=FLAT),
         mean(f"generalizing ({len(level)} seeds)", level, 2, least=-FLAT, most=FLAT),
     )
+    also = {"memorizing": found[0].estimate} if len(rising) >= 3 and found[0].holds else {}
     if enough and len(rising) >= 3:
-        return Finding(found, note)
-    return Finding((), f"{note}; theirs: {'; '.join(map(str, found))}")
+        return Finding(found, note, also)
+    return Finding((), f"{note}; theirs: {'; '.join(map(str, found))}", also)
 
 
 def decay_moves_little(runs: pd.DataFrame) -> Finding:
@@ -67,8 +68,8 @@ def _drift(runs: pd.DataFrame, near: float, what: str) -> Finding:
         return Finding((), f"critical {what} {note}; some lie outside the sizes tried")
     pairs = list(itertools.combinations(by_seed, 2))
     half = by_seed.apply(_half_gap, args=(np.unique(runs["train_size"]),)).mean()
-    note += f"; a seed's is known to ±{half.max():.3g} as the sizes tried lie, by which the "
-    note += "intervals are wider, once for each of the two weight decays"
+    note += f"; sizes tried lie apart, so a seed's is known to ±{half.max():.3g} and a difference "
+    note += f"of two to ±{2 * half.max():.3g}, by which the intervals are wider"
     return Finding(tuple(
         widened(mean(f"critical {what} at weight decay {b:g} minus that at {a:g}",
                      by_seed[b] - by_seed[a], len(pairs), least=-near, most=near),

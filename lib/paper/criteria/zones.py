@@ -56,8 +56,8 @@ def _single_runs(runs, points, together, good, place) -> str:
     zones = ", ".join(f"{counts.get(zone, 0)} {zone}" for zone in dynamics.ZONES[:5])
     return (
         f"single runs: {zones}; in the band {inside} of {len(good)} generalize, {below} below "
-        f"D_crit, {above} above it; D_mem as capacity tells {known[0]} of single runs, raised to "
-        f"the largest set that most runs knew by heart {known[1]}"
+        f"D_crit, {above} above it; D_mem as measured sorts {known[0]} of single runs rightly, "
+        f"raised to the largest set that most runs knew by heart {known[1]}"
     )
 
 

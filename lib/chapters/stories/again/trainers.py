@@ -172,9 +172,11 @@ def _difference_words(found: pd.DataFrame) -> str:
     if known.empty:
         return "These are too few to compare."
     off = known[known["p"] * len(known) < 0.05]
+    others = " and ".join(sorted(found["trainer"].unique()))
     if off.empty:
         return (
-            f"**Of {len(known)} comparisons, corrected for their number, none tells the trainers "
+            f"**Trained again from the same first weights by {others}, runs end where the book's "
+            f"do: of {len(known)} comparisons, corrected for their number, none tells the trainers "
             f"apart.** {_left_open(known)}"
         )
     cells = (

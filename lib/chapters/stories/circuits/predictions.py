@@ -103,7 +103,8 @@ def where_they_cross(mem: pd.DataFrame, gen: pd.DataFrame, whole: pd.DataFrame) 
         each = (efficiency.crossing(*(n[n["seed"] == seed] for n in (mem, gen))) for seed in seeds)
         each = sorted(size for size, bound in each if np.isfinite(size) and not bound)
         text = f"By these norms memorizing costs as much as generalizing at D = {crossing:,.0f} "
-        text += f"(seed by seed: {', '.join(f'{size:,.0f}' for size in each) or 'none'})."
+        text += f"(seed by seed: {', '.join(f'{size:,.0f}' for size in each) or 'none'}), if the "
+        text += "rule's norm, of which the mean over all sizes is taken, is the same there."
     if whole.empty:
         return text
     critical = critical_sizes(whole).iloc[0]

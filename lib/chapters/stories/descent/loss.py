@@ -75,7 +75,10 @@ def _far(size: int, dip: Dip, runs: pd.DataFrame, guess: float) -> str:
     if fell[1] > 0:
         first = mean.index[0]
         said = f"before, it had come down from {mean[first]:.1f} at width {first}"
-        return f"{text}{said}: in these seeds a double descent."
+        return (
+            f"{text}{said}. In these seeds that is a double descent, with the low picked where the "
+            "curve has it; a test over fixed widths is below."
+        )
     return text + "these seeds do not show that it comes down before, too."
 
 

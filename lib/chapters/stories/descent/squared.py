@@ -59,25 +59,30 @@ def label_bits(modulus: int) -> tuple[int, float]:
 
 
 def capacity_rows(
-    square: pd.DataFrame, add: pd.DataFrame, widths: list[int]
+    square: pd.DataFrame, add: pd.DataFrame, widths: list[int], modulus: int
 ) -> tuple[list[tuple], str]:
-    """A row for each width: both capacities, their ratio seed by seed, seeds.
+    """A row for each width: both capacities, their ratio seed by seed, without guessing, seeds.
+
+    Who knows nothing does best to name the most frequent label: one in P of the random ones has
+    it, and two in P of the squared ones, as all squares but 0 have two roots.  So where a share g
+    comes right by guessing, accuracy A says that (A - g) / (1 - g) is known.
 
     Args:
         square, add: runs on squared random labels, and on random ones.
 
     Returns:
-        The rows, and the ratio over all widths; "" for fewer than three whole seeds.
+        The rows, and the second ratio over all widths; "" for fewer than three whole seeds.
     """
     held = [capacities(runs).set_index("d_model")["estimate"] for runs in (add, square)]
     facts = [statistics.by_width(runs, "train_accuracy") for runs in (square, add)]
-    ratio = (facts[0] / facts[1]).reindex(columns=widths)
+    known = [(own - g) / (1 - g) for own, g in zip(facts, (2 / modulus, 1 / modulus))]
+    ratios = [(a / b).reindex(columns=widths) for a, b in (facts, known)]
     rows = []
     for d in widths:
-        values = ratio[d].dropna().to_numpy(float)
-        sizes = (number(known.get(d), "{:,.0f}") for known in held)
-        rows.append((d, *sizes, mean_words(values), len(values)))
-    whole_seeds = ratio.dropna().mean(axis=1)
+        values = [ratio[d].dropna().to_numpy(float) for ratio in ratios]
+        sizes = (number(own.get(d), "{:,.0f}") for own in held)
+        rows.append((d, *sizes, *map(mean_words, values), len(values[0])))
+    whole_seeds = ratios[1].dropna().mean(axis=1)
     return rows, mean_words(whole_seeds) if len(whole_seeds) >= 3 else ""
 
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from lib.analysis.dynamics import zone
+from lib.analysis.efficiency import by_symmetry
 from lib.chapters.tables import table
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.race.scores import RECIPE_FIELDS, in_words
@@ -17,6 +18,18 @@ def in_four_cells() -> list[RunSpec]:
     names = ["figure6", *(n for n in EXPERIMENTS if n.startswith(("recipe-", "search")))]
     every = (spec for name in names for spec in EXPERIMENTS[name])
     return [s for s in every if s.task == "add" and (s.d_model, s.train_size) in DYNAMICS.values()]
+
+
+def symmetric_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """How many runs are semi-grokking by symmetry alone, in words; nothing where none is."""
+    seen = {key: zone(curve) for key, curve in curves.groupby("key")}
+    semi = runs[runs["key"].map(seen) == "semi-grokking"]
+    if not (alike := by_symmetry(semi).sum()):
+        return ""
+    return (
+        f"**{alike} of the {len(semi)} semi-grokking runs above get no more right than such a "
+        "network would**: they have a symmetry and hardly a rule."
+    )
 
 
 def by_recipe(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:

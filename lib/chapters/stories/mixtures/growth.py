@@ -66,14 +66,16 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
     least, most = shared["facts"].min(), shared["facts"].max()
     summary = (
         "The law through the shared ones: the emergent width grows as a power of all that is to "
-        f"be learned, addition's facts included, with exponent {_range(law, 1)}: "
+        f"be learned, addition's facts included, with exponent {_range(law, 1)}: {least:,.0f} "
+        f"different facts alone and {most:,.0f} with the most to memorize: "
         f"{most / least - 1:.0%} more facts make it {law(most) / law(least):.1f} times as large"
     )
     if capacity is None:
         summary += ". What that is in capacity cannot be said without figure 4's runs."
         return f"{text}\n\n{summary}"
     return (
-        f"{text}\n\n{summary}; capacity at that width has exponent "
+        f"{text}\n\n{summary}; capacity at that width, by figure 4's law continued beyond the "
+        "widths that it was measured at, has exponent "
         f"{_range(law, capacity.power)}. Were capacity a fixed factor of all data, this exponent "
         f"would be 1.{_misfit_words(shared, law)}{_trainers_words(found)} All of this is by the "
         "highest accuracy on the way, with all widths that are stored; the verdict below asks the "
@@ -88,13 +90,13 @@ def _misfit_words(shared: pd.DataFrame, law: Law) -> str:
         return ""
     found = misfit(shared, law)
     chance = (
-        f"the deviance is {found:.1f}; by chance it is {MISFIT:.1f} or more in 5% of cases; "
-        "thought of when these runs were known"
+        f"its deviance is {found:.1f}, and chance alone gives {MISFIT:.1f} or more in 5% of cases; "
+        "we thought of this check when these runs were known"
     )
     if found < MISFIT:
-        return f" That a width of each amount's own fits better is not shown ({chance})."
+        return f" That a width of each amount's own fits better is not shown: {chance}."
     if found < 1.25 * MISFIT:  # known from simulations, and moved by a single run
-        return f" Three seeds do not settle whether it is a power at all ({chance})."
+        return f" Whether it is a power at all, three seeds do not settle: {chance}."
     return (
         " A width of each amount's own fits these seeds better than any power of the facts "
         f"({chance}): read the exponent as a summary, and the bars as the finding."

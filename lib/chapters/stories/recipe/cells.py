@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
+from lib.analysis import efficiency
 from lib.analysis.dynamics import GENERALIZED, zone
 from lib.analysis.gather import Gathered
 from lib.analysis.words import number, span
@@ -83,6 +84,22 @@ def cell_row(cell: tuple[int, int], runs: Mapping[str, pd.DataFrame], seeds: int
         word = "in all" if held == len(means) else "in some" if held else "in none"
     share = f"{held} of {len(means)}" if means else "–"
     return cell[0], f"{cell[1]:,}", STATED[cell][2], share, word, span(means)
+
+
+def halfway_words(runs: pd.DataFrame) -> str:
+    """How few runs are themselves where the means of some cells are, in words."""
+    moderate = [cell for cell, (low, high, _) in STATED.items() if low and high < 1]
+    own = runs[pd.MultiIndex.from_frame(runs[CELL[:2]]).isin(moderate)]
+    if own.empty:
+        return ""
+    val = own["val_accuracy"]
+    between = (val >= efficiency.floors(own)) & (val < GENERALIZED)
+    return (
+        "A mean inside a range may come from runs outside it, of which some have the rule and some "
+        f"do not: in the {len(moderate)} cells of which the paper says that accuracy is moderate, "
+        f"{between.sum()} of {len(own)} runs are themselves half-way, below {GENERALIZED:g} and "
+        "above what symmetry gives."
+    )
 
 
 def zone_rows(
