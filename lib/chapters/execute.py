@@ -222,12 +222,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _hash(*paths: Path) -> str:
-    total = hashlib.sha256()
-    for path in paths:
-        content = path.read_bytes() if path.is_file() else b""
-        total.update(f"{path.name}\0{len(content)}\0".encode() + content)
-    return total.hexdigest()[:20]
+def _hash(path: Path) -> str:
+    content = path.read_bytes() if path.is_file() else b""
+    return hashlib.sha256(f"{path.name}\0{len(content)}\0".encode() + content).hexdigest()[:20]
 
 
 def _line(text: object) -> str:

@@ -90,11 +90,8 @@ def how_to_train(command):
          "stacked: PyTorch; reference: the textbook, which trains any change of lib/model.py.  "
          "[default: the fastest]"),
     ):  # fmt: skip
-        kind = click.Choice(list(choices))
-        shown = default is not None
-        command = click.option(name, type=kind, default=default, show_default=shown, help=told)(
-            command
-        )
+        shown = dict(default=default, show_default=default is not None, help=told)
+        command = click.option(name, type=click.Choice(list(choices)), **shown)(command)
     return command
 
 
@@ -103,13 +100,9 @@ def of_a_run(command):
     for knob in reversed(KNOBS.values()):
         if knob.name == "init_from":  # a whole spec: for experiments, not for the command line
             continue
-        command = click.option(
-            f"--{knob.name.replace('_', '-')}",
-            type=knob.kind,
-            default=getattr(BASE, knob.name),
-            show_default=True,
-            help=knob.help,
-        )(command)
+        shown = dict(default=getattr(BASE, knob.name), show_default=True, help=knob.help)
+        name = f"--{knob.name.replace('_', '-')}"
+        command = click.option(name, type=knob.kind, **shown)(command)
     return command
 
 

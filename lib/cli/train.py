@@ -46,7 +46,10 @@ def command(engine, device, precision, threads, force, results, **values):
         choose(spec, engine, precision, device)  # refuses what this processor does not have
         store.probe()
         how = dict(engine=engine, device=device, precision=precision, threads=threads)
-        with _ours(spec, store):
+        with contextlib.closing(Locks(store)) as locks:  # its checkpoint is that of one process
+            if not locks.take(spec.key):
+                told = "this run is being trained by another process; it will be kept"
+                raise click.ClickException(told)
             states = Checkpoints(store.own)
             run = _train_with_bar(spec, states, how)
             curve, status, digest = run.curve, run.status, run.digest
@@ -58,18 +61,6 @@ def command(engine, device, precision, threads, force, results, **values):
     click.echo(f"SHA-256 of curve and weights: {digest}")
     click.echo(told)
     options.close(store)
-
-
-@contextlib.contextmanager
-def _ours(spec, store):
-    """While nobody else trains a run: its checkpoint is that of one process."""
-    locks = Locks(store)
-    if not locks.take(spec.key):
-        raise click.ClickException("this run is being trained by another process; it will be kept")
-    try:
-        yield
-    finally:
-        locks.close()
 
 
 def _train_with_bar(spec, states, how):

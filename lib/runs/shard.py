@@ -25,17 +25,11 @@ from lib.spec import NUMERICS_VERSION, RunSpec
 
 CURVE = {"epoch": pa.int64()} | {n: pa.from_numpy_dtype(kind) for n, kind in run.CURVE.items()}
 
-PROVENANCE = {
-    "numerics_version": pa.int64(),
-    "library_version": pa.string(),
-    "git_commit": pa.string(),
-    "engine": pa.string(),
-    "device": pa.string(),
-    "cpu": pa.string(),
-    "threads": pa.int64(),
-    "wall_seconds": pa.float64(),
-    "timestamp": pa.timestamp("us", "UTC"),
-}
+PROVENANCE = (
+    {"numerics_version": pa.int64()}
+    | dict.fromkeys(("library_version", "git_commit", "engine", "device", "cpu"), pa.string())
+    | {"threads": pa.int64(), "wall_seconds": pa.float64(), "timestamp": pa.timestamp("us", "UTC")}
+)
 
 _ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
 _ARROW |= {kind | None: arrow for kind, arrow in _ARROW.items()}

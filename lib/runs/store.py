@@ -169,15 +169,12 @@ class Store:
 
     @staticmethod
     def _frame(tables: dict[str, pa.Table], every: bool) -> pd.DataFrame:
-        parts = [
-            table.append_column(
-                "file", pa.array([name] * table.num_rows, pa.string())
-            ).append_column("row", pa.array(np.arange(table.num_rows)))
-            for name, table in tables.items()
-        ]
-        schema = pa.schema([*map(SCHEMA.field, RUN_COLUMNS), ("file", "string"), ("row", "int64")])
-        table = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
+        empty = pa.schema([*map(SCHEMA.field, RUN_COLUMNS)]).empty_table()
+        table = pa.concat_tables([empty, *tables.values()], promote_options="default")
         frame = table.to_pandas(integer_object_nulls=False)
+        counts = {name: table.num_rows for name, table in tables.items()}
+        frame["file"] = [name for name, count in counts.items() for _ in range(count)]
+        frame["row"] = [row for count in counts.values() for row in range(count)]
         frame = frame.astype({"train_loss": float, "val_loss": float, "param_norm": float})
         nullable = {int: "Int64", bool: "boolean"}  # else a gap makes floats of whole numbers
         optional = {n: nullable.get(k.kind) for n, k in KNOBS.items() if k.optional}

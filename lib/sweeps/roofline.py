@@ -7,7 +7,7 @@ So it is an expectation, not a bound: of bytes there is a rough count, and of ea
 stored neighbours did.
 """
 
-import time
+import timeit
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -86,22 +86,17 @@ def measure_device(
     return Device(name, 2 * work.size**3 / product, 2 * source.nbytes / copy, work)
 
 
-def _best(call, device: str, calls: int = 1, times: int = 5) -> float:
+def _best(call, device: str, calls: int, times: int = 5) -> float:
     """Seconds of one call, the least of some repetitions of several; the first one warms up."""
     import torch  # loaded already
 
-    shortest = float("inf")
-    for i in range(times + 1):
-        if device == "cuda":
-            torch.cuda.synchronize()
-        began = time.perf_counter()
+    def several():
         for _ in range(calls):
             call()
         if device == "cuda":
             torch.cuda.synchronize()
-        if i:
-            shortest = min(shortest, (time.perf_counter() - began) / calls)
-    return shortest
+
+    return min(timeit.repeat(several, number=1, repeat=times + 1)[1:]) / calls
 
 
 def epoch_bytes(spec: RunSpec) -> float:

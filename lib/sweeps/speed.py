@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
 import json
 import math
 import multiprocessing
@@ -19,10 +18,9 @@ import pandas as pd
 from lib.engines.flops import epoch_flops, evaluated_logits, flops
 from lib.engines.precision import name_of
 from lib.errors import UserError
-from lib.paths import ROOT
 from lib.runs.files import keep
-from lib.runs.machine import cores, cpu_model
-from lib.spec import KNOBS, NUMERICS_VERSION, RunSpec, SpecError
+from lib.runs.machine import code, cores, cpu_model
+from lib.spec import KNOBS, RunSpec, SpecError
 from lib.sweeps.workers import end_with_parent, on_their_own
 from lib.tasks import TASKS
 
@@ -37,6 +35,10 @@ WIDEST = 128
 PYTORCH = 0.2
 """What the PyTorch engine reaches of the kernel's rate on a processor, roughly, where no stored
 run tells: it trains what the kernel does not cover.  A sweep learns from its first runs."""
+
+
+USUAL = (None, "float32", "cpu")
+"""Trainer, engine, precision and device that a measurement's name does not say."""
 
 
 QUIET, ENOUGH = 0.75, 10
@@ -180,21 +182,18 @@ def _kept(
     path: Path, jobs: int, train: Callable | None, how: dict | None
 ) -> tuple[str, dict, Speed]:
     """The name of a measurement, all that is kept, and what is kept under that name."""
-    told = [word for word in (how or {}).values() if word not in (None, "float32", "cpu")]
-    code = ", ".join([_trainer_code(train), *told])
-    name, known = f"{cpu_model()}, {jobs} at once, {code}", _load(path)
-    rates, per_logit = _speeds(known.get(name, {}))
-    return name, known, Speed(rates, per_logit, (how or {}).get("engine"))
-
-
-def _speeds(kept: dict) -> tuple[dict[int, float], float]:
-    """Rates and seconds for a logit in a measurement; none where a hand has been at it."""
-    with contextlib.suppress(AttributeError, TypeError, ValueError):
+    told = [str(word) for word in (train, *(how or {}).values()) if word not in USUAL]
+    name = f"{cpu_model()}, {jobs} at once, {', '.join([code(), *told])}"
+    known, engine = {}, (how or {}).get("engine")
+    # None is kept yet, or a hand has been at it: it is measured again.
+    with contextlib.suppress(OSError, AttributeError, TypeError, ValueError):
+        known = dict(json.loads(path.read_text()))
+        kept = known.get(name, {})
         rates = {int(width): float(rate) for width, rate in kept.get("rates", {}).items()}
         per_logit = float(kept.get("per_logit", 0.0))
         if all(0 < rate < math.inf for rate in rates.values()) and 0 <= per_logit < math.inf:
-            return rates, per_logit
-    return {}, 0.0
+            return name, known, Speed(rates, per_logit, engine)
+    return name, known, Speed({}, 0.0, engine)
 
 
 def together(widths: list[int], measured: list[list[float]]) -> Speed:
@@ -231,20 +230,3 @@ def measure(widths: list[int], train: Callable | None, how: dict | None = None) 
     products = (flops(many) - flops(few)) / rates[-1]
     extra = evaluated_logits(many) - evaluated_logits(few)
     return [*rates, max(0.0, seconds(many) - seconds(few) - products) / extra]
-
-
-def _trainer_code(train: Callable | None) -> str:
-    """A short hash of the trainer's sources: new code, new speed."""
-    digest = hashlib.sha256(f"{NUMERICS_VERSION} {train}".encode())
-    engines = ROOT / "lib" / "engines"
-    for path in sorted([*engines.rglob("*.py"), ROOT / "lib" / "train.py"]):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:8]
-
-
-def _load(path: Path) -> dict:
-    try:
-        known = json.loads(path.read_text())
-        return known if isinstance(known, dict) else {}
-    except (OSError, ValueError):  # none yet, or damaged: measure again
-        return {}

@@ -64,7 +64,7 @@ def call(known, tmp_path, monkeypatch):
         raise SpecError("nothing is trained here")
 
     known(tiny=TINY)
-    monkeypatch.setattr("lib.cli.train._ours", no)  # around the training
+    monkeypatch.setattr("lib.cli.train.Locks", no)  # around the training
     monkeypatch.setattr("lib.cli.sweep.train_missing", no)
     monkeypatch.setattr(lib.runs.store.Store, "probe", lambda store: None)
     monkeypatch.setattr(cluster, "connect", no)

@@ -285,7 +285,7 @@ def test_three_lines_read_every_run_once(store, page, monkeypatch):
     values = {"pd": pd, "Path": Path}
     exec("\n".join(line.strip() for line in lines[at : at + 3]), values)
     runs, ours = values["runs"], Store(root / "results", store.cache).runs()
-    assert set(ours) <= set(runs)
+    assert set(ours.dropna(axis="columns", how="all")) <= set(runs)
     assert len(runs) == len(ours) > 1000
     digests = runs.set_index("key")["digest"]
     assert digests[ours["key"]].tolist() == ours["digest"].tolist()

@@ -151,7 +151,7 @@ def test_the_speed_is_measured_once_and_kept(tmp_path):
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), "fast", [1], None])
 def test_a_kept_speed_that_cannot_be_one_counts_as_none(tmp_path, monkeypatch, rate):
-    monkeypatch.setattr("lib.sweeps.speed._trainer_code", lambda train: "code")
+    monkeypatch.setattr("lib.sweeps.speed.code", lambda: "code")
     name = f"{machine()['cpu']}, 1 at once, code"
     (tmp_path / "speed.json").write_text(json.dumps({name: {"rates": {"8": rate}}}))
     assert known_rate([8], tmp_path, Store(tmp_path).runs(), 1) is None

@@ -44,17 +44,11 @@ class Forward:
         spec = self.spec
         x = (p["W_E"][:, None] + p["W_pos"][:, :, None]).flatten(1, 2)  # the table
         for layer in range(spec.n_layers):
-            own = {
-                name.rsplit(".", 1)[1]: value
-                for name, value in p.items()
-                if name.startswith(f"blocks.{layer}.")
-            }
+            own = {n.rsplit(".", 1)[1]: v for n, v in p.items() if n.startswith(f"blocks.{layer}.")}
             first, last = layer == 0, layer == spec.n_layers - 1
             x, mixed = self._attend(own, x, batch, first, last)
             x = self._add(x, self._mm(mixed, own["W_O"]))
-            route = None
-            if spec.split_mlp:
-                route = batch.leaf_routes if last else batch.routes
+            route = (batch.leaf_routes if last else batch.routes) if spec.split_mlp else None
             hidden = self._hidden(self._mm(self._norm(x), own["W_in"]), own["b_in"], route)
             x = self._add(x, self._mm(hidden, own["W_out"]), own["b_out"])
         return self._mm(self._norm(x), p["W_U"])
@@ -88,12 +82,7 @@ class Forward:
 
         x: (runs, table rows or nodes, d) -> twice (runs, nodes or inputs, d).
         """
-        lines = {
-            (True, True): batch.leaf_rows,
-            (True, False): batch.row_lines,
-            (False, True): batch.leaf_lines,
-            (False, False): batch.lines,
-        }[first, last]
+        lines = [[batch.lines, batch.leaf_lines], [batch.row_lines, batch.leaf_rows]][first][last]
         h = self._norm(x)
         k, v = self._mm(h, p["W_K"]), self._mm(h, p["W_V"])
         if first and last and self._fused:

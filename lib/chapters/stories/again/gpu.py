@@ -1,7 +1,5 @@
 """Runs that a GPU trained in stacks, beside the same runs by the book's own trainer."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -9,7 +7,7 @@ from lib.analysis.dynamics import GENERALIZED
 from lib.analysis.gather import Gathered
 from lib.analysis.statistics import student
 from lib.analysis.words import bracket, number
-from lib.chapters.stories.again.trainers import OWN, PARTED, parting
+from lib.chapters.stories.again.trainers import OWN, parting, until_words
 from lib.chapters.tables import table
 from lib.runs.store import Store
 
@@ -63,46 +61,29 @@ def told(store: Store, both: pd.DataFrame) -> str:
     text = f"{len(runs):,} stored runs were trained on a GPU ({devices})."
     if both.empty:
         return f"{text} None of them has been trained again by the book's own trainer."
+    less = ", ".join(
+        f"{ENDS[name]} {number(value, '{:+.3f}')}{bracket(low, high, '{:+.3f}')}"
+        for name, (value, low, high) in differences(both).items()
+    )
     came, came_gpu = ((both[c] >= GENERALIZED) for c in ("val_accuracy", "val_accuracy_gpu"))
     text += (
         f" {len(both)} of them, {len(both.groupby(CELL, dropna=False))} cells with "
         f"{both['seed'].nunique()} seeds in all, have a twin by the native trainer on a processor: "
         f"{came_gpu.sum()} end with the rule on the GPU, {came.sum()} on the processor, "
-        f"{(came == came_gpu).sum()} alike. GPU less processor, over seeds: "
-        f"{_differences_in_words(both)}."
+        f"{(came == came_gpu).sum()} alike. GPU less processor, over seeds: {less}. "
+        + until_words(both["parted"], "from there on they are two runs")
     )
-    parted = both["parted"][np.isfinite(both["parted"])]
-    if len(parted):
-        never = f", and in {len(both) - len(parted)} never" if len(parted) < len(both) else ""
-        text += (
-            f" Training losses of a pair first differ by {PARTED:.0%} at epoch "
-            f"{parted.min():,.0f} to {parted.max():,.0f}{never}: from there on they are two runs."
-        )
     ours = store.runs()
     where = Gathered(ours[ours["key"].isin(both["key"])], ours.iloc[:0], len(both)).provenance()
     return "\n\n".join([text, where, _rows(both)])
-
-
-def _differences_in_words(both: pd.DataFrame) -> str:
-    found = differences(both)
-    parts = [
-        f"{ENDS[name]} {number(value, '{:+.3f}')}{bracket(low, high, '{:+.3f}')}"
-        for name, (value, low, high) in found.items()
-    ]
-    return ", ".join(parts)
 
 
 def _rows(both: pd.DataFrame) -> str:
     cells = []
     for (task, d, size, amount, split), own in both.groupby(CELL, dropna=False):
         name = f"{task} ({d}, {size:,}{f' + {amount:,}' if amount else ''})"
-        kind = " split" if split is True else ""
-        cells.append((f"{name}{kind}", len(own), *_of_cell(own)))
+        columns = own["val_accuracy_gpu"], own["val_accuracy"]
+        counts, means = zip(*(((c >= GENERALIZED).sum(), f"{c.mean():.2f}") for c in columns))
+        cells.append((name + " split" * (split is True), len(own), *counts, *means))
     header = ["cell", "runs", "with the rule: GPU", "processor", "validation: GPU", "processor"]
     return table(header, cells, left=(0,))
-
-
-def _of_cell(own: pd.DataFrame) -> Sequence[str]:
-    columns = own["val_accuracy_gpu"], own["val_accuracy"]
-    counts = [str((c >= GENERALIZED).sum()) for c in columns]
-    return *counts, *(f"{c.mean():.2f}" for c in columns)

@@ -6,7 +6,7 @@ import pandas as pd
 from lib.analysis.dynamics import GENERALIZED, first_epoch
 from lib.analysis.gather import Gathered
 from lib.analysis.statistics import student
-from lib.analysis.words import bracket, number
+from lib.analysis.words import bracket, number, span
 from lib.chapters.tables import table
 from lib.engines.precision import precision_of
 from lib.runs.store import Store
@@ -68,15 +68,11 @@ def told(store: Store, both: pd.DataFrame) -> str:
     where = Gathered(runs, runs.iloc[:0], len(runs)).provenance()
     cells = [
         (r.precision, r.d_model, f"{r.train_size:,}", r.seed, f"{r.val_float32:.3f}",
-         f"{r.val:.3f}", _epoch(r.epoch_float32), _epoch(r.epoch))
+         f"{r.val:.3f}", span([r.epoch_float32], "{:,.0f}"), span([r.epoch], "{:,.0f}"))
         for r in both.itertuples()
     ]  # fmt: skip
     words = [in_words(own) for _, own in both.groupby("precision")]
     return "\n\n".join([f"In float32: {where}", *words, table(HEADER, cells)])
-
-
-def _epoch(epoch: float) -> str:
-    return f"{epoch:,.0f}" if np.isfinite(epoch) else "–"
 
 
 def in_words(both: pd.DataFrame) -> str:

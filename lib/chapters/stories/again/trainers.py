@@ -162,7 +162,7 @@ def words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     by_trainer = ", ".join(f"{len(own)} runs by {name}" for name, own in others.groupby("trainer"))
     cells = ", ".join(f"({d}, {size:,})" for d, size in others.groupby(CELL).groups)
     told = f"Trained again in {cells}, {seeds_phrase(others['seed'])}: {by_trainer}."
-    rest = _one_sided_words(runs), _until_words(parted(runs, curves)), _spread_words(runs)
+    rest = _one_sided_words(runs), until_words(parted(runs, curves)), _spread_words(runs)
     return " ".join(filter(None, (_difference_words(differences(runs)), told, *rest)))
 
 
@@ -217,14 +217,15 @@ def _one_sided_words(runs: pd.DataFrame) -> str:
     return f"In {apart} of {len(others)} pairs only one of the two comes to the rule."
 
 
-def _until_words(until: pd.Series) -> str:
+def until_words(until: pd.Series, so: str = "rounding alone does that") -> str:
+    """When the losses of pairs part (`parting`), and what follows."""
     finite = until[np.isfinite(until)]
     if finite.empty:
         return ""
     never = f", and in {len(until) - len(finite)} never" if len(finite) < len(until) else ""
     return (
         f"The training losses of a pair first differ by {PARTED:.0%} at epoch "
-        f"{finite.min():,.0f} to {finite.max():,.0f}{never}: rounding alone does that."
+        f"{finite.min():,.0f} to {finite.max():,.0f}{never}: {so}."
     )
 
 
