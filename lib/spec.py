@@ -111,7 +111,7 @@ class RunSpec:
         None, "Hidden units of the MLP; else four times the model's width.", low=1, high=16_384
     )
     tied: bool | None = knob(None, "The numbers' embeddings unembed, too: true or false.")
-    decay: str | None = knob(
+    decayed: str | None = knob(
         None, "matrices: no weight decay of the MLP's biases.", words=("matrices",)
     )
 
@@ -140,7 +140,7 @@ class RunSpec:
     @property
     def stacks(self) -> bool:
         """Whether the PyTorch engine, which trains stacks of runs, has all that it asks for."""
-        return not (self.loss or self.batch or self.tied or self.decay)
+        return not (self.loss or self.batch or self.tied or self.decayed)
 
     @property
     def n_pairs(self) -> int:

@@ -57,7 +57,7 @@ BAD = [
     dict(d_mlp=33, task="multitask", memorize_size=5, split_mlp=True),
     dict(d_head=0),
     dict(tied=1),
-    dict(decay="biases"),
+    dict(decayed="biases"),
     dict(d_mlp=64, init_from=RunSpec()),
 ]
 
@@ -119,7 +119,7 @@ def test_every_field_and_the_numerics_version_are_in_the_key(monkeypatch):
         task="square", modulus=59, train_size=101, d_model=36, n_heads=2, n_layers=2, lr=1e-3,
         weight_decay=1.0, beta1=0.8, beta2=0.9, eps=1e-7, epochs=10, seed=1, n_evals=10,
         stop_after=5, norm="pre", residual="scaled", warmup=7, loss="float32", init_scale=2.0,
-        batch=50, d_head=4, d_mlp=64, tied=True, decay="matrices", init_from=base,
+        batch=50, d_head=4, d_mlp=64, tied=True, decayed="matrices", init_from=base,
     )  # fmt: skip
     assert set(changed) | {"memorize_size", "split_mlp"} == set(KNOBS)
     keys = {base.key} | {base.replace(**{name: value}).key for name, value in changed.items()}

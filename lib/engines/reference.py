@@ -59,7 +59,7 @@ class Engine:
     def _groups(self) -> list[dict]:
         """The parameters with weight decay, and those without, each a group of the optimizer."""
         named = dict(self.model.named_parameters())
-        free = [n for n in named if self.spec.decay and n.split(".")[-1].startswith("b_")]
+        free = [n for n in named if self.spec.decayed and n.split(".")[-1].startswith("b_")]
         self._order = [n for n in named if n not in free] + free
         decayed, rest = ([named[n] for n in self._order if (n in free) == is_free]
                          for is_free in (False, True))  # fmt: skip

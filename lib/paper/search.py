@@ -64,7 +64,7 @@ runs with batches, and before any of its own."""
 SHAPES = tuple(
     dict(lr=1e-3, weight_decay=w) | switch
     for w in (1.0, 2.0)
-    for switch in (dict(d_head=32, d_mlp=512), dict(tied=True), dict(decay="matrices"))
+    for switch in (dict(d_head=32, d_mlp=512), dict(tied=True), dict(decayed="matrices"))
 )
 """The same two with heads and MLP of one width at every size, that of public notebooks for this
 task, whose d_model is 128: who takes such a setting and turns d_model alone has these; with one

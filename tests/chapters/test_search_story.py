@@ -61,7 +61,7 @@ def test_recipes_in_words():
     assert in_words(recipe(weight_decay=1.0, **more)) == (
         "lr 0.001, wd 1, float32 loss, weights × 0.5, batches of 512, LayerNorm"
     )
-    more = dict(d_head=32, d_mlp=512, tied=True, decay="matrices")
+    more = dict(d_head=32, d_mlp=512, tied=True, decayed="matrices")
     assert in_words(recipe(weight_decay=1.0, **more)) == (
         "lr 0.001, wd 1, heads of 32, 512 hidden units, tied embeddings, biases without decay"
     )

@@ -70,8 +70,8 @@ def torch_steps(spec, data, count, dtype=torch.float64):
 
 STEPS = [
     *(CASES[0], CASES[3], CASES[7], CASES[10], CASES[1].replace(task="random")),
-    CASES[13].replace(decay="matrices", init_scale=0.5),
-    CASES[14].replace(decay="matrices", warmup=3),
+    CASES[13].replace(decayed="matrices", init_scale=0.5),
+    CASES[14].replace(decayed="matrices", warmup=3),
 ]
 
 

@@ -89,7 +89,7 @@ class Engine:
     def _train(self, samples: memory.Samples, step: int, n_steps: int, lr: float) -> None:
         """Some steps on the same samples; `step`: the number of the first, which AdamW needs."""
         s = self.spec
-        of_biases = 0.0 if s.decay else s.weight_decay
+        of_biases = 0.0 if s.decayed else s.weight_decay
         recipe = memory.Recipe(lr, s.weight_decay, of_biases, s.beta1, s.beta2, s.eps)
         run = epochs.train_parallel if self._parallel else epochs.train_serial
         for threads, count in self._pace.blocks(n_steps) if self._parallel else [(1, n_steps)]:

@@ -10,7 +10,7 @@ from lib.paper.search import SEARCH_EPOCHS, SEEDS_OF_PAPER, SENTENCES, Sentence
 
 RECIPE_FIELDS = [
     *("lr", "weight_decay", "beta2", "loss", "init_scale", "batch", "norm"),
-    *("d_head", "d_mlp", "tied", "decay"),
+    *("d_head", "d_mlp", "tied", "decayed"),
 ]
 MEASURED = ["epoch", "val_accuracy", "param_norm"]
 """What is asked of a run's curve."""
