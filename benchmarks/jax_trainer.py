@@ -100,7 +100,8 @@ class Engine:
     name = "jax"
 
     def __init__(self, spec: RunSpec, data: Dataset, exact: bool = False):
-        if not spec.plain or spec.init_from or spec.split_mlp or spec.warmup or spec.batch:
+        others = ("init_from", "split_mlp", "warmup", "batch", "d_head", "tied", "decayed")
+        if not spec.plain or any(getattr(spec, name) for name in others):
             raise SpecError(
                 f"{spec.label()}: JAX trains one plain layer from its first weights, on all "
                 "points at once"

@@ -122,7 +122,12 @@ class Transformer(nn.Module):
         mask = self.own_half(tokens) if self.split_mlp else None
         for block in self.blocks:
             x = block(x, mask)
-        return self.norm(x) @ (self.W_E[: self.n_classes].T if self.W_U is None else self.W_U)
+        return self.norm(x) @ self.unembedding
+
+    @property
+    def unembedding(self) -> Tensor:
+        """What makes logits of the stream, (d_model, n_classes): W_U, or the numbers' W_E."""
+        return self.W_E[: self.n_classes].T if self.W_U is None else self.W_U
 
     def own_half(self, tokens: Tensor) -> Tensor:
         """Which hidden units an input may use, (batch, 1, d_mlp)."""

@@ -30,7 +30,7 @@ def ablated(model: Transformer, data: Dataset) -> dict[str, list[float]]:
         last.
     """
     mlp = model.blocks[0].mlp
-    out = mlp.W_out @ model.W_U  # (units, classes): what a unit adds to the logits
+    out = mlp.W_out @ model.unembedding  # (units, classes): what a unit adds to the logits
     hidden, rest, labels = _parts(model, data.memorize)
     logits = rest + hidden @ out
     scores = [
@@ -60,4 +60,4 @@ def _parts(model: Transformer, split: Split) -> tuple[torch.Tensor, torch.Tensor
     hidden = (x @ block.mlp.W_in + block.mlp.b_in).relu()
     if model.split_mlp:
         hidden = hidden * model.own_half(tokens)[:, 0]
-    return hidden, (x + block.mlp.b_out) @ model.W_U, torch.from_numpy(split.labels).long()
+    return hidden, (x + block.mlp.b_out) @ model.unembedding, torch.from_numpy(split.labels).long()

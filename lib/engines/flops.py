@@ -75,28 +75,32 @@ def bytes_of(spec: RunSpec, engine: str, threads: int = 1) -> int:
 def floats_of(spec: RunSpec) -> int:
     """About how many floats a run on the PyTorch engine holds: activations, for the most part.
 
-    A node (`lib.engines.torch.inputs`) keeps some d_model × (4 length + 12) floats a layer: the
-    query, keys and values of its ancestors, their mixture, hidden units, the stream; an input
-    its logits, three times.
+    A node (`lib.engines.torch.inputs`) keeps the keys and values of its ancestors in a layer, its
+    hidden units and four times the stream, with what is as wide; an input its logits, three times.
+    With heads as wide as the model and an MLP of four times that: d_model × (4 length + 12).
     """
     length = 4 if spec.memorize_size else 3
     inputs = spec.train_size + spec.memorize_size
     nodes = inputs * (2 * spec.n_layers - 1)
     parameters = spec.d_model * _widths(spec) * spec.n_layers
-    a_node = (4 * length + 12) * spec.d_model
+    heads = spec.n_heads * spec.head_width
+    a_node = 4 * length * heads + 2 * spec.mlp_width + 4 * spec.d_model
     return nodes * a_node + 3 * inputs * spec.modulus + 5 * parameters
 
 
 def _textbook_floats(spec: RunSpec) -> int:
     """About how many floats a run on the textbook engine holds, as measured at widths 16 to 256.
 
-    A step keeps some 18 d_model of them for each token and layer until the gradient has come; an
-    evaluation of many points has 12 d_model, in one layer at a time.
+    A step keeps some 18 d_model of them for each token and layer until the gradient has come (8 of
+    them hidden units, 6 of heads); an evaluation of many points has 12, in one layer at a time.
     """
     length = 4 if spec.memorize_size else 3
     inputs = spec.train_size + spec.memorize_size
     step = min(inputs, spec.batch or inputs)
     looked_at = max(inputs, spec.n_pairs - spec.train_size)
-    activations = spec.d_model * max(18 * spec.n_layers * step, 12 * looked_at)
+    heads = spec.n_heads * spec.head_width
+    trained = 2 * spec.mlp_width + 6 * heads + 4 * spec.d_model
+    evaluated = 2 * spec.mlp_width + 4 * heads
+    activations = max(trained * spec.n_layers * step, evaluated * looked_at)
     parameters = spec.d_model * _widths(spec) * spec.n_layers
     return length * activations + A_LOGIT * looked_at * spec.modulus + 5 * parameters

@@ -173,8 +173,9 @@ class Store:
         table = pa.concat_tables([empty, *tables.values()], promote_options="default")
         frame = table.to_pandas(integer_object_nulls=False)
         counts = {name: table.num_rows for name, table in tables.items()}
-        frame["file"] = [name for name, count in counts.items() for _ in range(count)]
-        frame["row"] = [row for count in counts.values() for row in range(count)]
+        files = [name for name, count in counts.items() for _ in range(count)]
+        rows = [row for count in counts.values() for row in range(count)]
+        frame = frame.assign(file=pd.Series(files, dtype=str), row=pd.Series(rows, dtype="int64"))
         frame = frame.astype({"train_loss": float, "val_loss": float, "param_norm": float})
         nullable = {int: "Int64", bool: "boolean"}  # else a gap makes floats of whole numbers
         optional = {n: nullable.get(k.kind) for n, k in KNOBS.items() if k.optional}

@@ -130,6 +130,7 @@ def known_rate(
     name = name_of(engine or ("numba" if on_cpu else "stacked"), precision or "float32")
     own = runs[(runs["engine"] == name) & ((runs["device"] == "cpu") == on_cpu)]
     own = own[(own["n_layers"] == 1) & own["norm"].isna() & own["task"].isin(TASKS)]
+    own = own[own["d_head"].isna() & own["d_mlp"].isna()]  # as wide as the model says
     per_logit = 4e-9  # seconds, as on most machines: `--measure` measures it
     known = _usual_rates(own, "d_model", per_logit)
     if not known:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from lib.analysis.descent import Dip, mean_dip
 from lib.analysis.efficiency import MARGIN, by_symmetry, symmetry_share
@@ -26,26 +25,34 @@ def test_where_accuracy_falls_and_where_not():
     assert dips.seen(means, {}) == "no width is stored."
 
 
-@pytest.mark.parametrize(
-    "conditions, wanted",
-    [
-        ([(0.2, 0.0, 0.4)], "some 44 seeds"),  # half as wide again: four times the seeds
-        ([(0.2, 0.0, 0.4), (0.5, 0.3, 0.7)], "some 44 seeds"),  # the other one holds
-        ([(0.2, 0.0, 0.4), (0.05, -0.15, 0.25)], "some 176 seeds"),  # the other one would fail
-        ([(0.1001, 0.0, 0.2)], "more seeds than anyone will train"),
-    ],
-)
-def test_how_many_seeds_would_settle_it(conditions, wanted):
+def verdict(*conditions):
     claim = BY_NAME["takeaway 5"]
     runs = 11 * len({(s.d_model, s.train_size) for s in claim.specs()})
     found = Finding(tuple(Condition("a dip", *values, least=0.1) for values in conditions))
-    said = dips.seeds_to_settle(Verdict(claim, "undecided", found, runs, []))
-    assert "The verdict has 11 seeds" in said and f"it would take {wanted} " in said
+    return Verdict(claim, "", found, runs, [])
+
+
+def test_how_many_seeds_would_settle_it():
+    """By tables of Student's t: 2.228 for 11 seeds and 2.045 for 30 at 97.5%; for two conditions,
+    at 98.75%, 2.634, 2.364 and, for 60 seeds, 2.300."""
+
+    def around(middle, gap, few, many, n):
+        half = 0.999 * gap * (few / 11**0.5) / (many / n**0.5)  # a little narrower: n will do
+        return middle, middle - half, middle + half
+
+    alone = dips.seeds_to_settle(verdict(around(0.2, 0.1, 2.228, 2.045, 30)))
+    assert "The verdict has 11 seeds" in alone and "it would take some 30 seeds" in alone
+    open_ = around(0.2, 0.1, 2.634, 2.364, 30)
+    assert "some 30 seeds" in dips.seeds_to_settle(verdict(open_, (0.5, 0.3, 0.7)))
+    low = around(0.05, 0.05, 2.634, 2.300, 60)  # outside the range: this one alone settles it
+    assert "some 60 seeds" in dips.seeds_to_settle(verdict(open_, low))
+    assert "than anyone will train" in dips.seeds_to_settle(verdict((0.1001, 0.0, 0.2)))
 
 
 def test_nothing_is_said_of_a_settled_claim():
-    found = Finding((Condition("a dip", 0.3, 0.2, 0.4, least=0.1),))
-    assert dips.seeds_to_settle(Verdict(BY_NAME["takeaway 5"], "reproduced", found, 660, [])) == ""
+    assert dips.seeds_to_settle(verdict((0.3, 0.2, 0.4))) == ""
+    assert dips.seeds_to_settle(verdict((0.2, 0.0, 0.4), (0.0, -0.1, 0.05))) == ""  # it fails
+    assert dips.seeds_to_settle(verdict((0.2, 0.0, 0.4), (0.2, np.nan, np.nan))) == ""
     lacking = Verdict(BY_NAME["takeaway 5"], "not enough runs", None, 0, [])
     assert dips.seeds_to_settle(lacking) == ""
 

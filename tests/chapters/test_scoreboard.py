@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from lib.chapters.report import README
 from lib.chapters.scoreboard import (
     COLOURS,
     ICONS,
@@ -74,3 +75,15 @@ def test_an_empty_store_has_eight_rows_and_no_verdict(tmp_path):
     assert len(rows) == 8 and all("not enough runs" in row for row in rows)
     assert "chapters/grokking_grid.ipynb" in scoreboard(Store(tmp_path), book=True)
     assert score(Store(tmp_path)) == "8 waiting for runs"
+
+
+def test_the_readme_says_what_its_verdicts_say():
+    """In today's words: `python -m lib claims --write` follows every change of them."""
+    rows = [row.split("|")[1:-1] for row in README.read_text("utf-8").splitlines()]
+    rows = [[cell.strip() for cell in row] for row in rows if row and row[0].strip().isdigit()]
+    rows = [row for row in rows if len(row) == 4]
+    assert [row[0] for row in rows] == [str(i) for i in range(1, 9)]
+    for number, word, _, why in rows:
+        name, word = f"takeaway {number}", word.strip(f"†‡ {''.join(ICONS.values())}")
+        if word != "not enough runs":  # that one counts runs
+            assert why == reason(Verdict(BY_NAME[name], word, None, 0, []))

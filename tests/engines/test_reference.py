@@ -115,7 +115,11 @@ def test_a_mask_of_infinities_does_not_spoil_a_checkpoint(tmp_path, monkeypatch)
     test_it_goes_on(SMALL.replace(seed=3), tmp_path)
 
 
-@pytest.mark.parametrize("spec", [SMALL.replace(batch=32)], ids=["batches"])
+@pytest.mark.parametrize(
+    "spec",
+    [SMALL.replace(batch=32), SMALL.replace(batch=32, tied=True, decayed="matrices")],
+    ids=["batches", "and biases apart"],
+)
 def test_it_goes_on(spec, tmp_path):
     """Whatever it was interrupted at, with the same bits."""
     seen = []
@@ -201,7 +205,13 @@ def test_what_does_not_fit_is_one_line(how):
 
 @pytest.mark.parametrize(
     "fields, engine",
-    [(dict(n_layers=2), "numba"), (dict(batch=8), "stacked"), (dict(loss="float32"), "stacked")],
+    [
+        (dict(n_layers=2), "numba"),
+        (dict(batch=8), "stacked"),
+        (dict(loss="float32"), "stacked"),
+        (dict(tied=True), "stacked"),
+        (dict(decayed="matrices"), "stacked"),
+    ],
 )
 def test_what_an_engine_does_not_train_is_said(fields, engine):
     with pytest.raises(SpecError, match="--engine (stacked|numba)"):
@@ -210,8 +220,9 @@ def test_what_an_engine_does_not_train_is_said(fields, engine):
 
 def test_the_default_is_the_fastest_engine_that_covers_a_spec():
     """All eight kinds of spec, on both devices: none is refused."""
-    deep, rounded, parts = dict(n_layers=2), dict(loss="float32"), dict(batch=8)
-    names = {}
+    deep, names = dict(n_layers=2), {}
+    rounded = dict(loss="float32", tied=True)
+    parts = dict(batch=8, decayed="matrices")
     for kinds in itertools.product([{}, deep], [{}, rounded], [{}, parts]):
         spec = SMALL.replace(**functools.reduce(operator.or_, kinds))
         for device in ("cpu", "cuda"):

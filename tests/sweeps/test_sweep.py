@@ -75,8 +75,20 @@ def test_flops_follow_the_model():
     assert flops.flops(spec, 0.5) == flops.flops(spec) / 2
     split = RunSpec(task="multitask", d_model=32, memorize_size=1000, split_mlp=True)
     assert flops.epoch_flops(split) == 6 * (5 * 32**2 + 113 * 32) * 4000  # half of the MLP's 8 d²
+    wide = spec.replace(d_model=8, d_head=32, d_mlp=512)
+    assert flops.epoch_flops(wide) == 6 * 8 * (128 + 2 * 512 + 113) * 3000
     one, two, three = (flops.epoch_flops(spec.replace(batch=b)) for b in (3000, 1500, 1000))
     assert one == flops.epoch_flops(spec) and 0 < two - one == three - two < one
+
+
+@pytest.mark.parametrize("engine", ["stacked", "reference"])
+def test_memory_follows_the_widths(engine):
+    spec = RunSpec(d_model=8, train_size=3000)
+    said = spec.replace(d_head=2, d_mlp=32)  # what the model has anyway
+    assert flops.bytes_of(said, engine) == flops.bytes_of(spec, engine)
+    activations = 4 * (3000 if engine == "stacked" else 3 * (113**2 - 3000)) * 2 * 16_384
+    assert flops.bytes_of(spec.replace(d_mlp=16_384), engine) > activations
+    assert flops.bytes_of(spec.replace(d_head=512), engine) > activations / 4
 
 
 def test_evaluations_cost_what_no_count_of_operations_tells():

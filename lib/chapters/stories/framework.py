@@ -94,9 +94,10 @@ def agreement(dots: pd.DataFrame, epochs: int) -> str:
     semi = dots[dots["zone"] == "semi-grokking"]
     if alike := efficiency.by_symmetry(semi).sum():
         text += (
-            f"\n\n{alike} of the {len(semi)} runs that show semi-grokking get no more right than a "
-            "network that treats $a$ and $b$ alike gets by heart: mirror images of its training "
-            f"pairs, and {efficiency.MARGIN:g} more. They have a symmetry and hardly a rule."
+            f"\n\n{alike} of the {len(semi)} runs that show semi-grokking get no more right, "
+            f"within {efficiency.MARGIN:g}, than a network that treats $a$ and $b$ alike gets by "
+            "heart, the mirror images of its training pairs: symmetry alone could give as much, "
+            "without a rule."
         )
     wrong = placed[placed["region"] != placed["zone"]]
     if wrong.empty:

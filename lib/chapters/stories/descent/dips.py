@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from lib.analysis.descent import Dip
 from lib.paper.claims import Verdict
 from lib.paper.criteria.addition import DIP
+from lib.paper.criteria.rules import CONFIDENCE, Condition
 from lib.paper.search import SEEDS_OF_PAPER
 
 MANY = 1_000
@@ -42,22 +44,39 @@ def _course(mean: pd.Series, dip: Dip) -> str:
 def seeds_to_settle(verdict: Verdict) -> str:
     """About how many seeds would settle an open claim on one grid, if more scattered like these.
 
-    An interval shrinks as the root of the number of seeds; it has to come clear of the end of the
-    claim's range that it reaches across.
+    Its intervals, Student's over seeds, have to come clear of the ends of the ranges that they
+    reach across.  "" for a settled claim, and where an interval is not known.
     """
+    found = verdict.finding
+    if found is None or found.holds is not None:
+        return ""
     ((_, _, least),) = verdict.claim.needs
     seeds = verdict.runs * least // len(verdict.claim.specs())
+    confidence = 1 - (1 - CONFIDENCE) / len(found.conditions)
     inside, outside = [], []
-    for c in verdict.finding.conditions if verdict.finding else ():
-        if c.holds is None and np.isfinite([c.low, c.high]).all():
-            gap = min(abs(c.value - end) for end in (c.least, c.most))
-            wanted = seeds * ((c.high - c.low) / 2 / gap) ** 2 if gap else np.inf
-            (inside if c.least <= c.value <= c.most else outside).append(wanted)
-    if not inside and not outside:
+    for c in found.conditions:
+        if c.holds is None:
+            where = inside if c.least <= c.value <= c.most else outside
+            where.append(_seeds_until_clear(c, seeds, confidence))
+    most = np.min(outside) if outside else np.max(inside)
+    if np.isnan(most):
         return ""
-    most = min(outside) if outside else max(inside)
     wanted = f"some {most:.0f} seeds" if most < MANY else "more seeds than anyone will train"
     return (
         f"The verdict has {seeds} seeds; the paper has {SEEDS_OF_PAPER}. If more of them scattered "
-        f"like these, it would take {wanted} to settle it."
+        f"like these, it would take {wanted} until the chance to settle it is even."
     )
+
+
+def _seeds_until_clear(c: Condition, seeds: int, confidence: float) -> float:
+    """With how many seeds an interval is as wide as its middle is far from the range's end."""
+
+    def width(n):  # in standard deviations of a seed
+        return stats.t.ppf((1 + confidence) / 2, n - 1) / np.sqrt(n)
+
+    gap = min(abs(c.value - end) for end in (c.least, c.most))
+    shrinks = width(np.arange(seeds, MANY + 1)) / width(seeds) * (c.high - c.low) / 2
+    if np.isnan(shrinks[0]):
+        return np.nan
+    enough = np.flatnonzero(shrinks <= gap)
+    return float(seeds + enough[0]) if len(enough) else np.inf

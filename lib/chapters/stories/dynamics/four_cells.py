@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lib.analysis.dynamics import zone
-from lib.analysis.efficiency import by_symmetry
+from lib.analysis.efficiency import MARGIN, by_symmetry
 from lib.chapters.tables import table
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.race.scores import RECIPE_FIELDS, in_words
@@ -28,7 +28,7 @@ def symmetric_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
         return ""
     return (
         f"**{alike} of the {len(semi)} semi-grokking runs above get no more right than such a "
-        "network would**: they have a symmetry and hardly a rule."
+        f"network would**, within {MARGIN:g}: symmetry alone could give as much, without a rule."
     )
 
 

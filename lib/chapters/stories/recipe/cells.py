@@ -96,9 +96,9 @@ def halfway_words(runs: pd.DataFrame) -> str:
     between = (val >= efficiency.floors(own)) & (val < GENERALIZED)
     return (
         "A mean inside a range may come from runs outside it, of which some have the rule and some "
-        f"do not: in the {len(moderate)} cells of which the paper says that accuracy is moderate, "
-        f"{between.sum()} of {len(own)} runs are themselves half-way, below {GENERALIZED:g} and "
-        "above what symmetry gives."
+        f"do not: in the {len(moderate)} cells whose range we read as moderate, {between.sum()} of "
+        f"{len(own)} runs are themselves half-way, below {GENERALIZED:g} and above what symmetry "
+        "gives."
     )
 
 
