@@ -59,7 +59,7 @@ deepest = {
     size: descent.mean_dip(statistics.by_width(runs[runs["train_size"] == size]).reindex(
         columns=sorted(d_models))) for size in train_sizes
 }  # fmt: skip
-page.opening("takeaway 5", so_far=dips.seen(val, deepest))
+page.opening("takeaway 5", so_far=dips.seen(val["mean"].unstack("train_size"), deepest))
 
 # %% [markdown]
 # Keep the data, make the network wider. One expects validation accuracy to rise. The paper

@@ -15,7 +15,7 @@ CURVES = {3000: [0.1, 0.75, 0.25, 1.0], 4000: [0.1, 0.9, 0.85, 1.0], 5000: [0.2,
 
 
 def test_where_accuracy_falls_and_where_not():
-    means = pd.concat({size: pd.Series(c, WIDTHS) for size, c in CURVES.items()})
+    means = {size: pd.Series(c, WIDTHS) for size, c in CURVES.items()}
     found = {size: mean_dip(pd.DataFrame([c] * 3, columns=WIDTHS)) for size, c in CURVES.items()}
     assert isinstance(found[3000], Dip)
     assert dips.seen(means, found) == (

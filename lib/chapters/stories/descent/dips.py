@@ -16,11 +16,11 @@ MANY = 1_000
 """Seeds that nobody will train."""
 
 
-def seen(means: pd.Series, dips: Mapping[int, Dip]) -> str:
+def seen(means: Mapping[int, pd.Series], dips: Mapping[int, Dip]) -> str:
     """Where mean accuracy falls and returns with width, and where it hardly falls.
 
     Args:
-        means: by training size and width.
+        means: of each training size, by width.
         dips: the deepest of each training size.
     """
     deep = {size: dip for size, dip in sorted(dips.items()) if dip.depth >= DIP}
