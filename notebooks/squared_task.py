@@ -238,8 +238,8 @@ accuracy.accuracy_by_width({"training, all pairs": known}, capacity_d_models)
 # squares of its random ones); its interval is Student's.
 
 # %% tags=["hide-input"]
-both = (learned[task].runs for task in ("square", "add"))
-rows, whole = squared.capacity_rows(*both, capacity_d_models, P)
+kinds = (learned[task].runs for task in ("square", "add"))
+rows, whole = squared.capacity_rows(*kinds, capacity_d_models, P)
 words = (
     "Guessing gets one in P of the random labels and two in P of the squared ones, as every square "
     f"but 0 has two roots. Without what it gets, the ratio over the {len(capacity_d_models)} widths "
