@@ -29,6 +29,11 @@ def bracket(low: float, high: float, form: str = "{:.2f}") -> str:
     return f" [{form.format(low)},\N{NO-BREAK SPACE}{form.format(high)}]"
 
 
+def unbroken(text: str) -> str:
+    """A text in which no line ends between a sign of order and its number."""
+    return text.replace("≥ ", "≥\N{NO-BREAK SPACE}").replace("≤ ", "≤\N{NO-BREAK SPACE}")
+
+
 def mean_words(values: np.ndarray, form: str = "{:.2f}") -> str:
     """A mean with Student's 95% interval in brackets; "–" where there is no value."""
     mean, low, high = statistics.student(values)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lib.analysis.words import unbroken
 from lib.chapters.tables import changes, table
 from lib.paper.claims import NONE, OPEN, Claim, Verdict
 from lib.paper.criteria.circuits import NEAR, SOME
@@ -173,7 +174,8 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
         lines.append(f"*{whose}:* {v.claim.says}.")
         if v.finding and (numbers := "; ".join(map(str, _telling(v.finding.conditions)))):
             lines.append(
-                f"*Measured* on {v.runs:,} runs: {numbers}. All numbers: [](verdicts.ipynb)."
+                f"*Measured* on {v.runs:,} runs: {unbroken(numbers)}. All numbers: "
+                "[](verdicts.ipynb)."
             )
     return "\n\n".join(lines)
 

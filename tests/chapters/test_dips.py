@@ -19,8 +19,8 @@ def test_where_accuracy_falls_and_where_not():
     found = {size: mean_dip(pd.DataFrame([c] * 3, columns=WIDTHS)) for size, c in CURVES.items()}
     assert isinstance(found[3000], Dip)
     assert dips.seen(means, found) == (
-        "mean accuracy over seeds: with 3,000 points 0.75 at width 12, 0.25 at width 32, up to "
-        "1.00 beyond; with 4,000 and 5,000 its deepest dip is 0.05."
+        "mean accuracy over seeds falls and returns with 3,000 points (0.75 at width 12, 0.25 at "
+        "32, up to 1.00 beyond); it dips by 0.05 at most with 4,000 and 5,000."
     )
     assert dips.seen(means, {}) == "no width is stored."
 

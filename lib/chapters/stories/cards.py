@@ -3,6 +3,7 @@
 import math
 from html import escape
 
+from lib.analysis.words import unbroken
 from lib.chapters.scoreboard import ICONS, PLAIN, PREDICTED, chapter_of, reason
 from lib.chapters.tables import needs_words
 from lib.paper.claims import NONE, Verdict
@@ -48,7 +49,7 @@ def card(verdict: Verdict, who: str) -> str:
     claim, found = verdict.claim, verdict.finding
     measured = []
     for condition in found.conditions if found else ():
-        measured.append(f"<li>{escape(str(condition))}{axis(condition)}</li>")
+        measured.append(f"<li>{escape(unbroken(str(condition)))}{axis(condition)}</li>")
     if found and found.note:
         measured.append(f"<li>{escape(found.note)}</li>")
     why = reason(verdict) if claim.name in PLAIN | PREDICTED or verdict.verdict == NONE else ""

@@ -25,19 +25,21 @@ def seen(means: Mapping[int, pd.Series], dips: Mapping[int, Dip]) -> str:
     """
     deep = {size: dip for size, dip in sorted(dips.items()) if dip.depth >= DIP}
     flat = {size: dip for size, dip in sorted(dips.items()) if dip.depth < DIP}
-    said = [f"with {size:,} points {_course(means[size], dip)}" for size, dip in deep.items()]
+    said = []
+    if deep:
+        courses = (f"{size:,} points ({_course(means[size], dip)})" for size, dip in deep.items())
+        said.append(f"falls and returns with {' and with '.join(courses)}")
     if flat:
         most = max(dip.depth for dip in flat.values())
-        sizes = " and ".join(f"{size:,}" for size in flat)
-        said.append(f"with {sizes} its deepest dip is {most:.2f}")
-    return f"mean accuracy over seeds: {'; '.join(said)}." if said else "no width is stored."
+        said.append(f"dips by {most:.2f} at most with {' and '.join(f'{n:,}' for n in flat)}")
+    return f"mean accuracy over seeds {'; it '.join(said)}." if said else "no width is stored."
 
 
 def _course(mean: pd.Series, dip: Dip) -> str:
     top, valley, beyond = mean[dip.peak], mean[dip.valley], mean[mean.index > dip.valley].max()
     return (
-        f"{top:.2f} at width {dip.peak:.0f}, {valley:.2f} at width {dip.valley:.0f}, "
-        f"up to {beyond:.2f} beyond"
+        f"{top:.2f} at width {dip.peak:.0f}, {valley:.2f} at {dip.valley:.0f}, up to "
+        f"{beyond:.2f} beyond"
     )
 
 
