@@ -44,7 +44,8 @@ from lib.widgets.explorers import flipbook
 
 page = Page("multitask_emergence", train_missing, lr=lr, weight_decay=weight_decay)
 found, studies = scaled(page, seeds, epochs, deep_lr, train_missing)
-page.opening("takeaway 7", so_far=story.emerged_so_far({LONG: studies[LONG]}))  # what it judges
+judged = {name: own for name, own in studies.items() if name == LONG}
+page.opening("takeaway 7", so_far=story.emerged_so_far(judged or studies))
 
 # %% [markdown]
 # Some abilities of large models are said to be *emergent*: absent in small models, present in

@@ -151,7 +151,7 @@ def test_defaults_are_the_recipe(name):
 @pytest.mark.parametrize("results", [world("five seeds")], indirect=True)
 def test_double_descent_tells_what_the_runs_show(page):
     made = page("double_descent", train_sizes=[3000, 5000], seeds=[0, 1, 2, 3, 4])
-    dips = made.variables["dips"]
+    dips = made.variables["deepest"]
     assert dips[3000].depth > 0.3 and 24 <= dips[3000].valley <= 36
     assert dips[5000].depth < 0.3 and dips[3000].seeds == 5
     assert "| 3,000 | 0." in made.words and "| 2,600 |" not in made.words
