@@ -83,7 +83,7 @@ def _part(which, sz, state, work, samples, scratch, recipe, times):
         elif which == 5:
             epochs._finish(sz, state, work, C[0])
         elif which == 6:
-            epochs._adamw(state, recipe, 1)
+            epochs._adamw(sz, state, recipe, 1)
         else:
             for chunk in range(chunks):
                 start, stop = chunk * n_tiles // chunks, (chunk + 1) * n_tiles // chunks
@@ -136,7 +136,7 @@ def rows(widths, train_size: int, seconds: float = 0.2) -> Iterator[Row]:
 
 def _calls(spec: RunSpec) -> dict:
     """A call for each part, on a network of its own."""
-    engine, recipe = Engine(spec, build(spec)), memory.Recipe(0.0, 0.0, 0.9, 0.98, 1e-8)
+    engine, recipe = Engine(spec, build(spec)), memory.Recipe(0.0, 0.0, 0.0, 0.9, 0.98, 1e-8)
     engine.advance(1)
     mine = engine.sizes, engine._state, engine._work, engine._splits["train"], engine._scratch
 
