@@ -47,7 +47,7 @@ class Engine:
         if parameters is not None:
             self.model.load_state_dict({n: torch.from_numpy(v) for n, v in parameters.items()})
         self.optimizer = torch.optim.AdamW(
-            self._groups(),
+            self._parameters(),
             lr=spec.lr,
             betas=(spec.beta1, spec.beta2),
             eps=spec.eps,
@@ -56,14 +56,14 @@ class Engine:
         splits = {"train": data.train, "val": data.val, "memorize": data.memorize}
         self._splits = {name: self._tensors(split) for name, split in splits.items()}
 
-    def _groups(self) -> list[dict]:
-        """The parameters with weight decay, and those without, each a group of the optimizer."""
-        named = dict(self.model.named_parameters())
-        free = [n for n in named if self.spec.decayed and n.split(".")[-1].startswith("b_")]
-        self._order = [n for n in named if n not in free] + free
-        decayed, rest = ([named[n] for n in self._order if (n in free) == is_free]
-                         for is_free in (False, True))  # fmt: skip
-        return [dict(params=decayed), dict(params=rest, weight_decay=0.0)]
+    def _parameters(self):
+        """What the optimizer moves; where biases do not decay, each in a group of its own."""
+        if self.spec.decayed is None:
+            return self.model.parameters()
+        return [
+            dict(params=[p], weight_decay=0.0 if ".b_" in name else self.spec.weight_decay)
+            for name, p in self.model.named_parameters()
+        ]
 
     def _tensors(self, split: Split) -> tuple[Tensor, Tensor]:
         return tuple(torch.from_numpy(x).long().to(self._to) for x in (split.tokens, split.labels))
@@ -168,7 +168,7 @@ class Engine:
         self._random = {kind: there[f"random {kind}"] for kind in self._random}
         self.model.load_state_dict({name: there[name] for name in own})
         moments = {}
-        for i, name in enumerate(self._order):
+        for i, (name, _) in enumerate(self.model.named_parameters()):
             kinds = [key.split()[1] for key in there if key.startswith(name + " ")]
             moments[i] = {kind: there[f"{name} {kind}"] for kind in kinds}
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
