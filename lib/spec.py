@@ -72,16 +72,11 @@ class RunSpec:
     beta1: float = knob(0.9, "Decay of AdamW's first moment.", low=0, below=1)
     beta2: float = knob(0.98, "Decay of AdamW's second moment.", low=0, below=1)
     eps: float = knob(1e-8, "AdamW's epsilon.", low=TINY, high=LARGE)
-    epochs: int = knob(
-        20_000, "T: passes over the training set, one step each without a batch.", low=1, high=MANY
-    )
+    epochs: int = knob(20_000, "T: passes over the training set.", low=1, high=MANY)
     seed: int = knob(0, "Of the split, the labels and the initial weights.", low=0, high=2**32 - 1)
     n_evals: int = knob(300, "Points of the stored curve, at most.", low=2, high=10_000)
     stop_after: int | None = knob(
-        None,
-        "Stop when validation accuracy has stayed at 0.999 for so many epochs.",
-        low=1,
-        high=MANY,
+        None, "Stop when validation accuracy was 0.999 for so many epochs.", low=1, high=MANY
     )
     # None is the plain model: what stands below came later, and None keeps the older keys
     init_from: "RunSpec | None" = knob(None, "The run whose final weights this one starts from.")
@@ -101,19 +96,11 @@ class RunSpec:
         None, "float32: the gradient rounds as in plain float32 softmax.", words=("float32",)
     )
     init_scale: float | None = knob(None, "Factor of all initial weights.", above=0, high=LARGE)
-    batch: int | None = knob(
-        None, "Points a step, shuffled each epoch; else all.", low=1, high=MANY
-    )
-    d_head: int | None = knob(
-        None, "Width of a head; else that of the model over the heads.", low=1, high=4096
-    )
-    d_mlp: int | None = knob(
-        None, "Hidden units of the MLP; else four times the model's width.", low=1, high=16_384
-    )
+    batch: int | None = knob(None, "Points a step, shuffled; else all.", low=1, high=MANY)
+    d_head: int | None = knob(None, "Width of a head; else d_model / n_heads.", low=1, high=4096)
+    d_mlp: int | None = knob(None, "Hidden units; else 4 d_model.", low=1, high=16_384)
     tied: bool | None = knob(None, "The numbers' embeddings unembed, too: true or false.")
-    decayed: str | None = knob(
-        None, "matrices: no weight decay of the MLP's biases.", words=("matrices",)
-    )
+    decayed: str | None = knob(None, "matrices: biases do not decay.", words=("matrices",))
 
     def __post_init__(self):
         if isinstance(self.init_from, dict):  # as `to_dict` writes it

@@ -129,33 +129,24 @@ def _tie(sz, G, P):
 @njit(**JIT)
 def _adamw(sz, state, recipe, step):
     """One step as `torch.optim.AdamW` takes it: decay, moments, then the update."""
-    P = state.P
-    _adamw_of(state, recipe, step, 0, sz.b_in, recipe.weight_decay)
-    _adamw_of(state, recipe, step, sz.b_in, sz.W_out, recipe.of_biases)
-    _adamw_of(state, recipe, step, sz.W_out, sz.b_out, recipe.weight_decay)
-    _adamw_of(state, recipe, step, sz.b_out, sz.W_U, recipe.of_biases)
-    _adamw_of(state, recipe, step, sz.W_U, P.shape[0], recipe.weight_decay)
-
-
-@njit(**JIT)
-def _adamw_of(state, recipe, step, start, stop, weight_decay):
-    """The same for some of the parameters, from a cache line on."""
     P, G, M, V = state
-    lr, _, _, beta1, beta2, eps = recipe
+    lr, weight_decay, of_biases, beta1, beta2, eps = recipe
     keep = vectors.broadcast(1 - lr * weight_decay)
+    keep_biases = vectors.broadcast(1 - lr * of_biases)
     b1, b2 = vectors.broadcast(1 - beta1), vectors.broadcast(beta2)
     c2 = vectors.broadcast(1 - beta2)
     size = vectors.broadcast(-lr / (1 - beta1**step))
     root = vectors.broadcast(1 / math.sqrt(1 - beta2**step))
     tiny = vectors.broadcast(eps)
-    for i in range(start, stop, LANES):
+    for i in range(0, P.shape[0], LANES):
+        is_bias = sz.b_in <= i < sz.W_out or sz.b_out <= i < sz.W_U
         g, m = vectors.load(G, i), vectors.load(M, i)
         m = vectors.fma(b1, vectors.sub(g, m), m)
         v = vectors.fma(vectors.mul(c2, g), g, vectors.mul(b2, vectors.load(V, i)))
         vectors.store(M, i, m)
         vectors.store(V, i, v)
         below = vectors.fma(vectors.sqrt(v), root, tiny)
-        p = vectors.mul(keep, vectors.load(P, i))
+        p = vectors.mul(keep_biases if is_bias else keep, vectors.load(P, i))
         vectors.store(P, i, vectors.fma(size, vectors.div(m, below), p))
 
 
