@@ -27,7 +27,6 @@ MANY = 100_000_000
 LARGE = 1_000_000
 """The most that a float32 is multiplied by: none overflows on the way into an engine."""
 
-
 TINY = 1.2e-38
 """The least positive number: engines take a smaller float32 for 0."""
 
@@ -83,18 +82,14 @@ class RunSpec:
     split_mlp: bool | None = knob(
         None, "Half of the MLP for each task of a mixture (appendix B): true or false."
     )
-    norm: str | None = knob(
-        None, "pre: LayerNorm before each sublayer and the unembedding.", words=("pre",)
-    )
+    norm: str | None = knob(None, "pre: LayerNorm before all sublayers and W_U.", words=("pre",))
     residual: str | None = knob(
         None, "scaled: W_O and W_out start (2 n_layers)^-½ as large.", words=("scaled",)
     )
     warmup: int | None = knob(
         None, "Epochs over which the learning rate rises to its value, linearly.", low=1, high=MANY
     )
-    loss: str | None = knob(
-        None, "float32: the gradient rounds as in plain float32 softmax.", words=("float32",)
-    )
+    loss: str | None = knob(None, "float32: gradient of a plain softmax.", words=("float32",))
     init_scale: float | None = knob(None, "Factor of all initial weights.", above=0, high=LARGE)
     batch: int | None = knob(None, "Points a step, shuffled; else all.", low=1, high=MANY)
     d_head: int | None = knob(None, "Width of a head; else d_model / n_heads.", low=1, high=4096)

@@ -42,8 +42,7 @@ def _forward_flops(spec: RunSpec) -> float:
     """
     below = 2 * _widths(spec) * (spec.n_layers - 1)
     mlp = spec.mlp_width * (1 if spec.plain and spec.split_mlp else 2)
-    last = spec.n_heads * spec.head_width + mlp
-    return 2 * spec.d_model * (last + spec.modulus + below)
+    return 2 * spec.d_model * (_heads(spec) + mlp + spec.modulus + below)
 
 
 def _parameters(spec: RunSpec) -> int:
@@ -53,7 +52,12 @@ def _parameters(spec: RunSpec) -> int:
 
 def _widths(spec: RunSpec) -> int:
     """How often a layer has d_model weights: four matrices of attention, two of the MLP."""
-    return 4 * spec.n_heads * spec.head_width + 2 * spec.mlp_width
+    return 4 * _heads(spec) + 2 * spec.mlp_width
+
+
+def _heads(spec: RunSpec) -> int:
+    """How wide all heads are together."""
+    return spec.n_heads * spec.head_width
 
 
 def bytes_of(spec: RunSpec, engine: str, threads: int = 1) -> int:
@@ -83,8 +87,7 @@ def floats_of(spec: RunSpec) -> int:
     inputs = spec.train_size + spec.memorize_size
     nodes = inputs * (2 * spec.n_layers - 1)
     parameters = spec.d_model * _widths(spec) * spec.n_layers
-    heads = spec.n_heads * spec.head_width
-    a_node = 4 * length * heads + 2 * spec.mlp_width + 4 * spec.d_model
+    a_node = 4 * length * _heads(spec) + 2 * spec.mlp_width + 4 * spec.d_model
     return nodes * a_node + 3 * inputs * spec.modulus + 5 * parameters
 
 
@@ -98,9 +101,8 @@ def _textbook_floats(spec: RunSpec) -> int:
     inputs = spec.train_size + spec.memorize_size
     step = min(inputs, spec.batch or inputs)
     looked_at = max(inputs, spec.n_pairs - spec.train_size)
-    heads = spec.n_heads * spec.head_width
-    trained = 2 * spec.mlp_width + 6 * heads + 4 * spec.d_model
-    evaluated = 2 * spec.mlp_width + 4 * heads
+    trained = 2 * spec.mlp_width + 6 * _heads(spec) + 4 * spec.d_model
+    evaluated = 2 * spec.mlp_width + 4 * _heads(spec)
     activations = max(trained * spec.n_layers * step, evaluated * looked_at)
     parameters = spec.d_model * _widths(spec) * spec.n_layers
     return length * activations + A_LOGIT * looked_at * spec.modulus + 5 * parameters
