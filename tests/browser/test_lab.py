@@ -149,9 +149,9 @@ def test_a_pause_that_is_taken_back_at_once_changes_nothing(visit):
     page = visit(dict(SHORT, epochs=1500))
     page.evaluate("() => (window.Real = Worker, window.heard = [])")
     page.evaluate("""() => window.Worker = function (address) {
-        const worker = new Real(address);
-        worker.addEventListener("message", ({ data }) => heard.push(data.what));
-        return worker;
+        window.made = new Real(address);
+        made.addEventListener("message", ({ data }) => heard.push(data.what));
+        return made;
     }""")
     page.evaluate("""async () => {  // from here each click takes its time, and it ends before them
         const single = document.querySelector(".lab-single"), go = single.querySelector(".lab-go");
@@ -162,7 +162,9 @@ def test_a_pause_that_is_taken_back_at_once_changes_nothing(visit):
         for (let i = 0; i < 20 && !ended(); i++, await later()) [1, 2].forEach(() => go.click());
     }""")
     until(page, "done")
+    page.evaluate("['pause', 'resume'].forEach((what) => made.postMessage({ do: what }))")  # too late
     ask(page)  # answered after all that the worker had to say
+    page.wait_for_timeout(200)  # and after what it has queued
     assert page.evaluate("heard").count("done") == 1
     epochs = drawn(page)["trig"]["epoch"]
     assert epochs == sorted(set(epochs))

@@ -95,7 +95,7 @@ const DO = {
   },
   resume: () => {
     paused = false;
-    later();
+    if (next < schedule?.length) later(); // else it has ended, and has said so
   },
   until: ({ epoch }) => {
     const stood = network && next < schedule.length && schedule[next] > until;
