@@ -1,4 +1,4 @@
-"""What the README shows of the claims: the scoreboard and the picture."""
+"""What the README shows of the claims: the score, the scoreboard and the picture."""
 
 import re
 
@@ -7,7 +7,7 @@ import click
 from lib.analysis import dynamics
 from lib.analysis.gather import gather
 from lib.analysis.zones import boundaries
-from lib.chapters.scoreboard import scoreboard
+from lib.chapters.scoreboard import score, scoreboard
 from lib.figures import style, zones
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
@@ -17,12 +17,14 @@ from lib.runs.store import Store
 
 README = ROOT / "README.md"
 PICTURE = ROOT / "book" / "assets" / "figure1.svg"
-BEGIN, END = "<!-- claims: written by `python -m lib claims --write` -->", "<!-- claims end -->"
+SECTION = "<!-- {0}: written by `python -m lib claims --write` -->", "<!-- {0} end -->"
+"""What stands before and after a part of the README that is written here."""
 
 
 def write(store: Store) -> str:
     """Brings both up to date with the stored runs, and says what was written."""
-    publish(README, with_section(README.read_text("utf-8"), scoreboard(store)).encode())
+    text = with_section(README.read_text("utf-8"), "score", headline(store))
+    publish(README, with_section(text, "claims", scoreboard(store)).encode())
     _write_picture(store)
     return f"wrote {README.name} and {PICTURE.relative_to(ROOT)}"
 
@@ -41,13 +43,19 @@ def _write_picture(store: Store) -> None:
     PICTURE.write_text(style.for_all_screens(figure, ground=True), "utf-8")
 
 
-def with_section(text: str, board: str) -> str:
-    """The README's text with its table of claims replaced.
+def headline(store: Store) -> str:
+    """What came of it, for who reads no further."""
+    return f"**The paper's eight takeaways, in our runs so far: {score(store)}.**"
+
+
+def with_section(text: str, name: str, told: str) -> str:
+    """The README's text with one of its written parts replaced.
 
     Raises:
         click.ClickException: if the text has no place for it.
     """
-    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+    begin, end = (mark.format(name) for mark in SECTION)
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if not pattern.search(text):
-        raise click.ClickException("README.md has no claims section")
-    return pattern.sub(lambda _: f"{BEGIN}\n{board}\n{END}", text)
+        raise click.ClickException(f"README.md has no {name} section")
+    return pattern.sub(lambda _: f"{begin}\n{told}\n{end}", text)

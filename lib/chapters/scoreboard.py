@@ -150,10 +150,14 @@ def reason(verdict: Verdict) -> str:
 
 
 def score(store: Store) -> str:
-    """How many takeaways have which verdict, in words: "3 reproduced, 1 undecided"."""
-    verdicts = [v.verdict for v in judge_named(store, *PLAIN)]
-    counts = ((verdicts.count(k), "waiting for runs" if k == NONE else k) for k in ICONS)
-    return ", ".join(f"{count} {kind}" for count, kind in counts if count)
+    """Which takeaways have which verdict, in words: "3 reproduced (1, 2, 8), 1 undecided (7)"."""
+    verdicts = judge_named(store, *PLAIN)
+    found = {kind: [v.claim.name.split()[-1] for v in verdicts if v.verdict == kind] for kind in ICONS}
+    return ", ".join(
+        f"{len(which)} {'waiting for runs' if kind == NONE else kind} ({', '.join(which)})"
+        for kind, which in found.items()
+        if which
+    )
 
 
 def opening(verdicts: list[Verdict], so_far: str = "") -> str:

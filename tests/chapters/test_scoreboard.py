@@ -1,5 +1,7 @@
 """The scoreboard: a plain row for each takeaway that follows its verdict."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -74,7 +76,7 @@ def test_an_empty_store_has_eight_rows_and_no_verdict(tmp_path):
     rows = scoreboard(Store(tmp_path)).splitlines()[2:]
     assert len(rows) == 8 and all("not enough runs" in row for row in rows)
     assert "chapters/grokking_grid.ipynb" in scoreboard(Store(tmp_path), book=True)
-    assert score(Store(tmp_path)) == "8 waiting for runs"
+    assert score(Store(tmp_path)) == "8 waiting for runs (1, 2, 3, 4, 5, 6, 7, 8)"
 
 
 def test_the_readme_says_what_its_verdicts_say():
@@ -83,7 +85,11 @@ def test_the_readme_says_what_its_verdicts_say():
     rows = [[cell.strip() for cell in row] for row in rows if row and row[0].strip().isdigit()]
     rows = [row for row in rows if len(row) == 4]
     assert [row[0] for row in rows] == [str(i) for i in range(1, 9)]
+    (headline,) = re.findall(r"takeaways, in our runs so far: (.*)\.", README.read_text("utf-8"))
     for number, word, _, why in rows:
+        told = word.strip(f"†‡ {''.join(ICONS.values())}").replace("not enough runs", "waiting for runs")
+        listed = re.search(rf"\d {told} \(([^)]*)\)", headline)
+        assert listed and number in listed[1].split(", "), (number, told)
         name, word = f"takeaway {number}", word.strip(f"†‡ {''.join(ICONS.values())}")
         if word != "not enough runs":  # that one counts runs
             assert why == reason(Verdict(BY_NAME[name], word, None, 0, []))

@@ -14,7 +14,7 @@ from worlds import BY_NAME, jump, store_with, verdict
 from lib.analysis.dynamics import ZERO
 from lib.analysis.zones import boundaries
 from lib.analysis.zones.capacity import distinct_pairs
-from lib.chapters.report import BEGIN, END, README, with_section
+from lib.chapters.report import README, with_section
 from lib.chapters.tables import claims_table
 from lib.paper.claims import judge
 from lib.paper.criteria import addition, zones
@@ -265,12 +265,15 @@ def test_every_claim_names_cells_that_exist():
         assert set(claim.later) <= {experiment for experiment, *_ in claim.needs}
 
 
-def test_the_readme_has_a_section_for_the_claims():
-    text = README.read_text()
-    written = with_section(text, "new")
-    assert written.split(BEGIN)[0] == text.split(BEGIN)[0] and f"{BEGIN}\nnew\n{END}" in written
-    with pytest.raises(click.ClickException, match="no claims section"):
-        with_section("a README without it", "new")
+@pytest.mark.parametrize("name", ["score", "claims"])
+def test_the_readme_has_a_place_for_what_is_written(name):
+    text = README.read_text("utf-8")
+    begin, end = f"<!-- {name}: ", f"<!-- {name} end -->"
+    written = with_section(text, name, "new")
+    assert written.split(begin)[0] == text.split(begin)[0]
+    assert written.split(end)[1] == text.split(end)[1] and f" -->\nnew\n{end}" in written
+    with pytest.raises(click.ClickException, match=f"no {name} section"):
+        with_section("a README without it", name, "new")
 
 
 def test_table_shows_every_claim(tmp_path):
