@@ -162,7 +162,8 @@ def test_a_pause_that_is_taken_back_at_once_changes_nothing(visit):
         for (let i = 0; i < 20 && !ended(); i++, await later()) [1, 2].forEach(() => go.click());
     }""")
     until(page, "done")
-    page.evaluate("['pause', 'resume'].forEach((what) => made.postMessage({ do: what }))")  # too late
+    too_late = "['pause', 'resume'].forEach((what) => made.postMessage({ do: what }))"
+    page.evaluate(too_late)
     ask(page)  # answered after all that the worker had to say
     page.wait_for_timeout(200)  # and after what it has queued
     assert page.evaluate("heard").count("done") == 1
