@@ -152,7 +152,9 @@ def reason(verdict: Verdict) -> str:
 def score(store: Store) -> str:
     """Which takeaways have which verdict, in words: "3 reproduced (1, 2, 8), 1 undecided (7)"."""
     verdicts = judge_named(store, *PLAIN)
-    found = {kind: [v.claim.name.split()[-1] for v in verdicts if v.verdict == kind] for kind in ICONS}
+    found: dict[str, list[str]] = {kind: [] for kind in ICONS}
+    for v in verdicts:
+        found[v.verdict].append(v.claim.name.split()[-1])
     return ", ".join(
         f"{len(which)} {'waiting for runs' if kind == NONE else kind} ({', '.join(which)})"
         for kind, which in found.items()

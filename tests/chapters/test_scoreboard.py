@@ -87,9 +87,9 @@ def test_the_readme_says_what_its_verdicts_say():
     assert [row[0] for row in rows] == [str(i) for i in range(1, 9)]
     (headline,) = re.findall(r"takeaways, in our runs so far: (.*)\.", README.read_text("utf-8"))
     for number, word, _, why in rows:
-        told = word.strip(f"†‡ {''.join(ICONS.values())}").replace("not enough runs", "waiting for runs")
+        name, word = f"takeaway {number}", word.strip(f"†‡ {''.join(ICONS.values())}")
+        told = word.replace("not enough runs", "waiting for runs")
         listed = re.search(rf"\d {told} \(([^)]*)\)", headline)
         assert listed and number in listed[1].split(", "), (number, told)
-        name, word = f"takeaway {number}", word.strip(f"†‡ {''.join(ICONS.values())}")
         if word != "not enough runs":  # that one counts runs
             assert why == reason(Verdict(BY_NAME[name], word, None, 0, []))
