@@ -43,7 +43,6 @@ from lib.analysis.words import bracket, number
 from lib.analysis.zones import boundaries
 from lib.chapters.stories.descent import dips, loss, mirrors
 from lib.chapters.tables import crossing_words, dip_cells
-from lib.circuits.measures import gather_measures
 from lib.figures import accuracy, style
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import judge_named
@@ -144,18 +143,24 @@ Markdown(f"{loss.rows(climbs, runs)}\n\n{found.provenance(EXPERIMENTS['figure6']
 # answers them by heart. Accuracy on the others is what a rule gives.
 
 # %% tags=["hide-input"]
-looked = gather_measures(found.specs)
-ends = looked[looked["last"].astype(bool)]
-page.export(ends, "mirrored", "accuracy on mirrored pairs and on the others",
-            ["d_model", "train_size", "seed", "epoch", "val_accuracy", *mirrors.KINDS, "key"])  # fmt: skip
+looked = mirrors.at_their_ends(found.specs)
+page.export(looked, "mirrored", "accuracy on mirrored pairs and on the others", mirrors.COLUMNS)
+ends = mirrors.whole(looked)
 Markdown(mirrors.words(ends))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final accuracy against d_model on held-out pairs whose mirror image was trained on, and on the other held-out pairs, mean over seeds and a dot for each run. Where networks memorize, the first kind is often answered and the second is not."}, "figure": {"caption": "Final accuracy against width on held-out pairs whose mirror image was trained on (dotted), and on the others (dashed), by epoch T. Lines: mean over the seeds of figure 6 that were looked into; dots: single runs. [Data](data/mirrored.csv), by `python -m lib circuits figure6 --checkpoints 1`.", "name": "fig-mirrored"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final accuracy against d_model on held-out pairs whose mirror image was trained on, and on the other held-out pairs, mean over seeds and a dot for each run. Where networks memorize, the first kind is often answered and the second is not."}, "figure": {"caption": "Final accuracy against width on held-out pairs whose mirror image was trained on (dotted), and on the others (dashed), by epoch T. Lines: mean over the seeds of figure 6 whose runs were all looked into; dots: single runs. [Data](data/mirrored.csv), by `python -m lib circuits figure6 --checkpoints 1`.", "name": "fig-mirrored"}}
 accuracy.accuracy_by_width(mirrors.curves(ends, train_sizes), d_models)
 
 # %% tags=["hide-input"]
 seen = found.runs[found.runs["key"].isin(ends["key"])]
 told(Gathered(seen, seen.iloc[:0], found.wanted))
+
+# %% [markdown]
+# And the networks that know their training set by heart and yet get some of the others right, of
+# all seeds:
+
+# %% tags=["hide-input"]
+Markdown(mirrors.half_way_words(mirrors.half_way(runs, looked)))
 
 # %% [markdown]
 # ## Model-wise grokking

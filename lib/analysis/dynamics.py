@@ -62,6 +62,12 @@ def zone(curve: Mapping[str, np.ndarray]) -> str:
     return "grokking" if end >= GENERALIZED else "semi-grokking"
 
 
+def half_way(runs: pd.DataFrame) -> pd.Series:
+    """Which runs know their training set at their end, and some of the others: a mask."""
+    knows = runs["train_accuracy"] >= PERFECT
+    return knows & runs["val_accuracy"].between(ZERO, GENERALIZED, inclusive="left")
+
+
 def best_on_the_way(curves: pd.DataFrame) -> pd.Series:
     """The highest validation accuracy of each run at any evaluation, by key."""
     return curves.groupby("key")["val_accuracy"].max()

@@ -5,6 +5,7 @@ import time
 import click
 from tqdm import tqdm
 
+from lib.analysis.dynamics import half_way
 from lib.circuits.measures import CHECKPOINTS, Measured, check, lacking, measure_run
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
@@ -24,11 +25,17 @@ from lib.sweeps.plan import costs_of, format_duration
     show_default=True,
     help="Epochs of a run that are measured; 1: its end only, from kept weights if possible.",
 )
+@click.option(
+    "--half-way",
+    "stuck",
+    is_flag=True,
+    help="Only stored runs that know their training set and end half-way: validation 0.1 to 0.95.",
+)
 @click.option("--threads", type=options.THREADS, help="Cores to use.  [default: all]")
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
 @options.MEASURE
 @options.RESULTS
-def command(names, seeds, checkpoints, threads, dry_run, measure, results) -> None:
+def command(names, seeds, checkpoints, stuck, threads, dry_run, measure, results) -> None:
     """Look into the networks of named experiments, and keep what is measured.
 
     Trains them again, to the same bits, and measures on the way.  Can be interrupted and
@@ -36,6 +43,11 @@ def command(names, seeds, checkpoints, threads, dry_run, measure, results) -> No
     """
     store, threads = Store(results), threads or cores()
     specs = [spec for name in names for spec in EXPERIMENTS[name].specs(seeds)]
+    if stuck:
+        runs = store.runs()
+        own = runs["engine"] == "numba"  # another engine's training would not come back
+        keys = set(runs[half_way(runs) & own]["key"])
+        specs = [spec for spec in specs if spec.key in keys]
     todo = lacking(specs, store, checkpoints)
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(set(specs)):,} runs are not measured")
     for spec in todo:

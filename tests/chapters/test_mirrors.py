@@ -36,3 +36,39 @@ def test_a_panel_for_each_training_size_has_both_kinds():
     runs, value, *_ = panels[3000]["the others"]
     assert value == "unmirrored_accuracy" and len(runs) == 4
     assert runs.groupby("d_model")[value].mean()[32] == 0.02
+
+
+def with_keys(frame):
+    keys = [f"run {i}" for i in range(len(frame))]
+    return frame.assign(key=keys, train_accuracy=1.0, epoch=9, shown=True)
+
+
+def test_seeds_that_were_looked_into_in_part_are_left_out():
+    """They were chosen by how they end."""
+    cells = ends(*((size, 32, seed, 0.5, 0.5) for size in (3000, 4000) for seed in (5, 6)),
+                 (3000, 32, 0, 0.6, 0.02))  # fmt: skip
+    assert set(mirrors.whole(with_keys(cells))["seed"]) == {5, 6}
+
+
+def test_half_way_by_symmetry_or_by_a_rule():
+    found = with_keys(ends(
+        (3000, 32, 0, 0.6, 0.02),
+        (3000, 36, 0, 0.5, 0.4),
+        (3000, 40, 0, 0.0, 0.0),  # no rule
+        (3000, 44, 0, 1.0, 1.0),  # the whole rule
+        (3000, 8, 0, 0.5, 0.4),  # does not know its training set
+        (3000, 48, 0, 0.5, 0.4),  # another training of it was looked into
+    ))  # fmt: skip
+    found.loc[found["d_model"] == 8, "train_accuracy"] = 0.7
+    found.loc[found["d_model"] == 48, "shown"] = False
+    runs = found.drop(columns=[*mirrors.KINDS])
+    stuck = mirrors.half_way(runs, found)
+    assert stuck["d_model"].tolist() == [32, 36, 48]
+    assert set(mirrors.COLUMNS) <= set(stuck)
+    said = mirrors.half_way_words(stuck)
+    assert "3 runs of this figure know" in said and "2 of them were looked into" in said
+    assert "**1 of the 2 stay below 0.1 on the others**" in said
+    assert "0.55 of the pairs right whose mirror image was trained on, and 0.21 of" in said
+    assert "all of them were looked into" in mirrors.half_way_words(stuck[:2])
+    assert mirrors.half_way_words(stuck[2:]).endswith("none of them was looked into.")
+    assert mirrors.half_way_words(stuck[:0]).startswith("No run of this figure knows")

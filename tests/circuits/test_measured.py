@@ -188,6 +188,16 @@ def test_what_cannot_be_measured_or_kept_is_seen_before_anything_is_trained(
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
 
 
+def test_those_that_end_half_way_can_be_asked_for_alone(store):
+    """Of the four runs one is stored, and ends half-way."""
+    run = train(TINY.specs()[1])
+    assert "4 of 4 runs are not measured" in call("tiny", "--dry-run").stdout
+    assert "0 of 0 runs" in call("tiny", "--half-way", "--dry-run").stdout
+    run.curve["train_accuracy"][-1], run.curve["val_accuracy"][-1] = 1.0, 0.4
+    store.add(run)
+    assert "1 of 1 runs are not measured" in call("tiny", "--half-way", "--dry-run").stdout
+
+
 def test_a_bar_goes_on_within_a_run(store, monkeypatch):
     """Three of four runs count as measured, and of the last one half."""
 

@@ -8,14 +8,34 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lib.analysis.dynamics import ZERO
+from lib.analysis import dynamics
+from lib.analysis.dynamics import GENERALIZED, PERFECT, ZERO
+from lib.chapters.tables import table
+from lib.circuits.measures import gather_measures
 from lib.figures import style
+from lib.spec import RunSpec
 
 KINDS = {
     "mirrored_accuracy": ("mirror image trained on", style.GREY, ":"),
     "unmirrored_accuracy": ("the others", style.VAL, "--"),
 }
 """Column of `lib.circuits.measures` -> what the pairs are, and the line of their accuracy."""
+
+
+COLUMNS = ["d_model", "train_size", "seed", "epoch", "val_accuracy", *KINDS, "key"]
+"""Of a table for download."""
+
+
+def at_their_ends(specs: Iterable[RunSpec]) -> pd.DataFrame:
+    """The kept measures of some runs, each at its end."""
+    found = gather_measures(specs)
+    return found[found["last"].astype(bool)]
+
+
+def whole(ends: pd.DataFrame) -> pd.DataFrame:
+    """Those of seeds with as many cells as any: others were looked into for how they end."""
+    cells = ends.groupby("seed")["key"].transform("nunique")
+    return ends[cells == cells.max()]
 
 
 def curves(ends: pd.DataFrame, train_sizes: Iterable[int]) -> dict[int, dict[str, tuple]]:
@@ -50,4 +70,42 @@ def words(ends: pd.DataFrame) -> str:
         f"others {'; '.join(said)} (means over {seeds} seeds). Of the {len(off_zero)} runs that "
         f"end at {ZERO:g} or above, {alone} {owe} it to symmetry "
         f"alone: on the others they stay below {ZERO:g}."
+    )
+
+
+def half_way(runs: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
+    """The runs that know their training set and end half-way, with their measures where kept.
+
+    Not those of another training of a run: near a boundary it may have ended elsewhere.
+    """
+    own = ends.loc[ends["shown"].astype(bool), ["key", *KINDS]]
+    stuck = runs[dynamics.half_way(runs)].merge(own, on="key", how="left")
+    return stuck.sort_values("unmirrored_accuracy")
+
+
+def half_way_words(stuck: pd.DataFrame) -> str:
+    """How many of them owe all they have to symmetry, and run by run."""
+    if stuck.empty:
+        return "No run of this figure knows its training set and ends half-way."
+    seen = stuck.dropna(subset=[*KINDS])
+    said = (
+        f"{len(stuck)} runs of this figure know their training set and end half-way (training "
+        f"{PERFECT:g} or above, validation from {ZERO:g} to below {GENERALIZED:g}); "
+    )
+    if seen.empty:
+        return f"{said}none of them was looked into."
+    alone, means = (seen["unmirrored_accuracy"] < ZERO).sum(), seen[list(KINDS)].mean()
+    looked = "all" if len(seen) == len(stuck) else len(seen)
+    rows = [
+        (f"{run.train_size:,}", run.d_model, run.seed, f"{run.val_accuracy:.2f}",
+         f"{run.mirrored_accuracy:.2f}", f"{run.unmirrored_accuracy:.2f}")
+        for run in seen.itertuples()
+    ]  # fmt: skip
+    header = ["D", "d_model", "seed", "validation", *(label for label, *_ in KINDS.values())]
+    return (
+        f"{said}{looked} of them were looked into. On average they get {means.iloc[0]:.2f} of the "
+        f"pairs right whose mirror image was trained on, and {means.iloc[1]:.2f} of the others. "
+        f"**{alone} of the {len(seen)} stay below {ZERO:g} on the others**: what these have is "
+        "symmetry, not the rule.\n\n"
+        f":::{{dropdown}} Run by run\n{table(header, rows, left=())}\n:::"
     )
