@@ -39,7 +39,7 @@ from IPython.display import Markdown
 
 from lib.analysis.dynamics import zone
 from lib.chapters.export import OF_A_RUN
-from lib.chapters.stories.recipe import batches, depth
+from lib.chapters.stories.recipe import batches, depth, variants
 from lib.chapters.stories.recipe import cells as story
 from lib.chapters.stories.recipe import search as searched
 from lib.figures import accuracy
@@ -158,6 +158,21 @@ Markdown(f"{batches.in_words(batched)}\n\n{batches.by_heart(batched)}\n\n{batche
 # with the same value many steps pull harder in an epoch, in which each fact is still seen once. What
 # else differs between one step and many, the noise and AdamW's sense of scale, these runs do not
 # take apart.
+#
+# ## Does a variant change the picture?
+#
+# The other variants, each beside the plain run of its cell and seed. Near a boundary another seed
+# alone changes what a run does, so that stands first: a variant matters if it changes more than chance.
+
+# %% tags=["hide-input"]
+varied = page.gather(variants.compared())
+both = variants.pairs(varied)
+page.export(both, "variants", "the runs with a variant and those beside them")
+Markdown(f"{variants.told(both)}\n\n{variants.paired(varied).provenance()}")
+
+# %% [markdown]
+# "By heart" and "generalize" count the runs with the change, and in brackets the plain ones beside
+# them. [The pairs](data/variants.csv) are of lr 0.001 with weight decay 1 and 2.
 #
 # ## The book's recipe, out of sample
 #

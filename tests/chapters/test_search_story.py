@@ -8,7 +8,7 @@ import pytest
 from worlds import jump
 
 from lib.analysis.gather import gather
-from lib.chapters.stories.recipe import batches
+from lib.chapters.stories.recipe import batches, variants
 from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
 from lib.paper.race.scores import RECIPE_FIELDS, in_words
@@ -157,3 +157,25 @@ def test_runs_with_batches_stand_beside_the_same_without(store):
         ["512", "0.17", "30,000", "–", "1"],
         ["all", "1", "30,000", "–", "1"],
     ]
+
+
+def test_runs_with_a_variant_stand_beside_the_plain_one_and_two_seeds_beside_each_other(store):
+    wanted = variants.compared()
+    assert set(wanted) <= set(specs()) and all(s.batch is None for s in wanted)
+    assert "No run" in variants.told(variants.pairs(gather(wanted, store=store)))
+    tied = next(s for s in wanted if s.tied and s.train_size == 2600)
+    plain = tied.replace(tied=None)
+    other = tied.replace(tied=None, seed=plain.seed + 1)
+    for spec in (tied, other, next(s for s in wanted if s.norm)):  # the last without its other half
+        store.add(jump(spec, val=0.0))
+    assert "No run" in variants.told(variants.pairs(gather(wanted, store=store)))
+    store.add(made_up.run(plain, [0, 9], train_accuracy=[0, 1], val_accuracy=[0, 1]))
+    found = gather(wanted, store=store)
+    both = variants.pairs(found)
+    assert both["changed"].tolist() == [variants.SEED, "tied embeddings"]
+    assert (both["key"].tolist(), set(both["key_plain"])) == ([other.key, tied.key], {plain.key})
+    assert set(variants.paired(found).runs["key"]) == {plain.key, other.key, tied.key}
+    said = variants.told(both)
+    assert "another seed 0 of 1 runs" in said and "tied embeddings, 0 of 1." in said
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in said.splitlines()[4:]]
+    assert rows[1] == ["tied embeddings", "0 of 1", "1 (plain 0)", "0 (plain 1)"]
