@@ -71,5 +71,7 @@ def told(both: pd.DataFrame) -> str:
     header = ["changed", "the same kind of training", "by heart before the rule", "generalize"]
     chance = kept.pop(SEED, None)
     said = "; ".join(f"{changed}, {count}" for changed, count in kept.items())
-    first = f"**With another seed {chance} runs show the same kind of training.** "
-    return f"{first * bool(chance)}With a variant on the same seed: {said or 'none yet'}.\n\n{table(header, rows)}"
+    words = f"With a variant on the same seed: {said or 'none yet'}."
+    if chance:
+        words = f"**With another seed {chance} runs show the same kind of training.** {words}"
+    return f"{words}\n\n{table(header, rows)}"
