@@ -1,8 +1,10 @@
 """Mirrored pairs: where they are answered without a rule, and how many runs owe all to them."""
 
 import pandas as pd
+import pytest
 
 from lib.chapters.stories.descent import mirrors
+from lib.paper.experiments import EXPERIMENTS
 
 
 def ends(*rows):
@@ -72,3 +74,28 @@ def test_half_way_by_symmetry_or_by_a_rule():
     assert "all of them were looked into" in mirrors.half_way_words(stuck[:2])
     assert mirrors.half_way_words(stuck[2:]).endswith("none of them was looked into.")
     assert mirrors.half_way_words(stuck[:0]).startswith("No run of this figure knows")
+
+
+class Kept:
+    """A store of these runs."""
+
+    def __init__(self, frame):
+        self.frame = frame
+
+    def runs(self):
+        return self.frame
+
+
+@pytest.mark.parametrize("symmetric, said", [(0, False), (1, False), (2, True), (3, True)])
+def test_a_line_of_the_front_page_where_most_are_symmetric_alone(monkeypatch, symmetric, said):
+    kinds = [(0.6, 0.02)] * symmetric + [(0.5, 0.4)] * (3 - symmetric)
+    found = with_keys(ends(*((3000, 32, seed, *kind) for seed, kind in enumerate(kinds))))
+    keys = [spec.key for spec in EXPERIMENTS["figure3"].specs([0])][:3]
+    found = found.assign(key=keys, last=True, digest=keys)
+    monkeypatch.setattr(mirrors, "measures", lambda store: found)
+    line = mirrors.memorable(Kept(found.drop(columns=[*mirrors.KINDS])))
+    assert (f"Of 3 networks that know their sums and get some of the others right, {symmetric}"
+            in line) == said == bool(line)  # fmt: skip
+    other = found.assign(digest="of another training")
+    monkeypatch.setattr(mirrors, "measures", lambda store: other)
+    assert mirrors.memorable(Kept(found.drop(columns=[*mirrors.KINDS]))) == ""

@@ -1,9 +1,10 @@
-"""What stays with a reader: one line a result, each from the numbers of a verdict."""
+"""What stays with a reader: one line a result, from the numbers of a verdict or of measures."""
 
 from collections.abc import Callable
 
 from lib.analysis.efficiency import LASTING
 from lib.chapters.scoreboard import chapter_of
+from lib.chapters.stories.descent import mirrors
 from lib.paper.claims import OPEN, Verdict
 from lib.paper.criteria.rules import Condition
 from lib.paper.takeaways import judge_named
@@ -70,4 +71,6 @@ def memorable(store: Store) -> str:
         if verdict.verdict in true_of and verdict.finding.conditions
         if (numbers := number(verdict))
     ]
+    if half_way := mirrors.memorable(store):
+        lines.append(f"* {half_way} [How](chapters/grokking_grid.ipynb)")
     return "\n".join(lines) or "*Nothing is decided by the runs that are stored.*"

@@ -11,8 +11,10 @@ import pandas as pd
 from lib.analysis import dynamics
 from lib.analysis.dynamics import GENERALIZED, PERFECT, ZERO
 from lib.chapters.tables import table
-from lib.circuits.measures import gather_measures
+from lib.circuits.measures import gather_measures, measures
 from lib.figures import style
+from lib.paper.experiments import EXPERIMENTS
+from lib.runs.store import Store
 from lib.spec import RunSpec
 
 KINDS = {
@@ -108,4 +110,23 @@ def half_way_words(stuck: pd.DataFrame) -> str:
         f"**{alone} of the {len(seen)} stay below {ZERO:g} on the others**: what these have is "
         "symmetry, not the rule.\n\n"
         f":::{{dropdown}} Run by run\n{table(header, rows, left=())}\n:::"
+    )
+
+
+def memorable(store: Store) -> str:
+    """A line on the runs of figures 3 and 6 that end half-way, if most owe it to symmetry."""
+    keys = {spec.key for name in ("figure3", "figure6") for spec in EXPERIMENTS[name]}
+    runs, ends = store.runs(), measures(store)
+    ends = ends[ends["last"].astype(bool)]
+    ends = ends.assign(shown=ends["digest"].isin(runs["digest"]))
+    seen = half_way(runs[runs["key"].isin(keys)], ends).dropna(subset=[*KINDS])
+    alone = seen[seen["unmirrored_accuracy"] < ZERO]
+    if 2 * len(alone) <= len(seen):
+        return ""
+    mirrored, others = alone[list(KINDS)].mean()
+    return (
+        f"**Half a rule is mostly symmetry.** Of {len(seen)} networks that know their sums and get "
+        f"some of the others right, {len(alone)} have learned hardly more than that $a$ and $b$ "
+        f"may be swapped: they get {mirrored:.0%} of the mirror images of their training sums "
+        f"right, and {others:.0%} of all else."
     )
