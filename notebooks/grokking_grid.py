@@ -289,7 +289,7 @@ Markdown(told.longer_words(waits(longer.runs, longer.curves)))
 # ## Every run
 #
 # Pick a width, a training size and a seed: the run's own curves, and the name that its curve earns.
-# All runs of figures 2 and 3 that are stored are in this page, with every second evaluation; it
+# All runs of figures 2 and 3 that are stored are in this page, with every fourth evaluation; it
 # needs neither a Jupyter kernel nor an internet connection. A run that is not stored says so.
 
 # %% tags=["hide-input"]

@@ -7,8 +7,9 @@ import pandas as pd
 
 from lib.analysis import dynamics
 
-POINTS = 150
-"""Evaluations of a run that an explorer keeps, about: of the stored 300, every second."""
+POINTS = 75
+"""Evaluations of a run that an explorer keeps, about: of the stored 300, every fourth; with all
+runs of figure 3 a page of less than two megabytes has no room for many more."""
 
 
 COLUMNS = {
