@@ -90,14 +90,14 @@ def half_way_words(stuck: pd.DataFrame) -> str:
     if stuck.empty:
         return "No run of this figure knows its training set and ends half-way."
     seen = stuck.dropna(subset=[*KINDS])
-    said = (
-        f"{len(stuck)} runs of this figure know their training set and end half-way (training "
-        f"{PERFECT:g} or above, validation from {ZERO:g} to below {GENERALIZED:g}); "
+    kind = (
+        f"know their training set and end half-way (training {PERFECT:g} or above, validation "
+        f"from {ZERO:g} to below {GENERALIZED:g})"
     )
     if seen.empty:
-        return f"{said}none of them was looked into."
+        return f"{len(stuck)} runs of this figure {kind}; none of them was looked into."
     alone, means = (seen["unmirrored_accuracy"] < ZERO).sum(), seen[list(KINDS)].mean()
-    looked = "all" if len(seen) == len(stuck) else len(seen)
+    part = f" (of {len(stuck)} such runs, {len(seen)} were looked into)" * (len(seen) < len(stuck))
     rows = [
         (f"{run.train_size:,}", run.d_model, run.seed, f"{run.val_accuracy:.2f}",
          f"{run.mirrored_accuracy:.2f}", f"{run.unmirrored_accuracy:.2f}")
@@ -105,10 +105,10 @@ def half_way_words(stuck: pd.DataFrame) -> str:
     ]  # fmt: skip
     header = ["D", "d_model", "seed", "validation", *(label for label, *_ in KINDS.values())]
     return (
-        f"{said}{looked} of them were looked into. On average they get {means.iloc[0]:.2f} of the "
-        f"pairs right whose mirror image was trained on, and {means.iloc[1]:.2f} of the others. "
-        f"**{alone} of the {len(seen)} stay below {ZERO:g} on the others**: what these have is "
-        "symmetry, not the rule.\n\n"
+        f"**{alone} of {len(seen)} runs that are half-way have symmetry, not the rule**: they get "
+        f"less than {ZERO:g} right of the pairs whose mirror image was not trained on. All "
+        f"{len(seen)} {kind}{part}; on average they get {means.iloc[0]:.2f} of the mirror images "
+        f"right, and {means.iloc[1]:.2f} of the others.\n\n"
         f":::{{dropdown}} Run by run\n{table(header, rows, left=())}\n:::"
     )
 
