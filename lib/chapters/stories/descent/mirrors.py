@@ -92,7 +92,7 @@ def half_way_words(stuck: pd.DataFrame) -> str:
     seen = stuck.dropna(subset=[*KINDS])
     kind = (
         f"know their training set and end half-way (training {PERFECT:g} or above, validation "
-        f"from {ZERO:g} to below {GENERALIZED:g})"
+        f"from {ZERO:g} to below {GENERALIZED:g}, by epoch {stuck['epoch'].max():,})"
     )
     if seen.empty:
         return f"{len(stuck)} runs of this figure {kind}; none of them was looked into."
