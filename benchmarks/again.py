@@ -108,7 +108,7 @@ def main(name, by, device, seeds, widths, sizes, results):
         spec
         for spec in EXPERIMENTS[name].specs(seeds)
         if spec.key in todo
-        and (by != "kernel" or spec.plain)
+        and (by != "kernel" or spec.n_layers == 1)
         and spec.d_model in (widths or {spec.d_model})
         and spec.train_size in (sizes or {spec.train_size})
     ]

@@ -20,7 +20,7 @@ from numba import njit
 from benchmarks.clock import Timing, in_turn
 from lib.data import build
 from lib.engines.flops import epoch_flops
-from lib.engines.kernel import attention, epochs, memory, network
+from lib.engines.kernel import attention, epochs, memory, network, vocabulary
 from lib.engines.kernel.engine import Engine
 from lib.engines.kernel.layout import TILE
 from lib.engines.simd import blocks, processor, vectors
@@ -76,12 +76,12 @@ def _part(which, sz, state, work, samples, scratch, recipe, times):
     mode = vectors.flush_denormals()
     for _ in range(times):
         if which == 0:
-            epochs._prepare(sz, state.P, work)
+            vocabulary.prepare(sz, state.P, work)
         elif which == 4:
             for _ in range(chunks - 1):
                 vectors.add_to(C[0], C[1])
         elif which == 5:
-            epochs._finish(sz, state, work, C[0])
+            vocabulary.finish(sz, state, work, C[0])
         elif which == 6:
             epochs._adamw(sz, state, recipe, 1)
         else:

@@ -102,7 +102,7 @@ def _row(spec: RunSpec, runs: int, limits: Device, aim: float, how: dict) -> Row
     textbook = timed(reference.Engine(spec, datas[0], threads, device=device))
     alone = stack(1, compile=False)
     compiled = stack(1) if pays([spec], device) else None
-    kernel = timed(Engine(spec, datas[0])) if spec.plain and device == "cpu" else None
+    kernel = timed(Engine(spec, datas[0])) if spec.n_layers == 1 and device == "cpu" else None
     stacked = stack(runs) / runs if runs > 1 else None
     best = stacked or compiled or alone
     return Row(

@@ -50,14 +50,14 @@ def engine_of(spec: RunSpec, engine: str | None = None, device: str = "cpu") -> 
         SpecError: if the one asked for does not cover it; says which one does.
     """
     covers = {
-        "numba": spec.plain and device == "cpu",
+        "numba": spec.n_layers == 1 and device == "cpu",
         "stacked": spec.stacks,
         "reference": True,
     }
     fastest = next(name for name, able in covers.items() if able)
     if not covers.get(engine, True):
         limits = {
-            "numba": "is for the plain model of one layer, on a CPU",
+            "numba": "is for one layer, on a CPU",
             "stacked": "has no batch, loss in float32, tied embeddings or biases without decay",
         }
         raise SpecError(f"the engine {engine} {limits[engine]}; for this run: --engine {fastest}")

@@ -41,7 +41,7 @@ def _forward_flops(spec: RunSpec) -> float:
     The kernel leaves out the half of a split MLP that a sample does not use.
     """
     below = 2 * _widths(spec) * (spec.n_layers - 1)
-    mlp = spec.mlp_width * (1 if spec.plain and spec.split_mlp else 2)
+    mlp = spec.mlp_width * (1 if spec.n_layers == 1 and spec.split_mlp else 2)
     return 2 * spec.d_model * (_heads(spec) + mlp + spec.modulus + below)
 
 

@@ -31,12 +31,12 @@ def estimate(specs: Sequence[RunSpec], rate: Rate, runs: pd.DataFrame | None = N
             where `rate` is the kernel's.
     """
     runs = pd.DataFrame() if runs is None else runs
-    ask = len(runs) and not (_of_pytorch(rate) or all(s.plain for s in specs))
+    ask = len(runs) and not (_of_pytorch(rate) or all(s.n_layers == 1 for s in specs))
     deep = deep_rates(runs) if ask else {}
     seconds, per_logit = [], getattr(rate, "per_logit", 0.0)
     for s, part in zip(specs, expected_parts(specs, runs), strict=True):
-        speed = rate(s.d_model) if s.plain else _deep_rate(s, rate, deep)
-        logits = evaluated_logits(s) if s.plain else 0  # in the rate of the others
+        speed = rate(s.d_model) if s.n_layers == 1 else _deep_rate(s, rate, deep)
+        logits = evaluated_logits(s) if s.n_layers == 1 else 0  # in the rate of the others
         seconds.append(flops(s, part) / speed + part * logits * per_logit)
     return np.array(seconds, dtype=float)
 

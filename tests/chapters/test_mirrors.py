@@ -42,7 +42,10 @@ def test_a_panel_for_each_training_size_has_both_kinds():
 
 def with_keys(frame):
     keys = [f"run {i}" for i in range(len(frame))]
-    return frame.assign(key=keys, train_accuracy=1.0, epoch=9, shown=True)
+    inside = dict(held_out_share=0.5, restricted_loss=1.0)
+    return frame.assign(
+        key=keys, train_accuracy=1.0, epoch=9, shown=True, modulus=113, **inside
+    )
 
 
 def test_seeds_that_were_looked_into_in_part_are_left_out():
@@ -63,12 +66,15 @@ def test_half_way_by_symmetry_or_by_a_rule():
     ))  # fmt: skip
     found.loc[found["d_model"] == 8, "train_accuracy"] = 0.7
     found.loc[found["d_model"] == 48, "shown"] = False
-    runs = found.drop(columns=[*mirrors.KINDS])
+    found.loc[found["d_model"] == 32, ["held_out_share", "restricted_loss"]] = 0.1, 5.0
+    runs = found.drop(columns=[*mirrors.KINDS, *mirrors.INSIDE])
     stuck = mirrors.half_way(runs, found)
     assert stuck["d_model"].tolist() == [32, 36, 48]
     assert set(mirrors.COLUMNS) <= set(stuck)
     said = mirrors.half_way_words(stuck)
-    assert said.startswith("**1 of 2 runs that are half-way have symmetry, not the rule**")
+    assert said.startswith("**1 of 2 runs that are half-way answer hardly more than mirror")
+    assert "**In 1 the rule is under way" in said and "0.30 of the variance" in said
+    assert "(0.10 to 0.50)" in said and "(a loss below 4.73)" in said
     assert "(of 3 such runs, 2 were looked into)" in said and "by epoch 9)" in said
     assert "0.55 of the mirror images right, and 0.21 of the others" in said
     assert "such runs" not in mirrors.half_way_words(stuck[:2])
@@ -86,16 +92,33 @@ class Kept:
         return self.frame
 
 
+def told(monkeypatch, found, **more):
+    """The front page's line on these measures of three runs of figure 3."""
+    keys = [spec.key for spec in EXPERIMENTS["figure3"].specs([0])][: len(found)]
+    found = found.assign(**{"key": keys, "last": True, "digest": keys, **more})
+    monkeypatch.setattr(mirrors, "measures", lambda store: found)
+    runs = found.drop(columns=[*mirrors.KINDS, *mirrors.INSIDE, "shown"]).assign(digest=keys)
+    return mirrors.memorable(Kept(runs))
+
+
 @pytest.mark.parametrize("symmetric, said", [(0, False), (1, False), (2, True), (3, True)])
-def test_a_line_of_the_front_page_where_most_are_symmetric_alone(monkeypatch, symmetric, said):
+def test_a_line_of_the_front_page_where_most_answer_mirror_images(monkeypatch, symmetric, said):
     kinds = [(0.6, 0.02)] * symmetric + [(0.5, 0.4)] * (3 - symmetric)
     found = with_keys(ends(*((3000, 32, seed, *kind) for seed, kind in enumerate(kinds))))
-    keys = [spec.key for spec in EXPERIMENTS["figure3"].specs([0])][:3]
-    found = found.assign(key=keys, last=True, digest=keys)
-    monkeypatch.setattr(mirrors, "measures", lambda store: found)
-    line = mirrors.memorable(Kept(found.drop(columns=[*mirrors.KINDS])))
+    line = told(monkeypatch, found)
     assert (f"Of 3 networks that know their sums and get some of the others right, {symmetric}"
             in line) == said == bool(line)  # fmt: skip
-    other = found.assign(digest="of another training")
-    monkeypatch.setattr(mirrors, "measures", lambda store: other)
-    assert mirrors.memorable(Kept(found.drop(columns=[*mirrors.KINDS]))) == ""
+    assert told(monkeypatch, found, digest="of another training") == ""
+
+
+def test_that_line_says_whether_the_rule_is_in_them(monkeypatch):
+    """By the loss of its waves alone, beside networks that do not get so far."""
+    rows = [(3000, 32, seed, 0.6, 0.02) for seed in range(2)]
+    found = with_keys(ends(*rows, (3000, 40, 0, 0.0, 0.0)))
+    found.loc[2, "held_out_share"] = 0.03
+    line = told(monkeypatch, found)
+    assert line.startswith("**Half-way, the rule is there and does not show.**")
+    assert line.endswith("$a + b$ explains 50%, 3% in networks without the rule.")
+    found["restricted_loss"] = 5.0  # worse than guessing
+    line = told(monkeypatch, found[:2])
+    assert line.startswith("**Half a rule is mostly symmetry.**") and line.endswith("50%.")

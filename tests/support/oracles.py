@@ -43,6 +43,13 @@ CASES = [
         split_mlp=True,
         tied=True,
     ),
+    RunSpec(d_model=32, norm="pre"),
+    # nothing a multiple of 4, and a table of many columns
+    RunSpec(task="multitask", memorize_size=90, d_model=14, n_heads=2, train_size=90, norm="pre"),
+]
+CASES += [
+    CASES[12].replace(norm="pre", d_model=16),
+    CASES[14].replace(norm="pre"),
 ]
 TRAINED = [
     RunSpec(**TINY, d_model=24, epochs=2500),  # grokked at the end
@@ -72,6 +79,8 @@ STEPS = [
     *(CASES[0], CASES[3], CASES[7], CASES[10], CASES[1].replace(task="random")),
     CASES[13].replace(decayed="matrices", init_scale=0.5),
     CASES[14].replace(decayed="matrices", warmup=3),
+    CASES[16],
+    CASES[18].replace(decayed="matrices"),
 ]
 
 

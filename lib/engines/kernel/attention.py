@@ -30,11 +30,11 @@ def _weigh(sz, table, tokens, first, h, S, s):
     n_var, n_samples = sz.length - 1, tokens.shape[0] // (sz.length - 1)
     row, step = (sz.a_p + h) * TILE, sz.heads_p * TILE
     a = s + sz.A + h * TILE
-    eq, place = column_at(sz, sz.rows, sz.equals), column_at(sz, sz.rows, sz.n_tokens + n_var)
+    eq, place = column_at(sz, sz.rows, sz.asking), column_at(sz, sz.rows, sz.seen + n_var)
     best = vectors.broadcast(table[eq + row] + table[place + row])
     vectors.store(S, a + n_var * step, best)
     for p in range(n_var):
-        place = column_at(sz, sz.rows, sz.n_tokens + p)
+        place = column_at(sz, sz.rows, sz.seen + p)
         score = vectors.gather(table, row, tokens, p * n_samples + first)
         score = vectors.add(score, vectors.broadcast(table[place + row]))
         vectors.store(S, a + p * step, score)
@@ -54,12 +54,12 @@ def _mix(sz, table, tokens, first, h, S, s):
     """A head's mixture of values, for one vector of samples."""
     n_var, n_samples = sz.length - 1, tokens.shape[0] // (sz.length - 1)
     a, step, d_head = s + sz.A + h * TILE, sz.heads_p * TILE, sz.d_head
-    eq, place = column_at(sz, sz.rows, sz.equals), column_at(sz, sz.rows, sz.n_tokens + n_var)
+    eq, place = column_at(sz, sz.rows, sz.asking), column_at(sz, sz.rows, sz.seen + n_var)
     for f in range(h * d_head, (h + 1) * d_head):
         fixed = vectors.broadcast(table[eq + f * TILE] + table[place + f * TILE])
         out = vectors.mul(vectors.load(S, a + n_var * step), fixed)
         for p in range(n_var):
-            shift = table[column_at(sz, sz.rows, sz.n_tokens + p) + f * TILE]
+            shift = table[column_at(sz, sz.rows, sz.seen + p) + f * TILE]
             value = vectors.gather(table, f * TILE, tokens, p * n_samples + first)
             value = vectors.add(value, vectors.broadcast(shift))
             vectors.store(S, s + sz.V + (p * sz.a_p + f) * TILE, value)
@@ -86,8 +86,8 @@ def _attend_backward(sz, table, slots, first, own, s, T):
 def _head_backward(sz, table, h, v, S, s, sums, z):
     """One head's rows of z, the table's gradient sample by sample, and their sums."""
     n_var, d_head = sz.length - 1, sz.d_head
-    eq = column_at(sz, sz.rows, sz.equals)
-    last = column_at(sz, sz.rows, sz.n_tokens + n_var)
+    eq = column_at(sz, sz.rows, sz.asking)
+    last = column_at(sz, sz.rows, sz.seen + n_var)
     a, row = s + sz.A + h * TILE, (sz.a_p + h) * TILE
     step, z_step = sz.heads_p * TILE, sz.rows_p * TILE
     mean = vectors.broadcast(0.0)
@@ -126,6 +126,6 @@ def table_gradient(sz, table, slots, first, n_tiles, own, G):
     for p in range(sz.length):
         for row in range(sz.rows):
             total = vectors.total(vectors.load(own.sums, (p * sz.rows_p + row) * LANES))
-            G[(sz.n_tokens + p) * sz.rows_p + row] = total
+            G[(sz.seen + p) * sz.rows_p + row] = total
             if p == sz.length - 1:
-                G[sz.equals * sz.rows_p + row] = total
+                G[sz.asking * sz.rows_p + row] = total

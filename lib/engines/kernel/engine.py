@@ -68,6 +68,7 @@ class Engine:
             amx=PARTS[precision],
             rounds=spec.loss == "float32",
             tied=bool(spec.tied),
+            norm=spec.norm == "pre",
         )
         values = parameters or initial_values(spec, data)
         values = {name: np.asarray(value, np.float32) for name, value in values.items()}

@@ -9,109 +9,13 @@ from numba import njit, prange
 from lib.engines.kernel.layout import TILE, column_at, element_at
 from lib.engines.kernel.memory import Scratch
 from lib.engines.kernel.network import chunk_gradient, forward
-from lib.engines.kernel.products import (
-    AS_IS,
-    ROWS,
-    ZERO,
-    Ends,
-    Rows,
-    begin,
-    end,
-    linear,
-    outer,
-    pack_weights,
-    whole,
-)
+from lib.engines.kernel.products import begin, end
+from lib.engines.kernel.vocabulary import finish, prepare
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES
 from lib.engines.simd.vectors import ENTRY, JIT
 
 CACHED = ENTRY | {"cache": True}
-
-
-@njit(**JIT)
-def _prepare(sz, P, work):
-    """The tables of an epoch: values and scores of every token and position."""
-    x_eq, q, u = work.x_eq, work.q, work.u
-    d = sz.d_p // 4
-    eq = sz.E + column_at(sz, sz.d_p, sz.equals)
-    last = sz.E + column_at(sz, sz.d_p, sz.n_tokens + sz.length - 1)
-    for k in range(sz.d_p):
-        x_eq[k] = P[eq + k * TILE] + P[last + k * TILE]
-    scale = np.float32(1 / math.sqrt(sz.d_head))
-    vectors.fill(u, 0, len(u), 0)
-    for j in range(sz.n_heads * sz.d_head):
-        total = np.float32(0)
-        for k in range(sz.d):
-            total += P[element_at(sz.W_Q, d, j, k)] * x_eq[k]
-        q[j] = total
-        for k in range(sz.d):
-            u[element_at(0, d, j // sz.d_head, k)] += P[element_at(sz.W_K, d, j, k)] * q[j] * scale
-    W_V, scores, E, values = _vocabulary(sz, P, work)
-    as_is = Ends(ZERO, AS_IS, P, 0, E)
-    linear(W_V, False, E, values, as_is, sz.panels)
-    linear(scores, False, E, _below(sz, values), as_is, sz.panels)
-    pack_weights(sz, P, work.packs)
-
-
-@njit(**JIT)
-def _vocabulary(sz, P, work):
-    """What makes the table: W_V and u as matrices, E and the table as panels of rows."""
-    W_V, u = whole(P, sz.W_V, sz.a_p, sz.d_p), whole(work.u, 0, sz.heads_p, sz.d_p)
-    return W_V, u, Rows(P, sz.E, sz.d_p * TILE), Rows(work.table, 0, sz.rows * TILE)
-
-
-@njit(**JIT)
-def _below(sz, table):
-    """The scores of the table, which come after its values."""
-    return Rows(table.values, table.at + sz.a_p * TILE, table.step)
-
-
-@njit(**JIT)
-def _finish(sz, state, work, C):
-    """From the summed chunk gradient C to the gradient G of all parameters.
-
-    The table is not needed any more: it becomes room for its own gradient, feature-major.
-    """
-    P, G = state.P, state.G
-    for column in range(sz.panels * TILE):
-        for row in range(sz.rows):
-            place = column_at(sz, sz.rows, column) + row * TILE
-            work.table[place] = C[column * sz.rows_p + row]
-    for i in range(sz.W_O, sz.n_flat):
-        G[i] = C[sz.tail - sz.W_O + i]
-    W_V, u, E, T = _vocabulary(sz, P, work)
-    dE = Rows(G, sz.E, E.step)
-    linear(W_V, True, T, dE, Ends(ZERO, AS_IS, P, 0, dE), sz.panels)
-    linear(u, True, _below(sz, T), dE, Ends(ROWS, AS_IS, P, 0, dE), sz.panels)
-    outer(T, E, sz.panels, W_V, G, sz.W_V)
-    outer(_below(sz, T), E, sz.panels, u, work.du, 0)
-    _query_gradient(sz, P, G, work, C)
-
-
-@njit(**JIT)
-def _query_gradient(sz, P, G, work, C):
-    """From du to the gradients of W_K and W_Q, and of what stands at "="."""
-    q, dq, du, x_eq = work.q, work.dq, work.du, work.x_eq
-    d, a = sz.d_p // 4, sz.n_heads * sz.d_head
-    scale = np.float32(1 / math.sqrt(sz.d_head))
-    for j in range(a):
-        h, total = j // sz.d_head, np.float32(0)
-        for k in range(sz.d):
-            grown = du[element_at(0, d, h, k)] * scale
-            total += P[element_at(sz.W_K, d, j, k)] * grown
-            G[element_at(sz.W_K, d, j, k)] = q[j] * grown
-        dq[j] = total
-    eq = sz.E + column_at(sz, sz.d_p, sz.equals)
-    last = sz.E + column_at(sz, sz.d_p, sz.n_tokens + sz.length - 1)
-    for j in range(a):
-        for k in range(sz.d):
-            at = element_at(sz.W_Q, d, j, k)
-            G[at] = dq[j] * x_eq[k]
-            C[sz.x_eq + k] += P[at] * dq[j]
-    for k in range(sz.d):
-        G[eq + k * TILE] += C[sz.x_eq + k]
-        G[last + k * TILE] += C[sz.x_eq + k]
 
 
 @njit(**JIT)
@@ -180,7 +84,7 @@ def _one_chunk(sz, chunk, P, work, samples, own, G):
 @njit(**JIT)
 def _step(sz, state, work, recipe, step):
     """From the sum of the chunks' gradients, the first row of C, to new parameters."""
-    _finish(sz, state, work, work.C[0])
+    finish(sz, state, work, work.C[0])
     if sz.tied:
         _tie(sz, state.G, state.P)
     if recipe.lr > 0:
@@ -199,7 +103,7 @@ def train_serial(sz, state, work, samples, scratch, recipe, first_step, n_steps)
     mode = vectors.flush_denormals()
     begin(sz)
     for step in range(first_step, first_step + n_steps):
-        _prepare(sz, state.P, work)
+        prepare(sz, state.P, work)
         for chunk in range(count_chunks(sz, samples)):
             _one_chunk(sz, chunk, state.P, work, samples, own, C[min(chunk, 1)])
             if chunk:
@@ -215,7 +119,7 @@ def train_parallel(sz, state, work, samples, scratch, recipe, first_step, n_step
     C, count, n_threads = work.C, count_chunks(sz, samples), scratch.S.shape[0]
     mode = vectors.flush_denormals()
     for step in range(first_step, first_step + n_steps):
-        _prepare(sz, state.P, work)
+        prepare(sz, state.P, work)
         for thread in prange(n_threads):
             inner = vectors.flush_denormals()
             begin(sz)
@@ -272,7 +176,7 @@ def evaluate_serial(sz, P, work, samples, scratch, loss, right):
     mode = vectors.flush_denormals()
     begin(sz)
     own = _of_thread(scratch, 0)
-    _prepare(sz, P, work)
+    prepare(sz, P, work)
     for tile in range(0, _n_tiles(samples), sz.tiles_per_chunk):
         _evaluate_tiles(sz, P, work, samples, own, tile, loss, right)
     end(sz)
@@ -283,7 +187,7 @@ def evaluate_serial(sz, P, work, samples, scratch, loss, right):
 def evaluate_parallel(sz, P, work, samples, scratch, loss, right):
     """The same on as many threads as `scratch` has rows."""
     mode = vectors.flush_denormals()
-    _prepare(sz, P, work)
+    prepare(sz, P, work)
     n_tiles, n_threads = _n_tiles(samples), scratch.S.shape[0]
     at_once = sz.tiles_per_chunk
     for thread in prange(n_threads):

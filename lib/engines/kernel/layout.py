@@ -33,7 +33,12 @@ class Sizes(NamedTuple):
     heads_p: int
     mlp_p: int
     classes_p: int
-    panels: int  # tiles of vocabulary: tokens, then positions
+    panels: int  # tiles of E: tokens, then positions
+    # what attention looks at, as columns of the table: tokens, then positions; with LayerNorm
+    # each token at each place, "=", then zeros for the positions
+    seen: int  # columns before those of the positions
+    asking: int  # that of "="
+    panels_seen: int  # their tiles
     rows: int  # rows of the table: values, then scores
     rows_p: int  # the same, a multiple of the lanes
     # parameters, flat: E holds W_E and W_pos as columns
@@ -62,6 +67,8 @@ class Sizes(NamedTuple):
     Y: int
     L: int
     dX: int
+    N: int  # the MLP's input: X, or with LayerNorm its own
+    spread: int  # with LayerNorm: 1 / deviation at X, then at Y
     stride: int
     # the split into chunks, and that of the MLP (appendix B): half of its units, or 0; the
     # place of the operator "-" in the table
@@ -83,6 +90,7 @@ class Sizes(NamedTuple):
     n_room: int
     rounds: bool  # the loss's gradient rounds as in float32
     tied: bool  # W_U is the numbers' columns of E
+    norm: bool  # a LayerNorm before attention, MLP and W_U
 
 
 @register_jitable
@@ -111,6 +119,7 @@ def column_at(sz, n_rows, token):
 def sizes(
     d_model: int, n_heads: int, d_head: int, d_mlp: int, n_tokens: int, n_classes: int,
     length: int, split: bool = False, amx: int = 0, rounds: bool = False, tied: bool = False,
+    norm: bool = False,
 ) -> Sizes:  # fmt: skip
     """Everything that the kernel has to know about a network's shape.
 
@@ -119,12 +128,16 @@ def sizes(
     split: an MLP with a half for each task.  amx: parts of a float in products on tile
     registers (`lib.engines.kernel.amx_products`), 0 for products on vectors.  rounds: the
     gradient of the loss as plain float32 has it.  tied: one matrix embeds numbers and unembeds.
+    norm: LayerNorm.
     """
     unit = 16 if amx else 4
     d_p, mlp_p, classes_p = _up(d_model, unit), _up(d_mlp, unit), _up(n_classes, unit)
     a_p = _up(n_heads * d_head, unit)
     heads_p = _up(n_heads, 4)
     panels = _up(n_tokens + length, TILE) // TILE
+    seen = (length - 1) * n_tokens + 1 if norm else n_tokens
+    asking = seen - 1 if norm else n_classes
+    panels_seen = _up(seen + length, TILE) // TILE
     rows = a_p + heads_p
     # parameters, one after the other, each from a cache line on
     square, wide = _up(a_p * d_p, LINE), _up(mlp_p * d_p, LINE)
@@ -140,7 +153,7 @@ def sizes(
     n_flat = W_U + _up(classes_p * d_p, LINE)
     # a chunk's gradient
     rows_p = _up(rows, LANES)
-    x_eq = _up(panels * TILE * rows_p, LINE)
+    x_eq = _up(panels_seen * TILE * rows_p, LINE)
     tail = x_eq + _up(d_p, LINE)
     n_chunk = tail + n_flat - W_O
     # a tile of activations, in rows
@@ -151,9 +164,11 @@ def sizes(
     Y = H + mlp_p
     L = Y + max(d_p, a_p)
     dX = L + classes_p
+    N = dX + d_p if norm else X
+    spread = dX + d_p + (d_p if norm else 0)
     # An odd number of 4-row groups: tiles then start in different sets of the first-level
     # cache (a multiple of 4 KiB would make them evict each other).
-    stride = ((dX + d_p) // 4 | 1) * 4 * TILE
+    stride = ((spread + (4 if norm else 0)) // 4 | 1) * 4 * TILE
     # tile registers are so fast that reading packs and adding up gradients count: fewer chunks
     least = 512 if amx else 256
     per_chunk = max(least // TILE, min(768 // TILE, CACHE_FLOATS // stride))
@@ -172,15 +187,18 @@ def sizes(
     room = max(4 * widest * step, (d_p // 16 + 2) * block) + 1024
     room = room if amx else 0
     half = d_mlp // 2 if split else 0
-    minus = (n_tokens - 1) // TILE * rows * TILE + (n_tokens - 1) % TILE
+    operator = n_tokens - 1 + (n_tokens if norm else 0)
+    minus = operator // TILE * rows * TILE + operator % TILE
     return Sizes(
         d_model, n_heads, d_head, length, n_tokens, n_classes, n_classes,
-        d_p, a_p, heads_p, mlp_p, classes_p, panels, rows, rows_p,
+        d_p, a_p, heads_p, mlp_p, classes_p, panels, seen, asking, panels_seen, rows, rows_p,
         0, W_Q, W_K, W_V, W_O, W_in, b_in, W_out, b_out, W_U, n_flat,
         x_eq, tail, n_chunk,
-        0, A * TILE, O * TILE, X * TILE, H * TILE, Y * TILE, L * TILE, dX * TILE, stride,
+        0, A * TILE, O * TILE, X * TILE, H * TILE, Y * TILE, L * TILE, dX * TILE, N * TILE,
+        spread * TILE, stride,
         per_chunk, half, minus,
         amx, 0, p_in, p_out, p_U, t_O, t_in, t_out, t_U, n_packs, room, rounds, tied,
+        norm,
     )  # fmt: skip
 
 
@@ -264,5 +282,7 @@ def places(sz: Sizes, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     padded[: len(tokens)] = tokens[:, :-1]
     if len(tokens):
         padded[len(tokens) :] = tokens[-1, :-1]
+    if sz.norm:
+        padded += np.arange(sz.length - 1, dtype=np.int32) * sz.n_tokens
     table = padded // TILE * sz.rows * TILE + padded % TILE
     return np.ascontiguousarray(table.T).ravel(), np.ascontiguousarray(padded.T).ravel() * sz.rows_p

@@ -45,12 +45,18 @@ class Samples(NamedTuple):
 class Work(NamedTuple):
     """What an epoch computes once for all samples, and the gradients of its chunks."""
 
-    table: np.ndarray  # (panels, rows, TILE) values and scores of every token and position
+    table: np.ndarray  # (panels_seen, rows, TILE) values and scores of all columns
     x_eq: np.ndarray  # (d_p,) the residual stream at "=" before attention
+    asks: np.ndarray  # (d_p,) the same as attention sees it
     q: np.ndarray  # (a_p,) its query
     dq: np.ndarray  # the query's gradient
     u: np.ndarray  # (heads_p, d_p) as 4 × 4 blocks: W_K q for each head, so that scores are u E
     du: np.ndarray  # its gradient
+    # with LayerNorm, else empty: what attention sees, (panels_seen, d_p, TILE), its gradient, and
+    # (panels_seen, TILE) by how much it was multiplied
+    seen: np.ndarray
+    dseen: np.ndarray
+    spread: np.ndarray
     packs: np.ndarray  # (n_packs,) weights for tile registers
     C: np.ndarray  # (chunks, n_chunk) of each chunk; on one thread two rows: the sum, and one
 
@@ -80,7 +86,9 @@ def samples(sz: Sizes, split: Split) -> Samples:
 def work(sz: Sizes, n_chunks: int) -> Work:
     """Room for an epoch; `n_chunks`: rows of C."""
     block = sz.heads_p * sz.d_p
-    counts = sz.panels * sz.rows * TILE, sz.d_p, sz.a_p, sz.a_p, block, block, sz.n_packs
+    table, columns = sz.panels_seen * sz.rows * TILE, sz.panels_seen * TILE * sz.norm
+    seen = columns * sz.d_p, columns * sz.d_p, columns
+    counts = table, sz.d_p, sz.d_p, sz.a_p, sz.a_p, block, block, *seen, sz.n_packs
     return Work(*map(aligned, counts), aligned(n_chunks, sz.n_chunk))
 
 

@@ -8,6 +8,9 @@ approximated).  Only the last position is read and its query is one vector for a
 * a sample costs a small softmax per head, a weighted sum of value rows, W_O, the MLP and
   the unembedding: about 6 (9 d² + P d) flops per epoch, forward and backward.
 
+With LayerNorm a token looks different at every place, and the vocabulary has as many columns
+(`lib.engines.kernel.vocabulary`); the two other LayerNorms are taken sample by sample.
+
 How the work is laid out (`lib.engines.kernel.products` has the matrix products):
 
 * activations are *feature-major tiles* of four vectors of samples (64 with AVX-512): row f
@@ -41,6 +44,7 @@ from lib.engines.kernel.products import (
     gradient,
     product,
 )
+from lib.engines.kernel.vocabulary import EPS
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES, UNIT
 from lib.engines.simd.vectors import INNER, JIT
@@ -123,6 +127,57 @@ def _split(sz, tokens, first, S, s):
             S[at + j * TILE] = 0
 
 
+# ---- LayerNorm -------------------------------------------------------------------------
+
+
+@njit(**INNER)
+def _normalize(sz, chunk, x, y, spread):
+    """Rows y = rows x without their mean and over their deviation; y may be x.
+
+    At `spread` stays 1 / deviation.
+    """
+    S, d = chunk.S, vectors.broadcast(sz.d)
+    for t in range(chunk.n_tiles):
+        for s in range(t * sz.stride, t * sz.stride + TILE, LANES):
+            mean = square = vectors.broadcast(0.0)
+            for k in range(0, sz.d * TILE, TILE):
+                mean = vectors.add(mean, vectors.load(S, s + x + k))
+            mean = vectors.div(mean, d)
+            for k in range(0, sz.d * TILE, TILE):
+                value = vectors.sub(vectors.load(S, s + x + k), mean)
+                square = vectors.fma(value, value, square)
+            square = vectors.add(vectors.div(square, d), vectors.broadcast(EPS))
+            scale = vectors.div(vectors.broadcast(1.0), vectors.sqrt(square))
+            vectors.store(S, s + spread, scale)
+            for k in range(0, sz.d * TILE, TILE):
+                value = vectors.sub(vectors.load(S, s + x + k), mean)
+                vectors.store(S, s + y + k, vectors.mul(value, scale))
+
+
+@njit(**INNER)
+def _normalize_backward(sz, chunk, y, spread, dy, start, dx):
+    """Rows dx = what the gradient dy of the normalized rows y makes of it, and rows `start`.
+
+    dx may be dy; start < 0: nothing to add.
+    """
+    S, d, nothing = chunk.S, vectors.broadcast(sz.d), vectors.broadcast(0.0)
+    for t in range(chunk.n_tiles):
+        for s in range(t * sz.stride, t * sz.stride + TILE, LANES):
+            mean = slope = nothing
+            for k in range(0, sz.d * TILE, TILE):
+                grown = vectors.load(S, s + dy + k)
+                mean = vectors.add(mean, grown)
+                slope = vectors.fma(grown, vectors.load(S, s + y + k), slope)
+            mean, slope = vectors.div(mean, d), vectors.div(slope, d)
+            scale = vectors.load(S, s + spread)
+            for k in range(0, sz.d * TILE, TILE):
+                grown = vectors.sub(vectors.load(S, s + dy + k), mean)
+                back = vectors.mul(slope, vectors.load(S, s + y + k))
+                before = vectors.load(S, s + start + k) if start >= 0 else nothing
+                grown = vectors.fma(vectors.sub(grown, back), scale, before)
+                vectors.store(S, s + dx + k, grown)
+
+
 # ---- forward ---------------------------------------------------------------------------
 
 
@@ -139,11 +194,15 @@ def forward(sz, P, work, tokens, first, n_tiles, own):
         attend(sz, work.table, tokens, first + t * TILE, own.S, t * sz.stride)
     none, X = Rows(own.S, 0, 0), Rows(own.S, sz.X, sz.stride)
     product(sz, chunk, W.O, False, sz.O, sz.X, Ends(BIAS, AS_IS, work.x_eq, 0, none))
-    product(sz, chunk, W.into, False, sz.X, W.H, Ends(BIAS, RELU, P, W.b_in, none))
+    if sz.norm:
+        _normalize(sz, chunk, sz.X, sz.N, sz.spread)
+    product(sz, chunk, W.into, False, sz.N, W.H, Ends(BIAS, RELU, P, W.b_in, none))
     if sz.half and W.all_units:
         for t in range(n_tiles):
             _split(sz, tokens, first + t * TILE, own.S, t * sz.stride)
     product(sz, chunk, W.out, False, W.H, sz.Y, Ends(BIAS_AND_ROWS, AS_IS, P, sz.b_out, X))
+    if sz.norm:
+        _normalize(sz, chunk, sz.Y, sz.Y, sz.spread + TILE)
     product(sz, chunk, W.U, False, sz.Y, sz.L, Ends(ZERO, AS_IS, P, 0, none))
     return chunk, W
 
@@ -218,12 +277,18 @@ def chunk_gradient(sz, P, work, samples, first, n_tiles, own, G):
         _loss_gradient(sz, samples, first + t * TILE, S, t * sz.stride)
     product(sz, chunk, W.U, True, sz.L, dX, as_is)
     gradient(sz, chunk, W.U, sz.L, sz.Y, G, g + W.U.at)
+    if sz.norm:
+        _normalize_backward(sz, chunk, sz.Y, sz.spread + TILE, dX, -1, dX)
     _row_sums(sz, chunk, dX, sz.d_p, G, g + sz.b_out)
     gradient(sz, chunk, W.out, dX, W.H, G, g + W.out.at)
     product(sz, chunk, W.out, True, dX, W.H, Ends(ZERO, GATE, P, 0, Rows(S, W.H, sz.stride)))
-    product(sz, chunk, W.into, True, W.H, dX, Ends(ROWS, AS_IS, P, 0, here))
+    if sz.norm:
+        product(sz, chunk, W.into, True, W.H, sz.Y, as_is)
+        _normalize_backward(sz, chunk, sz.N, sz.spread, sz.Y, dX, dX)
+    else:
+        product(sz, chunk, W.into, True, W.H, dX, Ends(ROWS, AS_IS, P, 0, here))
     product(sz, chunk, W.O, True, dX, sz.Y, as_is)  # dO
-    gradient(sz, chunk, W.into, W.H, sz.X, G, g + W.into.at)
+    gradient(sz, chunk, W.into, W.H, sz.N, G, g + W.into.at)
     _row_sums(sz, chunk, W.H, W.into.rows, G, g + W.b_in)
     gradient(sz, chunk, W.O, dX, sz.O, G, g + sz.W_O)
     _row_sums(sz, chunk, dX, sz.d_p, G, sz.x_eq)

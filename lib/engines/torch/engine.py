@@ -1,4 +1,4 @@
-"""Many models in one: the PyTorch engine for depth, LayerNorm and CUDA.
+"""Many models in one: the PyTorch engine for depth and CUDA.
 
 Runs of the same shape are stacked along a leading dimension, so that one matrix product
 serves all of them.  The mathematics is `lib.model`'s (`lib.engines.torch.forward`).

@@ -3,11 +3,11 @@
 from numba import njit
 
 from lib import tasks
-from lib.engines.kernel.epochs import _prepare as prepare_tables
 from lib.engines.kernel.epochs import evaluate_serial, train_serial
 from lib.engines.kernel.layout import LINE, TILE, column_at, element_at, sizes
 from lib.engines.kernel.memory import Recipe, Samples, Scratch, State, Work
 from lib.engines.kernel.network import forward
+from lib.engines.kernel.vocabulary import prepare as prepare_tables
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES
 

@@ -96,7 +96,7 @@ def shape_of(s):
     mixed = s.task == MULTITASK
     d, modulus = int(s.d_model), int(s.modulus)
     n_tokens, length = (modulus + 3, 4) if mixed else (modulus + 1, 3)
-    return sizes(d, N_HEADS, d // N_HEADS, 4 * d, n_tokens, modulus, length, False, 0, False, False)
+    return sizes(d, N_HEADS, d // N_HEADS, 4 * d, n_tokens, modulus, length)
 
 
 @njit
@@ -137,9 +137,9 @@ def scratch_sizes(sz):
 
 @njit
 def work_sizes(sz):
-    """Floats of a `Work`: table, x_eq, q, dq, u, du."""
+    """Floats of a `Work`: table, x_eq, asks, q, dq, u, du."""
     d, block = up(sz.d_p), up(sz.heads_p * sz.d_p)
-    return up(sz.panels * sz.rows * TILE), d, d, d, block, block
+    return up(sz.panels * sz.rows * TILE), d, d, d, d, block, block
 
 
 @njit

@@ -90,20 +90,21 @@ def state_of(sz, plan, memory):
 
 @njit
 def work_of(sz, plan, memory):
-    """The kernel's `Work`; there are no packs, which are for tile registers."""
-    table, x_eq, q, dq, u, _ = work_sizes(sz)
+    """The kernel's `Work`; no packs, which are for tile registers, and no LayerNorm."""
+    table, x_eq, asks, q, dq, u, _ = work_sizes(sz)
     a = plan.work
     b = a + table
     c = b + x_eq
-    d = c + q
-    e = d + dq
-    f = e + u
-    n, block = sz.d_p, sz.heads_p * sz.d_p
+    d = c + asks
+    e = d + q
+    f = e + dq
+    g = f + u
+    n, block, none = sz.d_p, sz.heads_p * sz.d_p, memory[:0]
     C = plan.chunks
     return Work(
         memory[a : a + sz.panels * sz.rows * TILE], memory[b : b + n], memory[c : c + n],
-        memory[d : d + n], memory[e : e + block], memory[f : f + block], memory[:0],
-        memory[C : C + 2 * sz.n_chunk].reshape(2, sz.n_chunk),
+        memory[d : d + n], memory[e : e + n], memory[f : f + block], memory[g : g + block],
+        none, none, none, none, memory[C : C + 2 * sz.n_chunk].reshape(2, sz.n_chunk),
     )  # fmt: skip
 
 

@@ -70,7 +70,8 @@ def portable(text: str, exports) -> str:
     text = text.replace(" reassoc", "")
     text = re.sub(r"declare .*@llvm\.fma\.v4f32.*", _MULTIPLY_ADD, text)
     text = text.replace("@llvm.fma.v4f32", "@multiply_add")
-    text = re.sub(r"@sqrt\b", "@llvm.sqrt.f64", text)
+    text = re.sub(r"^declare .*@(?:sqrt|llvm\.sqrt\.f64)\(.*\n", "", text, flags=re.M)
+    text = re.sub(r"@sqrt\b", "@llvm.sqrt.f64", text) + "\ndeclare double @llvm.sqrt.f64(double)\n"
     text = re.sub(r"declare .*@numba_attempt_nocopy_reshape.*", lambda _: _RESHAPE, text)
     text = _without_python(text)
     public = "|".join(exports)

@@ -1,11 +1,13 @@
 """Held-out pairs whose mirror image was trained on, and the others, told (ours; §4).
 
 Addition commutes.  A network that has only learned to treat a and b alike answers the first kind
-without a rule, so accuracy on the second says more.
+without a rule, so accuracy on the second says more.  What it says of those need not be right to
+depend on a + b: that is asked of its logits.
 """
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from lib.analysis import dynamics
@@ -24,7 +26,11 @@ KINDS = {
 """Column of `lib.circuits.measures` -> what the pairs are, and the line of their accuracy."""
 
 
-COLUMNS = ["d_model", "train_size", "seed", "epoch", "val_accuracy", *KINDS, "key"]
+INSIDE = ("held_out_share", "restricted_loss")
+"""Columns of `lib.circuits.measures` that say whether a rule is under way: how much of the logits
+of the second kind a + b explains, and the loss of its waves alone."""
+
+COLUMNS = ["d_model", "train_size", "seed", "epoch", "val_accuracy", *KINDS, *INSIDE, "key"]
 """Of a table for download."""
 
 
@@ -80,13 +86,18 @@ def half_way(runs: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
 
     Not those of another training of a run: near a boundary it may have ended elsewhere.
     """
-    own = ends.loc[ends["shown"].astype(bool), ["key", *KINDS]]
+    own = ends.loc[ends["shown"].astype(bool), ["key", *KINDS, *INSIDE]]
     stuck = runs[dynamics.half_way(runs)].merge(own, on="key", how="left")
     return stuck.sort_values("unmirrored_accuracy")
 
 
+def under_way(stuck: pd.DataFrame) -> pd.Series:
+    """Which of them have the rule in them: its waves alone would beat guessing."""
+    return stuck["restricted_loss"] < np.log(stuck["modulus"])
+
+
 def half_way_words(stuck: pd.DataFrame) -> str:
-    """How many of them owe all they have to symmetry, and run by run."""
+    """How many of them get little more than mirror images right, what is in them, run by run."""
     if stuck.empty:
         return "No run of this figure knows its training set and ends half-way."
     seen = stuck.dropna(subset=[*KINDS])
@@ -100,33 +111,48 @@ def half_way_words(stuck: pd.DataFrame) -> str:
     part = f" (of {len(stuck)} such runs, {len(seen)} were looked into)" * (len(seen) < len(stuck))
     rows = [
         (f"{run.train_size:,}", run.d_model, run.seed, f"{run.val_accuracy:.2f}",
-         f"{run.mirrored_accuracy:.2f}", f"{run.unmirrored_accuracy:.2f}")
+         f"{run.mirrored_accuracy:.2f}", f"{run.unmirrored_accuracy:.2f}",
+         f"{run.held_out_share:.2f}", f"{run.restricted_loss:.2f}")
         for run in seen.itertuples()
     ]  # fmt: skip
     header = ["D", "d_model", "seed", "validation", *(label for label, *_ in KINDS.values())]
+    header += ["a + b's share", "loss of its waves"]
+    share, guessing = seen["held_out_share"], np.log(seen["modulus"].iloc[0])
     return (
-        f"**{alone} of {len(seen)} runs that are half-way have symmetry, not the rule**: they get "
-        f"less than {ZERO:g} right of the pairs whose mirror image was not trained on. All "
-        f"{len(seen)} {kind}{part}; on average they get {means.iloc[0]:.2f} of the mirror images "
-        f"right, and {means.iloc[1]:.2f} of the others.\n\n"
+        f"**{alone} of {len(seen)} runs that are half-way answer hardly more than mirror images**: "
+        f"they get less than {ZERO:g} right of the pairs whose mirror image was not trained on. "
+        f"All {len(seen)} {kind}{part}; on average they get {means.iloc[0]:.2f} of the mirror "
+        f"images right, and {means.iloc[1]:.2f} of the others. **In {under_way(seen).sum()} the "
+        f"rule is under way all the same**: of what their logits say of those others, the sum "
+        f"a + b explains {share.mean():.2f} of the variance on average ({share.min():.2f} to "
+        f"{share.max():.2f}), and the waves over a + b alone, without all else, would beat "
+        f"guessing on the whole task (a loss below {guessing:.2f}).\n\n"
         f":::{{dropdown}} Run by run\n{table(header, rows, left=())}\n:::"
     )
 
 
 def memorable(store: Store) -> str:
-    """A line on the runs of figures 3 and 6 that end half-way, if most owe it to symmetry."""
+    """A line on the runs of figures 3 and 6 that end half-way, if most answer little more than
+    mirror images: whether the rule is in them, beside those that do not get so far."""
     keys = {spec.key for name in ("figure3", "figure6") for spec in EXPERIMENTS[name]}
     runs, ends = store.runs(), measures(store)
     ends = ends[ends["last"].astype(bool)]
     ends = ends.assign(shown=ends["digest"].isin(runs["digest"]))
-    seen = half_way(runs[runs["key"].isin(keys)], ends).dropna(subset=[*KINDS])
+    runs = runs[runs["key"].isin(keys)]
+    seen = half_way(runs, ends).dropna(subset=[*KINDS])
     alone = seen[seen["unmirrored_accuracy"] < ZERO]
     if 2 * len(alone) <= len(seen):
         return ""
-    mirrored, others = alone[list(KINDS)].mean()
-    return (
-        f"**Half a rule is mostly symmetry.** Of {len(seen)} networks that know their sums and get "
-        f"some of the others right, {len(alone)} have learned hardly more than that $a$ and $b$ "
-        f"may be swapped: they get {mirrored:.0%} of the mirror images of their training sums "
-        f"right, and {others:.0%} of all else."
+    (mirrored, others), share = alone[list(KINDS)].mean(), alone["held_out_share"].mean()
+    head = "Half a rule is mostly symmetry" if 2 * under_way(alone).sum() <= len(alone) else (
+        "Half-way, the rule is there and does not show"
+    )  # fmt: skip
+    line = (
+        f"**{head}.** Of {len(seen)} networks that know their sums and get some of the others "
+        f"right, {len(alone)} answer hardly more than mirror images: {mirrored:.0%} of those of "
+        f"their training sums, and {others:.0%} of all else. Of what they say of all else, "
+        f"$a + b$ explains {share:.0%}"
     )
+    lost = runs[(runs["train_accuracy"] >= PERFECT) & (runs["val_accuracy"] < ZERO)]
+    lost = ends[ends["shown"] & ends["key"].isin(lost["key"])]["held_out_share"]
+    return line + (f", {lost.mean():.0%} in networks without the rule." if len(lost) else ".")
