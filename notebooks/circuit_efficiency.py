@@ -370,7 +370,7 @@ circuits.spectra(waves.looks(check, inside))
 # The four dynamics of figure 2, and a cell in double descent's valley, measured at some forty
 # epochs of each run.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one for each dynamics: training accuracy, validation accuracy, the waves' share of the logits on all pairs and on held-out pairs, against epoch on a logarithmic axis. Where a network finds the rule, waves and validation accuracy rise together; where it does not, both stay low."}, "figure": {"caption": "Accuracy and waves over training, in the four dynamics of figure 2 and in double descent's valley; the first seed in full, others thin. [Data](data/circuit_course.csv).", "name": "fig-course"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one for each dynamics: training accuracy, validation accuracy, the waves' share of the logits on all pairs and on held-out pairs, against epoch on a logarithmic axis. Where a network finds the rule, waves and validation accuracy rise together; where it does not, accuracy stays low, though in some runs the waves pass a third."}, "figure": {"caption": "Accuracy and waves over training, in the four dynamics of figure 2 and in double descent's valley; the first seed in full, others thin. [Data](data/circuit_course.csv).", "name": "fig-course"}}
 titles = {name: f"{name}: d_model {d}, D = {size:,}" for name, (d, size) in DYNAMICS_CELLS.items()}
 circuits.course({titles[name]: own for name, own in inside.items()})
 

@@ -222,9 +222,8 @@ Markdown(story.fit_words(fitted))
 framework(fitted and fitted[0], grids.runs, fallback=cells)
 
 # %% [markdown]
-# Raise the difficulty at 3,000 points and the dip deepens; raise the training size and it
-# closes, if the fitted curves say so. Where the measured dots leave the line, the formula is
-# wrong.
+# Raise the difficulty at 3,000 points, or the training size, and look what the fitted curves make
+# of the dip. Where the measured dots leave the line, the formula is wrong.
 #
 # ## Rerun it
 

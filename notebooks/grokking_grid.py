@@ -231,7 +231,10 @@ Markdown(
 # A plateau between zero and one looks like a rule half found. There is a plainer way to it: who has
 # learned that $a$ and $b$ can be swapped answers the mirror image of every training pair by heart.
 # Of the held-out pairs these are a share of about $D/P^2$, 16% with 2,000 points and 31% with 4,000.
-# So the networks at the plateau were asked both kinds of pairs.
+# So the networks at the plateau were asked both kinds of pairs. What they say of the others may
+# depend on $a + b$ without being right yet, so that was measured, too: how much of their logits the
+# sum explains, and what its waves alone would get right ([](circuit_efficiency.ipynb) has both).
+# This page once read accuracy alone, and concluded that such networks had no rule.
 
 # %% tags=["hide-input"]
 stuck = mirrors.half_way(runs, mirrors.at_their_ends(grid.specs))

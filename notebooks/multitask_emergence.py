@@ -72,7 +72,7 @@ every = pd.concat([own.curves for own in found.values()]).drop_duplicates(["key"
 runs = pd.concat([own.runs for own in found.values()]).drop_duplicates("key")
 page.export(runs, "emergence", "the runs", COLUMNS)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on; mixed with random pairs, in brown, it is gone at those sizes, and comes back at the largest or not at all; trained five times as long, in the last panel, it comes back at sizes between."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), and up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000 and by epoch 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on, but for a valley at modulus 113; mixed with random pairs, in brown, it is gone at those sizes, and comes back at larger ones or not at all; trained five times as long, in the last panel, it comes back at sizes between."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), and up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000 and by epoch 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
 accuracy_by_size(panels(studies, split=False))
 
 # %% tags=["hide-input"]
@@ -85,10 +85,12 @@ show(story.EMERGENT_HEADER, story.of_studies(shared, story.emergent_rows, every)
 # %% [markdown]
 # Best and mean are of the seeds at that size; the last column is the emergent size by the highest
 # accuracy on the way. ">" marks the largest size tried where even that does not generalize, "≤" the
-# smallest where it generalizes already; what is computed from either is a bound. "Times alone"
-# compares numbers of parameters over the sizes that a mixture and addition alone both have. A best
-# of three seeds, which is what the paper reports, hides how often a size fails: where best and mean
-# lie apart, another seed may say that the ability is not there.
+# smallest where it generalizes already. An emergent size lies between two sizes tried, so "times
+# alone", which compares numbers of parameters, lies between two numbers, or beyond one. A best of
+# three seeds, which is what the paper reports, hides how often a size fails: where best and mean lie
+# apart, another seed may say that the ability is not there. Where addition alone passes 0.9, fails
+# at wider networks and passes again, that is double descent's valley, and its emergent size is
+# where the valley ends ([](double_descent.ipynb)).
 #
 # The paper's account is that until then accuracy on addition is about zero: the ability is absent,
 # and then there. So the sizes in between tell emergence from a slow return. The table has the best

@@ -81,8 +81,9 @@ Markdown(trainers.rows(runs))
 #
 # ## Seed by seed
 #
-# Every run has a twin by the other trainer. Below is the twin's value less the book's, averaged
-# over seeds. Norms and epochs are compared as logarithms, so +0.1 is a tenth more.
+# Some of the book's runs have a twin by another trainer, all of them by JAX and a part by PyTorch.
+# Below is the twin's value less the book's, averaged over seeds. Norms and epochs are compared as
+# logarithms, so +0.1 is a tenth more.
 
 # %% tags=["hide-input"]
 less = trainers.differences(runs)

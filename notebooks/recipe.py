@@ -56,10 +56,12 @@ page = Page("recipe", train_missing)
 names = {name: story.label(name) for name in recipes}
 cells = list(STATED)
 
+found = {name: page.gather(EXPERIMENTS[name].specs(seeds)) for name in recipes}
+runs = {name: own.runs for name, own in found.items()}
 search = page.gather(specs())
 sentences, tried = searched.scored(search)
 own = page.gather(searched.unseen())
-Markdown(searched.opening(tried, own))
+Markdown(f"{story.hangs_on_it(runs, len(set(seeds)))}\n\n{searched.opening(tried, own)}")
 
 # %% [markdown]
 # The paper states the task, the model's form and the optimizer. It does not state the learning
@@ -135,7 +137,7 @@ Markdown(f"{searched.race(racers)}\n\n{searched.best_of_each(tried, racers)}")
 # seeds a sentence asks for.
 
 # %% tags=["hide-input"]
-asked = "Pairs of sentences that some recipes meet one by one, and none together, so far:"
+asked = "Pairs of sentences that recipes meet one by one and none together, in the search's own runs:"
 Markdown(f"{searched.of_the_best(sentences, tried)}\n\n{asked}\n\n{searched.conflicts(sentences)}")
 
 # %% [markdown]
@@ -198,7 +200,6 @@ show(
 # ## Recipes against cells
 
 # %% tags=["hide-input"]
-found = {name: page.gather(EXPERIMENTS[name].specs(seeds)) for name in recipes}
 shown = {key: zone(c) for g in found.values() for key, c in g.curves.groupby("key")}
 every = pd.concat([g.runs.assign(recipe=name) for name, g in found.items()])
 page.export(
@@ -229,7 +230,6 @@ show(header, scored, left=(), after=best)
 # Each cell, over the recipes that have all its seeds.
 
 # %% tags=["hide-input"]
-runs = {name: own.runs for name, own in found.items()}
 header = ["d_model", "D", "the paper", "recipes in range", "it holds", "means"]
 show(
     header, [story.cell_row(cell, runs, len(set(seeds))) for cell in cells], left=(2, 4),

@@ -105,24 +105,18 @@ def emergent_size(runs: pd.DataFrame, level: float = EMERGED, seeds: int = SEEDS
     return Size(int(row["n_layers"]), int(row["d_model"]), int(row["parameters"]), bound, *after)
 
 
-def ratio(larger: Size | None, smaller: Size | None) -> str | None:
-    """How many times more parameters one emergent size has than another: "3", "≥ 3", "≤ 3".
-
-    None where nothing is known of it.
-    """
-    if larger is None or smaller is None or smaller.bound == ">":
-        return None
-    up, down = larger.bound == ">", smaller.bound == "≤"
-    if larger.bound == "≤" and down:
-        return None
-    bound = "≤ " if larger.bound == "≤" else "≥ " if up or down else ""
-    return f"{bound}{larger.parameters / smaller.parameters:,.3g}"
-
-
 def times(large: Size, small: Size) -> tuple[float, float]:
     """Between which factors the one has more parameters than the other: steps are wide."""
     (low, high), (least, most) = large.span, small.span
     return low / most, high / least if least else np.inf
+
+
+def times_words(large: Size, small: Size) -> str:
+    """The same for tables: "2.7 to 4.7", "≥ 13", "≤ 4.7"; a dash where nothing is known."""
+    low, high = times(large, small)
+    if np.isinf(high):
+        return f"≥ {low:,.2g}" if low else "–"
+    return f"{low:,.2g} to {high:,.2g}" if low else f"≤ {high:,.2g}"
 
 
 def below(runs: pd.DataFrame, level: float = EMERGED) -> Size | None:
@@ -164,14 +158,3 @@ def whole_sizes(runs: pd.DataFrame) -> set[tuple[int, int]]:
     table = sizes(runs)
     table = table[table["seeds"] >= SEEDS]
     return set(zip(table["n_layers"], table["d_model"]))
-
-
-def over_common(
-    one: pd.DataFrame, other: pd.DataFrame
-) -> tuple[Size | None, Size | None, set[tuple[int, int]]]:
-    """The emergent sizes of two curves over the sizes at which both have enough seeds, and these.
-
-    Over its own finer row of sizes a curve would emerge earlier for that reason alone.
-    """
-    both = whole_sizes(one) & whole_sizes(other)
-    return emergent_size(at_sizes(one, both)), emergent_size(at_sizes(other, both)), both

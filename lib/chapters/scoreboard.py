@@ -32,8 +32,8 @@ PLAIN = {
         "These runs do not settle whether wider networks learn more by heart.",
     ),
     "takeaway 3": (
-        "Outside a band around D_crit, which is not judged, the two curves tell which kind of "
-        "training a network shows.",
+        "The two curves tell progression, ungrokking and grokking apart, outside a band around "
+        "D_crit; the fourth kind, semi-grokking, lies in that band and is not judged.",
         "Even outside a band around D_crit the two curves tell too seldom which kind of training a "
         "network shows.",
         "How well the two curves tell the kinds apart, outside a band around D_crit, is open.",
@@ -56,21 +56,25 @@ PLAIN = {
         "addition's does not.",
         "The harder task does not show all of it: a need for more sums, lower accuracy at 3,000, "
         "and a dip where addition has none.",
-        "These runs do not settle whether the harder task shifts the fall.",
+        "Not all of it is settled: a need for more sums, lower accuracy at 3,000, and a dip where "
+        "addition has none.",
     ),
     "takeaway 7": (
-        "With depth, at modulus 59, data to memorize keep networks from the rule until they are "
-        "several times larger.",
-        "With depth, at modulus 59, data to memorize do not keep networks from the rule until they "
-        "are three times larger.",
-        "With depth, at modulus 59, how much larger networks have to be is open.",
+        "In networks of up to four layers, adding modulo 59, data to memorize keep the rule away "
+        "until the network is at least three times as large.",
+        "In networks of up to four layers, adding modulo 59, data to memorize do not keep the rule "
+        "away until the network is three times as large.",
+        "In networks of up to four layers, adding modulo 59: whether data to memorize keep the "
+        "rule away until they are three times as large is open.",
     ),
     "takeaway 8": (
-        "With depth, at modulus 59, by epoch 6,000, networks of the same size get more held-out "
-        "sums right if each task has its own half of the MLP.",
-        "With depth, at modulus 59, by epoch 6,000, networks of the same size do not get more "
-        "held-out sums right if each task has its own half of the MLP.",
-        "Whether a half of the MLP for each task helps networks of the same size is open.",
+        "In networks of two and four layers, adding modulo 59, more unseen sums come out right "
+        "at the same size if each task has its own half of the layer after attention, the MLP; "
+        "whether a smaller network is enough is not judged.",
+        "In networks of two and four layers, adding modulo 59, no more unseen sums come out right "
+        "at the same size if each task has its own half of the layer after attention, the MLP.",
+        "Whether a half of the layer after attention, the MLP, for each task helps networks of the "
+        "same size is open.",
     ),
 }
 
@@ -179,8 +183,11 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
         whose = "Predicted" if v.claim.name in PREDICTED else "The paper's claim"
         lines.append(f"*{whose}:* {v.claim.says}.")
         if v.finding and (numbers := "; ".join(map(str, _telling(v.finding.conditions)))):
+            every = v.finding.conditions
+            met = sum(condition.holds is True for condition in every)
+            kept = f", {met} of {len(every)} conditions met" * (len(every) > 2)
             lines.append(
-                f"*Measured* on {v.runs:,} runs: {unbroken(numbers)}. All numbers: "
+                f"*Measured* on {v.runs:,} runs{kept}: {unbroken(numbers)}. All numbers: "
                 "[](verdicts.ipynb)."
             )
     return "\n\n".join(lines)

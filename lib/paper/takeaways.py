@@ -111,8 +111,8 @@ PREDICTIONS = (
           "data (Varma et al. 2023, who put that at D_crit)",
           f"at 1/{FACTOR} of the size at which the rule is lost, or less, at most a fifth of the "
           f"networks keep it (end at 0.95 or above), at {FACTOR} times it, or more, four fifths; "
-          "open where that is not within the sizes tried. The place is shown and not judged, nor "
-          "is how sharp the loss is",
+          "open where that is not within the sizes tried. The place is taken from the same runs "
+          "and not judged",
           tuple((f"circuits_{name}", {}, 5) for name in ("parents", "ungrok", "scratch")),
           circuits.rule_is_lost),
     Claim("P4: semi-grokking",

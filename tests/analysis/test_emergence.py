@@ -14,9 +14,9 @@ from lib.analysis.emergence import (
     longer,
     n_parameters,
     paired,
-    ratio,
     sizes,
     times,
+    times_words,
 )
 from lib.chapters.page import Page
 from lib.chapters.stories.mixtures.curves import curves, just_below, panel, study
@@ -62,13 +62,15 @@ def test_bounds():
 
 
 def test_ratios_keep_what_is_not_known():
-    small, large = Size(1, 32, 1000), Size(1, 64, 4000)
-    assert str(ratio(large, small)) == "4"
-    assert str(ratio(Size(1, 64, 4000, ">"), small)) == "≥ 4"
-    assert str(ratio(large, Size(1, 32, 1000, "≤"))) == "≥ 4"
-    assert str(ratio(Size(1, 64, 4000, "≤"), small)) == "≤ 4"
-    assert ratio(large, Size(1, 32, 1000, ">")) is None and ratio(None, small) is None
-    assert ratio(Size(1, 64, 4000, "≤"), Size(1, 32, 1000, "≤")) is None
+    """The one lies above 2,000 parameters and up to 4,000, the other above 500 and up to 1,000."""
+    small, large = Size(1, 32, 1000, "", 500, 24), Size(1, 64, 4000, "", 2000, 48)
+    assert times_words(large, small) == "2 to 8"
+    assert times_words(Size(1, 64, 4000, ">", 4000, 64), small) == "≥ 4"
+    always = Size(1, 32, 1000, "≤")
+    assert times_words(large, always) == "≥ 2"
+    assert times_words(Size(1, 64, 4000, "≤"), small) == "≤ 8"
+    assert times_words(large, Size(1, 32, 1000, ">", 1000, 32)) == "≤ 4"
+    assert times_words(Size(1, 64, 4000, "≤"), always) == "–"
 
 
 def test_the_paper_s_factor_is_the_ratio_of_its_ends():
@@ -235,7 +237,8 @@ def test_a_study_as_curves_and_rows(tmp_path):
     assert list(panel(found, 1200, split=False)) == ["alone", "mixed"]
     rows = {row[0]: row for row in emergent_rows(found, store.curves())}
     assert str(rows["alone"][1]) == "64" and str(rows["+ 300"][1]) == "256"
-    assert float(str(rows["+ 300"][3])) > 10 and "+ 1,200" not in rows  # which has no run
+    assert float(rows["+ 300"][3].split(" to ")[1]) > 10
+    assert "+ 1,200" not in rows  # which has no run
     wanted = just_below(found)
     assert [(c.label, size.d_model) for c, size, _ in wanted] == [
         ("alone", 48), ("+ 300", 128), ("+ 300 split", 64),

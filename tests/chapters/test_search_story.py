@@ -8,7 +8,7 @@ import pytest
 from worlds import jump
 
 from lib.analysis.gather import gather
-from lib.chapters.stories.recipe import batches, variants
+from lib.chapters.stories.recipe import batches, cells, variants
 from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
 from lib.paper.race.scores import RECIPE_FIELDS, in_words
@@ -179,3 +179,20 @@ def test_runs_with_a_variant_stand_beside_the_plain_one_and_two_seeds_beside_eac
     assert "another seed 0 of 1 runs" in said and "tied embeddings, 0 of 1." in said
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in said.splitlines()[4:]]
     assert rows[1] == ["tied embeddings", "0 of 1", "1 (plain 0)", "0 (plain 1)"]
+
+
+def test_how_much_hangs_on_the_recipe():
+    """By the stated cells that every recipe has with all its seeds."""
+
+    def own(**accuracy):
+        rows = [(8, 3000, seed, accuracy["low"]) for seed in range(2)]
+        rows += [(64, 3000, seed, accuracy["high"]) for seed in range(2)]
+        rows += [(32, 2600, seed, 0.9) for seed in range(2)]
+        rows += [(24, 2600, 0, 0.0)]  # lacks a seed
+        return pd.DataFrame(rows, columns=[*cells.CELL, "val_accuracy"])
+
+    runs = {"one": own(low=0.5, high=1.0), "other": own(low=0.4, high=0.0)}
+    said = cells.hangs_on_it(runs | {"untrained": runs["one"][:0]}, 2)
+    assert "Under the 2 recipes" in said and "in 1 of 3 cells, under some in 1, under none" in said
+    assert said.endswith("under none in 1; at (64, 3,000) it goes from 0.00 to 1.00.")
+    assert cells.hangs_on_it({"one": runs["one"]}, 2) == ""

@@ -240,7 +240,7 @@ def test_takeaway_3_tells_what_single_runs_do(tmp_path):
     name = "takeaway 3"
     finding = judge(BY_NAME[name], store_with(tmp_path, [name], framework, seeds=11)).finding
     assert len(finding.conditions) == 3 and "semi-grokking" in finding.note
-    by_heart = finding.note.split("by heart ")[1]
+    by_heart = finding.note.split("rightly, and ")[1]
     assert 90 <= int(by_heart.split("%")[0]) <= 100
 
 

@@ -96,8 +96,8 @@ def agreement(dots: pd.DataFrame, epochs: int) -> str:
         text += (
             f"\n\n{alike} of the {len(semi)} runs that show semi-grokking get no more right, "
             f"within {efficiency.MARGIN:g}, than a network that treats $a$ and $b$ alike gets by "
-            "heart, the mirror images of its training pairs: symmetry alone could give as much, "
-            "without a rule. [](grokking_grid.ipynb) and [](double_descent.ipynb) ask them."
+            "heart, the mirror images of its training pairs: by accuracy alone they have no more "
+            "than symmetry. [](grokking_grid.ipynb) and [](double_descent.ipynb) look into them."
         )
     wrong = placed[placed["region"] != placed["zone"]]
     if wrong.empty:

@@ -39,7 +39,8 @@ LINES = (
      "needs.",
      _first(lambda power: f"{2**power:.0%}")),
     ("takeaway 2", (YES,),
-     "**A network twice as wide learns more by heart**: {} times as many random answers.",
+     "**A network twice as wide learns more by heart**: on average over the widths {} times as "
+     "many random answers.",
      _first(lambda power: f"{2**power:.1f}")),
     ("3,000: dip", (YES,),
      "**Wider can be worse.** Trained on 3,000 sums, networks of width 28 to 36 get fewer of the "
@@ -55,7 +56,7 @@ LINES = (
                               "at least 95%, gaps between the sizes tried included")),  # 2 less 1
     ("P4: semi-grokking", (NO,),
      "**From scratch, half-way is seldom a place to stay**: {} of the networks near the size at "
-     f"which the rule is found keep a moderate accuracy for {LASTING:,} epochs.",
+     f"which the rule is found by then keep a moderate accuracy for {LASTING:,} epochs.",
      _first("{:.0%}".format)),
 )
 # fmt: on

@@ -56,8 +56,9 @@ def _single_runs(runs, points, together, good, place) -> str:
     zones = ", ".join(f"{counts.get(zone, 0)} {zone}" for zone in dynamics.ZONES[:5])
     return (
         f"single runs: {zones}; in the band {inside} of {len(good)} generalize, {below} below "
-        f"D_crit, {above} above it; D_mem as measured sorts {known[0]} of single runs rightly, "
-        f"raised to the largest set that most runs knew by heart {known[1]}"
+        f"D_crit, {above} above it; D_mem as measured sorts {known[0]} of single runs rightly, and "
+        f"{known[1]} where it counts as at least the largest training set that most runs knew by "
+        "heart"
     )
 
 

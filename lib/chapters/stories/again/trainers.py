@@ -213,7 +213,10 @@ def _one_sided_words(runs: pd.DataFrame) -> str:
     own, others = (came[kind.to_numpy()] for kind in (runs["engine"] == OWN, runs["engine"] != OWN))
     apart = (others != own.reindex(others.index)).sum()
     if not apart:
-        return f"In all {len(others)} pairs both come to the rule, or neither does."
+        return (
+            f"In all {len(others)} pairs both come to the rule, or neither does; in cells like "
+            "these, far from a boundary, that takes no luck."
+        )
     return f"In {apart} of {len(others)} pairs only one of the two comes to the rule."
 
 

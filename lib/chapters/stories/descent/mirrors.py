@@ -76,7 +76,7 @@ def words(ends: pd.DataFrame) -> str:
     return (
         f"Accuracy on pairs whose mirror image was trained on lies furthest above that on the "
         f"others {'; '.join(said)} (means over {seeds} seeds). Of the {len(off_zero)} runs that "
-        f"end at {ZERO:g} or above, {alone} {owe} it to symmetry "
+        f"end at {ZERO:g} or above, {alone} {owe} it to mirror images "
         f"alone: on the others they stay below {ZERO:g}."
     )
 

@@ -27,8 +27,8 @@ def symmetric_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     if not (alike := by_symmetry(semi).sum()):
         return ""
     return (
-        f"**{alike} of the {len(semi)} semi-grokking runs above get no more right than such a "
-        f"network would**, within {MARGIN:g}: symmetry alone could give as much, without a rule."
+        f"**Of the {len(semi)} semi-grokking runs above, {alike} got no more right than such a "
+        f"network would**, within {MARGIN:g}: by accuracy alone they have no more than symmetry."
     )
 
 
@@ -69,7 +69,7 @@ def recipes_table(found: pd.DataFrame) -> str:
         else "**No recipe shows in every run what the paper shows in its cell.** Nearest, by its "
         f"worst cell, comes {nearest[0]}: "
         + ", ".join(f"{name} {said}" for name, said in zip(DYNAMICS, nearest[1:]))
-        + "."
+        + "; a recipe with few runs a cell comes to such shares by chance, too."
     )
     text += f" {len(rows)} recipes have a run in each of the four:"
     return f"{text}\n\n{table(['recipe', *DYNAMICS], rows)}"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from lib.analysis import emergence
 from lib.analysis.dynamics import with_best
-from lib.analysis.emergence import EMERGED, Size, emergent_size, n_parameters, over_common, sizes
+from lib.analysis.emergence import EMERGED, Size, emergent_size, n_parameters, sizes
 from lib.analysis.words import number
 from lib.chapters.stories.mixtures.curves import Curve
 from lib.spec import RunSpec
@@ -30,7 +30,7 @@ EMERGENT_HEADER = ["data", "emergent size", "parameters", "times alone", "best",
 def emergent_rows(found: Sequence[Curve], curves: pd.DataFrame) -> list[tuple]:
     """A row for each curve that has a size with enough seeds (`EMERGENT_HEADER`).
 
-    "Times alone" compares with addition alone at the sizes that both have (`over_common`).
+    "Times alone" lies between two numbers, as each emergent size lies between two sizes tried.
 
     Args:
         curves: evaluations, as `lib.runs.store.Store.curves`, for the last column.
@@ -44,9 +44,10 @@ def emergent_rows(found: Sequence[Curve], curves: pd.DataFrame) -> list[tuple]:
         table, runs = sizes(curve.runs), with_best(curve.runs, curves)
         there = table[table["parameters"] == size.parameters].iloc[0]
         mixed = alone and curve.amount
-        times = emergence.ratio(*over_common(curve.runs, alone.runs)[:2]) if mixed else None
+        least = emergent_size(alone.runs) if mixed else None
+        times = emergence.times_words(size, least) if least else "–"
         rows.append(
-            (curve.label, size, f"{size.parameters:,}", times or "–", number(there["best"]),
+            (curve.label, size, f"{size.parameters:,}", times, number(there["best"]),
              number(there["mean"]), emergent_size(runs.assign(val_accuracy=runs["best"])))
         )  # fmt: skip
     return rows
@@ -116,18 +117,16 @@ def emerged_so_far(studies: Mapping[str, Sequence[Curve]]) -> str:
         if len(shared) < 2 or shared[0].amount:
             continue
         most = shared[-1]
-        mixed, alone, both = over_common(most.runs, shared[0].runs)
-        if both:
-            said.append(
-                f"{name}: alone from {alone.words} on, with {most.amount:,} points to memorize "
-                f"from {mixed.words} on"
-            )
-            later &= mixed.span[1] > alone.span[1]
+        mixed, alone = emergent_size(most.runs), emergent_size(shared[0].runs)
+        said.append(
+            f"{name}: alone from {alone.words} on, with {most.amount:,} points to memorize "
+            f"from {mixed.words} on"
+        )
+        later &= mixed.span[0] >= alone.span[1]
     if not said:
         return "no study has addition alone and a mixture."
     first = "mixed with data to memorize, addition comes at larger sizes, if at all" * later
-    sizes = "by the last epoch, over the sizes that both have"
-    return f"{first or 'where addition is there'} ({sizes}: {'; '.join(said)})."
+    return f"{first or 'where addition is there'} (by the last epoch: {'; '.join(said)})."
 
 
 def new_seeds(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
