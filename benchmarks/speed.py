@@ -50,15 +50,19 @@ class Row:
 
 
 def measure(
-    widths=WIDTHS, compiled=False, jax=False, batch=None, seconds: float = 0.3
+    widths=WIDTHS, compiled=False, jax=False, seconds: float = 0.3, **more
 ) -> Iterator[Row]:
-    """A `Row` for each width; the loop of multiply-adds is measured beside each."""
+    """A `Row` for each width; the loop of multiply-adds is measured beside each.
+
+    Args:
+        more: fields of the spec: `batch`, `norm`.
+    """
     torch.set_num_threads(1)
     if jax:
         from benchmarks import jax_trainer  # not among the project's libraries
     loop, operations = roofline.growing()
     for d_model in widths:
-        spec = RunSpec(d_model=d_model, train_size=TRAIN_SIZE, batch=batch)
+        spec = RunSpec(d_model=d_model, train_size=TRAIN_SIZE, **more)
         data = build(spec)
         calls = {"loop": loop, "ours": Engine(spec, data).advance}
         calls["textbook PyTorch"] = reference.Engine(spec, data).advance
@@ -74,9 +78,12 @@ def measure(
         yield Row(d_model, ours, found, products / ours.median, limit)
 
 
-def table(widths, compiled: bool, jax: bool, batch: int | None) -> Iterator[str]:
+def table(
+    widths, compiled: bool, jax: bool, batch: int | None = None, norm: str | None = None
+) -> Iterator[str]:
     """The table in Markdown, a line at a time."""
     points = f"{TRAIN_SIZE:,} points" + (f" in batches of {batch:,}" if batch else "")
+    points += ", LayerNorm" if norm else ""
     yield f"ms an epoch ± half the spread of five repeats; {points}, one core, "
     yield f"{roofline.instructions()}"
     yield ""
@@ -84,7 +91,7 @@ def table(widths, compiled: bool, jax: bool, batch: int | None) -> Iterator[str]
     heads = " | ".join(f"{name} | ratio" for name in names)
     yield f"| d_model | ours | {heads} | GFLOP/s | multiply-adds alone | share |"
     yield "|--:" * (5 + 2 * len(names)) + "|"
-    for row in measure(widths, compiled, jax, batch):
+    for row in measure(widths, compiled, jax, batch=batch, norm=norm):
         others = " | ".join(f"{_ms(row.opponents[n])} | {row.ratio(n):.1f}×" for n in names)
         yield (
             f"| {row.d_model} | {_ms(row.ours)} | {others} | {row.rate / 1e9:.0f} "
@@ -103,6 +110,7 @@ def _ms(timing: Timing) -> str:
 @click.option("--compiled", is_flag=True, help="torch.compile as an opponent, too (slow to start).")
 @click.option("--jax", is_flag=True, help="A JAX trainer as an opponent, too (pip install jax).")
 @click.option("--batch", type=int, help="Of that table: points a step.  [default: all]")
+@click.option("--norm", is_flag=True, help="That table with LayerNorm.")
 @click.option("--stacked/--no-stacked", default=True, help="The PyTorch engine's table, too.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="For that table.")
 @click.option("--precision", type=click.Choice(["float32", "bf16"]), default="float32",
@@ -110,7 +118,7 @@ def _ms(timing: Timing) -> str:
 @click.option("--browser", is_flag=True, help="Instead: the kernel in a page (needs Chromium).")
 @click.option("--keep", "kept", is_flag=True, help="Keep what is printed for the page Speed.")
 def command(
-    widths, parts, started, compiled, jax, batch, stacked, device, precision, browser, kept
+    widths, parts, started, compiled, jax, batch, norm, stacked, device, precision, browser, kept
 ) -> None:  # fmt: skip
     """Print the speed tables: our trainers, the textbook loop, and the hardware's rate."""
     try:
@@ -120,8 +128,9 @@ def command(
     check_device(device)
     if jax and not find_spec("jax"):
         raise click.UsageError("--jax needs JAX: pip install jax")
-    if batch and (jax or browser or started or parts or device == "cuda"):
-        raise click.UsageError("--batch is for our trainer and the textbook on a processor alone")
+    if (batch or norm) and (jax or browser or started or parts or device == "cuda"):
+        given = "--batch is" if batch else "--norm is"
+        raise click.UsageError(f"{given} for our trainer and the textbook on a processor alone")
     if said := busy():
         click.echo(said, err=True)
     tables = {}
@@ -132,9 +141,9 @@ def command(
     elif parts:
         tables["parts"] = roofline.table(chosen, TRAIN_SIZE)
     else:
-        name = f"native, batches of {batch}" if batch else "native"
-        tables[name] = table(chosen, compiled, jax, batch)
-        if stacked and not batch:
+        name = "native" + (f", batches of {batch}" if batch else "") + ", LayerNorm" * norm
+        tables[name] = table(chosen, compiled, jax, batch, "pre" if norm else None)
+        if stacked and not (batch or norm):
             runs = 1 if device == "cpu" else 64
             tables[f"stacked on {device}, {precision}"] = lines(
                 device, runs=runs, precision=precision, threads=1

@@ -51,9 +51,10 @@ def test_a_busy_machine_is_said(monkeypatch, taken, said):
     [
         (["--no-stacked"], ["ours", "textbook PyTorch", "ratio", "multiply-adds alone", "share"]),
         (["--no-stacked", "--batch", "700"], ["ours", "textbook PyTorch", "ratio", "share"]),
+        (["--norm"], ["ours", "textbook PyTorch", "ratio", "share"]),
         (["--parts"], ["epoch, ms", "spread", "products", "attention", "softmax", "AdamW"]),
     ],
-    ids=["opponents", "batches", "parts"],
+    ids=["opponents", "batches", "LayerNorm", "parts"],
 )
 def test_tables(monkeypatch, words, heads):
     monkeypatch.setattr("benchmarks.speed.in_turn", quickly)

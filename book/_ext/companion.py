@@ -68,6 +68,7 @@ MEASURED = {
     "native_avx2": "native, AVX2",
     "parts_avx2": "parts, AVX2",
     "batches": "native, batches of 512",
+    "norm": "native, LayerNorm",
     "deep": "stacked on cpu, float32",
     "gpu": "stacked on cuda, float32",
     "start": "start",
