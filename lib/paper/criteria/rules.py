@@ -154,7 +154,8 @@ def clustered(says: str, hits, clusters, kind: str, conditions: int = 1, **range
     p = hits.mean()
     between = k / (k - 1) * np.square(shown - p * counts).sum() / n**2
     worth = min(n, p * (1 - p) / between) if between else n
-    worth *= (stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, k - 1)) ** 2
+    end = (1 + _level(conditions)) / 2
+    worth *= (stats.t.ppf(end, n - 1) / stats.t.ppf(end, k - 1)) ** 2
     says = f"{says} ({int(hits.sum())} of {n}, in {k} {kind})"
     return Condition(says, float(p), *_exact(p * worth, worth, conditions), **range_)
 
