@@ -126,6 +126,8 @@ def command(
     except ValueError as error:  # SpecError is one
         raise click.BadParameter(str(error)) from error
     check_device(device)
+    if browser + started + parts > 1:
+        raise click.UsageError("--browser, --start and --parts exclude each other")
     if jax and not find_spec("jax"):
         raise click.UsageError("--jax needs JAX: pip install jax")
     if (batch or norm) and (jax or browser or started or parts or device == "cuda"):

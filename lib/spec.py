@@ -66,7 +66,7 @@ class RunSpec:
     d_model: int = knob(32, "Model size d_h, a multiple of the heads.", low=1, high=4096)
     n_heads: int = knob(4, "Attention heads.", low=1)
     n_layers: int = knob(1, "Layers.", low=1, high=64)
-    lr: float = knob(3e-3, "Learning rate.", above=0, high=LARGE)
+    lr: float = knob(3e-3, "Learning rate.", low=TINY, high=LARGE)
     weight_decay: float = knob(1.5, "Weight decay of AdamW.", low=0, high=LARGE)
     beta1: float = knob(0.9, "Decay of AdamW's first moment.", low=0, below=1)
     beta2: float = knob(0.98, "Decay of AdamW's second moment.", low=0, below=1)
@@ -90,7 +90,7 @@ class RunSpec:
         None, "Epochs over which the learning rate rises to its value, linearly.", low=1, high=MANY
     )
     loss: str | None = knob(None, "float32: gradient of a plain softmax.", words=("float32",))
-    init_scale: float | None = knob(None, "Factor of all initial weights.", above=0, high=LARGE)
+    init_scale: float | None = knob(None, "Factor of all initial weights.", low=TINY, high=LARGE)
     batch: int | None = knob(None, "Points a step, shuffled; else all.", low=1, high=MANY)
     d_head: int | None = knob(None, "Width of a head; else d_model / n_heads.", low=1, high=4096)
     d_mlp: int | None = knob(None, "Hidden units; else 4 d_model.", low=1, high=16_384)

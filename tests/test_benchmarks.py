@@ -39,6 +39,11 @@ def test_opponents_come_in_turn_and_the_median_counts(work):
     assert found["slow"].spread == pytest.approx(9)
 
 
+def test_tables_that_exclude_each_other_are_refused():
+    result = CliRunner().invoke(command, ["--start", "--parts"])
+    assert result.exit_code == 2 and "exclude each other" in result.stderr
+
+
 @pytest.mark.parametrize("taken, said", [(50, True), (1, False)])
 def test_a_busy_machine_is_said(monkeypatch, taken, said):
     monkeypatch.setattr(clock.psutil, "cpu_percent", lambda interval: taken)

@@ -105,13 +105,13 @@ def norm_ends(curve: Mapping[str, np.ndarray]) -> tuple[int, ...]:
     """The evaluations between which a run generalizes, as positions: before, after; or none.
 
     Before: the last with validation accuracy below `ZERO`; after: the first at nine tenths of
-    its final value.  None if it does not generalize, or was never below `ZERO`.
+    its final value.  Nothing if it does not generalize, or was not below `ZERO` before.
     """
     val = np.asarray(curve["val_accuracy"])
     if not val[-1] >= ZERO:
         return ()
     after = int(np.argmax(val >= 0.9 * val[-1]))
-    low = np.flatnonzero(val[: after + 1] < ZERO)
+    low = np.flatnonzero(val[:after] < ZERO)
     return (int(low[-1]), after) if len(low) else ()
 
 

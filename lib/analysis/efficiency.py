@@ -1,4 +1,4 @@
-"""Circuits seen in curves: norm for a loss, where a rule is lost, plateaus (Varma et al. 2023).
+"""Circuits seen in curves: norm for a loss, and plateaus (Varma et al. 2023).
 
 Nothing here needs weights: a curve holds the norm of all parameters and the losses.
 """
@@ -159,7 +159,7 @@ def symmetry_share(train_size, modulus: int = 113):
     return share + (1 - share) / modulus
 
 
-def floors(runs: pd.DataFrame) -> np.ndarray:
+def floors(runs: pd.DataFrame) -> pd.Series:
     """Validation accuracy of each run that is off zero, and more than symmetry alone gives."""
     return np.maximum(dynamics.ZERO, symmetry_share(runs["train_size"], runs["modulus"]) + MARGIN)
 

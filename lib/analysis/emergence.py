@@ -119,10 +119,10 @@ def times_words(large: Size, small: Size) -> str:
     return f"{low:,.2g} to {high:,.2g}" if low else f"≤ {high:,.2g}"
 
 
-def below(runs: pd.DataFrame, level: float = EMERGED) -> Size | None:
+def below(runs: pd.DataFrame) -> Size | None:
     """The size just below the emergent one: the largest whose best seed fails; None if none."""
     table = sizes(runs)
-    failing = table[(table["seeds"] >= SEEDS) & (table["best"] < level)]
+    failing = table[(table["seeds"] >= SEEDS) & (table["best"] < EMERGED)]
     if failing.empty:
         return None
     row = failing.iloc[-1]

@@ -67,7 +67,7 @@ def extended_capacity(random: pd.DataFrame) -> Power | None:
     return Power(float(np.exp(scale)), float(power))
 
 
-def turns(runs: pd.DataFrame, column: str = "best", level: float = EMERGED) -> pd.DataFrame:
+def turns(runs: pd.DataFrame, column: str = "best") -> pd.DataFrame:
     """From which width on each seed generalizes, for each amount of memorization data.
 
     Args:
@@ -85,7 +85,7 @@ def turns(runs: pd.DataFrame, column: str = "best", level: float = EMERGED) -> p
         facts = distinct_pairs(own["train_size"].iloc[0], own["modulus"].iloc[0]) + amount
         for seed, values in table.iterrows():
             tried = values.dropna()
-            turn = statistics.steady(tried, level)
+            turn = statistics.steady(tried, EMERGED)
             below = tried.index[tried.index < (np.inf if np.isnan(turn) else turn)]
             high = np.inf if np.isnan(turn) else turn
             rows.append((int(amount), seed, float(facts), float(max(below, default=0)), high))

@@ -93,7 +93,7 @@ def made(chapter: str) -> dict[str, Any] | None:
     try:
         notebook = json.loads((execute.CHAPTERS / f"{chapter}.ipynb").read_text(encoding="utf-8"))
         return notebook["metadata"]["grokking_companion"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):  # or JSON of another kind
         return None
 
 

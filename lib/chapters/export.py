@@ -45,7 +45,9 @@ def commands(runs: pd.DataFrame) -> dict[str, str]:
         ]
         if row["engine"] == "reference":
             words.append("--engine reference")
-        elif (precision := precision_of(row["engine"])) != "float32":
+        elif row["device"] != "cpu":
+            words.append("--engine stacked --device cuda")
+        if (precision := precision_of(row["engine"])) != "float32":
             words.append(f"--precision {precision}")
         found[row["key"]] = " ".join(["python -m lib train", *words, "--force"])
     return found

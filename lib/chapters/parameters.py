@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from lib.errors import UserError
-from lib.paper.recipe import RECIPES
+from lib.paper.recipe import BASE, RECIPES
 from lib.paths import ROOT
 from lib.spec import KNOBS, RunSpec, SpecError
 
@@ -146,8 +146,11 @@ def _wanted(default: Any) -> str:
     return f"{words.get(type(default), type(default).__name__)} like {default}"
 
 
-_SHORT = {"sizes": "train_size", "decays": "weight_decay"}
+_SHORT = {"sizes": "train_size", "decays": "weight_decay", "checkpoints": "epochs"}
 _SHORT |= dict.fromkeys(("memorized", "generalized"), "train_size")
+LONGEST = 5
+"""How many times a chapter's epochs its longest runs have, at most."""
+
 _PAIRS = {"progression", "grokking", "cells"}  # of d_model and train_size, or a list of them
 
 
@@ -173,6 +176,13 @@ def _refused(name: str, value: Any, timed: bool = False) -> str | None:
             field = _SHORT.get(field, field)
             if timed and field == "weight_decay" and item == 0:
                 return "without weight decay there is no decay time"
+            if timed and field == "weight_decay":
+                item_epochs = round(BASE.epochs * BASE.weight_decay / item)
+                if problem := _impossible({"epochs": LONGEST * max(1, item_epochs)}):
+                    return f"so many decay times are too long: {problem}"
+            if field == "epochs" and not _impossible({field: item}):
+                if problem := _impossible({field: LONGEST * item}):
+                    return f"a chapter's longest runs have {LONGEST} times as many: {problem}"
             if problem := _impossible({field: item}):
                 return problem
     return None

@@ -22,7 +22,7 @@ SECTION = "<!-- {0}: written by `python -m lib claims --write` -->", "<!-- {0} e
 
 
 def write(store: Store) -> str:
-    """Brings both up to date with the stored runs, and says what was written."""
+    """Brings the README's parts and the picture up to date, and says what was written."""
     text = with_section(README.read_text("utf-8"), "score", headline(store))
     publish(README, with_section(text, "claims", scoreboard(store)).encode())
     _write_picture(store)
@@ -39,8 +39,7 @@ def _write_picture(store: Store) -> None:
     dots = grids.runs.assign(zone=grids.runs["key"].map(seen))
     style.use_style()
     figure = zones.zone_map(boundaries.measure(grids.runs, random.runs), dots, DYNAMICS)
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_text(style.for_all_screens(figure, ground=True), "utf-8")
+    publish(PICTURE, style.for_all_screens(figure, ground=True).encode())
 
 
 def headline(store: Store) -> str:

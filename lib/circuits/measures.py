@@ -52,13 +52,13 @@ SCHEMA = pa.schema(
     | {"timestamp": pa.timestamp("us", "UTC"), "digest": pa.string()}
 )
 
-_NEEDED = ("key", "epoch", "last", "digest", "numerics_version")
+_NEEDED = ("key", "epoch", "last", "digest", "numerics_version", "timestamp")
 
 
 class Measured(Store):
     """The measures beside a store's runs: files like theirs, with columns of their own."""
 
-    schema, needs, columns = SCHEMA, _NEEDED, None
+    schema, needs, columns = SCHEMA, _NEEDED, SCHEMA.names
     identity = ("key", "epoch", "digest", "timestamp")
 
     def __init__(self, store: Store):
@@ -74,12 +74,16 @@ def folder_of(store: Store) -> Path:
 def measures(store: Store) -> pd.DataFrame:
     """All measures that are not stale, one row for a run and epoch, in that order.
 
+    Args:
+        store: of the runs, or `Measured` itself, which warns of a broken file once.
+
     Columns: `key`, `epoch`, `last` (the run's end), the curve's values there, the fields of
     `lib.circuits.fourier.Measures`, provenance.  Of several trainings of a run the one that was
     measured at the most epochs is taken, then the earliest; what a measurement of it lacks, a
     later one says.
     """
-    tables = Measured(store).tables().values()
+    measured = store if isinstance(store, Measured) else Measured(store)
+    tables = measured.tables().values()
     table = pa.concat_tables([SCHEMA.empty_table(), *tables], promote_options="default")
     frame = table.to_pandas()
     frame = frame[frame["numerics_version"] == NUMERICS_VERSION]

@@ -98,9 +98,9 @@ def first_weights(s: Setting) -> np.ndarray:
     return np.array([0.0, s.start, 0.0, 1.0])
 
 
-def times_of(last: float, count: int = 160) -> np.ndarray:
+def times_of(last: float) -> np.ndarray:
     """Times at which a race is looked at: 0, then evenly in ln(1 + t), up to `last`."""
-    times = np.expm1(np.linspace(0, np.log1p(last), count))
+    times = np.expm1(np.linspace(0, np.log1p(last), 160))
     times[-1] = last
     return times
 

@@ -1,5 +1,6 @@
 """`circuits`: look into the networks of named experiments."""
 
+import contextlib
 import time
 
 import click
@@ -9,6 +10,7 @@ from lib.analysis.dynamics import half_way
 from lib.circuits.measures import CHECKPOINTS, Measured, check, lacking, measure_run
 from lib.cli import options
 from lib.paper.experiments import EXPERIMENTS
+from lib.runs.compaction import CANNOT_MERGE
 from lib.runs.locks import Locks
 from lib.runs.machine import cores
 from lib.runs.store import Store
@@ -48,7 +50,8 @@ def command(names, seeds, checkpoints, stuck, threads, dry_run, measure, results
         own = runs["engine"] == "numba"  # another engine's training would not come back
         keys = set(runs[half_way(runs) & own]["key"])
         specs = [spec for spec in specs if spec.key in keys]
-    todo = lacking(specs, store, checkpoints)
+    measured = Measured(store)
+    todo = lacking(specs, measured, checkpoints)
     click.echo(f"{', '.join(names)}: {len(todo):,} of {len(set(specs)):,} runs are not measured")
     for spec in todo:
         check(spec)  # all of them before hours are spent on the first
@@ -56,10 +59,10 @@ def command(names, seeds, checkpoints, stuck, threads, dry_run, measure, results
         store.probe()
     costs = _costs(todo, store, checkpoints, threads, measure or not dry_run)
     if todo and not dry_run:
-        if others := _measure(todo, store, checkpoints, threads, costs):
+        if others := _measure(todo, measured, store, checkpoints, threads, costs):
             click.echo(f"{others:,} are in flight elsewhere; the same command measures them later")
-        Measured(store).compact()
-    measured = Measured(store)
+        with contextlib.suppress(*CANNOT_MERGE):  # the measures are kept as they are
+            measured.compact()
     measured.tables()  # and with it what is broken
     if store.broken or measured.broken:
         raise click.exceptions.Exit(2)
@@ -77,7 +80,7 @@ def _costs(todo, store, checkpoints, threads, measure):
     return costs
 
 
-def _measure(todo, store, checkpoints, threads, costs):
+def _measure(todo, measured, store, checkpoints, threads, costs):
     """Measure runs one by one; on a terminal with a bar over what they should take.
 
     Returns how many were left because another process has them in flight.
@@ -95,7 +98,7 @@ def _measure(todo, store, checkpoints, threads, costs):
             bar.set_description_str(f"{i - 1}/{len(todo)} runs")
             if not locks.take(spec.key):
                 others += 1
-            elif lacking([spec], store, checkpoints):  # else another process has done it meanwhile
+            elif lacking([spec], measured, checkpoints):  # else done elsewhere meanwhile
                 measure_run(spec, store, checkpoints, threads, on_progress=tell)
                 time_taken = format_duration(time.monotonic() - start)
                 tqdm.write(f"[{i}/{len(todo)}] {spec.label()}: measured in {time_taken}")

@@ -25,6 +25,10 @@ def command(write, cost, measure, results) -> None:
     if measure and not cost:
         raise click.UsageError("--measure is for the cost, which --no-cost leaves out")
     store = Store(results)
+    if write:
+        store.runs()
+        if store.broken or not store.keys():
+            raise click.UsageError("--write needs a whole store; nothing was written")
     kept, text = _kept(store, cost), None
     with contextlib.suppress(OSError):  # none yet, or a cache of someone else's
         text = None if measure else kept.read_text("utf-8")

@@ -106,7 +106,7 @@ def of_a_run(command):
     return command
 
 
-MOST = 10_000
+MOST = 1_000
 """Seeds of a command."""
 
 

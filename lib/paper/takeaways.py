@@ -70,7 +70,8 @@ _split = (
 _P1 = (
     "elasticity against D of the norm at which runs settle with a training loss of "
     f"{efficiency.LEVEL:g} or less: memorizing (random labels) ≥ {FLAT}, generalizing (validation "
-    f"≥ {dynamics.GENERALIZED}) within ±{FLAT}; open where a size does not settle so in two seeds"
+    f"≥ {dynamics.GENERALIZED}) within ±{FLAT}; open where a generalizing size does not "
+    "settle so in two seeds"
 )
 
 

@@ -85,7 +85,7 @@ class Checkpoints:
                 state = dict(file)
             _check(spec, state)
             return state
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except Exception as error:  # damaged in one of a dozen ways: the run can begin again
             self.reject(spec, engine, error)

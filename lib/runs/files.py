@@ -21,8 +21,11 @@ def publish(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path.parent), None  # not a name that nobody knows
         raise
     if os.name != "posix":  # elsewhere a folder is no file that could be opened
         return

@@ -53,7 +53,6 @@ SCHEMA = pa.schema(
 CURVE_COLUMNS = [f"curve_{name}" for name in CURVE]
 RUN_COLUMNS = [name for name in SCHEMA.names if name not in ("spec", *CURVE_COLUMNS)]
 IDENTITY = ["key", "engine", "digest", "timestamp"]  # equal in all: one and the same training
-FULL = [*IDENTITY, "numerics_version", "status"]  # never empty
 LATER = ["device", *(f.name for f in fields(RunSpec) if f.default is None)]
 NEEDED = [name for name in SCHEMA.names if name not in LATER]  # LATER: columns of younger files
 
@@ -129,7 +128,7 @@ def read(
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise BrokenFile(str(error).splitlines()[0]) from error
-    if empty := [n for n in FULL if n in table.column_names and table[n].null_count]:
+    if empty := [n for n in needs if n in table.column_names and table[n].null_count]:
         raise BrokenFile(f"its column {empty[0]} has empty places")
     _check_lengths(table)
     return table
@@ -167,6 +166,8 @@ def _check_lengths(table: pa.Table) -> None:
     for name, own in lengths.items():
         if own.null_count or not min(own.to_pylist()):
             raise BrokenFile(f"its column {name} has a run without a curve")
+        if table[name].combine_chunks().flatten().null_count:
+            raise BrokenFile(f"its column {name} has empty places")
         if own != next(iter(lengths.values())):
             raise BrokenFile(f"its column {name} is not as long as {next(iter(lengths))}")
 

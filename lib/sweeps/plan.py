@@ -1,7 +1,7 @@
-"""What training costs: floating-point operations, this machine's speed, seconds.
+"""What training costs, in seconds, and which runs are missing.
 
 An estimate is the work of a run (`flops`) divided by the rate at which one core of this
-machine does such work (`machine_rate`), with early stops expected where neighbours stopped.
+machine does such work (`lib.sweeps.speed`), with early stops expected where neighbours stopped.
 """
 
 import functools

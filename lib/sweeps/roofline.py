@@ -86,7 +86,7 @@ def measure_device(
     return Device(name, 2 * work.size**3 / product, 2 * source.nbytes / copy, work)
 
 
-def _best(call, device: str, calls: int, times: int = 5) -> float:
+def _best(call, device: str, calls: int) -> float:
     """Seconds of one call, the least of some repetitions of several; the first one warms up."""
     import torch  # loaded already
 
@@ -96,7 +96,7 @@ def _best(call, device: str, calls: int, times: int = 5) -> float:
         if device == "cuda":
             torch.cuda.synchronize()
 
-    return min(timeit.repeat(several, number=1, repeat=times + 1)[1:]) / calls
+    return min(timeit.repeat(several, number=1, repeat=6)[1:]) / calls
 
 
 def epoch_bytes(spec: RunSpec) -> float:

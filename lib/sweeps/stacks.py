@@ -32,8 +32,8 @@ gains nothing, and its runs would be padded to the longest."""
 
 
 ALONE = (
-    "runs with a loss in float32, a batch or another run's weights to start from are trained "
-    "one by one, without --device cuda"
+    "runs with a loss in float32, a batch, tied embeddings, biases without decay or another run's "
+    "weights to start from are trained one by one, without --device cuda"
 )
 
 

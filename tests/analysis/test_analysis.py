@@ -125,6 +125,8 @@ def test_norm_change():
     assert dynamics.norm_change(rising) == pytest.approx(np.log(10.72 / 10.1), abs=0.01)
     assert dynamics.norm_change(rising | dict(param_norm=10 - val)) < 0
     assert np.isnan(dynamics.norm_change(rising | dict(val_accuracy=0 * val)))
+    low = dict(epoch=[0, 1, 2], val_accuracy=[0.02, 0.095, 0.105], param_norm=[10.0, 20.0, 30.0])
+    assert dynamics.norm_ends(low) == (0, 1)  # nine tenths of so little is itself below zero
 
 
 def test_noise_is_a_dip_as_seldom_as_the_interval_says():

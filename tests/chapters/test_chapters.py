@@ -130,7 +130,7 @@ def test_parameters_may_be_annotated_and_hold_any_text(book):
         (["tiny", "-p", "lr", "1e999"], "lr must be a finite number like 0.003, got '1e999'"),
         (["tiny", "-p", "lr", ".inf"], "lr must be a finite number like 0.003, got '.inf'"),
         (["tiny", "-p", "epochs", "0"], "epochs cannot be 0: epochs must be"),
-        (["tiny", "-p", "lr", "-1"], "lr cannot be -1: lr must be positive, at most"),
+        (["tiny", "-p", "lr", "-1"], "lr cannot be -1: lr must be from 1.2e-38"),
         (["tiny", "-p", "d_models", "[8, 3]"], "d_models cannot be [8, 3]: d_model must be"),
         (["tiny", "-p", "decays", "[1, 0]"], "decays cannot be [1, 0]: without weight decay"),
         (["tiny", "-p", "pair", "[8, 3000, 5]"], "pair must be a list like [8, 3000]"),

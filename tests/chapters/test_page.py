@@ -65,16 +65,17 @@ def test_each_run_of_a_table_has_the_command_that_trains_it_again(page, tmp_path
 
 
 def test_a_run_is_trained_again_as_it_was(page, tmp_path):
-    """In its precision, and by the textbook where that trained it; not where JAX did."""
+    """In its precision, on a GPU, by the textbook, as it was; not where JAX did."""
     specs = page.specs("figure3", train_size=[2000, 2200, 2400, 2600], seed=0)
     engines = "numba-bf16x6", "stacked-bf16", "reference", "jax"
     for spec, engine in zip(specs, engines):
-        Store().add(replace(jump(spec, val=1.0), engine=engine))
+        device = "NVIDIA H200" if engine.startswith("stacked") else "cpu"
+        Store().add(replace(jump(spec, val=1.0), engine=engine, device=device))
     page.export(page.gather(specs).runs, "some", "some runs", ["key"])
     table = pd.read_csv(tmp_path / "data" / "some.csv").set_index("key")["command"]
     ends = [table[spec.key] for spec in specs[:3]]
     assert ends[0].endswith(" --precision bf16x6 --force")
-    assert ends[1].endswith(" --precision bf16 --force")
+    assert ends[1].endswith(" --engine stacked --device cuda --precision bf16 --force")
     assert ends[2].endswith(" --engine reference --force")
     assert pd.isna(table[specs[3].key])
 

@@ -60,7 +60,7 @@ MISTAKES = {
     "train --train-size 0": "train_size",
     "train --train-size 20000": "12769",
     "train --modulus 1": "modulus",
-    "train --lr -1": "lr must be positive",
+    "train --lr -1": "lr must be from",
     "train --lr nan": "finite",
     "train --lr fast": "--lr",
     "train --task foo": "unknown task 'foo'",
@@ -83,7 +83,7 @@ MISTAKES = {
     "sweep tiny --seeds 3:3": "3:3",
     "sweep tiny --seeds 0:10000000000000": "seeds",
     "sweep tiny --seeds -1": "seed",
-    "sweep tiny --seeds 0:" + 23 * "9": "too many seeds: 10,000 at most",
+    "sweep tiny --seeds 0:" + 23 * "9": "too many seeds: 1,000 at most",
     "sweep tiny --budget soon": "soon",
     "sweep tiny --budget " + 400 * "9": "is not a duration",
     "sweep tiny --jobs 0": "--jobs",
@@ -424,6 +424,18 @@ def test_a_broken_file_is_named_and_the_rest_still_loads(call, store, command):
     assert len(lines) == 1 and paths[1].name in lines[0] and "broken" in lines[0]
     expected = {"status": "5 runs in", "compact": "2 now", "train": "stored already"}
     assert expected.get(command, "1 of 6 runs are missing") in result.output
+
+
+def test_claims_write_nothing_from_a_store_that_is_not_whole(call, store):
+    """A folder that was misspelt, or one with a damaged file, must not reach the README."""
+    readme = ROOT / "README.md"
+    before = readme.read_bytes()
+    assert call("claims", "--write").exit_code == 2
+    paths = [store.add(fake_run(spec)) for spec in TINY]
+    paths[1].write_bytes(paths[1].read_bytes()[:-9])
+    result = call("claims", "--write")
+    assert result.exit_code == 2 and "--write needs a whole store" in result.stderr
+    assert readme.read_bytes() == before
 
 
 def test_claims_are_judged_once(call, store, monkeypatch, tmp_path):

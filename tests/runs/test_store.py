@@ -209,6 +209,7 @@ WRONG = {
     "no loss": (lambda t: t.drop_columns("val_loss"), "no column val_loss"),
     "no curve": (lambda t: t.drop_columns("curve_val_loss"), "no column curve_val_loss"),
     "no key": (put("key", pa.array([None], pa.string())), "key has empty places"),
+    "no width": (put("d_model", pa.array([None], pa.int64())), "d_model has empty places"),
     "a scalar curve": (put("curve_epoch", pa.array([1])), "curve_epoch holds int64"),
     "a null curve": (
         put("curve_val_loss", pa.array([None], pa.list_(pa.float32()))),
@@ -246,6 +247,20 @@ def test_curves_of_two_runs_that_are_short_and_long(store, capsys):
     store = again(store)
     assert store.curves()["key"].nunique() == len(SPECS) - 1
     assert "not as long as" in store.broken[path.name] and len(store.runs()) == len(SPECS) - 1
+
+
+def test_a_hole_in_a_curve(store):
+    """Seen where curves are read, as their lengths are."""
+
+    def hole(table):
+        curve = [None, *table["curve_val_loss"].to_pylist()[0][1:]]
+        return put("curve_val_loss", pa.array([curve], pa.list_(pa.float32())))(table)
+
+    path = forge(store, hole)
+    fill(store, SPECS[1:])
+    store = again(store)
+    assert store.curves()["key"].nunique() == len(SPECS) - 1
+    assert "curve_val_loss has empty places" in store.broken[path.name]
 
 
 def test_a_file_that_was_still_being_copied_is_read_once_it_is_whole(store, capsys):

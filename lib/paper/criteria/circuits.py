@@ -22,7 +22,7 @@ NEAR = 600
 
 
 FACTOR = 1.5
-"""How far the size at which a rule is lost may move, or its transition spread: a factor in D."""
+"""How far the size at which a rule is lost may move: a factor in D."""
 
 
 SOME = 0.2

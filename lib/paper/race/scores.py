@@ -1,5 +1,6 @@
 """How well a recipe fits: each sentence of `lib.paper.search` from the runs that there are."""
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -57,6 +58,7 @@ def shows(sentence: Sentence, curve: Mapping, T: int) -> bool | None:
     return bool(norm[end - 1] > norm[risen[0]]) if len(risen) else None
 
 
+@functools.cache
 def probability(sentence: Sentence, k: int, n: int) -> float:
     """That eleven new seeds meet a sentence, when k of n runs showed its event.
 
