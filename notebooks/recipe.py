@@ -39,7 +39,7 @@ from IPython.display import Markdown
 
 from lib.analysis.dynamics import zone
 from lib.chapters.export import OF_A_RUN
-from lib.chapters.stories.recipe import batches, depth, variants
+from lib.chapters.stories.recipe import batches, depth, form, variants
 from lib.chapters.stories.recipe import cells as story
 from lib.chapters.stories.recipe import search as searched
 from lib.figures import accuracy
@@ -175,6 +175,22 @@ Markdown(f"{variants.told(both)}\n\n{variants.paired(varied).provenance()}")
 # %% [markdown]
 # "By heart" and "generalize" count the runs with the change, and in brackets the plain ones beside
 # them. [The pairs](data/variants.csv) are of lr 0.001 with weight decay 1 and 2.
+#
+# ## What one number says of their model
+#
+# The paper does not state its model's form either: heads, MLP, biases, LayerNorm. It gives one
+# number that depends on it. The largest model of figure 8, 8 layers × 1024, is "about 1570 times
+# larger" than the smallest, 1 layer × 64 (§5): these are the ends of its grid. Counted for several
+# forms, with 113 numbers, three more tokens and four places:
+
+# %% tags=["hide-input"]
+Markdown(form.said())
+
+# %% [markdown]
+# So their MLP and heads most likely grew with the width, and their embeddings were not tied, however
+# well a tied network does above. Small things are less certain: without biases the ratio is 1,575.02,
+# and another vocabulary moves it by as much. A LayerNorm without gain and bias has no parameters,
+# and does not show.
 #
 # ## The book's recipe, out of sample
 #
