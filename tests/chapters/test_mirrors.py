@@ -118,7 +118,7 @@ def test_that_line_says_whether_the_rule_is_in_them(monkeypatch):
     found.loc[2, "held_out_share"] = 0.03
     line = told(monkeypatch, found)
     assert line.startswith("**Half-way, the rule is there and does not show.**")
-    assert line.endswith("$a + b$ explains 50%, 3% in networks without the rule.")
+    assert line.endswith("$a + b$ explains 50%, 3% in networks that do no better than guessing.")
     found["restricted_loss"] = 5.0  # worse than guessing
     line = told(monkeypatch, found[:2])
     assert line.startswith("**Half a rule is mostly symmetry.**") and line.endswith("50%.")

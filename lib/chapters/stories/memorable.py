@@ -56,7 +56,7 @@ LINES = (
                               "at least 95%, gaps between the sizes tried included")),  # 2 less 1
     ("P4: semi-grokking", (NO,),
      "**From scratch, half-way is seldom a place to stay**: {} of the networks near the size at "
-     f"which the rule is found by then keep a moderate accuracy for {LASTING:,} epochs.",
+     f"which the rule is found keep a moderate accuracy for {LASTING:,} epochs.",
      _first("{:.0%}".format)),
 )
 # fmt: on

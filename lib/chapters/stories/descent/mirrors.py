@@ -115,8 +115,8 @@ def half_way_words(stuck: pd.DataFrame) -> str:
          f"{run.held_out_share:.2f}", f"{run.restricted_loss:.2f}")
         for run in seen.itertuples()
     ]  # fmt: skip
-    header = ["D", "d_model", "seed", "validation", *(label for label, *_ in KINDS.values())]
-    header += ["a + b's share", "loss of its waves"]
+    header = ["D", "d_model", "seed", "validation", "mirrored", "others", "a + b's share",
+              "waves' loss"]  # fmt: skip
     share, guessing = seen["held_out_share"], np.log(seen["modulus"].iloc[0])
     return (
         f"**{alone} of {len(seen)} runs that are half-way answer hardly more than mirror images**: "
@@ -153,6 +153,8 @@ def memorable(store: Store) -> str:
         f"their training sums, and {others:.0%} of all else. Of what they say of all else, "
         f"$a + b$ explains {share:.0%}"
     )
-    lost = runs[(runs["train_accuracy"] >= PERFECT) & (runs["val_accuracy"] < ZERO)]
+    guess = runs["val_accuracy"] < 2 / runs["modulus"]
+    lost = runs[(runs["train_accuracy"] >= PERFECT) & guess]
     lost = ends[ends["shown"] & ends["key"].isin(lost["key"])]["held_out_share"]
-    return line + (f", {lost.mean():.0%} in networks without the rule." if len(lost) else ".")
+    beside = f", {lost.mean():.0%} in networks that do no better than guessing" * bool(len(lost))
+    return f"{line}{beside}."

@@ -25,7 +25,7 @@ def _fixed(d: int, n_layers: int) -> int:
 
 
 FORMS: dict[str, Callable[[int, int], int]] = {
-    "the book's: four heads, an MLP four times as wide with biases, two embeddings": _ours,
+    "the book's, heads and MLP that grow with the width, biases in the MLP, two embeddings": _ours,
     "without biases": lambda d, n: _ours(d, n) - 5 * d * n,
     "logits for the operators and =, too": lambda d, n: _ours(d, n) + 3 * d,
     "LayerNorm with gain and bias": lambda d, n: _ours(d, n) + 4 * d * n + 2 * d,
