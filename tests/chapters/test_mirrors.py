@@ -73,10 +73,12 @@ def test_half_way_by_symmetry_or_by_a_rule():
     assert set(mirrors.COLUMNS) <= set(stuck)
     said = mirrors.half_way_words(stuck)
     assert said.startswith("**1 of 2 runs that are half-way answer hardly more than mirror")
-    assert "**In 1 the rule is under way" in said and "0.30 of the variance" in said
-    assert "(0.10 to 0.50)" in said and "(a loss below 4.73)" in said
+    assert "**In 1 the rule is under way" in said and "0.50 of the variance" in said
+    assert "(0.50 to 0.50)" in said and "(a loss below 4.73)" in said
     assert "(of 3 such runs, 2 were looked into)" in said and "by epoch 9)" in said
     assert "0.55 of the mirror images right, and 0.21 of the others" in said
+    lost = mirrors.half_way_words(stuck.assign(restricted_loss=5.0))
+    assert "under way" not in lost  # nothing is said of what no run has
     assert "such runs" not in mirrors.half_way_words(stuck[:2])
     assert mirrors.half_way_words(stuck[2:]).endswith("none of them was looked into.")
     assert mirrors.half_way_words(stuck[:0]).startswith("No run of this figure knows")

@@ -117,16 +117,19 @@ def half_way_words(stuck: pd.DataFrame) -> str:
     ]  # fmt: skip
     header = ["D", "d_model", "seed", "validation", "mirrored", "others", "a + b's share",
               "waves' loss"]  # fmt: skip
-    share, guessing = seen["held_out_share"], np.log(seen["modulus"].iloc[0])
+    inside = seen[under_way(seen)]
+    share, guessing = inside["held_out_share"], np.log(seen["modulus"].iloc[0])
+    rule = "" if inside.empty else (
+        f" **In {len(inside)} the rule is under way all the same**: the waves over a + b alone, "
+        f"without all else, would beat guessing on the whole task (a loss below {guessing:.2f}), "
+        f"and of what their logits say of those others the sum a + b explains {share.mean():.2f} "
+        f"of the variance on average ({share.min():.2f} to {share.max():.2f})."
+    )  # fmt: skip
     return (
         f"**{alone} of {len(seen)} runs that are half-way answer hardly more than mirror images**: "
         f"they get less than {ZERO:g} right of the pairs whose mirror image was not trained on. "
         f"All {len(seen)} {kind}{part}; on average they get {means.iloc[0]:.2f} of the mirror "
-        f"images right, and {means.iloc[1]:.2f} of the others. **In {under_way(seen).sum()} the "
-        f"rule is under way all the same**: of what their logits say of those others, the sum "
-        f"a + b explains {share.mean():.2f} of the variance on average ({share.min():.2f} to "
-        f"{share.max():.2f}), and the waves over a + b alone, without all else, would beat "
-        f"guessing on the whole task (a loss below {guessing:.2f}).\n\n"
+        f"images right, and {means.iloc[1]:.2f} of the others.{rule}\n\n"
         f":::{{dropdown}} Run by run\n{table(header, rows, left=())}\n:::"
     )
 
