@@ -11,6 +11,7 @@ from lib.paper.criteria import addition, circuits, mixtures, zones
 from lib.paper.criteria.circuits import FACTOR, FLAT, NEAR, SOME
 from lib.paper.criteria.rules import FEW, MOST
 from lib.paper.mixtures import ALONE_113, LAW_AMOUNTS
+from lib.paper.search import FRESH
 from lib.runs.store import Store
 
 
@@ -212,6 +213,11 @@ CLAIMS = (
           "48–100, climb and second fall by at least what guessing costs (ln 113). Seeds 5–10 only",
           (_six(3000, seeds=_fresh, d=(4, 12, 16, 28, 32, 36, 48, 56, 64, 100)),),
           addition.loss_descends_twice, later=("figure6",)),
+    # added when the search had a leader with all its runs, and before these
+    Claim("double descent, tied",
+          "Takeaway 5 in the recipe that leads the search, with tied embeddings (ours)",
+          "as takeaway 5, on seeds from 1,002 on, with which no recipe was chosen",
+          (("figure6_tied", {}, FRESH),), addition.double_descent, later=("figure6_tied",)),
     Claim("3,000: no ungrokking", "3,000 points eliminate the ungrokking stage (§4.1)",
           "at least a third of the runs over d 24–40 end at 0.1 or above, and above what symmetry "
           "alone gives", (_six(3000, d=_ZONE),), partial(addition.runs_know_more, least=FEW)),
