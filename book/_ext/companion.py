@@ -35,6 +35,7 @@ CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the c
         "emergent_depth_long",
         "emergent_depth_wide",
         "emergent_depth_between",
+        *("emergent_two_layers", "emergent_one_layer"),
     ),
     "split_ffn": (
         *("emergent_113", "emergent_113_fill", "emergent_59", "emergent_59_wider"),

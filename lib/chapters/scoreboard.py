@@ -60,12 +60,12 @@ PLAIN = {
         "addition has none.",
     ),
     "takeaway 7": (
-        "In networks of up to four layers, adding modulo 59, data to memorize keep the rule away "
-        "until the network is at least three times as large.",
-        "In networks of up to four layers, adding modulo 59, data to memorize do not keep the rule "
-        "away until the network is three times as large.",
-        "In networks of up to four layers, adding modulo 59: whether data to memorize keep the "
-        "rule away until they are three times as large is open.",
+        "In networks of two layers, adding modulo 59, data to memorize keep the rule away until the "
+        "network is at least three times as large.",
+        "In networks of two layers, adding modulo 59, data to memorize do not keep the rule away "
+        "until the network is three times as large.",
+        "In networks of two layers, adding modulo 59: whether data to memorize keep the rule away "
+        "until they are three times as large is open.",
     ),
     "takeaway 8": (
         "In networks of two and four layers, adding modulo 59, more unseen sums come out right "
@@ -122,7 +122,7 @@ CHAPTERS = {
     "figure3": "grokking_grid", "figure4": "memorization_capacity", "figure5": "framework_zones",
     "figure6": "double_descent", "figure7": "squared_task", "figure9": "parameter_norms",
     "emergent_113": "multitask_emergence", "emergent_59": "multitask_emergence",
-    "emergent_depth_long": "multitask_emergence",
+    "emergent_depth_long": "multitask_emergence", "figure6_tied": "recipe",
 }  # fmt: skip
 """Experiment -> the chapter that shows it; the others are those of the circuits."""
 

@@ -59,6 +59,16 @@ BETWEEN_ALONE, BETWEEN_MIXED = ((1, 24), (1, 28)), ((2, 40), (2, 44), (2, 48))
 next of `SIZES_DEPTH` is up to 3.7 times the parameters, too much to tell 3 times."""
 
 
+TWO_LAYERS = tuple((2, d) for d in (8, 12, 16, 20, 24, 28))
+"""Addition alone at the mixture's depth: one layer × 32 alone against two × 44 mixed differ in more
+than size."""
+
+
+ONE_LAYER = ((1, 32), (1, 64), (1, 96))
+"""The mixture in one layer, with all else as in deeper models: is it depth that brings addition
+back?  Seed 1000 of these was known."""
+
+
 EPOCHS_DEPTH = 6_000
 """Deep models with LayerNorm train in fewer epochs, and an epoch of theirs is dear."""
 
@@ -141,6 +151,10 @@ GRIDS = (
          cells=_cells(SIZES_DEPTH[5:], 1200), first_seed=2),
     Grid("emergent_depth_between", "The same between its sizes (takeaway 7; ours)", _longer,
          cells=_cells(BETWEEN_ALONE, 0) + _cells(BETWEEN_MIXED, 1200), seeds=3),
+    Grid("emergent_two_layers", "Addition alone in two layers, down to narrow (takeaway 7; ours)",
+         _longer, cells=_cells(TWO_LAYERS, 0), seeds=3),
+    Grid("emergent_one_layer", "The mixture in one layer, trained as the deep ones (§5; ours)",
+         _longer, cells=_cells(ONE_LAYER, 1200), seeds=3),
     Grid("split_depth", "Split and shared MLP with depth, more seeds (takeaway 8; ours)", _depth,
          cells=_cells(SIZES_DEPTH[3:5], 1200) + _cells(SIZES_DEPTH[3:5], 1200, split=True),
          seeds=5, first_seed=3),

@@ -149,11 +149,15 @@ def split_in(seeds):
 
 
 WORLDS = [
-    ("takeaway 7", deep((2, 32), (4, 128)), "reproduced"),
-    ("takeaway 7", deep((2, 32), (2, 64)), "undecided"),  # 1 to 12 times the parameters
-    ("takeaway 7", deep((2, 32), (9, 9)), "undecided"),  # does not return
-    ("takeaway 7", deep((2, 64), (2, 64)), "undecided"),  # up to four times, as sizes are coarse
-    ("takeaway 7", deep((2, 64), (2, 32)), "not reproduced"),
+    ("takeaway 7", deep((2, 24), (2, 48)), "reproduced"),  # 3.1 to 5 times the parameters
+    ("takeaway 7", deep((2, 24), (2, 44)), "undecided"),  # 2.6 to 4.3 times
+    ("takeaway 7", deep((2, 16), (9, 9)), "undecided"),  # does not return
+    ("takeaway 7", deep((2, 32), (2, 44)), "not reproduced"),  # 1.5 to 2.3 times
+    ("emergence with depth", deep((2, 32), (4, 128)), "reproduced"),
+    ("emergence with depth", deep((2, 32), (2, 64)), "undecided"),  # 1 to 12 times the parameters
+    ("emergence with depth", deep((2, 32), (9, 9)), "undecided"),  # does not return
+    ("emergence with depth", deep((2, 64), (2, 64)), "undecided"),  # up to four times
+    ("emergence with depth", deep((2, 64), (2, 32)), "not reproduced"),
     ("takeaway 8", split_in(13), "reproduced"),
     ("takeaway 8", split_in(12), "undecided"),
     ("takeaway 8", split_in(4), "undecided"),
@@ -300,9 +304,9 @@ def test_the_second_look_widens_the_interval(tmp_path):
 
 def test_takeaway_7_asks_for_all_that_it_says(tmp_path):
     name = "takeaway 7"
-    found = judge(BY_NAME[name], store_with(tmp_path, [name], deep((2, 32), (4, 128)))).finding
+    found = judge(BY_NAME[name], store_with(tmp_path, [name], deep((2, 24), (2, 48)))).finding
     assert [(c.least, c.most) for c in found.conditions[::2]] == [(3, inf), (-inf, 0.5)]
-    assert found.conditions[1].most == n_parameters(128, 4, 59, mixed=True)
+    assert found.conditions[1].most == n_parameters(64, 2, 59, mixed=True)
 
 
 def test_the_same_accuracy_in_both_is_no_gain(tmp_path):
