@@ -60,8 +60,8 @@ PLAIN = {
         "addition has none.",
     ),
     "takeaway 7": (
-        "In networks of two layers, adding modulo 59, data to memorize keep the rule away until the "
-        "network is at least three times as large.",
+        "In networks of two layers, adding modulo 59, data to memorize keep the rule away until "
+        "the network is at least three times as large.",
         "In networks of two layers, adding modulo 59, data to memorize do not keep the rule away "
         "until the network is three times as large.",
         "In networks of two layers, adding modulo 59: whether data to memorize keep the rule away "

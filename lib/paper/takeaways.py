@@ -171,8 +171,8 @@ CLAIMS = (
           later=("figure6", "figure7", "figure3", "squared_critical", "beyond_3000")),
     Claim("takeaway 7",
           "Mixing in a pure memorization task makes addition an emergent ability (§5)",
-          "at modulus 59 with two layers, 1,200 + 1,200 points, 30,000 epochs, alone from 2 × 8 and "
-          f"mixed from 2 × 32 to 2 × 64: {_emerges}",
+          "at modulus 59 with two layers, 1,200 + 1,200 points, 30,000 epochs, alone from 2 × 8 "
+          f"and mixed from 2 × 32 to 2 × 64: {_emerges}",
           (*(_mixture("emergent_depth_long", amount, layers=(2,)) for amount in (0, 1200)),
            _mixture("emergent_depth_between", 1200), _mixture("emergent_two_layers", 0)),
           mixtures.emerges, curves=True, later=("emergent_two_layers",)),
@@ -264,7 +264,8 @@ CLAIMS = (
           f"which one seed, that was there, is enough): {_emerges}",
           (_mixture("emergent_depth_long", 0), _mixture("emergent_depth_long", 1200),
            _mixture("emergent_depth_between", 0), _mixture("emergent_depth_between", 1200),
-           _mixture("emergent_depth_wide", 1200, seeds=range(2, 3))), mixtures.emerges, curves=True),
+           _mixture("emergent_depth_wide", 1200, seeds=range(2, 3))), mixtures.emerges,
+          curves=True),
     Claim("split at modulus 59",
           "A split MLP makes it emerge earlier: at modulus 59, with one layer (appendix B)",
           f"1,200 + 300 points, one layer, d 32–256: {_split}; three seeds cannot settle it",
