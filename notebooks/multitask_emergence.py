@@ -37,7 +37,15 @@ from IPython.display import Markdown
 from lib.analysis.emergence import emergent_size, n_parameters
 from lib.chapters.stories.mixtures import growth
 from lib.chapters.stories.mixtures import rows as story
-from lib.chapters.stories.mixtures.curves import COLUMNS, LONG, just_below, panel, panels, scaled
+from lib.chapters.stories.mixtures.curves import (
+    COLUMNS,
+    LONG,
+    just_below,
+    of_all_depths,
+    panel,
+    panels,
+    scaled,
+)
 from lib.figures.mixtures import accuracy_by_size
 from lib.paper.mixtures import SIZES_8
 from lib.widgets.explorers import flipbook
@@ -72,7 +80,7 @@ every = pd.concat([own.curves for own in found.values()]).drop_duplicates(["key"
 runs = pd.concat([own.runs for own in found.values()]).drop_duplicates("key")
 page.export(runs, "emergence", "the runs", COLUMNS)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on, but for a valley at modulus 113; mixed with random pairs, in brown, it is gone at those sizes, and comes back at larger ones or not at all; trained five times as long, in the last panel, it comes back at sizes between."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), and up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000 and by epoch 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on, but for a valley at modulus 113; mixed with random pairs, in brown, it is gone at those sizes, and comes back at larger ones or not at all; in two layers, trained five times as long, in the last panel, it comes back at sizes between."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000, and two of them by epoch 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
 accuracy_by_size(panels(studies, split=False))
 
 # %% tags=["hide-input"]
@@ -108,6 +116,20 @@ Markdown(
     f"spikes, so that epoch can be an unlucky one: {story.fallen(runs, every)}. The table's last "
     "column, and the verdicts, therefore read the highest accuracy on the way, too, as the paper does."
 )
+
+# %% [markdown]
+# ## Is it size, or depth?
+#
+# At modulus 113, and at 59 with 300 points, one layer never gets back (above). The deeper networks
+# differ from those in more than depth: they have LayerNorm, a smaller learning rate and more epochs.
+# So the mixture with 1,200 points was trained in one layer, too, with all else as in the deeper
+# ones.
+
+# %% tags=["hide-input"]
+deeper = of_all_depths(page, seeds, deep_lr)
+page.export(deeper.runs, "depth", "the mixtures of one layer to four", COLUMNS)
+after = f"{story.depth_words(deeper.runs, deeper.curves)}\n\n{deeper.provenance()}"
+show(story.DEPTH_HEADER, story.depth_rows(deeper.runs, deeper.curves), after=after)
 
 # %% [markdown]
 # ## How the emergent size grows
@@ -181,8 +203,8 @@ show(story.LONGER_HEADER, rows, left=(0, 9), after=after)
 # An emergent size stands with the two sizes tried between which it lies.
 
 # %% tags=["hide-input"]
-page.verdicts("takeaway 7", "emergence at modulus 113", "emergence at modulus 59",
-              "amount of memorization data", "capacity is a fixed factor")  # fmt: skip
+page.verdicts("takeaway 7", "emergence with depth", "emergence at modulus 113",
+              "emergence at modulus 59", "amount of memorization data", "capacity is a fixed factor")  # fmt: skip
 
 # %% tags=["hide-input"]
 ends = [n_parameters(d, layers, mixed=True) for layers, d in (SIZES_8[0], SIZES_8[-1])]

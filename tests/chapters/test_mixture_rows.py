@@ -10,6 +10,8 @@ from lib.chapters.stories.mixtures.curves import Curve
 from lib.chapters.stories.mixtures.rows import (
     ahead_rows,
     ahead_so_far,
+    depth_rows,
+    depth_words,
     emerged_so_far,
     emergent_rows,
     fallen,
@@ -115,3 +117,24 @@ def test_the_seeds_that_suggested_a_test_are_told_apart():
     assert "in 3 of 5 seeds by the highest accuracy on the way and in 4 of 5 by the last" in said
     assert "others alone these are 1 of 2 and 1 of 2" in said
     assert "No seed" in new_seeds(found[~found["split_mlp"].eq(True)], curves)
+
+
+def test_depth_is_held_against_as_many_parameters():
+    """One layer × 128 has more of them than two × 48; on the way counts, and 3 seeds have a best."""
+    one, two, way = mixtures(one=0.3, two=0.8, way=0.99)
+    rows = depth_rows(pd.concat([one, two]), way)
+    assert [row[0] for row in rows] == ["1 × 32", "2 × 48", "1 × 128"]  # by parameters
+    assert rows[1][2:] == (3, "0.99", "0.80", "0.80")
+    assert depth_words(pd.concat([one, two]), way).startswith("**Depth does more than size**: one")
+    for values in (dict(one=0.95, two=0.95, way=0.95), dict(one=0.3, two=0.3, way=0.3)):
+        one, two, way = mixtures(**values)
+        assert not depth_words(pd.concat([one, two]), way).startswith("**Depth does")
+    assert "No mixture" in depth_words(two, way)
+
+
+def mixtures(one, two, way):
+    """One layer × 32 and × 128, two × 48: final accuracies, and the highest of the latter."""
+    small = runs({32: 0.01, 128: one}, memorize_size=1200)
+    large = runs({48: two}, layers=2, memorize_size=1200)
+    ends = dict(zip(small["key"], small["val_accuracy"])) | dict.fromkeys(large["key"], way)
+    return small, large, pd.DataFrame({"key": [*ends], "val_accuracy": [*ends.values()]})

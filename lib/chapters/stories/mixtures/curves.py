@@ -90,7 +90,13 @@ def just_below(found: Sequence[Curve]) -> list[tuple[Curve, Size, list[RunSpec]]
 
 
 def study(
-    page: Page, *names: str, seeds: list[int], more: tuple = (), train: bool = False, **changes
+    page: Page,
+    *names: str,
+    seeds: list[int],
+    more: tuple = (),
+    train: bool = False,
+    layers: int | None = None,
+    **changes,
 ) -> tuple[Gathered, list[Curve]]:
     """The runs of some experiments, and their curves.
 
@@ -100,16 +106,20 @@ def study(
         seeds: one run each.
         more: experiments of which only stored cells are shown.
         train: train what is missing.
+        layers: of these networks only.
         changes: fields of the specs that a chapter's parameters change.
     """
-    own, others = (page.cells(*some, seeds=seeds, **changes) for some in (names, more))
+    own, others = (
+        [s for s in page.cells(*some, seeds=seeds, **changes) if layers in (None, s.n_layers)]
+        for some in (names, more)
+    )
     stored = page.store.keys() if more else ()
     filled = [spec for spec in others if spec.key in stored]
     found = page.gather([*own, *filled], train)
     return found, curves(found.runs, own, filled)
 
 
-LONG = "P = 59, depth, 5 × as long"
+LONG = "P = 59, two layers, 5 × as long"
 SCALED = {"P = 113": 3000, "P = 59": 300, "P = 59, depth": 1200, LONG: 1200}
 """Our studies of section 5 -> the memorization points that their panel shows."""
 
@@ -134,15 +144,24 @@ def scaled(
         study(page, "emergent_depth", **deep),
     ]
     if not split:
-        long = study(
-            page,
-            "emergent_depth_long",
-            more=("emergent_depth_wide", "emergent_depth_between"),
-            **deep,
-        )
+        names = "emergent_depth_long", "emergent_two_layers"
+        long = study(page, *names, more=("emergent_depth_between",), layers=2, **deep)
         each += [long] * any(whole_sizes(curve.runs) for curve in long[1] if curve.amount)
     found, shown = zip(*each)
     return dict(zip(SCALED, found)), dict(zip(SCALED, shown))
+
+
+LONGEST = (
+    *("emergent_one_layer", "emergent_depth_long", "emergent_depth_between"),
+    "emergent_depth_wide",
+)
+"""Experiments whose mixtures differ in nothing but their size, trained for as long."""
+
+
+def of_all_depths(page: Page, seeds: list[int], deep_lr: float) -> Gathered:
+    """The mixtures of `LONGEST`: one layer to four."""
+    specs = page.cells(*LONGEST, seeds=seeds, lr=deep_lr)
+    return page.gather((spec for spec in specs if spec.memorize_size), train=False)
 
 
 def panels(studies: Mapping[str, Sequence[Curve]], split: bool = True) -> dict[str, dict]:

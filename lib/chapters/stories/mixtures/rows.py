@@ -167,6 +167,43 @@ def until_then(found: Sequence[Curve]) -> str:
     return f"best seed from {min(values):.2f} to {max(values):.2f} in {len(values)} cells"
 
 
+DEPTH_HEADER = ["layers × width", "parameters", "seeds", "best on the way", "best at the end",
+                "mean at the end"]  # fmt: skip
+
+
+def depth_rows(runs: pd.DataFrame, curves: pd.DataFrame) -> list[tuple]:
+    """A row for each size of one mixture, fewest parameters first (`DEPTH_HEADER`)."""
+    return [
+        (f"{row.n_layers:.0f} × {row.d_model:.0f}", f"{row.parameters:,}", row.seeds,
+         number(row.way), number(row.best), number(row.mean))
+        for row in _with_way(runs, curves).itertuples()
+    ]  # fmt: skip
+
+
+def _with_way(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """`sizes`, and `way`: the highest of a size at any evaluation."""
+    best = with_best(runs, curves)
+    return sizes(runs).assign(way=sizes(best.assign(val_accuracy=best["best"]))["best"])
+
+
+def depth_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Whether one layer gets as far as more of them with no more parameters, in words."""
+    table = _with_way(runs, curves)
+    one = table[table["n_layers"] == 1].tail(1)
+    more = table[(table["n_layers"] > 1) & (table["way"] >= EMERGED)].head(1)
+    if one.empty or more.empty:
+        return "*No mixture is stored both in one layer and, generalizing, in more.*"
+    (one,), (more,) = one.itertuples(), more.itertuples()
+    known = (
+        f"one layer × {one.d_model:.0f}, with {one.parameters:,} parameters, reaches {one.way:.2f} "
+        f"at best; {more.n_layers:.0f} × {more.d_model:.0f}, with {more.parameters:,}, "
+        f"{more.way:.2f}"
+    )
+    if one.way < EMERGED and more.parameters < one.parameters:
+        return f"**Depth does more than size**: {known}."
+    return f"**That depth does it is not shown**: {known}."
+
+
 LONGER_HEADER = ["data", "size", "by epoch", "best", "mean", "by epoch", "best", "mean",
                  "on the way", "so"]  # fmt: skip
 
