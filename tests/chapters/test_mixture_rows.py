@@ -120,7 +120,7 @@ def test_the_seeds_that_suggested_a_test_are_told_apart():
 
 
 def test_depth_is_held_against_as_many_parameters():
-    """One layer × 128 has more of them than two × 48; on the way counts, and 3 seeds have a best."""
+    """One layer × 128 has more of them than two × 48; a run counts by its highest on the way."""
     one, two, way = mixtures(one=0.3, two=0.8, way=0.99)
     rows = depth_rows(pd.concat([one, two]), way)
     assert [row[0] for row in rows] == ["1 × 32", "2 × 48", "1 × 128"]  # by parameters
