@@ -54,8 +54,8 @@ page.opening("takeaway 2")
 # random label, the same one for $(a, b)$ and $(b, a)$, and trains on all 12,769 pairs. There is no
 # rule to find: whatever the network answers correctly, it has memorized, but for the one pair in
 # 113 that guessing gets right. The accuracy that it
-# reaches, times the number of pairs, is its capacity, and the paper finds that it grows with size
-# and hardly differs between seeds.
+# reaches stands for its capacity; times the number of pairs, which is ours, it counts what is known.
+# The paper finds that it grows with size and hardly differs between seeds.
 #
 # ## One network, two units
 #
@@ -78,7 +78,7 @@ Markdown(
     "training set; the right axis counts ordered ones, the paper's reading."
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Memorization capacity against d_model on a logarithmic axis: mean with a band and a dot for each run; unordered pairs on the left axis, ordered pairs on the right. It rises with width until it holds all pairs, and seeds hardly differ."}, "figure": {"caption": "Pairs with random labels that a network has memorized by epoch T. Line: mean over seeds; band: Student's 95% interval; dots: single runs. Data: [by width](data/figure4.csv), [by run](data/figure4_runs.csv).", "name": "fig-capacity"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Memorization capacity against d_model on a logarithmic axis: mean with a band and a dot for each run; unordered pairs on the left axis, ordered pairs on the right. It rises with width until it holds all pairs, and seeds lie close together, least so just below the width that holds all."}, "figure": {"caption": "Pairs with random labels that a network has memorized by epoch T. Line: mean over seeds; band: Student's 95% interval; dots: single runs. Data: [by width](data/figure4.csv), [by run](data/figure4_runs.csv).", "name": "fig-capacity"}}
 capacity_by_width(points, runs, d_models, (unordered, ordered))
 
 # %% tags=["hide-input"]

@@ -114,16 +114,15 @@ show(
 Markdown(
     "The emergent sizes are read at the last epoch. The rate is constant to the end and the loss has "
     f"spikes, so that epoch can be an unlucky one: {story.fallen(runs, every)}. The table's last "
-    "column, and the verdicts, therefore read the highest accuracy on the way, too, as the paper does."
+    "column, and the verdicts, therefore read the highest accuracy on the way, too."
 )
 
 # %% [markdown]
 # ## Is it size, or depth?
 #
-# At modulus 113, and at 59 with 300 points, one layer never gets back (above). The deeper networks
-# differ from those in more than depth: they have LayerNorm, a smaller learning rate and more epochs.
-# So the mixture with 1,200 points was trained in one layer, too, with all else as in the deeper
-# ones.
+# The networks of several layers differ from those of one in more than depth: they have LayerNorm, a
+# smaller learning rate and, in the last panel, more epochs. So the mixture with 1,200 points was
+# trained in one layer, too, with all else as in that panel.
 
 # %% tags=["hide-input"]
 deeper = of_all_depths(page, seeds, deep_lr)

@@ -89,7 +89,9 @@ page.beside(9, found)
 # %% [markdown]
 # ## How much the norm changes while a run generalizes
 #
-# From ring to ring, as a logarithm: +0.1 is a rise by about a tenth. A run that does not generalize
+# To generalize is, on this page, to rise from below 0.1 to nine tenths of the final value, however
+# low that is; elsewhere it is to reach 0.95. The change is from ring to ring, as a logarithm: +0.1
+# is a rise by about a tenth. A run that does not generalize
 # by epoch T has no such number, nor has one whose validation accuracy was never below 0.1. A norm
 # may move in a network that never finds the rule, too: the *control* is the same cell and seed on
 # random labels, over the same epochs.

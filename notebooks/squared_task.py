@@ -139,9 +139,10 @@ show(["task", "depth", "95% interval", "first peak at", "valley at", "below 0.1 
 # the mirror image of a training pair can be answered by heart ([](grokking_grid.ipynb)).
 
 # %% tags=["hide-input"]
-stuck = mirrors.half_way(by_task["square"], mirrors.at_their_ends(found[NAMES["square"]].specs))
+squares, ends = by_task["square"], mirrors.at_their_ends(found[NAMES["square"]].specs)
+stuck, near = mirrors.half_way(squares, ends), mirrors.near_zero(squares, ends)
 page.export(stuck, "half_way_squared", "the squares half right, on both kinds of pairs", mirrors.COLUMNS)
-Markdown(mirrors.half_way_words(stuck))
+Markdown(mirrors.half_way_words(stuck, near))
 
 # %% [markdown]
 # ## The mechanism: does the critical size move?

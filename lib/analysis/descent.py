@@ -102,4 +102,5 @@ def mean_dip(curves: pd.DataFrame, resamples: int = statistics.RESAMPLES) -> Dip
     after = np.maximum.accumulate(means[:, ::-1], axis=1)[:, ::-1][:, 2:]
     depths = np.maximum(np.minimum(before, after) - means[:, 1:-1], 0).max(axis=1, initial=0)
     low, high = statistics.interval(depths)
-    return replace(found, low=low, high=high)
+    # Reflected: a resampled maximum lies too high by as much again as the maximum itself.
+    return replace(found, low=max(2 * deep - high, 0.0), high=max(2 * deep - low, 0.0))

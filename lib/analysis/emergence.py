@@ -79,7 +79,9 @@ class Size:
 
     @property
     def words(self) -> str:
-        """For a sentence: "d = 64", "d > 256"."""
+        """For a sentence: "d = 64", "d > 256", "2 layers × 48"."""
+        if self.n_layers > 1:
+            return f"{self.bound} {self.n_layers} layers × {self.d_model}".strip()
         return f"d {self}" if self.bound else f"d = {self}"
 
     def __str__(self) -> str:
@@ -115,8 +117,13 @@ def times_words(large: Size, small: Size) -> str:
     """The same for tables: "2.7 to 4.7", "≥ 13", "≤ 4.7"; a dash where nothing is known."""
     low, high = times(large, small)
     if np.isinf(high):
-        return f"≥ {low:,.2g}" if low else "–"
-    return f"{low:,.2g} to {high:,.2g}" if low else f"≤ {high:,.2g}"
+        return f"≥ {_rounded(low)}" if low else "–"
+    return f"{_rounded(low)} to {_rounded(high)}" if low else f"≤ {_rounded(high)}"
+
+
+def _rounded(factor: float) -> str:
+    """Two digits, and no power of ten: "2.7", "160"."""
+    return f"{float(f'{factor:.2g}'):,g}"
 
 
 def below(runs: pd.DataFrame) -> Size | None:

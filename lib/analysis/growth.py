@@ -67,12 +67,13 @@ def extended_capacity(random: pd.DataFrame) -> Power | None:
     return Power(float(np.exp(scale)), float(power))
 
 
-def turns(runs: pd.DataFrame, column: str = "best") -> pd.DataFrame:
+def turns(runs: pd.DataFrame, column: str = "best", level: float = EMERGED) -> pd.DataFrame:
     """From which width on each seed generalizes, for each amount of memorization data.
 
     Args:
         runs: final states of one kind of MLP, addition alone among them (memorize_size 0).
         column: "best", the highest accuracy on the way, or "val_accuracy", the last.
+        level: accuracy from which on it counts.
 
     Returns:
         memorize_size, seed, `facts` (unordered pairs of addition, and what is memorized), and
@@ -85,7 +86,7 @@ def turns(runs: pd.DataFrame, column: str = "best") -> pd.DataFrame:
         facts = distinct_pairs(own["train_size"].iloc[0], own["modulus"].iloc[0]) + amount
         for seed, values in table.iterrows():
             tried = values.dropna()
-            turn = statistics.steady(tried, EMERGED)
+            turn = statistics.steady(tried, level)
             below = tried.index[tried.index < (np.inf if np.isnan(turn) else turn)]
             high = np.inf if np.isnan(turn) else turn
             rows.append((int(amount), seed, float(facts), float(max(below, default=0)), high))

@@ -33,7 +33,8 @@ PLAIN = {
     ),
     "takeaway 3": (
         "The two curves tell progression, ungrokking and grokking apart, outside a band around "
-        "D_crit; the fourth kind, semi-grokking, lies in that band and is not judged.",
+        "D_crit (straight lines might, too: that the curves rise and fall is takeaways 1 and 2); "
+        "the fourth kind, semi-grokking, lies in that band and is not judged.",
         "Even outside a band around D_crit the two curves tell too seldom which kind of training a "
         "network shows.",
         "How well the two curves tell the kinds apart, outside a band around D_crit, is open.",
@@ -65,7 +66,7 @@ PLAIN = {
         "In networks of two layers, adding modulo 59, data to memorize do not keep the rule away "
         "until the network is three times as large.",
         "In networks of two layers, adding modulo 59: whether data to memorize keep the rule away "
-        "until they are three times as large is open.",
+        "until the network is three times as large is open.",
     ),
     "takeaway 8": (
         "In networks of two and four layers, adding modulo 59, more unseen sums come out right "
@@ -122,7 +123,7 @@ CHAPTERS = {
     "figure3": "grokking_grid", "figure4": "memorization_capacity", "figure5": "framework_zones",
     "figure6": "double_descent", "figure7": "squared_task", "figure9": "parameter_norms",
     "emergent_113": "multitask_emergence", "emergent_59": "multitask_emergence",
-    "emergent_depth_long": "multitask_emergence", "figure6_tied": "recipe",
+    "emergent_depth_long": "multitask_emergence",
 }  # fmt: skip
 """Experiment -> the chapter that shows it; the others are those of the circuits."""
 
@@ -160,7 +161,7 @@ def score(store: Store) -> str:
     for v in verdicts:
         found[v.verdict].append(v.claim.name.split()[-1])
     return ", ".join(
-        f"{len(which)} {'waiting for runs' if kind == NONE else kind} ({', '.join(which)})"
+        f"{len(which)} {'with not enough runs' if kind == NONE else kind} ({', '.join(which)})"
         for kind, which in found.items()
         if which
     )
@@ -182,20 +183,21 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
             lines.append(f"{badge} **{reason(v)}**{seen}")
         whose = "Predicted" if v.claim.name in PREDICTED else "The paper's claim"
         lines.append(f"*{whose}:* {v.claim.says}.")
-        if v.finding and (numbers := "; ".join(map(str, _telling(v.finding.conditions)))):
-            every = v.finding.conditions
-            met = sum(condition.holds is True for condition in every)
-            kept = f", {met} of {len(every)} conditions met" * (len(every) > 2)
-            lines.append(
-                f"*Measured* on {v.runs:,} runs{kept}: {unbroken(numbers)}. All numbers: "
-                "[](verdicts.ipynb)."
-            )
+        if v.finding and (numbers := _telling(v.finding.conditions)):
+            measured = f"*Measured* on {v.runs:,} runs{unbroken(numbers)}."
+            lines.append(f"{measured} All numbers: [](verdicts.ipynb).")
     return "\n\n".join(lines)
 
 
-def _telling(conditions: Sequence[Condition]) -> list[Condition]:
-    """Two of a claim's numbers: those that keep it from holding come first."""
-    return sorted(conditions, key=lambda condition: condition.holds is True)[:2]
+def _telling(conditions: Sequence[Condition]) -> str:
+    """A claim's numbers in words, two at most: those that keep it from holding, if any does."""
+    kept = [condition for condition in conditions if condition.holds is not True]
+    said = "; ".join(map(str, (kept or conditions)[:2]))
+    if not kept or len(conditions) < 2:
+        return f": {said}" if said else ""
+    words = dict.fromkeys("open" if c.holds is None else "not met" for c in kept)
+    met = f"{len(conditions) - len(kept)} of {len(conditions)} conditions met"
+    return f", {met}; {' or '.join(words)}: {said}"
 
 
 def scoreboard(store: Store, book: bool = False) -> str:

@@ -66,7 +66,8 @@ FIGURES: dict[int, tuple[str, tuple[Statement, ...]]] = {
         Statement("a deeper dip than addition's"))),
     8: ("Validation accuracy on addition against size, 1 layer × 64 to 8 layers × 1024, the best "
         "of 3 seeds, for 3,000 to 6,000 points to memorize (§5).", (
-        Statement("about zero up to a model “about 1570 times larger” than alone is enough"),
+        Statement("about zero, up to a model “about 1570 times larger” than the one that addition "
+                  "alone needs"),
         Statement("the amount of memorization data hardly moves that size"))),
     9: ("The norm of all parameters against epoch, (8, 3,000) and (64, 3,000), several seeds "
         "(appendix A).", (

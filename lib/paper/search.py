@@ -150,7 +150,7 @@ SENTENCES = (
     Sentence("semi-grokking at (32, 3000): not one (§2.2, figure 2)",
              ("add", 32, 3000), 0.95, 1, 0, 8),
     Sentence("rising at (32, 3400) (§2.2, figure 3)", ("add", 32, 3400), *_SOME),
-    Sentence("d = 32 needs 4,000 and has it there (§2.2)", ("add", 32, 4000), *_PERFECT),
+    Sentence("d = 32 has it with 4,000 (§2.2)", ("add", 32, 4000), *_PERFECT),
     Sentence("monotone at 4,000: (16, 4000) (§4.2)", ("add", 16, 4000), 0.5, 1, 6),
     Sentence("monotone at 4,000: (24, 4000) (§4.2)", ("add", 24, 4000), 0.8, 1, 9),
     Sentence("the square is zero at (24, 3000) (§4.3, figure 7)", ("square", 24, 3000), *_ZERO),

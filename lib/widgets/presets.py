@@ -24,7 +24,7 @@ PRESETS = [
         ("ungrokking", 24, 300, 0,
          "Too few sums: it learns them by heart, and never finds the rule."),
         ("semi-grokking", 24, 400, 0,
-         "Another seed of the same setting: some pairs come right, and there it stays."),
+         "Another seed of the same setting: some pairs come right by the end, and not all."),
         ("progression", 8, 700, 0,
          "Too narrow to remember them all: both accuracies rise together."),
     )

@@ -71,17 +71,20 @@ def test_half_way_by_symmetry_or_by_a_rule():
     stuck = mirrors.half_way(runs, found)
     assert stuck["d_model"].tolist() == [32, 36, 48]
     assert set(mirrors.COLUMNS) <= set(stuck)
-    said = mirrors.half_way_words(stuck)
+    near = mirrors.near_zero(runs, found)
+    assert near["d_model"].tolist() == [40]
+    said = mirrors.half_way_words(stuck, near)
     assert said.startswith("**1 of 2 runs that are half-way answer hardly more than mirror")
-    assert "**In 1 the rule is under way" in said and "0.50 of the variance" in said
-    assert "(0.50 to 0.50)" in said and "(a loss below 4.73)" in said
+    assert "explains 0.30 of the variance on average** (0.10 to 0.50; in the 1 looked" in said
+    assert "end below 0.1, 0.50). " in said  # what all have here but one
+    assert "(a loss below 4.73) in 1 of the 2, and in 1 of those 1." in said
     assert "(of 3 such runs, 2 were looked into)" in said and "by epoch 9)" in said
     assert "0.55 of the mirror images right, and 0.21 of the others" in said
-    lost = mirrors.half_way_words(stuck.assign(restricted_loss=5.0))
-    assert "under way" not in lost  # nothing is said of what no run has
-    assert "such runs" not in mirrors.half_way_words(stuck[:2])
-    assert mirrors.half_way_words(stuck[2:]).endswith("none of them was looked into.")
-    assert mirrors.half_way_words(stuck[:0]).startswith("No run of this figure knows")
+    alone = mirrors.half_way_words(stuck, near[:0])
+    assert "(0.10 to 0.50). " in alone and "in 1 of the 2." in alone
+    assert "such runs" not in mirrors.half_way_words(stuck[:2], near)
+    assert mirrors.half_way_words(stuck[2:], near).endswith("none of them was looked into.")
+    assert mirrors.half_way_words(stuck[:0], near).startswith("No run of this figure knows")
 
 
 class Kept:
@@ -113,14 +116,14 @@ def test_a_line_of_the_front_page_where_most_answer_mirror_images(monkeypatch, s
     assert told(monkeypatch, found, digest="of another training") == ""
 
 
-def test_that_line_says_whether_the_rule_is_in_them(monkeypatch):
-    """By the loss of its waves alone, beside networks that do not get so far."""
+def test_that_line_says_how_much_a_plus_b_explains(monkeypatch):
+    """Beside networks that end near zero."""
     rows = [(3000, 32, seed, 0.6, 0.02) for seed in range(2)]
     found = with_keys(ends(*rows, (3000, 40, 0, 0.0, 0.0)))
     found.loc[2, "held_out_share"] = 0.03
     line = told(monkeypatch, found)
-    assert line.startswith("**Half-way, the rule is there and does not show.**")
-    assert line.endswith("$a + b$ explains 50%, 3% in networks that do no better than guessing.")
-    found["restricted_loss"] = 5.0  # worse than guessing
+    assert line.startswith("**Half-way, $a + b$ is in the answers and does not show.**")
+    assert line.endswith("$a + b$ explains 50%, and 3% in networks that end below 0.1.")
+    found["held_out_share"] = 0.4
     line = told(monkeypatch, found[:2])
-    assert line.startswith("**Half a rule is mostly symmetry.**") and line.endswith("50%.")
+    assert line.startswith("**Half a rule is mostly symmetry.**") and line.endswith("40%.")

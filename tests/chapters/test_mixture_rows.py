@@ -124,11 +124,11 @@ def test_depth_is_held_against_as_many_parameters():
     one, two, way = mixtures(one=0.3, two=0.8, way=0.99)
     rows = depth_rows(pd.concat([one, two]), way)
     assert [row[0] for row in rows] == ["1 × 32", "2 × 48", "1 × 128"]  # by parameters
-    assert rows[1][2:] == (3, "0.99", "0.80", "0.80")
-    assert depth_words(pd.concat([one, two]), way).startswith("**Depth does more than size**: one")
+    assert rows[1][2:] == (3, "3 of 3", "0.99", "0.80", "0.80")
+    assert depth_words(pd.concat([one, two]), way).startswith("**More layers get there with fewer")
     for values in (dict(one=0.95, two=0.95, way=0.95), dict(one=0.3, two=0.3, way=0.3)):
         one, two, way = mixtures(**values)
-        assert not depth_words(pd.concat([one, two]), way).startswith("**Depth does")
+        assert not depth_words(pd.concat([one, two]), way).startswith("**More layers")
     assert "No mixture" in depth_words(two, way)
 
 

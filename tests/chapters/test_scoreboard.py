@@ -76,7 +76,7 @@ def test_an_empty_store_has_eight_rows_and_no_verdict(tmp_path):
     rows = scoreboard(Store(tmp_path)).splitlines()[2:]
     assert len(rows) == 8 and all("not enough runs" in row for row in rows)
     assert "chapters/grokking_grid.ipynb" in scoreboard(Store(tmp_path), book=True)
-    assert score(Store(tmp_path)) == "8 waiting for runs (1, 2, 3, 4, 5, 6, 7, 8)"
+    assert score(Store(tmp_path)) == "8 with not enough runs (1, 2, 3, 4, 5, 6, 7, 8)"
 
 
 def test_the_readme_says_what_its_verdicts_say():
@@ -88,7 +88,7 @@ def test_the_readme_says_what_its_verdicts_say():
     (headline,) = re.findall(r"takeaways, in our runs so far: (.*)\.", README.read_text("utf-8"))
     for number, word, _, why in rows:
         name, word = f"takeaway {number}", word.strip(f"†‡ {''.join(ICONS.values())}")
-        told = word.replace("not enough runs", "waiting for runs")
+        told = word.replace("not enough runs", "with not enough runs")
         listed = re.search(rf"\d {told} \(([^)]*)\)", headline)
         assert listed and number in listed[1].split(", "), (number, told)
         if word != "not enough runs":  # that one counts runs

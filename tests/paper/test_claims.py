@@ -126,7 +126,7 @@ WORLDS = [
     ("d = 32", val(lambda s: s.train_size >= 3400 + 400 * (s.seed % 2)), "undecided"),
     ("(64, 2000–2800)", val(lambda s: 0.5), "reproduced"),
     ("(64, 2000–2800)", val(lambda s: s.train_size > 2400), "not reproduced"),
-    ("semi-grokking interval", spans(1000), "reproduced"),
+    ("semi-grokking interval", spans(900), "reproduced"),
     ("semi-grokking interval", spans(100), "not reproduced"),
     ("semi-grokking interval", spans(600), "undecided"),
     ("D_crit(64)", val(lambda s: s.train_size >= 3000 + 100 * luck(s)), "reproduced"),
@@ -137,6 +137,7 @@ WORLDS = [
     ("2,600: ungrokking", val(lambda s: s.seed % 3 == 0), "undecided"),
     ("2,600: no grokking", val(lambda s: s.d_model == 100 and s.seed < 4), "reproduced"),
     ("2,600: no grokking", val(lambda s: s.d_model > 44), "not reproduced"),
+    ("2,600: no grokking", val(lambda s: s.d_model == 100), "not reproduced"),  # not outvoted
     ("3,000: dip", framework, "reproduced"),
     ("3,000: dip", val(lambda s: s.d_model / 100), "not reproduced"),
     ("3,000: no ungrokking", val(lambda s: s.seed > 0), "reproduced"),

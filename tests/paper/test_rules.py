@@ -14,6 +14,7 @@ from lib.paper.criteria.rules import (
     clustered,
     decide,
     envelope,
+    jackknifed,
     mean,
     share,
     spread,
@@ -139,3 +140,15 @@ def test_every_interval_pays_for_its_conditions():
         assert four.low < one.low and one.high < four.high
     wider = rules.widened(rules.Condition("", 1, 0, 2), 0.5)
     assert (wider.low, wider.high) == (-0.5, 2.5)
+
+
+def test_leaving_out_a_seed_at_a_time_covers_what_it_says():
+    """Of normal values, whose deviation is 1; the interval is told by the seeds alone."""
+    draw = np.random.default_rng(0)
+
+    def deviation(values):
+        return np.sqrt(np.var(values, axis=0, ddof=1).mean())
+
+    found = [jackknifed("", draw.normal(size=(11, 7)), deviation, least=0) for _ in range(400)]
+    assert 0.91 < np.mean([c.low <= 1 <= c.high for c in found]) < 0.98
+    assert all(c.low < c.value < c.high for c in found)

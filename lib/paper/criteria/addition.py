@@ -4,6 +4,8 @@ From frames of runs to conditions (`lib.paper.criteria.rules`); `lib.paper.takea
 words.  D_crit by seed is graded, in steps of the grid, and so are means over several widths.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -12,7 +14,17 @@ from lib.analysis import descent, dynamics, efficiency, statistics
 from lib.analysis.statistics import steady
 from lib.analysis.zones import critical
 from lib.paper.criteria import rules
-from lib.paper.criteria.rules import FEW, HALF, MOST, Finding, decide, mean, share, spread
+from lib.paper.criteria.rules import (
+    FEW,
+    HALF,
+    MOST,
+    Finding,
+    decide,
+    jackknifed,
+    mean,
+    share,
+    spread,
+)
 
 DIP = 0.1
 """Validation accuracy by which a curve has to fall and to rise again for a dip."""
@@ -57,14 +69,19 @@ def narrow(random):
 
 
 def semi_interval(grid):
-    by_seed = critical.seed_thresholds(grid)
+    by_seed, step = critical.seed_thresholds(grid), np.diff(np.unique(grid["train_size"])).min()
     band = stats.norm.ppf(0.95) - stats.norm.ppf(0.1)  # in deviations of the seeds' D_crit
+
+    def together(values) -> float:
+        """All widths' own variances, less what the grid's step adds (Sheppard)."""
+        return band * np.sqrt(max(np.var(values, axis=0, ddof=1).mean() - step**2 / 12, 1.0))
+
     alone = band * by_seed.std()
     each = ", ".join(f"{d}: {span:.0f}" for d, span in alone.items())
     says = f"span over d {by_seed.columns[0]}–{by_seed.columns[-1]} together"
     inside = alone.between(600, 1400).sum()
     note = f"by width, which is not judged, {each}: {inside} of {len(alone)} in that range"
-    return Finding((spread(says, by_seed, band, least=600, most=1400),), note)
+    return Finding((jackknifed(says, by_seed, together, least=600, most=1400),), note)
 
 
 # ---- single cells ------------------------------------------------------------------------
@@ -75,6 +92,15 @@ def runs_reach(level: float, *frames: pd.DataFrame, conditions: int = 1, **range
     runs = pd.concat(frames)
     hits, says = runs["val_accuracy"] >= level, f"with validation ≥ {level:g}"
     return _in_cells(says, runs, hits, conditions, **range_)
+
+
+def runs_reach_nowhere(level: float, runs: pd.DataFrame, **range_) -> Finding:
+    """`runs_reach` of all widths together, and each width that is surely off: none is outvoted."""
+    widths = [runs[runs["d_model"] == d] for d in sorted(runs["d_model"].unique())]
+    every = [runs_reach(level, own, conditions=len(widths) + 1, **range_)
+             for own in (runs, *widths)]  # fmt: skip
+    found = _all_of(every[0], *(own for own in every[1:] if own.holds is False))
+    return replace(found, note=every[0].note)
 
 
 def runs_know_more(*frames: pd.DataFrame, conditions: int = 1, **range_) -> Finding:

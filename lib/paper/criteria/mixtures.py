@@ -110,8 +110,9 @@ def capacity_is_a_fixed_factor(*frames):
     """
     *mixtures, random = frames
     capacity, runs = extended_capacity(random), _with_best(*mixtures)
-    found = {column: turns(runs, column) for column in READINGS}
-    laws = [fit_law(rows) for rows in found.values()]
+    readings = itertools.product(LEVELS, READINGS)
+    found = [turns(runs, column, level) for level, column in readings]
+    laws = [fit_law(rows) for rows in found]
     if capacity is None or None in laws:
         return Finding((), "capacity is not known, or addition emerges with fewer than "
                            f"{AMOUNTS} amounts within the widths tried")  # fmt: skip
@@ -121,7 +122,7 @@ def capacity_is_a_fixed_factor(*frames):
                   least=PROPORTIONAL[0], most=PROPORTIONAL[1])
         for law in laws
     )  # fmt: skip
-    return Finding((envelope(list(grows)),), "; ".join(_factors(found["best"], capacity)))
+    return Finding((envelope(list(grows)),), "; ".join(_factors(found[0], capacity)))
 
 
 def _factors(rows: pd.DataFrame, capacity) -> Iterator[str]:

@@ -142,8 +142,9 @@ def clustered(says: str, hits, clusters, kind: str, conditions: int = 1, **range
 
     Say cells of a grid, or seeds, whose runs share first weights and nested data.  Korn and
     Graubard's interval (Survey Methodology 24, 1998): exact, for as many independent runs as have
-    the variance that is seen between clusters.  Args as `share`; clusters: of each run; kind: what
-    they are, in words.
+    the variance that is seen between clusters.  Where no run shows it, or every one, nothing tells
+    how alike a cluster's runs are, and they count as independent.  Args as `share`; clusters: of
+    each run; kind: what they are, in words.
     """
     hits = np.asarray(hits, float)
     _, own = np.unique(np.asarray(clusters), return_inverse=True)
@@ -189,6 +190,19 @@ def spread(says: str, values, scale: float = 1, conditions: int = 1, **range_) -
     tail = (1 - _level(conditions)) / 2
     low, high = centre * np.sqrt(free / stats.chi2.ppf([1 - tail, tail], free))
     return Condition(says, centre, float(low), float(high), **range_)
+
+
+def jackknifed(says: str, values, statistic, conditions: int = 1, **range_) -> Condition:
+    """A positive number of all seeds together: in logarithms, leaving out one seed at a time.
+
+    Student's interval of Tukey's pseudo-values, which asks neither for equal variances nor for
+    normal ones.  Args as `share`; values: a table with seeds down; statistic: of such a table.
+    """
+    values, n = np.asarray(values, float), len(values)
+    whole = math.log(statistic(values))
+    left = np.log([statistic(np.delete(values, i, axis=0)) for i in range(n)])
+    _, low, high = student(n * whole - (n - 1) * left, _level(conditions))
+    return Condition(says, math.exp(whole), math.exp(low), math.exp(high), **range_)
 
 
 def envelope(readings: Sequence[Condition]) -> Condition:

@@ -175,8 +175,8 @@ def _difference_words(found: pd.DataFrame) -> str:
     others = " and ".join(sorted(found["trainer"].unique()))
     if off.empty:
         return (
-            f"**Trained again from the same first weights by {others}, runs end where the book's "
-            f"do: of {len(known)} comparisons, corrected for their number, none tells the trainers "
+            f"**Trained again from the same first weights by {others}: no difference is shown. Of "
+            f"{len(known)} comparisons, corrected for their number, none tells the trainers "
             f"apart.** {_left_open(known)}"
         )
     cells = (

@@ -38,7 +38,7 @@ def rows(found: dict[int, Dip], runs: pd.DataFrame) -> str:
             f"{size:,}", number(dip.depth, "{:.1f}"), ends, number(low), number(dip.peak, "{:.0f}"),
             number(summit, "{:.1f}"), number(dip.valley, "{:.0f}"), dip.seeds,
         ))  # fmt: skip
-    header = ["D", "climb, nats", "95% interval", "lowest before", "at d_model", "summit",
+    header = ["D", "climb, nats", "bootstrap interval", "lowest before", "at d_model", "summit",
               "at d_model", "whole seeds"]  # fmt: skip
     return table(header, cells, left=())
 

@@ -27,8 +27,11 @@ KINDS = {
 
 
 INSIDE = ("held_out_share", "restricted_loss")
-"""Columns of `lib.circuits.measures` that say whether a rule is under way: how much of the logits
-of the second kind a + b explains, and the loss of its waves alone."""
+"""Columns of `lib.circuits.measures` that say what is in a network: how much of the logits of the
+second kind a + b explains, and the loss of its waves alone."""
+
+HALF = 0.5
+"""Of the variance of what networks say: from here on a + b is most of it."""
 
 COLUMNS = ["d_model", "train_size", "seed", "epoch", "val_accuracy", *KINDS, *INSIDE, "key"]
 """Of a table for download."""
@@ -91,13 +94,18 @@ def half_way(runs: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
     return stuck.sort_values("unmirrored_accuracy")
 
 
-def under_way(stuck: pd.DataFrame) -> pd.Series:
-    """Which of them have the rule in them: its waves alone would beat guessing."""
-    return stuck["restricted_loss"] < np.log(stuck["modulus"])
+def near_zero(runs: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
+    """The measures of those that know their training set and end near zero."""
+    near = (runs["train_accuracy"] >= PERFECT) & (runs["val_accuracy"] < ZERO)
+    return ends[ends["shown"].astype(bool) & ends["key"].isin(runs[near]["key"])]
 
 
-def half_way_words(stuck: pd.DataFrame) -> str:
-    """How many of them get little more than mirror images right, what is in them, run by run."""
+def half_way_words(stuck: pd.DataFrame, near: pd.DataFrame) -> str:
+    """How many of them get little more than mirror images right, what is in them, run by run.
+
+    Args:
+        stuck, near: `half_way`, and `near_zero` of the same runs, to hold them against.
+    """
     if stuck.empty:
         return "No run of this figure knows its training set and ends half-way."
     seen = stuck.dropna(subset=[*KINDS])
@@ -117,26 +125,32 @@ def half_way_words(stuck: pd.DataFrame) -> str:
     ]  # fmt: skip
     header = ["D", "d_model", "seed", "validation", "mirrored", "others", "a + b's share",
               "waves' loss"]  # fmt: skip
-    inside = seen[under_way(seen)]
-    share, guessing = inside["held_out_share"], np.log(seen["modulus"].iloc[0])
-    rule = "" if inside.empty else (
-        f" **In {len(inside)} the rule is under way all the same**: the waves over a + b alone, "
-        f"without all else, would beat guessing on the whole task (a loss below {guessing:.2f}), "
-        f"and of what their logits say of those others the sum a + b explains {share.mean():.2f} "
-        f"of the variance on average ({share.min():.2f} to {share.max():.2f})."
-    )  # fmt: skip
+    share, guessing = seen["held_out_share"], np.log(seen["modulus"].iloc[0])
+    beat, beside = (seen["restricted_loss"] < guessing).sum(), ("", "")
+    if len(near):
+        beside = (
+            f"; in the {len(near)} looked into that know theirs and end below {ZERO:g}, "
+            f"{near['held_out_share'].mean():.2f}",
+            f", and in {(near['restricted_loss'] < guessing).sum()} of those {len(near)}",
+        )
+    inside = (
+        f"**Of what their logits say of those others, the sum a + b explains {share.mean():.2f} of "
+        f"the variance on average** ({share.min():.2f} to {share.max():.2f}{beside[0]}). The waves "
+        f"over a + b alone, without all else, would beat guessing on the whole task (a loss below "
+        f"{guessing:.2f}) in {beat} of the {len(seen)}{beside[1]}."
+    )
     return (
         f"**{alone} of {len(seen)} runs that are half-way answer hardly more than mirror images**: "
         f"they get less than {ZERO:g} right of the pairs whose mirror image was not trained on. "
         f"All {len(seen)} {kind}{part}; on average they get {means.iloc[0]:.2f} of the mirror "
-        f"images right, and {means.iloc[1]:.2f} of the others.{rule}\n\n"
+        f"images right, and {means.iloc[1]:.2f} of the others. {inside}\n\n"
         f":::{{dropdown}} Run by run\n{table(header, rows, left=())}\n:::"
     )
 
 
 def memorable(store: Store) -> str:
     """A line on the runs of figures 3 and 6 that end half-way, if most answer little more than
-    mirror images: whether the rule is in them, beside those that do not get so far."""
+    mirror images: how much of their answers a + b explains, beside those that end near zero."""
     keys = {spec.key for name in ("figure3", "figure6") for spec in EXPERIMENTS[name]}
     runs, ends = store.runs(), measures(store)
     ends = ends[ends["last"].astype(bool)]
@@ -147,17 +161,15 @@ def memorable(store: Store) -> str:
     if 2 * len(alone) <= len(seen):
         return ""
     (mirrored, others), share = alone[list(KINDS)].mean(), alone["held_out_share"].mean()
-    head = "Half a rule is mostly symmetry" if 2 * under_way(alone).sum() <= len(alone) else (
-        "Half-way, the rule is there and does not show"
-    )  # fmt: skip
+    head = "Half-way, $a + b$ is in the answers and does not show"
+    if share < HALF:
+        head = "Half a rule is mostly symmetry"
     line = (
         f"**{head}.** Of {len(seen)} networks that know their sums and get some of the others "
         f"right, {len(alone)} answer hardly more than mirror images: {mirrored:.0%} of those of "
         f"their training sums, and {others:.0%} of all else. Of what they say of all else, "
         f"$a + b$ explains {share:.0%}"
     )
-    guess = runs["val_accuracy"] < 2 / runs["modulus"]
-    lost = runs[(runs["train_accuracy"] >= PERFECT) & guess]
-    lost = ends[ends["shown"] & ends["key"].isin(lost["key"])]["held_out_share"]
-    beside = f", {lost.mean():.0%} in networks that do no better than guessing" * bool(len(lost))
+    near = near_zero(runs, ends)["held_out_share"]
+    beside = f", and {near.mean():.0%} in networks that end below {ZERO:g}" * bool(len(near))
     return f"{line}{beside}."

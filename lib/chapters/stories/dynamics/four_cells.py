@@ -26,9 +26,12 @@ def symmetric_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     semi = runs[runs["key"].map(seen) == "semi-grokking"]
     if not (alike := by_symmetry(semi).sum()):
         return ""
+    whole = f"Of the {len(semi)} semi-grokking runs above, {alike}"
+    if len(semi) == 1:
+        whole = "The one semi-grokking run above"
     return (
-        f"**Of the {len(semi)} semi-grokking runs above, {alike} got no more right than such a "
-        f"network would**, within {MARGIN:g}: by accuracy alone they have no more than symmetry."
+        f"**{whole} got no more right than such a network would**, within {MARGIN:g}: by accuracy "
+        "alone this is no more than symmetry."
     )
 
 

@@ -167,23 +167,25 @@ def until_then(found: Sequence[Curve]) -> str:
     return f"best seed from {min(values):.2f} to {max(values):.2f} in {len(values)} cells"
 
 
-DEPTH_HEADER = ["layers × width", "parameters", "seeds", "best on the way", "best at the end",
-                "mean at the end"]  # fmt: skip
+DEPTH_HEADER = ["layers × width", "parameters", "seeds", "there on the way", "best on the way",
+                "best at the end", "mean at the end"]  # fmt: skip
 
 
 def depth_rows(runs: pd.DataFrame, curves: pd.DataFrame) -> list[tuple]:
     """A row for each size of one mixture, fewest parameters first (`DEPTH_HEADER`)."""
     return [
         (f"{row.n_layers:.0f} × {row.d_model:.0f}", f"{row.parameters:,}", row.seeds,
-         number(row.way), number(row.best), number(row.mean))
+         f"{row.there} of {row.seeds}", number(row.way), number(row.best), number(row.mean))
         for row in _with_way(runs, curves).itertuples()
     ]  # fmt: skip
 
 
 def _with_way(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """`sizes`, and `way`: the highest of a size at any evaluation."""
+    """`sizes`, and by the highest at any evaluation: `way`, the best, `there`, how many pass."""
     best = with_best(runs, curves)
-    return sizes(runs).assign(way=sizes(best.assign(val_accuracy=best["best"]))["best"])
+    passed = (best["best"] >= EMERGED).groupby([best["n_layers"], best["d_model"]]).sum()
+    table = sizes(runs).assign(way=sizes(best.assign(val_accuracy=best["best"]))["best"])
+    return table.join(passed.rename("there"), on=["n_layers", "d_model"])
 
 
 def depth_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
@@ -195,12 +197,13 @@ def depth_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
         return "*No mixture is stored both in one layer and, generalizing, in more.*"
     (one,), (more,) = one.itertuples(), more.itertuples()
     known = (
-        f"one layer × {one.d_model:.0f}, with {one.parameters:,} parameters, reaches {one.way:.2f} "
-        f"at best; {more.n_layers:.0f} × {more.d_model:.0f}, with {more.parameters:,}, "
-        f"{more.way:.2f}"
+        f"with one layer × {one.d_model:.0f}, {one.parameters:,} parameters, {one.there} of "
+        f"{one.seeds} seeds pass {EMERGED:g} on the way (the best has {one.way:.2f}); with "
+        f"{more.n_layers:.0f} × {more.d_model:.0f}, {more.parameters:,} parameters, {more.there} "
+        f"of {more.seeds} do"
     )
-    if one.way < EMERGED and more.parameters < one.parameters:
-        return f"**Depth does more than size**: {known}."
+    if not one.there and more.parameters < one.parameters:
+        return f"**More layers get there with fewer parameters**: {known}."
     return f"**That depth does it is not shown**: {known}."
 
 

@@ -8,7 +8,6 @@ import pandas as pd
 
 from lib.analysis.gather import Gathered
 from lib.chapters.tables import table
-from lib.figures.style import GREY, VAL
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.race.scores import RECIPE_FIELDS, in_words, met_by, of_recipes, of_sentences
 from lib.paper.race.standings import Racer, in_the_race
@@ -200,28 +199,6 @@ def sentence_by_sentence(found: Gathered) -> str:
         return ""
     asked = _of_figures(found).query("n > 0")
     return _by_sentence(asked, "met", ("yes" if ok else "no" for ok in met_by(asked)))
-
-
-def on_new_seeds(found: Gathered) -> str:
-    """How many of the sentences that figure 6 can answer the leader meets on new seeds."""
-    if found.runs.empty:
-        return "*No run of the leader on new seeds is stored.*"
-    sentences = _of_figures(found)
-    asked = sentences[sentences["n"] > 0]
-    return (
-        f"**On new seeds it meets {met_by(asked).sum()} of the {len(asked)} sentences of which "
-        f"figure 6 has a cell with a run**, {_seeds(sentences)} so far:\n\n"
-        + sentence_by_sentence(found)
-    )
-
-
-def beside(leading: pd.DataFrame, usual: pd.DataFrame, size: int) -> dict[str, tuple]:
-    """What a panel of `lib.figures.accuracy.accuracy_by_width` shows of two recipes."""
-    drawn = ("tied embeddings", leading, VAL, "--"), ("this book's recipe", usual, GREY, ":")
-    return {
-        label: (runs[runs["train_size"] == size], "val_accuracy", colour, dash)
-        for label, runs, colour, dash in drawn
-    }
 
 
 def _of_figures(found: Gathered) -> pd.DataFrame:
