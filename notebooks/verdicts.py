@@ -90,7 +90,9 @@ Markdown(
 # anywhere between them, so the intervals of P2 (below) and of the emergent sizes are widened by that
 # step. Runs of one seed share first weights and data, so they are not independent: where runs of
 # several cells are counted together, the interval also reflects how the seeds differ, and in
-# takeaway 3, whose cells stand for others not tried, how the cells differ.
+# takeaway 3, whose cells stand for others not tried, how the cells differ. Where no run shows what
+# is counted, or every one, as in P3 and P4, nothing tells how alike a seed's runs are; they count
+# as independent, and were they all alike, both would be undecided.
 #
 # Seeds come in one by one, up to the paper's eleven, and a claim is judged again with each, at 95%
 # every time. Where the truth lies just at a limit, one look calls the claim reproduced by chance in
@@ -134,11 +136,12 @@ HTML(cards(predictions, "Varma et al. say"))
 #
 # A test should be older than the runs that it judges. For takeaways 6, 7 and 8, for the controls of
 # takeaway 4 and for the sentences "3,000: loss" and "capacity is a fixed factor" runs are younger
-# than the test, some or all of them; the project's own tests compare the dates. All other tests
-# were changed at least once after runs were stored. Each row has both verdicts on the runs stored
-# at the time, for November 23 on those of the end of that day; "not enough runs" stands where the
-# new test asks for runs that were not there. Where three seeds became five, the first verdict is
-# that of the first three.
+# than the test as it was first put down, some or all of them; the project's own tests compare the
+# dates, and ask that any change since is in this list. All other tests were changed at least once
+# after runs were stored. Each row has both verdicts on the runs stored at the time, for November 23
+# on those of the end of that day; "not enough runs" stands where the new test asks for runs that
+# were not there. Where three seeds became five, the first verdict is that of the
+# first three.
 
 # %% tags=["hide-input"]
 changed = changes()

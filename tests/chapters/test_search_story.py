@@ -1,6 +1,7 @@
 """The search's tables from the stored runs."""
 
 import re
+from dataclasses import replace
 
 import made_up
 import pandas as pd
@@ -47,6 +48,16 @@ def test_tables_say_what_stands_behind_them(told):
     assert len(story.best_of_each(recipes, racers).splitlines()) == 2 + recipes["recipe"].nunique()
     assert len(story.of_the_best(sentences, recipes).splitlines()) == 2 + len(SENTENCES)
     assert f"{len(found.runs):,} of the search's {found.wanted:,}" in story.standing(found, recipes)
+
+
+def test_the_books_recipe_is_scored_on_as_few_seeds_as_others():
+    """Seed by seed, and two at once, which a product of chances does not punish alike."""
+    own = gather(story.unseen()).whole()
+    three = own.runs[own.runs["seed"].isin(sorted(own.runs["seed"].unique())[:3])]
+    said = story.by_twos(replace(own, runs=three, specs=own.specs))
+    low, high, middle = (float(number) for number in re.findall(r"[\d.]+e-\d+", said))
+    assert low <= middle <= high and low < high
+    assert story.by_twos(replace(own, runs=own.runs[own.runs["seed"] == 0])) == ""
 
 
 def recipe(**fields):

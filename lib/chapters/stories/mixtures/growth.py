@@ -79,7 +79,7 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
         f"{_range(law, capacity.power)}. Were capacity a fixed factor of all data, this exponent "
         f"would be 1.{_misfit_words(shared, law)}{_trainers_words(found)} All of this is by the "
         "highest accuracy on the way, with all widths that are stored; the verdict below asks the "
-        "last accuracy, too, so its interval is another."
+        "last accuracy, too, and other levels than 0.9, so its interval is another."
     )
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -153,9 +154,27 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
         f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, on "
         "the one or two runs a sentence on which it was chosen. **The book's own meets "
         f"{row.met} of {row.seen}**, on {_seeds(sentences)} on which nothing was chosen; one of "
-        "the sentences speaks of epochs later than ours. The chance that eleven seeds meet them "
-        f"all, sentence times sentence, is {best['score']:.1e} and {row.score:.1e}. The paper "
-        "states no recipe, and we know of no published one that gives its pictures."
+        "the sentences speaks of epochs later than ours. Their scores, the product over sentences "
+        f"of the chance that eleven seeds meet each, are {best['score']:.1e} and {row.score:.1e}"
+        f"{by_twos(own.whole())}. The paper states no recipe, and we know of no published one that "
+        "gives its pictures."
+    )
+
+
+def by_twos(own: Gathered) -> str:
+    """How the book's recipe would score on two of its seeds, as many as others have, in words."""
+    whole = own.runs
+    pairs = list(itertools.combinations(sorted(whole["seed"].unique()), 2))
+    if not pairs:
+        return ""
+    found = [
+        replace(own, runs=runs, curves=own.curves[own.curves["key"].isin(runs["key"])])
+        for runs in (whole[whole["seed"].isin(pair)] for pair in pairs)
+    ]
+    scores = [of_recipes(_of_figures(two))["score"].item() for two in found]
+    return (
+        f"; two seeds of the book's own, as others have, would score {min(scores):.1e} to "
+        f"{max(scores):.1e}, {np.median(scores):.1e} in the middle"
     )
 
 
