@@ -126,7 +126,7 @@ rows = []
 for task, dip in dips.items():
     *cells, whole = dip_cells(dip)
     rows.append((NAMES[task], *cells, at_zero(task), whole))
-show(["task", "depth", "95% interval", "first peak at", "valley at", "below 0.1 beyond the peak",
+show(["task", "depth", "bootstrap interval", "first peak at", "valley at", "below 0.1 beyond the peak",
       "whole seeds"], rows)  # fmt: skip
 
 # %% [markdown]

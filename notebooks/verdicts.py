@@ -140,8 +140,7 @@ HTML(cards(predictions, "Varma et al. say"))
 # dates, and ask that any change since is in this list. All other tests were changed at least once
 # after runs were stored. Each row has both verdicts on the runs stored at the time, for November 23
 # on those of the end of that day; "not enough runs" stands where the new test asks for runs that
-# were not there. Where three seeds became five, the first verdict is that of the
-# first three.
+# were not there. Where three seeds became five, the first verdict is that of the first three.
 
 # %% tags=["hide-input"]
 changed = changes()

@@ -88,7 +88,8 @@ def mean_dip(curves: pd.DataFrame, resamples: int = statistics.RESAMPLES) -> Dip
     """`depth` of the mean over the seeds that have every width, from `statistics.by_width`.
 
     A depth cannot be negative, so noise alone makes it positive: compare it with that of a
-    curve that has no dip.
+    curve that has no dip.  For the same reason the interval, reflected as it is, covers less than
+    it is drawn for.
     """
     curves = curves.dropna()
     if curves.empty:

@@ -209,7 +209,7 @@ CLAIMS = (
           "at most a third of the runs over d 44–100 generalize, and at none of these widths "
           "surely more",
           (_six(2600, d=(44, 48, 56, 64, 100)),),
-          partial(addition.runs_reach_nowhere, dynamics.GENERALIZED, most=FEW)),
+          partial(addition.runs_reach_by_width, dynamics.GENERALIZED, most=FEW)),
     Claim("3,000: dip", "A dip around d 28–36 at 3,000 (§4.1)", "takeaway 5's dip is ≥ 0.1",
           (_six(3000),), addition.a_dip),
     Claim("3,000: loss", "The dip at 3,000, asked of validation loss (ours; §4.1 has accuracy)",

@@ -94,7 +94,7 @@ def runs_reach(level: float, *frames: pd.DataFrame, conditions: int = 1, **range
     return _in_cells(says, runs, hits, conditions, **range_)
 
 
-def runs_reach_nowhere(level: float, runs: pd.DataFrame, **range_) -> Finding:
+def runs_reach_by_width(level: float, runs: pd.DataFrame, **range_) -> Finding:
     """`runs_reach` of all widths together, and each width that is surely off: none is outvoted."""
     widths = [runs[runs["d_model"] == d] for d in sorted(runs["d_model"].unique())]
     every = [runs_reach(level, own, conditions=len(widths) + 1, **range_)

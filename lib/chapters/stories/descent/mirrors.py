@@ -15,6 +15,7 @@ from lib.analysis.dynamics import GENERALIZED, PERFECT, ZERO
 from lib.chapters.tables import table
 from lib.circuits.measures import gather_measures, measures
 from lib.figures import style
+from lib.paper.criteria.rules import HALF
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.store import Store
 from lib.spec import RunSpec
@@ -29,9 +30,6 @@ KINDS = {
 INSIDE = ("held_out_share", "restricted_loss")
 """Columns of `lib.circuits.measures` that say what is in a network: how much of the logits of the
 second kind a + b explains, and the loss of its waves alone."""
-
-HALF = 0.5
-"""Of the variance of what networks say: from here on a + b is most of it."""
 
 COLUMNS = ["d_model", "train_size", "seed", "epoch", "val_accuracy", *KINDS, *INSIDE, "key"]
 """Of a table for download."""
