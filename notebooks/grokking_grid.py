@@ -103,8 +103,8 @@ curves.one_run(live)
 #
 # The paper shows one run for each of four kinds of dynamics:
 #
-# * **progression** (`d_model` 8, 3,000 points): too small to memorize everything; both
-#   accuracies rise together;
+# * **progression** (`d_model` 8, 3,000 points): too small to memorize everything; first a part is
+#   memorized, then both accuracies rise;
 # * **ungrokking** (32, 2,600): the training set is memorized, validation stays near zero.
 #   (In {cite:t}`varma2023explaining` the same word means something else: a network that
 #   grokked and loses it when training goes on with less data.)

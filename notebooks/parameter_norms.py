@@ -54,7 +54,8 @@ page.opening("takeaway 4")
 #
 # Both kinds are trained twice as long as the large grids: the paper's text on this figure speaks of
 # epochs 30,000 to 40,000. Our progression never comes that late: where it comes, it begins within
-# the first thousand epochs (the table below).
+# the first thousand epochs (the table below). The paper has generalization delayed in both kinds;
+# ours is not in progression, so this page compares norms alone.
 #
 # ## Accuracy and norm over training
 
@@ -138,7 +139,7 @@ for name, sign, verb in (("progression", 1, "rises"), ("grokking", -1, "falls"))
 Markdown(" ".join(lines))
 
 # %% [markdown]
-# What happens inside, in the paper's account: weight decay pulls the norm down at all times,
+# What may happen inside: weight decay pulls the norm down at all times,
 # the loss pushes it up for as long as more of the data can be fitted. A network that knows its
 # training set already has nothing left to push, and the cheaper rule wins by costing less.
 # {cite:t}`varma2023explaining` call this efficiency: logit bought for a given norm.

@@ -92,7 +92,7 @@ def panel(value):
     }
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels, final validation accuracy and final training accuracy against d_model with 3,000 training points: the squared task in purple, addition in grey, with a dot for each run and the share of seeds that generalize. The square's valley lies at larger widths than addition's, and is wider."}, "figure": {"caption": "The squared task (purple) and addition (grey) at 3,000 training points, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. Ring: what the paper states of the square. [Data](data/figure7.csv).", "name": "fig-squared"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels, final validation accuracy and final training accuracy against d_model with 3,000 training points: the squared task in purple, addition in grey, with a dot for each run and the share of seeds that generalize. The square's valley lies at larger widths than addition's, and is wider."}, "figure": {"caption": "The squared task (purple) and addition (grey) at 3,000 training points, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. Ring: the square in the paper, as we read it. [Data](data/figure7.csv).", "name": "fig-squared"}}
 accuracy.accuracy_by_width(
     {
         "validation, D = 3,000": panel("val_accuracy"),

@@ -98,7 +98,7 @@ class Page:
         """Leave the final states of some runs for download."""
         self.export(runs, name, what, OF_A_RUN)
 
-    def verdicts(self, *names: str, who: str = "The paper says") -> Markdown:
+    def verdicts(self, *names: str, who: str = "The claim") -> Markdown:
         """What the claims of these names come to: the very table of the page "Verdicts"."""
         return Markdown(f"{claims_table(judge_named(self.store, *names), who)}\n\n{INTERVALS}")
 

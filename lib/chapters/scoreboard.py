@@ -33,8 +33,7 @@ PLAIN = {
     ),
     "takeaway 3": (
         "The two curves tell progression, ungrokking and grokking apart, outside a band around "
-        "D_crit (straight lines might, too: that the curves rise and fall is takeaways 1 and 2); "
-        "the fourth kind, semi-grokking, lies in that band and is not judged.",
+        "D_crit; the fourth kind, semi-grokking, lies in that band and is not judged.",
         "Even outside a band around D_crit the two curves tell too seldom which kind of training a "
         "network shows.",
         "How well the two curves tell the kinds apart, outside a band around D_crit, is open.",
@@ -57,8 +56,8 @@ PLAIN = {
         "addition's does not.",
         "The harder task does not show all of it: a need for more sums, lower accuracy at 3,000, "
         "and a dip where addition has none.",
-        "Not all of it is settled: a need for more sums, lower accuracy at 3,000, and a dip where "
-        "addition has none.",
+        "Whether the harder task shows all of it is open: a need for more sums, lower accuracy at "
+        "3,000, and a dip where addition has none.",
     ),
     "takeaway 7": (
         "In networks of two layers, adding modulo 59, data to memorize keep the rule away until "
@@ -196,8 +195,13 @@ def _telling(conditions: Sequence[Condition]) -> str:
     if not kept or len(conditions) < 2:
         return f": {said}" if said else ""
     words = dict.fromkeys("open" if c.holds is None else "not met" for c in kept)
-    met = f"{len(conditions) - len(kept)} of {len(conditions)} conditions met"
-    return f", {met}; {' or '.join(words)}: {said}"
+    return f", {_met(conditions)}; {' or '.join(words)}: {said}"
+
+
+def _met(conditions: Sequence[Condition]) -> str:
+    """How many of several conditions hold: "3 of 4 conditions met"."""
+    met = sum(condition.holds is True for condition in conditions)
+    return f"{met} of {len(conditions)} conditions met"
 
 
 def scoreboard(store: Store, book: bool = False) -> str:
@@ -209,6 +213,8 @@ def scoreboard(store: Store, book: bool = False) -> str:
     rows, runs = [], store.runs()
     for v in judge_named(store, *PLAIN):
         number, why, words = v.claim.name.split()[-1], reason(v), f"{ICONS[v.verdict]} {v.verdict}"
+        if v.verdict == OPEN and v.finding and len(v.finding.conditions) > 1:
+            why += f" {_met(v.finding.conditions)}."
         if book:
             link = "What is seen so far" if v.verdict == NONE else "Why"
             why += f" [{link}](chapters/{chapter_of(v.claim)}.ipynb)"

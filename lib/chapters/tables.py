@@ -24,7 +24,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence], left: Collection[int]
     return tabulate(rows, header, "pipe", colalign=sides, disable_numparse=True)
 
 
-def claims_table(verdicts: Iterable[Verdict], who: str = "The paper says") -> str:
+def claims_table(verdicts: Iterable[Verdict], who: str = "The claim") -> str:
     """Claims: what is said, what we found, on how many runs, the verdict."""
     rows = (
         (v.claim.name, v.claim.says, v.finding or f"{len(v.missing):,} runs missing",
@@ -95,10 +95,11 @@ validation ends below {zero};
 * *semi-grokking*: the same start, and validation ends from {zero} to below {good};
 * *grokking*: the same start, and validation ends at {good} or above;
 * *progression*: validation ends at {zero} or above, and training either never reaches {perfect} \
-or validation was at {together} by then: the two rise together. That includes networks that could \
-memorize everything and have so much data that they need not;
+or validation was at {together} by then: the two rise together. Wider than the paper's word, \
+this has networks, too, that could memorize everything and have so much data that they need not;
 * *unlearned*, which is no zone of the paper: training never reaches {perfect}, validation ends \
-below {zero}."""
+below {zero}. It may be the low end of progression, where the paper has accuracy fall towards zero \
+(§4.4), or a network too slow by T."""
 
 
 def dip_cells(dip: Dip) -> tuple:

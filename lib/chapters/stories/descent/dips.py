@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from lib.analysis.descent import Dip
+from lib.analysis.dynamics import PERFECT
 from lib.paper.claims import Verdict
 from lib.paper.criteria.addition import DIP
 from lib.paper.criteria.rules import CONFIDENCE, Condition
@@ -43,6 +44,21 @@ def _course(mean: pd.Series, dip: Dip) -> str:
     )
 
 
+def in_progression(size: int, train: pd.Series, val: pd.Series) -> str:
+    """How mean accuracy goes with width as long as networks do not hold their training set (§4.4).
+
+    Args:
+        train, val: mean accuracies at a training size, by width.
+    """
+    partly = val[train < PERFECT]
+    if len(partly) < 3:
+        return f"{size:,} points: fewer than three widths are known that do not hold them."
+    top, fall = partly.idxmax(), partly.max() - partly.iloc[-1]
+    course = ", ".join(f"{mean:.2f} at {d}" for d, mean in partly.items())
+    falls = f"falls by {fall:.2f} from width {top} on" if fall >= DIP else "hardly falls"
+    return f"{size:,} points: **{falls}** ({course})."
+
+
 def seeds_to_settle(verdict: Verdict) -> str:
     """About how many seeds would settle an open claim on one grid, if more scattered like these.
 
@@ -66,7 +82,8 @@ def seeds_to_settle(verdict: Verdict) -> str:
     wanted = f"some {most:.0f} seeds" if most < MANY else "more seeds than anyone will train"
     return (
         f"The verdict has {seeds} seeds; the paper has {SEEDS_OF_PAPER}. If more of them scattered "
-        f"like these, it would take {wanted} until the chance to settle it is even."
+        f"like these, it would take {wanted} of this recipe until the chance to settle it by this "
+        "test is even."
     )
 
 

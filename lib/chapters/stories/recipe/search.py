@@ -147,22 +147,22 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
     if recipes.empty or own.runs.empty:
         return "*Nothing is stored that recipes can be compared by.*"
     best = recipes.loc[recipes["score"].idxmax()]
-    sentences = _of_figures(own)
+    sentences = of_figures(own)
     (row,) = of_recipes(sentences).itertuples()
     return (
         f"**The best recipe so far, {best['recipe']} for {_lengths(recipes, best)} epochs, meets "
         f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, on "
         "the one or two runs a sentence on which it was chosen. **The book's own meets "
-        f"{row.met} of {row.seen}**, on {_seeds(sentences)} on which nothing was chosen; one of "
-        "the sentences speaks of epochs later than ours. Their scores, the product over sentences "
-        f"of the chance that eleven seeds meet each, are {best['score']:.1e} and {row.score:.1e}"
-        f"{by_twos(own.whole())}. The paper states no recipe, and we know of no published one that "
+        f"{row.met} of {row.seen}**, on {seeds_asked(sentences)} on which nothing was chosen; one "
+        "of the sentences speaks of epochs later than ours. Their scores, the product over "
+        f"sentences of the chance that eleven seeds meet each, are {best['score']:.1e} and "
+        f"{row.score:.1e}. The paper states no recipe, and we know of no published one that "
         "gives its pictures."
     )
 
 
 def by_twos(own: Gathered) -> str:
-    """How the book's recipe would score on two of its seeds, as many as others have, in words."""
+    """How the book's recipe scores on two of its seeds, as many as others have, in words."""
     whole = own.runs
     pairs = list(itertools.combinations(sorted(whole["seed"].unique()), 2))
     if not pairs:
@@ -171,18 +171,20 @@ def by_twos(own: Gathered) -> str:
         replace(own, runs=runs, curves=own.curves[own.curves["key"].isin(runs["key"])])
         for runs in (whole[whole["seed"].isin(pair)] for pair in pairs)
     ]
-    scores = [of_recipes(_of_figures(two))["score"].item() for two in found]
+    scores = [of_recipes(of_figures(two))["score"].item() for two in found]
     return (
-        f"; two seeds of the book's own, as others have, would score {min(scores):.1e} to "
-        f"{max(scores):.1e}, {np.median(scores):.1e} in the middle"
+        f"Two of the book's own seeds, as many as others have, score {min(scores):.1e} to "
+        f"{max(scores):.1e}, {np.median(scores):.1e} in the middle."
     )
 
 
-def _seeds(sentences: pd.DataFrame) -> str:
+def seeds_asked(sentences: pd.DataFrame) -> str:
     """How many seeds each sentence is asked of, in words."""
     asked = sentences[sentences["n"] > 0]["stored"]
     low, high = asked.min(), asked.max()
-    return f"{low} seeds" if low == high else f"{low} to {high} seeds a sentence"
+    if low < high:
+        return f"{low} to {high} seeds a sentence"
+    return "one seed" if high == 1 else f"{high} seeds"
 
 
 FIGURES = ("figure3", "figure6", "figure7")
@@ -200,13 +202,14 @@ def out_of_sample(found: Gathered) -> str:
     """How many of the paper's sentences the book's recipe meets on seeds that chose nothing."""
     if found.runs.empty:
         return "*No run is stored that scores the recipe out of sample.*"
-    sentences = _of_figures(found)
+    sentences = of_figures(found)
     T = sentences["T"].iloc[0]
     (row,) = of_recipes(sentences).itertuples()
     return (
         "**The recipe out of sample.** Recipes are searched for on seeds from "
-        f"{CALIBRATION_SEED:,} on, by {len(SENTENCES)} sentences of the paper ([](recipe.ipynb)). "
-        f"On the figures' own ({_seeds(sentences)} so far) the book's recipe "
+        f"{CALIBRATION_SEED:,} on, by {len(SENTENCES)} sentences, some of which are our reading of "
+        "a figure, and without intervals: a looser count than verdicts ([](recipe.ipynb)). "
+        f"On the figures' own ({seeds_asked(sentences)} so far) the book's recipe "
         f"meets {row.met} of the {row.seen} that have runs, by epoch {T:,}; one of these "
         "sentences speaks of epochs later than ours."
     )
@@ -216,10 +219,10 @@ def sentence_by_sentence(found: Gathered) -> str:
     """The same in Markdown: what the book's recipe meets on those seeds, and what not."""
     if found.runs.empty:
         return ""
-    asked = _of_figures(found).query("n > 0")
+    asked = of_figures(found).query("n > 0")
     return _by_sentence(asked, "met", ("yes" if ok else "no" for ok in met_by(asked)))
 
 
-def _of_figures(found: Gathered) -> pd.DataFrame:
+def of_figures(found: Gathered) -> pd.DataFrame:
     """Rows by sentence, by the last epoch."""
     return of_sentences(found.runs, found.curves, times=(int(found.runs["epochs"].max()),))

@@ -1,0 +1,30 @@
+"""Figure 6 in the recipe that leads the search, on seeds that chose nothing, told."""
+
+import pandas as pd
+
+from lib.analysis.gather import Gathered
+from lib.chapters.stories.recipe.search import of_figures, seeds_asked, sentence_by_sentence
+from lib.figures.style import GREY, VAL
+from lib.paper.race.scores import met_by
+
+
+def on_new_seeds(found: Gathered) -> str:
+    """How many of the sentences that figure 6 can answer the leader meets there, and which."""
+    sentences = of_figures(found) if len(found.runs) else pd.DataFrame(dict(n=[]))
+    asked = sentences[sentences["n"] > 0]
+    if asked.empty:
+        return "*No run of the leader on new seeds is stored of which a sentence speaks.*"
+    return (
+        f"**On new seeds it meets {met_by(asked).sum()} of the {len(asked)} sentences of which "
+        f"figure 6 has a cell**, by {seeds_asked(sentences)} so far:\n\n"
+        + sentence_by_sentence(found)
+    )
+
+
+def beside(leading: pd.DataFrame, usual: pd.DataFrame, size: int) -> dict[str, tuple]:
+    """What a panel of `lib.figures.accuracy.accuracy_by_width` shows of two recipes at a size."""
+    drawn = ("tied embeddings", leading, VAL, "--"), ("this book's recipe", usual, GREY, ":")
+    return {
+        label: (runs[runs["train_size"] == size], "val_accuracy", colour, dash)
+        for label, runs, colour, dash in drawn
+    }
