@@ -25,6 +25,15 @@ def test_where_accuracy_falls_and_where_not():
     assert dips.seen(means, {}) == "no width is stored."
 
 
+def test_a_fall_within_progression_ends_where_training_is_perfect():
+    train = pd.Series([0.3, 0.8, 0.9, 0.995], WIDTHS)
+    falls, hardly = (pd.Series(c, WIDTHS) for c in ([0.1, 0.5, 0.2, 0.0], [0.1, 0.5, 0.45, 0.0]))
+    told = "2,600 points: **falls by 0.30 from width 12 on** (0.10 at 4, 0.50 at 12, 0.20 at 32)."
+    assert dips.in_progression(2600, train, falls) == told
+    assert "**hardly falls** (" in dips.in_progression(2600, train, hardly)
+    assert "fewer than three" in dips.in_progression(2600, train + 0.15, falls)
+
+
 def verdict(*conditions):
     claim = BY_NAME["takeaway 5"]
     runs = 11 * len({(s.d_model, s.train_size) for s in claim.specs()})

@@ -9,9 +9,10 @@ import pytest
 from worlds import jump
 
 from lib.analysis.gather import gather
-from lib.chapters.stories.recipe import batches, cells, variants
+from lib.chapters.stories.recipe import batches, cells, leader, variants
 from lib.chapters.stories.recipe import search as story
 from lib.figures.recipes import search_map, sentence_map
+from lib.paper.experiments import EXPERIMENTS
 from lib.paper.race.scores import RECIPE_FIELDS, in_words
 from lib.paper.race.standings import Racer, specs, standings
 from lib.paper.search import (
@@ -131,6 +132,21 @@ def test_out_of_sample_is_scored_on_other_seeds(store):
     assert 0 < met < seen <= len(SENTENCES)  # all at 1: no sentence that asks for zero is met
     rows = story.sentence_by_sentence(gather(specs, store=store)).splitlines()[2:]
     assert len(rows) == seen and sum("| yes" in row.replace("  ", "") for row in rows) == met
+
+
+def test_the_leader_on_new_seeds(store):
+    """One seed of one cell of figure 6."""
+    experiment = EXPERIMENTS["figure6_tied"]
+    nothing = leader.on_new_seeds(gather(experiment, store=store))
+    assert nothing == "*No run of the leader on new seeds is stored of which a sentence speaks.*"
+    (spec,) = [s for s in experiment if (s.d_model, s.train_size, s.seed) == (64, 3000, 1002)]
+    store.add(jump(spec, 1.0))
+    found = gather(experiment, store=store)
+    told = leader.on_new_seeds(found)
+    assert told.startswith("**On new seeds it meets 1 of the 1 sentences") and "one seed" in told
+    assert "1 of 1" in told and "near-perfect at (64, 3000)" in told
+    shown = leader.beside(found.runs, found.runs.iloc[:0], 3000)
+    assert [len(runs) for runs, *_ in shown.values()] == [1, 0]
 
 
 def test_training_lengths_that_are_as_good_are_all_said():
