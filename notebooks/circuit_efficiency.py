@@ -346,7 +346,7 @@ show(header, rows, after=text)
 # little, because its labels are functions of $a + b$, and so are those of their mirrors; measured
 # on held-out pairs that are not mirrored it has no such flaw.
 #
-# As a check, below on the left a network whose weights were written down by hand to add with
+# As a check, below, first, a network whose weights were written down by hand to add with
 # three frequencies (`lib.circuits.handbuilt`): the measure must find these, and a share near 1.
 
 # %% tags=["hide-input"]

@@ -68,41 +68,6 @@ Markdown(
 )
 
 # %% [markdown]
-# ## How a claim is decided
-#
-# A claim is one or more numbers, each with a 95% interval and a range by which we read the paper's
-# words, which seldom name one (`lib/paper/takeaways.py` has the words, `lib/paper/criteria` the
-# code). There are four verdicts.
-#
-# * **reproduced**: every interval lies in its range, whole.
-# * **not reproduced**: one interval lies outside its range, whole. That speaks of the claim *under
-#   our recipe, by epoch T, by this criterion*: the paper leaves its recipe open, and
-#   [](recipe.ipynb) shows what changes with another one.
-# * **undecided**: an interval reaches across an end of its range, or too few runs do what the claim
-#   is about (a claim on networks that generalize needs some that do). Where three seeds cannot settle
-#   a claim, whatever they show, its criterion says so.
-# * **not enough runs**: a run that the criterion needs is missing. It says nothing for or against
-#   the claim.
-#
-# Several numbers of one claim share its 5% (Bonferroni; not the eight readings of an emergent size,
-# which all have to agree). Near a boundary a run is all or nothing, so runs are counted there, with
-# exact intervals; a share counts as few or most where it is below a third or above two thirds,
-# which eleven seeds show only if they all agree. Student's intervals are for graded outcomes, such
-# as a seed's critical size or its mean over widths. A threshold between two sizes tried could lie
-# anywhere between them, so the intervals of P2 (below) and of the emergent sizes are widened by that
-# step. Runs of one seed share first weights and data, so they are not independent: where runs of
-# several cells are counted together, the interval also reflects how the seeds differ, and in
-# takeaway 3, whose cells stand for others not tried, how the cells differ. Where no run shows what
-# is counted, or every one, as in P3 and P4, nothing tells how alike a seed's runs are; they count
-# as independent, and were they all alike, both would be undecided.
-#
-# Seeds come in one by one, up to the paper's eleven, and a claim is judged again with each, at 95%
-# every time. Where the truth lies just at a limit, one look calls the claim reproduced by chance in
-# 2.5% of cases; seven looks, from five seeds to eleven, do so at least once in 7%, as a simulation
-# of Student's intervals says. So a verdict on fewer than eleven seeds may still turn. Only takeaway
-# 8, with two looks at set numbers of seeds, pays for both.
-
-# %% [markdown]
 # ## Takeaways
 #
 # On each axis: straw, the range by which we read the paper; dot and bar, our estimate and its 95%
@@ -152,9 +117,44 @@ HTML(cards(readings, "Asked, after them"))
 #   [](parameter_norms.ipynb);
 # * training accuracy is perfect "within a few epochs" (§2.2): [](recipe.ipynb).
 #
-# Figure 9's epochs say that the paper trains longer than our 20,000, how long it does not. More time
-# helps networks that sit half-way ([](grokking_grid.ipynb), [](double_descent.ipynb)), so it can only
-# raise accuracy near a boundary: it speaks for "(64, 3000)" and against "2,600: no grokking".
+# Figure 9's epochs say that the paper trains longer than our 20,000, if not how long. More time helps
+# networks that sit half-way ([](grokking_grid.ipynb), [](double_descent.ipynb)): it would speak for
+# "(64, 3000)", and against "2,600: no grokking".
+
+# %% [markdown]
+# ## How a claim is decided
+#
+# A claim is one or more numbers, each with a 95% interval and a range by which we read the paper's
+# words, which seldom name one (`lib/paper/takeaways.py` has the words, `lib/paper/criteria` the
+# code). There are four verdicts.
+#
+# * **reproduced**: every interval lies in its range, whole.
+# * **not reproduced**: one interval lies outside its range, whole. That speaks of the claim *under
+#   our recipe, by epoch T, by this criterion*: the paper leaves its recipe open, and
+#   [](recipe.ipynb) shows what changes with another one.
+# * **undecided**: an interval reaches across an end of its range, or too few runs do what the claim
+#   is about (a claim on networks that generalize needs some that do). Where three seeds cannot settle
+#   a claim, whatever they show, its criterion says so.
+# * **not enough runs**: a run that the criterion needs is missing. It says nothing for or against
+#   the claim.
+#
+# Several numbers of one claim share its 5% (Bonferroni; not the eight readings of an emergent size,
+# which all have to agree). Near a boundary a run is all or nothing, so runs are counted there, with
+# exact intervals; a share counts as few or most where it is below a third or above two thirds,
+# which eleven seeds show only if they all agree. Student's intervals are for graded outcomes, such
+# as a seed's critical size or its mean over widths. A threshold between two sizes tried could lie
+# anywhere between them, so the intervals of P2 (below) and of the emergent sizes are widened by that
+# step. Runs of one seed share first weights and data, so they are not independent: where runs of
+# several cells are counted together, the interval also reflects how the seeds differ, and in
+# takeaway 3, whose cells stand for others not tried, how the cells differ. Where no run shows what
+# is counted, or every one, as in P3 and P4, nothing tells how alike a seed's runs are; they count
+# as independent, and were they all alike, both would be undecided.
+#
+# Seeds come in one by one, up to the paper's eleven, and a claim is judged again with each, at 95%
+# every time. Where the truth lies just at a limit, one look calls the claim reproduced by chance in
+# 2.5% of cases; seven looks, from five seeds to eleven, do so at least once in 7%, as a simulation
+# of Student's intervals says. So a verdict on fewer than eleven seeds may still turn. Only takeaway
+# 8, with two looks at set numbers of seeds, pays for both.
 
 # %% [markdown]
 # ## Tests that were changed
@@ -173,7 +173,8 @@ page.export(
     changed, "changes", "the tests that were changed, with the numbers behind both verdicts"
 )
 Markdown("\n\n".join(
-    f"**{time[:10]}, {time[11:16]} UTC, commit {commit}**\n\n{changes_table(rows)}"
+    f"<details><summary>{time[:10]}, {time[11:16]} UTC, commit {commit}: {len(rows)} of them</summary>"
+    f"\n\n{changes_table(rows)}\n\n</details>"
     for (time, commit), rows in changed.groupby(["time", "commit"])
 ))  # fmt: skip
 

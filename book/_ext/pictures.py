@@ -23,9 +23,34 @@ DARK = {
 """A colour of the light figures -> what it is in the dark; others stay."""
 
 
+STROKE = re.compile(r"stroke: (#[0-9a-f]{6})")
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of a colour (WCAG 2), 0 to 1."""
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def lightened(colour: str) -> str:
+    """A colour, mixed with as little white as makes it stand out three to one on a dark page."""
+    ground = luminance(DARK["#ffffff"]) + 0.05
+    for share in range(0, 101, 5):
+        parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        mixed = "#" + "".join(f"{round(p + (255 - p) * share / 100):02x}" for p in parts)
+        if luminance(mixed) + 0.05 >= 3 * ground:
+            break
+    return mixed
+
+
 def darkened(svg: str) -> str:
-    """The text of an SVG with its colours for a dark page; what has none of its own is light."""
-    svg = re.sub(r"#[0-9a-f]{6}", lambda found: DARK.get(found[0], found[0]), svg)
+    """The text of an SVG with its colours for a dark page; what has none of its own is light.
+
+    Lines of a scale of colours are lightened where they would not show; areas stay what they mean.
+    """
+    lines = {colour: lightened(colour) for colour in STROKE.findall(svg)} | DARK
+    svg = re.sub(r"#[0-9a-f]{6}", lambda found: lines.get(found[0], found[0]), svg)
     return svg.replace("<svg ", f'<svg fill="{DARK["#000000"]}" ', 1)
 
 

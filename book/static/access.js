@@ -55,7 +55,15 @@
     new MutationObserver(choose).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   }
 
+  // The list of contents is a drawer on a phone, which hides where its links lead.
+  function drawer() {
+    document.addEventListener("click", (event) => {
+      event.target.closest('dialog a[href^="#"]')?.closest("dialog").close();
+    });
+  }
+
   function start() {
+    drawer();
     skip();
     landmarks();
     grounds();

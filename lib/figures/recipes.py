@@ -55,7 +55,7 @@ def sentence_map(share: pd.DataFrame, met: pd.DataFrame, says: list[str]) -> Fig
         met: the same, whether that share is one that the sentence asks for.
         says: the sentences, in few words.
     """
-    figure, ((ax,),) = panels(1, 1, (8.4, 0.26 * len(share) + 3.6))
+    figure, ((ax,),) = panels(1, 1, (8.4, 0.26 * len(share) + 3.6), stacks=False)
     if share.empty:
         note(ax)
         return figure

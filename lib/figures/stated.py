@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from lib.paper.recipe import DYNAMICS, STATED
 
-LABEL = "the paper, as we read it"
+LABEL = "the paper (our reading)"
 LOOK = dict(fc="#f2e3a8", ec="#7a6a2a", alpha=0.55, lw=1, ls=(0, (2, 1.5)), zorder=0.5)
 SQUARED = "validation, D = 3,000"  # the panel of figure 7
 RING = dict(marker="o", ms=13, mfc="none", mec="#7a6a2a", mew=2, ls="", zorder=8)

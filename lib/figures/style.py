@@ -13,6 +13,7 @@ import numpy as np
 from IPython import get_ipython
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullFormatter
 
 from lib.paper.criteria import rules
 
@@ -97,11 +98,36 @@ def _stack(figure: Figure) -> None:
         ax.set_ylabel(ax.get_ylabel() or axes[i - i % old.ncols].get_ylabel())
         ax.set_subplotspec(grid[i])
         ax.tick_params(labelleft=True, labelbottom=True)
-    figure.set_size_inches(PHONE, max(height, 2.6) * len(axes))
+        _thin(ax)
+    tall = max(height, 2.6) * len(axes)
     if figure.legends:
         labels = [text.get_text() for text in figure.legends[0].get_texts()]
         figure.legends[0].remove()
-        legend(figure, ncols=1 if max(map(len, labels)) > 18 else 2)
+        columns = 1 if max(map(len, labels)) > 23 else 2
+        legend(figure, ncols=columns)
+        tall += 0.2 * -(-len(labels) // columns)
+    figure.set_size_inches(PHONE, tall)
+
+
+def _thin(ax: Axes) -> None:
+    """Takes away labels of a logarithmic x axis that would touch where it is as wide as a phone."""
+    if ax.get_xscale() != "log" or not isinstance(ax.xaxis.get_major_locator(), FixedLocator):
+        return
+    low, high = np.log(ax.get_xlim())
+    points = 72 * (PHONE - 0.9) / (high - low)
+    labels = dict(sorted(zip(ax.get_xticks().tolist(), ax.get_xticklabels())))
+    kept, ends = {}, -np.inf
+    for place, label in labels.items():
+        letters = 2 if label.get_rotation() else len(label.get_text())
+        half, at = 0.3 * label.get_fontsize() * letters + 2, points * (np.log(place) - low)
+        if at - half >= ends:
+            kept[place], ends = label, at + half
+    if kept:
+        how = {name: getattr(label, f"get_{name}")() for name in ("fontsize", "rotation")}
+        minor = {*ax.get_xticks(minor=True), *labels} - set(kept)
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xticks(list(kept), [label.get_text() for label in kept.values()], **how)
+        ax.set_xticks(sorted(minor), minor=True)
 
 
 def panels(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from lib.analysis.zones.boundaries import Map
 from lib.analysis.zones.capacity import distinct_pairs, ordered_pairs
@@ -54,7 +55,8 @@ def zone_map(
     mark(ax, 1, "D_crit", distinct_pairs)
     for letter, (d, size) in zip("abcdefgh", named.values()):
         ax.annotate(letter, (d, distinct_pairs(size)), xytext=(-6, 0), ha="right", va="center",
-                    fontsize=9, textcoords="offset points", fontweight="bold")  # fmt: skip
+                    fontsize=9, textcoords="offset points", fontweight="bold", zorder=10,
+                    path_effects=[withStroke(linewidth=2.5, foreground="white")])  # fmt: skip
     ax.set(ylabel="unordered pairs", ylim=(0, top), yticks=np.arange(0, top, 1000))
     other = ax.secondary_yaxis("right", functions=(ordered_pairs, distinct_pairs))
     other.set_ylabel("training points D" if phone else

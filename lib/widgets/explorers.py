@@ -253,6 +253,10 @@ def flipbook(pages: dict[str, tuple[Figure, str]], description: str) -> widgets.
     how = dict(format="svg", metadata={"Date": None})
     look = ' style="max-width: 100%; height: auto"'
     images = [_image(*page, "svg+xml", look, **how) for page in pages.values()]
+    images = [  # as in the book: what does not stack scrolls by itself on a phone
+        image if getattr(figure, "stacks", False) else f'<div class="wide-picture">{image}</div>'
+        for image, (figure, _) in zip(images, pages.values())
+    ]
     frames = widgets.Stack([widgets.HTML(image) for image in images], selected_index=0)
     slider = widgets.SelectionSlider(
         options=[(label, i) for i, label in enumerate(pages)],

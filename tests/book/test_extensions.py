@@ -70,3 +70,16 @@ def test_styles_that_are_not_understood_leave_the_font_whole(tmp_path):
     styles.write_text("nothing known", "utf-8")
     thin_font(styles, file, {"bars"})
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "heads, name", [(("Our runs", "Runs"), "claims"), (("before", "after"), "claims changes")]
+)
+def test_tables_of_claims_are_known_by_their_heads(heads, name):
+    """By their class a phone shows rows as blocks (book.css)."""
+    from access import described
+
+    head = "".join(f'<th class="head"><p>{words}</p></th>\n' for words in heads)
+    table = f'<table class="docutils">{head}</table>'
+    assert f'<table class="{name} docutils">' in described(table)
+    assert 'class="docutils"' in described(table.replace(heads[0], "something else"))

@@ -390,6 +390,34 @@ def test_a_finger_reads_a_chart(visit):
     assert page.locator(".lab-main .gc-hover").first.inner_text().startswith("epoch ")
 
 
+def swipe(page, control, across, down):
+    """A finger lands in the middle of a control and goes so many pixels."""
+    control.evaluate("e => e.scrollIntoView({ block: 'center' })")
+    box, touch = control.bounding_box(), page.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for i in range(11):
+        at = dict(x=x + across * i / 10, y=y + down * i / 10)
+        kind = "touchMove" if i else "touchStart"
+        touch.send("Input.dispatchTouchEvent", dict(type=kind, touchPoints=[at]))
+    touch.send("Input.dispatchTouchEvent", dict(type="touchEnd", touchPoints=[]))
+    page.evaluate("() => new Promise(then => setTimeout(then, 300))")
+
+
+def test_a_finger_that_scrolls_past_a_slider_leaves_the_run_alone(visit):
+    page = visit(LONG, width=390, height=500, has_touch=True, is_mobile=True)
+    page.get_by_text("Change the setting").first.tap()
+    page.locator(".lab-single .lab-go").tap()
+    until(page, "training")
+    epochs = page.locator(".lab-single input[data-name=epochs]")
+    before, top = epochs.input_value(), page.evaluate("scrollY")
+    swipe(page, epochs, 0, -150)
+    assert page.evaluate("scrollY") > top and epochs.input_value() == before
+    assert page.locator(".lab-single").get_attribute("data-phase") == "training"
+    swipe(page, epochs, -100, 0)
+    assert int(epochs.input_value()) < int(before)
+    until(page, "idle")
+
+
 NO_LUCK = """() => {
   let made = 0;
   const point = { epoch: 0, train_loss: 1, train_accuracy: 0, val_accuracy: 0 };

@@ -71,6 +71,29 @@ def test_a_figure_carries_its_narrow_form(request, monkeypatch):
     assert f'fill="{pictures.DARK["#000000"]}"' in dark
 
 
+def test_dark_lines_of_a_scale_are_lightened_and_areas_are_not(request, monkeypatch):
+    monkeypatch.syspath_prepend(str(request.config.rootpath / "book" / "_ext"))
+    import pictures
+
+    svg = '<svg x="1"><path style="stroke: #48186a"/><path style="fill: #00224e"/></svg>'
+    dark = pictures.darkened(svg)
+    assert "#00224e" in dark and "#48186a" not in dark
+    light, ground = pictures.lightened("#48186a"), pictures.DARK["#ffffff"]
+    assert (pictures.luminance(light) + 0.05) / (pictures.luminance(ground) + 0.05) >= 3
+    assert pictures.lightened("#fde725") == "#fde725"
+
+
+def test_labels_that_would_touch_on_a_phone_become_ticks():
+    figure, ((ax,),) = style.panels(1, 1, (7, 3.8))
+    widths = [4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100]
+    style.width_axis(ax, widths)
+    wide = [label.get_text() for label in ax.get_xticklabels()]
+    style.for_all_screens(figure)
+    narrow = [label.get_text() for label in ax.get_xticklabels()]
+    assert narrow[0] == "4" and narrow[-1] == "100" and set(narrow) < set(wide)
+    assert {*ax.get_xticks(), *ax.get_xticks(minor=True)} == set(widths)
+
+
 def test_a_figure_of_one_table_keeps_its_form():
     assert style.CARRIED not in style.for_all_screens(
         accuracy.accuracy_grid(runs(), WIDTHS, [3000])

@@ -67,9 +67,32 @@ function slider(label, values, value, change) {
       say();
     },
   };
+  // A finger that scrolls the page may land here: nothing is heard of it until it moves along the
+  // slider or lifts, and what it found is put back if the page takes the gesture.
+  let found = null;
+  let still = null;
+  const hear = () => {
+    still = null;
+    change(read());
+  };
+  input.addEventListener("pointerdown", (event) => {
+    found = event.pointerType === "touch" ? input.value : null;
+    still = found === null ? null : event.clientX;
+  });
+  input.addEventListener("pointermove", (event) => {
+    if (still !== null && Math.abs(event.clientX - still) > 8) hear();
+  });
+  input.addEventListener("pointerup", () => still !== null && input.value !== found && hear());
+  input.addEventListener("pointercancel", () => {
+    if (found === null || input.value === found) return;
+    input.value = found;
+    say();
+    if (still === null) change(read());
+    still = null;
+  });
   input.addEventListener("input", () => {
     say();
-    change(read());
+    if (still === null) change(read());
   });
   self.value = value;
   return self;

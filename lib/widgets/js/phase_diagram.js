@@ -48,6 +48,9 @@ function render({ model, el }) {
   map.setAttribute("aria-label", help);
   const host = element("div", { class: "gc-chart" }, map);
   const status = element("p", { class: "gc-status", role: "status" });
+  const shades = [0, 0.25, 0.5, 0.75, 1].map(cividis).join(", ");
+  const strip = element("span", { class: "gc-strip", style: `background: linear-gradient(to right, ${shades})` });
+  const scale = element("p", { class: "gc-legend" }, "mean validation accuracy: 0", strip, "1");
   const one = chart("Accuracies of the chosen cell against epoch", 200);
   root.append(
     element("div", { class: "gc-controls" }, play, time.node),
@@ -56,6 +59,7 @@ function render({ model, el }) {
       { name: "D_crit by this epoch", colour: "var(--gc-val)" },
       { name: "D_mem by this epoch", colour: "var(--gc-third)", dash: "7 3" },
     ),
+    scale,
     status,
     legend({ name: "training", colour: COLOURS.train }, { name: "validation", colour: COLOURS.val, dash: "7 3" }),
     one.node,
@@ -75,9 +79,9 @@ function render({ model, el }) {
     [state.x, state.y] = at.split(" ").map(Number);
     draw();
   };
-  // A pointer may hover; a finger taps.
-  map.addEventListener("pointermove", choose);
-  map.addEventListener("pointerdown", choose);
+  // A mouse may hover; a finger taps, and scrolls past.
+  map.addEventListener("pointermove", (event) => event.pointerType === "mouse" && choose(event));
+  map.addEventListener("click", choose);
 
   function draw() {
     const epoch = frames[state.frame];

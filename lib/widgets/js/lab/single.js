@@ -90,13 +90,12 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
     element("div", {}, spectrumLegend(), spectrum.node), curves.charts.norm.node, curves.charts.loss.node);
   const questions = element("div", { class: "gc-pair" }, ask.node, lesion.node);
   root.append(
-    presets.node, about,
+    presets.node, about, folded("Change the setting", sliders.node),
     element("div", { class: "gc-choice" }, go, stop, reset, ...(kept ? [kept] : []), bar), status.node,
     element("div", { class: "lab-main" },
       element("div", {}, names, grey, curves.charts.accuracy.node),
       element("div", {}, field.node, fieldLegend())),
     ...(short ? [] : [charts]),
-    folded("Change the setting", sliders.node),
     ...(short
       ? [folded("Look inside, ask it, remove a part of it, take it with you", charts, questions, share_.node)]
       : [questions, share_.node]),
