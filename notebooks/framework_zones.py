@@ -187,8 +187,8 @@ Markdown(
 # %% [markdown]
 # ## The zones form
 #
-# The same cells while training goes on. Move the epoch, or press Play; choose a cell with the
-# pointer, or with the arrow keys once the map has the focus. The numbers are means over seeds and
+# The same cells while training goes on. Move the epoch, or press Play; tap a cell, or choose it with a
+# mouse, or with the arrow keys once the map has the focus. The numbers are means over seeds and
 # were all stored on the way: nothing is trained here. A critical size is drawn only where it is no
 # bound, so early epochs have none.
 
