@@ -20,7 +20,7 @@ from lib.engines.kernel.engine import Engine
 from lib.engines.torch.engine import StackedEngine
 from lib.engines.torch.gradient import pays
 from lib.spec import RunSpec
-from lib.sweeps.roofline import Device, epoch_bytes, epoch_seconds, measure_device
+from lib.sweeps.roofline import WORK, Device, epoch_bytes, epoch_seconds, measure_device
 
 _MIXED = RunSpec(task="multitask", memorize_size=1200, modulus=59, train_size=1200)
 SETTINGS = (
@@ -133,4 +133,8 @@ def lines(device: str = "cpu", **options) -> Iterator[str]:
             f"| {_ms(row.model)} | {row.rate_share:.0%} | {row.bandwidth_share:.0%} |"
         )
     if found:
-        yield f"\n{found.words}"
+        size, copied = WORK[device].size, WORK[device].copied >> 20
+        yield (
+            f"\n{found.name}: {found.rate / 1e9:,.0f} Gflop/s in products of {size}³, "
+            f"{found.bandwidth / 1e9:,.0f} GB/s in copies of {copied:,} MiB"
+        )

@@ -42,7 +42,7 @@ from lib.figures.mixtures import two_tasks as two_tasks_figure
 
 page = Page("split_ffn", train_missing, lr=lr, weight_decay=weight_decay)
 more, curves_more = study(page, "split_depth", seeds=more_seeds, lr=deep_lr)
-page.opening("takeaway 8", so_far=story.ahead_so_far(more.runs, more.curves))
+page.opening("takeaway 8", so_far=story.new_seeds(more.runs, more.curves))
 
 # %% [markdown]
 # In a mixture, memorizing and generalizing compete for the same parameters

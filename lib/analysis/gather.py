@@ -37,8 +37,12 @@ class Gathered:
 
     def whole(self) -> "Gathered":
         """Its runs of whole seeds (`of_whole_seeds`), as far as there are any."""
-        runs = of_whole_seeds(self.runs, self.specs).reset_index(drop=True)
-        return replace(self, runs=runs, curves=self.curves[self.curves["key"].isin(runs["key"])])
+        return self.of(of_whole_seeds(self.runs, self.specs)["key"])
+
+    def of(self, keys: Iterable[str]) -> "Gathered":
+        """Its runs of some keys alone."""
+        runs, curves = (frame[frame["key"].isin(set(keys))] for frame in (self.runs, self.curves))
+        return replace(self, runs=runs.reset_index(drop=True), curves=curves)
 
     def provenance(self, paper_seeds: int | None = None) -> str:
         """One sentence for under a figure: runs, seeds, recipe, epoch T."""

@@ -68,7 +68,6 @@ class Store:
         self._then: dict[str, tuple] = {}  # size and time of a broken file when it was read
         self._known: dict[str, pa.Table] = {}  # file name -> its rows without curves
         self._made: dict = {}  # what was made of which files: keys and frames
-        self._told: set[str] = set()  # files whose keys `news` has told
         if self.folder.exists() and not self.folder.is_dir():
             raise StoreError(f"the results folder {self.folder} is not a folder")
 
@@ -192,18 +191,14 @@ class Store:
 
     def keys(self) -> set[str]:
         """The keys of all runs that are stored and not stale."""
-        return set(self._of_files("keys", lambda tables: self._keys(tables.values())))
+        return set(self._of_files("keys", self._keys))
 
     @staticmethod
-    def _keys(tables: Iterable[pa.Table]) -> set[str]:
-        fresh = (t.filter(pc.equal(t["numerics_version"], NUMERICS_VERSION)) for t in tables)
+    def _keys(tables: dict[str, pa.Table]) -> set[str]:
+        fresh = (
+            t.filter(pc.equal(t["numerics_version"], NUMERICS_VERSION)) for t in tables.values()
+        )
         return {key for table in fresh for key in table["key"].to_pylist()}
-
-    def news(self) -> set[str]:
-        """The keys of runs in files that have come since the last call (at first: in all)."""
-        tables = self.tables()
-        new, self._told = tables.keys() - self._told, set(tables)
-        return self._keys(tables[name] for name in new)
 
     @property
     def stale(self) -> int:

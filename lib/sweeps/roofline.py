@@ -44,15 +44,6 @@ class Device:
     name: str
     rate: float
     bandwidth: float
-    work: Work = WORK["cpu"]
-
-    @property
-    def words(self) -> str:
-        """Both limits, and on what they were measured."""
-        return (
-            f"{self.name}: {self.rate / 1e9:,.0f} Gflop/s in products of {self.work.size}³, "
-            f"{self.bandwidth / 1e9:,.0f} GB/s in copies of {self.work.copied >> 20:,} MiB"
-        )
 
 
 H100 = {
@@ -62,19 +53,16 @@ H100 = {
 """What a person with a GPU may expect at best."""
 
 
-def measure_device(
-    device: str = "cpu", precision: str = "float32", work: Work | None = None
-) -> Device:
-    """Matrix products and copies, the best of five each (about a second).
+def measure_device(device: str = "cpu", precision: str = "float32") -> Device:
+    """Matrix products and copies (`WORK`), the best of five each (about a second).
 
     Args:
         device: "cpu" or "cuda".
         precision: of the products.
-        work: what to measure on, by default that of `WORK`.
     """
     import torch  # seconds, which who only asks the model need not wait
 
-    work = work or WORK[device]
+    work = WORK[device]
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(work.size, work.size, device=device).to(kind) for _ in range(2))
     result = torch.empty_like(a)
@@ -83,7 +71,7 @@ def measure_device(
     product = _best(lambda: torch.mm(a, b, out=result), device, work.calls)
     copy = _best(lambda: target.copy_(source), device, work.calls)
     name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
-    return Device(name, 2 * work.size**3 / product, 2 * source.nbytes / copy, work)
+    return Device(name, 2 * work.size**3 / product, 2 * source.nbytes / copy)
 
 
 def _best(call, device: str, calls: int) -> float:

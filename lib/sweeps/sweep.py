@@ -123,7 +123,6 @@ class _Sweep:
         self.queue = OrderedDict.fromkeys(queue)  # any run can be taken from it at once
         self.waiting = math.fsum(costs.values())  # seconds of what is in the queue
         self.report, self.crew, self.locks = Report(), None, Locks(store)
-        self.stored = store.news()
         self.epochs = Checkpoints(store.own).epochs()  # what was interrupted goes on from there
         self.done: list[RunSpec] = []
         self.elsewhere = 0  # runs stored by someone else meanwhile
@@ -176,9 +175,8 @@ class _Sweep:
             if not self.locks.take(key := spec.key):
                 held = True
                 continue
-            self.stored |= self.store.news()  # free perhaps because the other has finished it
             gone.append(spec)
-            if key not in self.stored:
+            if key not in self.store.keys():  # free perhaps because the other has finished it
                 found = spec
                 break
             self.elsewhere += 1

@@ -9,7 +9,6 @@ from lib.analysis.emergence import sizes
 from lib.chapters.stories.mixtures.curves import Curve
 from lib.chapters.stories.mixtures.rows import (
     ahead_rows,
-    ahead_so_far,
     depth_rows,
     depth_words,
     emerged_so_far,
@@ -87,10 +86,6 @@ def test_what_is_seen_before_a_verdict():
     coarse = curve({d: (1.0 if d >= 40 else 0.0) for d in (16, 32, 64, 256)}, 3000)
     assert "at larger sizes" not in emerged_so_far({"P": [finer, coarse]})  # a row of other sizes
     assert emerged_so_far({"P": [ALONE]}).startswith("no study")
-    both = pd.concat([shared.runs, split.runs.assign(split_mlp=True)], ignore_index=True)
-    both["key"] = [f"run {i}" for i in range(len(both))]
-    assert "3 of 3 seeds" in ahead_so_far(both, both) and "by +0.40" in ahead_so_far(both, both)
-    assert ahead_so_far(shared.runs.assign(key="x"), shared.runs.assign(key="x")).startswith("no")
 
 
 def test_runs_that_had_it_and_lost_it_are_counted():

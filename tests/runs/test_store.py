@@ -267,10 +267,10 @@ def test_a_file_that_was_still_being_copied_is_read_once_it_is_whole(store, caps
     path = fill(store, SPECS[:1])[0]
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert not store.news() and store.broken and not store.keys() and not store.runs().size
+    assert not store.keys() and store.broken and not store.runs().size
     assert len(capsys.readouterr().err.splitlines()) == 1
     path.write_bytes(whole)
-    assert store.news() == store.keys() == {SPECS[0].key} and not store.broken
+    assert store.keys() == {SPECS[0].key} and not store.broken
 
 
 def test_names_that_begin_with_a_dot_are_no_runs(store, capsys):

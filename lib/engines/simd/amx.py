@@ -8,11 +8,10 @@ parts and packs are.
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from lib.engines.simd.blocks import _indices, _transpose
+from lib.engines.simd.blocks import _loads, _transpose
 from lib.engines.simd.processor import LANES, UNIT
-from lib.engines.simd.vectors import JIT, _at, _call, _const, _ivec, _vec
+from lib.engines.simd.vectors import JIT, _call, _const, _ivec, _vec, operation, shifted
 
 LINE = 16  # floats in a row of a tile
 _i8, _i64, _void = ir.IntType(8), ir.IntType(64), ir.VoidType()
@@ -21,33 +20,23 @@ _i8, _i64, _void = ir.IntType(8), ir.IntType(64), ir.VoidType()
 # ---- instructions ----------------------------------------------------------------------
 
 
-@intrinsic
-def configure(typingctx):
+@operation(types.void)
+def configure(builder):
     """`configure()`: eight tiles of 16 rows of 64 bytes on this thread, until `release()`."""
     setting = bytearray(64)
     setting[0] = 1
     for tile in range(8):
         setting[16 + 2 * tile], setting[48 + tile] = 64, 16
-
-    def codegen(context, builder, signature, args):
-        kind = ir.ArrayType(_i8, 64)
-        slot = cgutils.alloca_once(builder, kind)
-        builder.store(ir.Constant(kind, setting), slot)
-        _call(builder, "llvm.x86.ldtilecfg", _void, slot)
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    kind = ir.ArrayType(_i8, 64)
+    slot = cgutils.alloca_once(builder, kind)
+    builder.store(ir.Constant(kind, setting), slot)
+    _call(builder, "llvm.x86.ldtilecfg", _void, slot)
 
 
-@intrinsic
-def release(typingctx):
+@operation(types.void)
+def release(builder):
     """`release()`: give the tile registers back."""
-
-    def codegen(context, builder, signature, args):
-        _call(builder, "llvm.x86.tilerelease", _void)
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    _call(builder, "llvm.x86.tilerelease", _void)
 
 
 def _tile(number):
@@ -55,49 +44,34 @@ def _tile(number):
 
 
 def _move(name):
-    """An intrinsic `(tile number, array, i, step)`: loads or stores lines `step` floats apart."""
+    """An operation `(tile number, array, i, step)`: loads or stores lines `step` floats apart."""
 
-    def typing(typingctx, number, array, i, step):
-        def codegen(context, builder, signature, args):
-            i, step = _indices(context, builder, signature, args, (2, 3))
-            at = _at(builder, signature.args[1], context, args[1], i)
-            bytes_ = builder.mul(step, ir.Constant(step.type, 4))
-            _call(builder, name, _void, _tile(number.literal_value), at, bytes_)
-            return context.get_dummy_value()
+    def write(builder, number, array, i, step):
+        bytes_ = builder.mul(step, ir.Constant(step.type, 4))
+        _call(builder, name, _void, _tile(number), array(i), bytes_)
 
-        return types.void(number, array, i, step), codegen
-
-    return intrinsic(prefer_literal=True)(typing)
+    return operation(types.void, literal=True)(write)
 
 
 load_tile = _move("llvm.x86.tileloadd64")
 store_tile = _move("llvm.x86.tilestored64")
 
 
-@intrinsic
-def clear(typingctx):
+@operation(types.void)
+def clear(builder):
     """`clear()`: the sums, tiles 0 to 3, are 0."""
-
-    def codegen(context, builder, signature, args):
-        for number in range(4):
-            _call(builder, "llvm.x86.tilezero", _void, _tile(number))
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    for number in range(4):
+        _call(builder, "llvm.x86.tilezero", _void, _tile(number))
 
 
 def _multiply(rows):
-    def typing(typingctx):
-        def codegen(context, builder, signature, args):
-            for i in range(rows):
-                for j in range(2):
-                    numbers = map(_tile, (2 * i + j, 4 + i, 6 + j))
-                    _call(builder, "llvm.x86.tdpbf16ps", _void, *numbers)
-            return context.get_dummy_value()
+    def write(builder):
+        for i in range(rows):
+            for j in range(2):
+                numbers = map(_tile, (2 * i + j, 4 + i, 6 + j))
+                _call(builder, "llvm.x86.tdpbf16ps", _void, *numbers)
 
-        return types.void(), codegen
-
-    return intrinsic(typing)
+    return operation(types.void)(write)
 
 
 multiply_two = _multiply(2)  # tiles 0 to 3 += (4, 5) times (6, 7)
@@ -127,49 +101,26 @@ def _pairs(builder, even, odd, parts):
     ]
 
 
-def _place(context, builder, signature, args, which, index, shift=0):
-    i = context.cast(builder, args[index], signature.args[index], types.intp)
-    i = builder.add(i, ir.Constant(i.type, shift))
-    return _at(builder, signature.args[which], context, args[which], i)
-
-
 def _store_pairs(parts):
-    def typing(typingctx, x, y, K, i):
-        def codegen(context, builder, signature, args):
-            for part, words in enumerate(_pairs(builder, args[0], args[1], parts)):
-                at = _place(context, builder, signature, args, 2, 3, part * UNIT)
-                builder.store(words, at, align=4)
-            return context.get_dummy_value()
+    def write(builder, x, y, K, i):
+        for part, words in enumerate(_pairs(builder, x, y, parts)):
+            builder.store(words, K(shifted(builder, i, part * UNIT)), align=4)
 
-        return types.void(x, y, K, i), codegen
-
-    return intrinsic(typing)
+    return operation(types.void)(write)
 
 
 def _store_columns(parts):
-    def typing(typingctx, X, i, step, K, k):
-        def codegen(context, builder, signature, args):
-            i, step = _indices(context, builder, signature, args, (1, 2))
-            rows = []
-            for _ in range(LANES):
-                pair = []
-                for shift in (0, LANES):
-                    here = builder.add(i, ir.Constant(i.type, shift))
-                    at = _at(builder, signature.args[0], context, args[0], here)
-                    pair.append(builder.load(at, align=4, typ=_vec))
-                rows.append(_pairs(builder, *pair, parts))
-                i = builder.add(i, step)
-            for part in range(parts):
-                words = [builder.bitcast(row[part], _vec) for row in rows]
-                for line, value in enumerate(_transpose(builder, words)):
-                    shift = part * UNIT + line * LINE
-                    at = _place(context, builder, signature, args, 3, 4, shift)
-                    builder.store(value, at, align=4)
-            return context.get_dummy_value()
+    def write(builder, X, i, step, K, k):
+        low = _loads(builder, X, i, step, _vec, LANES)
+        high = _loads(builder, X, shifted(builder, i, LANES), step, _vec, LANES)
+        rows = [_pairs(builder, x, y, parts) for x, y in zip(low, high)]
+        for part in range(parts):
+            words = [builder.bitcast(row[part], _vec) for row in rows]
+            for line, value in enumerate(_transpose(builder, words)):
+                at = K(shifted(builder, k, part * UNIT + line * LINE))
+                builder.store(value, at, align=4)
 
-        return types.void(X, i, step, K, k), codegen
-
-    return intrinsic(typing)
+    return operation(types.void)(write)
 
 
 def _store_weights(parts, transposed):
@@ -180,26 +131,20 @@ def _store_weights(parts, transposed):
     word = ir.IntType(32)
     eight = ir.VectorType(word, 8)
 
-    def typing(typingctx, block, K, i):
-        def codegen(context, builder, signature, args):
-            for part, bits in enumerate(_parts(builder, args[0], parts)):
-                x, y = (
-                    builder.shuffle_vector(bits, bits, ir.Constant(eight, lanes))
-                    for lanes in (even, odd)
-                )
-                x = builder.lshr(x, ir.Constant(eight, [16] * 8))
-                y = builder.and_(y, ir.Constant(eight, [0xFFFF0000] * 8))
-                words = builder.bitcast(builder.or_(x, y), ir.VectorType(_i64, 4))
-                for row in range(4):
-                    shift = part * UNIT + row * LINE
-                    at = _place(context, builder, signature, args, 1, 2, shift)
-                    value = builder.extract_element(words, ir.Constant(word, row))
-                    builder.store(value, at, align=4)
-            return context.get_dummy_value()
+    def write(builder, block, K, i):
+        for part, bits in enumerate(_parts(builder, block, parts)):
+            x, y = (
+                builder.shuffle_vector(bits, bits, ir.Constant(eight, lanes))
+                for lanes in (even, odd)
+            )
+            x = builder.lshr(x, ir.Constant(eight, [16] * 8))
+            y = builder.and_(y, ir.Constant(eight, [0xFFFF0000] * 8))
+            words = builder.bitcast(builder.or_(x, y), ir.VectorType(_i64, 4))
+            for row in range(4):
+                at = K(shifted(builder, i, part * UNIT + row * LINE))
+                builder.store(builder.extract_element(words, ir.Constant(word, row)), at, align=4)
 
-        return types.void(block, K, i), codegen
-
-    return intrinsic(typing)
+    return operation(types.void)(write)
 
 
 _pairs_2, _pairs_3 = _store_pairs(2), _store_pairs(3)
@@ -240,23 +185,12 @@ def store_weights(parts, block, K, i, t):
         _turned_3(block, K, t)
 
 
-@intrinsic
-def store_blocks(typingctx, C, i, step, G, g):
+@operation(types.void)
+def store_blocks(builder, C, i, step, G, g):
     """`store_blocks(C, i, step, G, g)`: four lines of 16 floats, `step` apart, as 4 × 4 blocks."""
-
-    def codegen(context, builder, signature, args):
-        i, step = _indices(context, builder, signature, args, (1, 2))
-        rows = []
-        for _ in range(4):
-            at = _at(builder, signature.args[0], context, args[0], i)
-            rows.append(builder.load(at, align=4, typ=_vec))
-            i = builder.add(i, step)
-        for number, value in enumerate(_quarters(builder, rows)):
-            at = _place(context, builder, signature, args, 3, 4, number * LANES)
-            builder.store(value, at, align=4)
-        return context.get_dummy_value()
-
-    return types.void(C, i, step, G, g), codegen
+    rows = _loads(builder, C, i, step, _vec)
+    for number, value in enumerate(_quarters(builder, rows)):
+        builder.store(value, G(shifted(builder, g, number * LANES)), align=4)
 
 
 def _quarters(builder, rows):

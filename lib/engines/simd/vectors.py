@@ -10,6 +10,9 @@ Every function here may be called only from code compiled with `numba.njit`.  Ar
 one-dimensional, C-contiguous float32; indices count elements and are not checked.
 """
 
+import inspect
+from collections.abc import Callable
+
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
@@ -49,6 +52,43 @@ def _at(builder, array_type, context, array, index):
     return at
 
 
+def operation(result, literal: bool = False) -> Callable:
+    """Decorator: an intrinsic of that result, whose instructions `write(builder, ...)` emits.
+
+    To it an array is a function from an index to an address, a whole number an index; with
+    `literal` the first argument is the number itself.
+    """
+
+    def decorate(write: Callable) -> Callable:
+        def typing(typingctx, *kinds):
+            def codegen(context, builder, signature, args):
+                given = [_given(context, builder, *each) for each in zip(signature.args, args)]
+                if literal:
+                    given[0] = signature.args[0].literal_value
+                found = write(builder, *given)
+                return context.get_dummy_value() if found is None else found
+
+            return result(*kinds), codegen
+
+        typing.__name__, typing.__doc__ = write.__name__, write.__doc__
+        typing.__signature__ = inspect.signature(write)
+        return intrinsic(prefer_literal=literal)(typing)
+
+    return decorate
+
+
+def _given(context, builder, kind, value):
+    if isinstance(kind, types.Array):
+        return lambda index: _at(builder, kind, context, value, index)
+    is_index = isinstance(kind, types.Integer)
+    return context.cast(builder, value, kind, types.intp) if is_index else value
+
+
+def shifted(builder, index, by):
+    """An index, so many further on."""
+    return builder.add(index, ir.Constant(index.type, by))
+
+
 def _const(value, llvm_type=None):
     return ir.Constant(llvm_type or _vec, [value] * LANES)
 
@@ -65,60 +105,33 @@ def _splat(builder, scalar):
     return builder.shuffle_vector(first, undefined, ir.Constant(_ivec, [0] * LANES))
 
 
-@intrinsic
-def stay_a_call(typingctx):
+@operation(types.void)
+def stay_a_call(builder):
     """`stay_a_call()`: the function that says so is compiled once, not at each of its calls."""
-
-    def codegen(context, builder, signature, args):
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    builder.function.attributes.add("noinline")
 
 
-@intrinsic
-def load(typingctx, array, index):
+@operation(vector)
+def load(builder, array, i):
     """`load(array, i)`: the `LANES` floats of `array` from element `i` on."""
-
-    def codegen(context, builder, signature, args):
-        index = context.cast(builder, args[1], signature.args[1], types.intp)
-        at = _at(builder, signature.args[0], context, args[0], index)
-        return builder.load(at, align=4, typ=_vec)
-
-    return vector(array, index), codegen
+    return builder.load(array(i), align=4, typ=_vec)
 
 
-@intrinsic
-def store(typingctx, array, index, value):
+@operation(types.void)
+def store(builder, array, i, value):
     """`store(array, i, v)`: write a vector to `array` from element `i` on."""
-
-    def codegen(context, builder, signature, args):
-        index = context.cast(builder, args[1], signature.args[1], types.intp)
-        at = _at(builder, signature.args[0], context, args[0], index)
-        builder.store(args[2], at, align=4)
-        return context.get_dummy_value()
-
-    return types.void(array, index, value), codegen
+    builder.store(value, array(i), align=4)
 
 
-@intrinsic
-def gather(typingctx, array, base, indices, start):
+@operation(vector)
+def gather(builder, array, base, indices, i):
     """`gather(array, base, indices, i)`: lane n is `array[base + indices[i + n]]` (int32)."""
-
-    def codegen(context, builder, signature, args):
-        array, base, indices, start = args
-        base = context.cast(builder, base, signature.args[1], types.intp)
-        start = context.cast(builder, start, signature.args[3], types.intp)
-        at = _at(builder, signature.args[2], context, indices, start)
-        lanes = builder.load(at, align=4, typ=_ivec)
-        origin = _at(builder, signature.args[0], context, array, base)
-        pointers = builder.gep(origin, [lanes], source_etype=_f32)
-        pointers.type = ir.VectorType(ir.PointerType(), LANES)
-        mask = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [1] * LANES)
-        name = f"llvm.masked.gather.v{LANES}f32.v{LANES}p0"
-        return _call(builder, name, _vec, pointers, ir.Constant(_i32, 4), mask, _const(0.0))
-
-    return vector(array, base, indices, start), codegen
+    lanes = builder.load(indices(i), align=4, typ=_ivec)
+    pointers = builder.gep(array(base), [lanes], source_etype=_f32)
+    pointers.type = ir.VectorType(ir.PointerType(), LANES)
+    mask = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [1] * LANES)
+    name = f"llvm.masked.gather.v{LANES}f32.v{LANES}p0"
+    return _call(builder, name, _vec, pointers, ir.Constant(_i32, 4), mask, _const(0.0))
 
 
 @intrinsic
@@ -129,26 +142,6 @@ def broadcast(typingctx, value):
         return _splat(builder, context.cast(builder, args[0], signature.args[0], types.float32))
 
     return vector(value), codegen
-
-
-def _elementwise(emit, doc):
-    """An intrinsic of one, two or three vectors; `emit(builder, *values)` writes its body."""
-
-    def codegen(context, builder, signature, args):
-        return emit(builder, *args)
-
-    def one(typingctx, a):
-        return vector(vector), codegen
-
-    def two(typingctx, a, b):
-        return vector(vector, vector), codegen
-
-    def three(typingctx, a, b, c):
-        return vector(vector, vector, vector), codegen
-
-    typing = {2: one, 3: two, 4: three}[emit.__code__.co_argcount]
-    typing.__doc__ = doc
-    return intrinsic(typing)
 
 
 def _fma(builder, x, y, z):
@@ -170,14 +163,14 @@ def _sqrt(builder, x):
     return _call(builder, f"llvm.sqrt.v{LANES}f32", _vec, x)
 
 
-add = _elementwise(lambda b, x, y: b.fadd(x, y), "x + y")
-sub = _elementwise(lambda b, x, y: b.fsub(x, y), "x - y")
-mul = _elementwise(lambda b, x, y: b.fmul(x, y), "x * y")
-div = _elementwise(lambda b, x, y: b.fdiv(x, y), "x / y")
-fma = _elementwise(_fma, "x * y + z, rounded once where the processor can (`FMA`)")
-maximum = _elementwise(_maximum, "the larger of x and y; y where either is NaN")
-sqrt = _elementwise(_sqrt, "square root")
-where_positive = _elementwise(_where_positive, "y where x > 0, else 0")
+add = operation(vector)(lambda b, x, y: b.fadd(x, y))
+sub = operation(vector)(lambda b, x, y: b.fsub(x, y))
+mul = operation(vector)(lambda b, x, y: b.fmul(x, y))
+div = operation(vector)(lambda b, x, y: b.fdiv(x, y))
+fma = operation(vector)(_fma)  # rounded once where the processor can (`FMA`)
+maximum = operation(vector)(_maximum)  # y where either is NaN
+sqrt = operation(vector)(_sqrt)
+where_positive = operation(vector)(_where_positive)  # y where x > 0, else 0
 
 
 @njit(**JIT)
@@ -194,16 +187,11 @@ def add_to(total, x):
         total[i] += x[i]
 
 
-@intrinsic
-def add_unless_equal(typingctx, total, a, b, x):
+@operation(vector)
+def add_unless_equal(builder, total, a, b, x):
     """`add_unless_equal(total, a, b, x)`: total + x in the lanes where a differs from b."""
-
-    def codegen(context, builder, signature, args):
-        total, a, b, x = args
-        same = builder.fcmp_ordered("==", a, b)
-        return builder.select(same, total, builder.fadd(total, x))
-
-    return vector(total, a, b, x), codegen
+    same = builder.fcmp_ordered("==", a, b)
+    return builder.select(same, total, builder.fadd(total, x))
 
 
 def _fold(builder, x, y, width):
@@ -216,53 +204,40 @@ def _fold(builder, x, y, width):
     return builder.fadd(first, second)
 
 
-@intrinsic
-def total(typingctx, a):
+@operation(types.float32)
+def total(builder, value):
     """`total(v)`: the sum of the lanes, always added in the same order."""
-
-    def codegen(context, builder, signature, args):
-        value, width = args[0], LANES // 2
-        while width:
-            value = _fold(builder, value, value, width)
-            width //= 2
-        return builder.extract_element(value, ir.Constant(_i32, 0))
-
-    return types.float32(a), codegen
+    width = LANES // 2
+    while width:
+        value = _fold(builder, value, value, width)
+        width //= 2
+    return builder.extract_element(value, ir.Constant(_i32, 0))
 
 
-@intrinsic
-def flush_denormals(typingctx):
+@operation(types.int32)
+def flush_denormals(builder):
     """`flush_denormals()`: treat numbers below 1e-38 as 0 on this thread; the mode before.
 
     Moments and dead weights decay into that range, where x86 machines compute ten times
     slower.  Elsewhere it does nothing.
     """
-
-    def codegen(context, builder, signature, args):
-        slot = cgutils.alloca_once(builder, _i32)
-        if not X86:
-            return ir.Constant(_i32, 0)
-        _call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), slot)
-        before = builder.load(slot)
-        builder.store(builder.or_(before, ir.Constant(_i32, 0x8040)), slot)
-        _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), slot)
-        return before
-
-    return types.int32(), codegen
+    slot = cgutils.alloca_once(builder, _i32)
+    if not X86:
+        return ir.Constant(_i32, 0)
+    _call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), slot)
+    before = builder.load(slot)
+    builder.store(builder.or_(before, ir.Constant(_i32, 0x8040)), slot)
+    _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), slot)
+    return before
 
 
-@intrinsic
-def restore_denormals(typingctx, mode):
+@operation(types.void)
+def restore_denormals(builder, mode):
     """`restore_denormals(mode)`: undo `flush_denormals`."""
-
-    def codegen(context, builder, signature, args):
-        slot = cgutils.alloca_once(builder, _i32)
-        if X86:
-            builder.store(args[0], slot)
-            _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), slot)
-        return context.get_dummy_value()
-
-    return types.void(types.int32), codegen
+    slot = cgutils.alloca_once(builder, _i32)
+    if X86:
+        builder.store(builder.trunc(mode, _i32), slot)
+        _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), slot)
 
 
 _MAGIC = 12582912.0  # 1.5 * 2^23: adding it leaves the nearest integer in the low bits
@@ -274,7 +249,7 @@ def _scale(builder, p, shifted):
     return builder.bitcast(builder.add(builder.bitcast(p, _ivec), exponent), _vec)
 
 
-_scaled = _elementwise(_scale, _scale.__doc__)
+_scaled = operation(vector)(_scale)
 
 
 @njit(**JIT)

@@ -37,7 +37,8 @@ _COMPILE = """
 import platform, sys
 platform.machine = lambda: "wasm32"  # so that nothing of x86 is compiled in
 from lib.engines.wasm import entries, translate
-text = translate.portable(translate.linked(entries.entry_points()), entries.NAMES)
+found = entries.entry_points()
+text = translate.portable(translate.linked(found), found)
 for path, *features in ((sys.argv[1],), (sys.argv[2], translate.RELAXED)):
     open(path, "wb").write(translate.object_code(text, *features))
 """

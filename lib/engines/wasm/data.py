@@ -2,8 +2,9 @@
 
 from numba import njit
 
+from lib import tasks
+from lib.engines.kernel.layout import TILE, column_at
 from lib.engines.wasm import streams
-from lib.engines.wasm.kernel import TILE, add, column_at, square, subtract
 from lib.engines.wasm.memory import (
     MULTITASK,
     RANDOM,
@@ -16,6 +17,7 @@ from lib.engines.wasm.memory import (
     stream_of,
 )
 
+add, subtract, square = njit(tasks.add), njit(tasks.subtract), njit(tasks.square)
 _SPLIT, _LABELS = tuple(b"split"), tuple(b"labels")
 _ROTE_SPLIT, _ROTE_LABELS = tuple(b"memorize-split"), tuple(b"memorize-labels")
 

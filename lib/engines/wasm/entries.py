@@ -7,14 +7,10 @@ this machine's features aside.
 
 from numba import carray, cfunc, njit, types
 
+from lib.engines.simd import vectors
+from lib.engines.simd.processor import LANES
 from lib.engines.wasm import measures, network
-from lib.engines.wasm.kernel import LANES, vectors
 from lib.engines.wasm.memory import HEADER, PLAN, ints, plan_of, setting_of
-
-NAMES = (
-    *("places", "prepare", "train", "evaluate", "norm"),
-    *("embedding_spectrum", "logits", "logit_spectrum", "lesion", "exponentials"),
-)
 
 
 @njit
@@ -42,20 +38,21 @@ def _whole(at):
 def entry_points():
     """Name -> compiled C function."""
     memory, i32, f64, none = types.CPointer(types.float32), types.int32, types.float64, types.void
-    found = {
+
+    def of_memory(function, result=none):
+        return cfunc(result(memory))(lambda at: function(_whole(at)))
+
+    return {
         "places": cfunc(i32(memory))(lambda at: places(carray(at, (HEADER,)))),
+        "prepare": of_memory(network.prepare),
         "train": cfunc(none(memory, i32, i32, f64))(
             lambda at, first, count, rate: network.train(_whole(at), first, count, rate)
         ),
         "evaluate": cfunc(none(memory, i32))(lambda at, i: network.evaluate(_whole(at), i)),
-        "norm": cfunc(f64(memory))(lambda at: network.norm(_whole(at))),
-        "prepare": cfunc(none(memory))(lambda at: network.prepare(_whole(at))),
-        "logits": cfunc(none(memory))(lambda at: measures.logits(_whole(at))),
-        "lesion": cfunc(none(memory))(lambda at: measures.lesion(_whole(at))),
-        "embedding_spectrum": cfunc(none(memory))(
-            lambda at: measures.embedding_spectrum(_whole(at))
-        ),
+        "norm": of_memory(network.norm, f64),
+        "embedding_spectrum": of_memory(measures.embedding_spectrum),
+        "logits": of_memory(measures.logits),
+        "logit_spectrum": of_memory(measures.logit_spectrum),
+        "lesion": of_memory(measures.lesion),
         "exponentials": cfunc(none(memory, i32))(lambda at, n: exponentials(carray(at, (n,)))),
-        "logit_spectrum": cfunc(none(memory))(lambda at: measures.logit_spectrum(_whole(at))),
     }
-    return {name: found[name] for name in NAMES}

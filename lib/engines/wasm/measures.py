@@ -9,7 +9,10 @@ import math
 import numpy as np
 from numba import njit
 
-from lib.engines.wasm.kernel import TILE, Scratch, column_at, forward, prepare_tables
+from lib.engines.kernel.layout import TILE, column_at
+from lib.engines.kernel.memory import Scratch
+from lib.engines.kernel.network import forward
+from lib.engines.kernel.vocabulary import prepare
 from lib.engines.wasm.memory import SUBTRACT, counts_of, doubles, ints, opened, padded
 from lib.engines.wasm.network import scratch_of, split_of, state_of, work_of
 
@@ -63,7 +66,7 @@ def logits(memory):
     room = scratch_of(sz, plan, memory)
     own, out = Scratch(room.S[0], room.sums[0], room.z[0], room.room[0]), plan.logits
     S, n_tiles, at_once = own.S, padded(n_pairs) // TILE, sz.tiles_per_chunk
-    prepare_tables(sz, P, work)
+    prepare(sz, P, work)
     for tile in range(0, n_tiles, at_once):
         count = min(at_once, n_tiles - tile)
         forward(sz, P, work, samples.tokens, tile * TILE, count, own)

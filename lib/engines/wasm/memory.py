@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from lib.engines.wasm.kernel import LANES, LINE, TILE, sizes
+from lib.engines.kernel.layout import LINE, TILE, sizes
+from lib.engines.simd.processor import LANES
 from lib.engines.wasm.streams import STREAM
 
 TASKS = ("add", "subtract", "square", "random", "multitask")

@@ -9,21 +9,12 @@ import math
 import numpy as np
 from numba import njit
 
+from lib.engines.kernel.epochs import evaluate_serial, train_serial
+from lib.engines.kernel.layout import TILE, column_at, element_at
+from lib.engines.kernel.memory import Recipe, Samples, Scratch, State, Work
+from lib.engines.simd.processor import LANES
 from lib.engines.wasm import streams
 from lib.engines.wasm.data import splits
-from lib.engines.wasm.kernel import (
-    LANES,
-    TILE,
-    Recipe,
-    Samples,
-    Scratch,
-    State,
-    Work,
-    column_at,
-    element_at,
-    evaluate_serial,
-    train_serial,
-)
 from lib.engines.wasm.memory import (
     HEADER,
     counts_of,

@@ -9,10 +9,12 @@ from scipy.stats import betabinom
 
 from lib.paper.search import SEARCH_EPOCHS, SEEDS_OF_PAPER, SENTENCES, Sentence
 
-RECIPE_FIELDS = [
-    *("lr", "weight_decay", "beta2", "loss", "init_scale", "batch", "norm"),
-    *("d_head", "d_mlp", "tied", "decayed"),
-]
+_VARIANTS = {
+    "loss": "{} loss", "init_scale": "weights × {:g}", "batch": "batches of {:.0f}",
+    "norm": "LayerNorm", "d_head": "heads of {:.0f}", "d_mlp": "{:.0f} hidden units",
+    "tied": "tied embeddings", "decayed": "biases without decay",
+}  # fmt: skip
+RECIPE_FIELDS = ["lr", "weight_decay", "beta2", *_VARIANTS]
 MEASURED = ["epoch", "val_accuracy", "param_norm"]
 """What is asked of a run's curve."""
 
@@ -25,16 +27,9 @@ TIMES = tuple(range(5_000, SEARCH_EPOCHS + 1, 5_000))
 
 def in_words(recipe: tuple) -> str:
     """A recipe, the values of `RECIPE_FIELDS`, as a label: what is not as usual is named."""
-    lr, decay, beta2, loss, scale, batch, norm, head, mlp, tied, decayed = recipe
+    lr, decay, beta2, *rest = recipe
     more = [f"β₂ {beta2:g}"] if beta2 != 0.98 else []
-    more += [f"{loss} loss"] if pd.notna(loss) else []
-    more += [f"weights × {scale:g}"] if pd.notna(scale) else []
-    more += [f"batches of {batch:.0f}"] if pd.notna(batch) else []
-    more += ["LayerNorm"] if pd.notna(norm) else []
-    more += [f"heads of {head:.0f}"] if pd.notna(head) else []
-    more += [f"{mlp:.0f} hidden units"] if pd.notna(mlp) else []
-    more += ["tied embeddings"] if pd.notna(tied) else []
-    more += ["biases without decay"] if pd.notna(decayed) else []
+    more += [form.format(v) for form, v in zip(_VARIANTS.values(), rest) if pd.notna(v)]
     return ", ".join([f"lr {lr:g}, wd {decay:g}", *more])
 
 

@@ -97,18 +97,6 @@ def gains(runs: pd.DataFrame, curves: pd.DataFrame) -> tuple[pd.Series, pd.Serie
     return found[0], found[1]
 
 
-def ahead_so_far(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
-    """In how many seeds the split MLP is higher, in words; args as `gains`."""
-    best, last = gains(runs, curves)
-    if best.empty:
-        return "no seed has both kinds of MLP."
-    return (
-        f"the split MLP is higher in {(best > 0).sum()} of {len(best)} seeds by the highest "
-        f"accuracy on the way, and in {(last > 0).sum()} by the last, by {last.mean():+.2f} on "
-        "average."
-    )
-
-
 def emerged_so_far(studies: Mapping[str, Sequence[Curve]]) -> str:
     """From which size on addition is there alone, and with most to memorize, in words."""
     said, later = [], True

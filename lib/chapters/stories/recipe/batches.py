@@ -1,7 +1,6 @@
 """A step on everything, or one on each batch: who knows the training set by heart then."""
 
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -50,8 +49,7 @@ def pairs(found: Gathered) -> pd.DataFrame:
 def paired(found: Gathered) -> Gathered:
     """The runs of these pairs alone."""
     both = pairs(found)
-    own = found.runs["key"].isin([*both["key"], *both["key_whole"]])
-    return replace(found, runs=found.runs[own])
+    return found.of([*both["key"], *both["key_whole"]])
 
 
 def by_heart(found: Gathered) -> str:

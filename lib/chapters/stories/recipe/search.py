@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -167,10 +166,7 @@ def by_twos(own: Gathered) -> str:
     pairs = list(itertools.combinations(sorted(whole["seed"].unique()), 2))
     if not pairs:
         return ""
-    found = [
-        replace(own, runs=runs, curves=own.curves[own.curves["key"].isin(runs["key"])])
-        for runs in (whole[whole["seed"].isin(pair)] for pair in pairs)
-    ]
+    found = (own.of(whole[whole["seed"].isin(pair)]["key"]) for pair in pairs)
     scores = [of_recipes(of_figures(two))["score"].item() for two in found]
     return (
         f"Two of the book's own seeds, as many as others have, score {min(scores):.1e} to "

@@ -1,7 +1,5 @@
 """The same cell and seed with one thing changed: what a variant does to the kind of training."""
 
-from dataclasses import replace
-
 import pandas as pd
 
 from lib.analysis.dynamics import GENERALIZED, with_curves, zone
@@ -49,8 +47,7 @@ def pairs(found: Gathered) -> pd.DataFrame:
 def paired(found: Gathered) -> Gathered:
     """The runs of these pairs alone."""
     both = pairs(found)
-    own = found.runs["key"].isin([*both["key"], *both["key_plain"]])
-    return replace(found, runs=found.runs[own])
+    return found.of([*both["key"], *both["key_plain"]])
 
 
 def told(both: pd.DataFrame) -> str:
