@@ -167,12 +167,13 @@ def score(store: Store) -> str:
 
 
 def opening(verdicts: list[Verdict], so_far: str = "") -> str:
-    """A chapter's first words, in Markdown: what was found, then what the paper claims.
+    """A chapter's first words, in Markdown: what was found, then what the paper claims; of three
+    claims or more without numbers, which would stand before any picture.
 
     Args:
         so_far: what is seen where a verdict lacks runs, or they do not settle it.
     """
-    lines = []
+    lines, few = [], len(verdicts) < 3
     for v in verdicts:
         badge = f"{{bdg-{COLOURS[v.verdict]}}}`{ICONS[v.verdict]} {v.verdict}`"
         if v.verdict == NONE and so_far:
@@ -182,9 +183,11 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
             lines.append(f"{badge} **{reason(v)}**{seen}")
         whose = "Predicted" if v.claim.name in PREDICTED else "The paper's claim"
         lines.append(f"*{whose}:* {v.claim.says}.")
-        if v.finding and (numbers := _telling(v.finding.conditions)):
+        if few and v.finding and (numbers := _telling(v.finding.conditions)):
             measured = f"*Measured* on {v.runs:,} runs{unbroken(numbers)}."
             lines.append(f"{measured} All numbers: [](verdicts.ipynb).")
+    if not few:
+        lines.append("The numbers stand below and on the page [](verdicts.ipynb).")
     return "\n\n".join(lines)
 
 

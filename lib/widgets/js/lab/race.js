@@ -106,7 +106,7 @@ function raceLane(name, changed) {
   const lane = {
     node: element(
       "section", { class: "lab-panel", "aria-label": `the ${name} network` }, title, picture.node, field.node,
-      element("details", { class: "lab-more" }, element("summary", {}, "Change the setting"), sliders.node),
+      element("details", { class: "lab-more" }, element("summary", {}, `Change the ${name} network`), sliders.node),
     ),
     run: null,
     get setting() {
