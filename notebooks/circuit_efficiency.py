@@ -159,12 +159,12 @@ competition(fallback=circuits.races(ran))
 # most 0.001 nats, the median over its last fifth. A generalizing run counts while its validation
 # accuracy is at 0.95 or above.
 #
-# The generalizing networks train for 6,000 epochs. They are trained a second time, for as many
-# epochs as the memorizing ones; this was added when the first runs were there and some of them
-# had not settled. Nor had some of these: at this learning rate the loss of many runs keeps
-# leaping up (the table's column "restless"). So both kinds were trained a third time at a third of
-# the learning rate, at fewer sizes, after a trial with another seed. The figure shows the first
-# and the third; the next table and the verdicts have all of them, under one criterion.
+# The generalizing networks were trained three times. First for 6,000 epochs: some had not settled.
+# Then for as long as the memorizing ones: some still had not, as at this learning rate the loss of
+# many runs keeps leaping up (the table's column "restless"). Last, both kinds at a third of the
+# learning rate, at fewer sizes, after a trial with another seed. The second and the third round were
+# added when the runs before were known. The figure shows the first and the third; the next table and
+# the verdicts have all three, under one criterion.
 
 # %% tags=["hide-input"]
 found = story.both_kinds(page, few, epochs, memorized_sizes, generalized_sizes)
@@ -185,7 +185,8 @@ circuits.norms_by_size(story.norm_lines(needed), story.marks(needed, whole), tri
 show(story.NORM_HEADER, [story.norm_row(kind, *own) for kind, own in found.items()])
 
 # %% [markdown]
-# In brackets 95% intervals over seeds; in parentheses how many seeds have the norm at three sizes
+# The power says how the norm needed goes with $D$; 0: it does not change. In brackets 95% intervals
+# over seeds; in parentheses how many seeds have the norm at three sizes
 # or more, and so a slope. The columns on lowest norms ask whether the slope hangs on
 # the choice: they take the smallest norm that a run had at *any* evaluation with so low a loss,
 # on its way or at its end. Drift is the change of the norm from a run's last tenth but one to its

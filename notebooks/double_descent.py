@@ -39,7 +39,7 @@ from IPython.display import Markdown
 from lib.analysis import descent, statistics
 from lib.analysis.dynamics import GENERALIZED, PERFECT
 from lib.analysis.gather import Gathered
-from lib.analysis.words import bracket, number
+from lib.analysis.words import number
 from lib.analysis.zones import boundaries
 from lib.chapters.stories.descent import dips, loss, mirrors
 from lib.chapters.tables import crossing_words, dip_cells
@@ -109,11 +109,10 @@ page.beside(6, found, paper_seeds=EXPERIMENTS["figure6"].seeds)
 # ## How deep is the dip?
 #
 # The depth of a dip is how far its valley lies below the lower of two heights: the highest point of
-# the mean curve before the valley, and the highest after it. The table has the deepest dip. Its
-# depth is 0 for a curve that never falls. It cannot be negative, so noise alone makes it positive:
-# compare the rows with each other. The interval is a bootstrap over whole seeds, those that have
-# every width, reflected, as resampling pushes a deepest dip further up; even so it holds the true
-# depth less often than in 95 of 100 cases, and no verdict rests on it.
+# the mean curve before it, and the highest after it. The table has the deepest dip. A depth cannot be
+# negative, so noise alone makes it positive: compare the rows with each other. The interval is a
+# bootstrap over the seeds that have every width, reflected, as resampling pushes a deepest dip
+# further up. It holds the true depth less often than in 95 of 100 cases, and no verdict rests on it.
 
 # %% tags=["hide-input"]
 header = ["D", "depth", "bootstrap interval", "first peak at d_model", "valley at d_model", "whole seeds"]
@@ -122,10 +121,10 @@ show(header, [(f"{size:,}", *dip_cells(dip)) for size, dip in deepest.items()])
 # %% [markdown]
 # ## Within progression
 #
-# With fewer points than at the intersection accuracy already falls within progression, the paper says
-# (§4.4): it rises with width at first, then falls towards zero. Our means as long as the mean of
-# training accuracy stays below 0.99, so that no fall can come from a training set that is known by
-# heart:
+# With fewer points than where the two curves of [](framework_zones.ipynb) cross, accuracy falls
+# already within progression, the paper says (§4.4): it rises with width at first, then falls towards
+# zero. Below are our means at the widths whose mean training accuracy is under 0.99. No fall among
+# these comes from a training set that is known by heart:
 
 # %% tags=["hide-input"]
 Markdown("\n".join(
@@ -218,9 +217,8 @@ page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: d
 # Takeaway 5 and the two sentences on dips measure the dip over fixed widths, seed by seed: the mean
 # over d 8–20 (at 4,000 and 5,000 points accuracy at d 20, where progression has brought it up) or
 # the mean over d 48–100, whichever is lower, less the mean over d 28–36. The table above has the
-# deepest dip of the mean curve. That is a larger number, because the test's windows average peak and
-# valley with their neighbours, and because both places are picked once the curve is known; noise
-# alone makes it positive, so no verdict hangs on it.
+# deepest dip of the mean curve. That is a larger number: the test averages peak and valley with
+# their neighbours, and its places were not picked once the curve was known.
 
 # %% tags=["hide-input"]
 Markdown(dips.seeds_to_settle(*judge_named(page.store, "takeaway 5")))
@@ -231,11 +229,9 @@ Markdown(dips.seeds_to_settle(*judge_named(page.store, "takeaway 5")))
 
 # %% tags=["hide-input"]
 crossed = boundaries.measure(page.stored("figure3", "figure6"), page.stored("figure4"))
-depths = (f"{size:,}: {number(deepest[size].depth)}{bracket(deepest[size].low, deepest[size].high)}"
-          for size in sorted(train_sizes))  # fmt: skip
 Markdown(
-    f"Ours lies at {crossing_words(crossed)[1]} training points. Depth of the dip below and above "
-    f"it: {', '.join(depths)}."
+    f"In our runs they cross at {crossing_words(crossed)[1]} training points; the table of dips has "
+    "sizes below and above that."
     if crossed.star
     else "The stored runs do not tell where the two curves cross."
 )
@@ -284,7 +280,7 @@ good, good_long = both["val_accuracy"] >= GENERALIZED, both["val_accuracy_long"]
 Markdown(
     f"Of the {(~good).sum()} runs that are below {GENERALIZED:g} by epoch {epochs:,}, "
     f"{(~good & good_long).sum()} are at or above it by epoch {3 * epochs:,}; of the {good.sum()} "
-    f"that were there at epoch {epochs:,}, {(good & ~good_long).sum()} have fallen back below it."
+    f"that were there at epoch {epochs:,}, {(good & ~good_long).sum() or 'none'} fell back below it."
     if len(both)
     else "No run was trained on yet, so this is open."
 )

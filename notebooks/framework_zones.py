@@ -206,10 +206,10 @@ phase_diagram(grids, random, fallback=cells)
 #    s = \sigma\!\left(\tfrac{1}{f} \ln \tfrac{n(D)}{D_\text{mem}}\right), \quad
 #    g = \sigma\!\left(\tfrac{D - c\,D_\text{crit}}{w}\right) $$
 #
-# In words: there must be room for the rule ($a$; it takes about that of $r$ pairs); a network that
+# In words: there must be room for the rule ($a$; it takes about as much as $r$ pairs); a network that
 # cannot memorize its $n(D)$ unordered pairs is forced to generalize ($s$); one that can,
-# generalizes when the data are enough ($g$). How gradual the two transitions are, say $f$, in the
-# logarithm of data over capacity, and $w$, in training points. $\sigma$ is the logistic function,
+# generalizes when the data are enough ($g$). Two numbers say how gradual the transitions
+# are: $f$, in the logarithm of data over capacity, and $w$, in training points. $\sigma$ is the logistic function,
 # $c$ the difficulty: 1 for addition; a harder task raises it (takeaway 6). $D_\text{crit}$ and the
 # three numbers $r$, $f$, $w$ are fitted to every other cell of the grid, as on a chequerboard; the
 # other cells test it.
@@ -222,7 +222,7 @@ Markdown(story.fit_words(fitted))
 framework(fitted and fitted[0], grids.runs, fallback=cells)
 
 # %% [markdown]
-# Raise the difficulty at 3,000 points, or the training size, and look what the fitted curves make
+# Raise the difficulty at 3,000 points, or the training size, and see what the fitted curves make
 # of the dip. Where the measured dots leave the line, the formula is wrong.
 #
 # ## Rerun it

@@ -75,8 +75,8 @@ page.opening("takeaway 1")
 #
 # ## The trainer at work
 #
-# First a run that is trained while this page is built, on one core, that of the lab's first button:
-# modulus 31, `d_model` 24, 400 of the 961 pairs.
+# For readers without JavaScript, the run of the lab's first button, trained on one core while this
+# page was built: modulus 31, `d_model` 24, 400 of the 961 pairs.
 
 # %% tags=["hide-input"]
 small = RunSpec(**PRESETS[0]["setting"])
@@ -158,8 +158,8 @@ show(header, rows, left=(0, 4))
 Markdown(four_cells.symmetric_words(four.runs, four.curves))
 
 # %% [markdown]
-# Is it the recipe? Here are all that have been tried in these cells, each judged by its own last
-# epoch; [](recipe.ipynb) has the search that they come from.
+# Is it the recipe? The table has every recipe that was tried in these cells, each run judged at its
+# own last epoch; [](recipe.ipynb) has the search that they come from.
 
 # %% tags=["hide-input"]
 tried = gather(four_cells.in_four_cells(), store=page.store)
@@ -196,7 +196,7 @@ checked = page.gather(EXPERIMENTS["stop_rule"]).runs
 left = int((checked["val_accuracy"] < 0.99).sum())
 Markdown(
     f"Is that safe? {len(checked)} of the stopped runs of seed 0 were trained on to epoch "
-    f"{checked['epoch'].max():,}: {left} of them end below 0.99; the lowest ends at "
+    f"{checked['epoch'].max():,}: {left or 'none'} of them end{'s' * (left == 1)} below 0.99; the lowest ends at "
     f"{checked['val_accuracy'].min():.4f}."
     if len(checked)
     else "Whether that is safe is not known yet: none of these runs was trained on to epoch T."

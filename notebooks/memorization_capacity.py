@@ -54,8 +54,8 @@ page.opening("takeaway 2")
 # random label, the same one for $(a, b)$ and $(b, a)$, and trains on all 12,769 pairs. There is no
 # rule to find: whatever the network answers correctly, it has memorized, but for the one pair in
 # 113 that guessing gets right. The accuracy that it
-# reaches stands for its capacity; times the number of pairs, which is ours, it counts what is known.
-# The paper finds that it grows with size and hardly differs between seeds.
+# reaches stands for its capacity. We multiply it by the number of pairs, which the paper does not, to
+# count what is known. The paper finds that it grows with size and hardly differs between seeds.
 #
 # ## One network, two units
 #
@@ -104,7 +104,7 @@ show(header, rows)
 # %% [markdown]
 # ## Has it settled?
 #
-# A capacity is only one if longer training would not add to it. Below: accuracy over the
+# This is a capacity only if longer training would not add to it. Below: accuracy over the
 # epochs, for every width.
 
 # %% tags=["hide-input"]

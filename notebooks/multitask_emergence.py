@@ -101,9 +101,9 @@ show(story.EMERGENT_HEADER, story.of_studies(shared, story.emergent_rows, every)
 # where the valley ends ([](double_descent.ipynb)).
 #
 # The paper's account is that until then accuracy on addition is about zero: the ability is absent,
-# and then there. So the sizes in between tell emergence from a slow return. The table has the best
+# and then there. So the sizes in between can tell this from a slow return. The table has the best
 # seed's accuracy there, from the size at which addition alone generalizes to the one at which the
-# mixture does; what lies well above zero speaks for the second.
+# mixture does. Values well above zero speak for a slow return.
 
 # %% tags=["hide-input"]
 show(

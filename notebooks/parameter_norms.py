@@ -119,9 +119,6 @@ Markdown(norms.beside_controls((name, curve, random) for name, _, curve, _, rand
 
 # %% [markdown]
 # ## Against the paper's sentences
-#
-# Takeaway 4 asks for more than the sentences below it: for a
-# change that is not the control's, too.
 
 # %% tags=["hide-input"]
 page.verdicts("takeaway 4", "norm, progression", "norm, grokking")

@@ -104,13 +104,12 @@ show(story.AHEAD_HEADER, story.of_studies(paired, story.ahead_rows))
 Markdown(story.new_seeds(more.runs, more.curves))
 
 # %% [markdown]
-# The paper speaks of a smaller *size*, and that is not what is judged. All of this is by epoch 6,000
-# with depth. Trained five times as long, networks with a shared MLP come to the rule at these sizes,
-# too ([](multitask_emergence.ipynb)): earlier is here a matter of time as well; a comparison at that
-# length would need more split networks trained as long. An emergent size takes the best of all
-# seeds: where the verdict names the same one for both kinds, a single shared network that finds the
-# rule is enough. The verdict has sixteen seeds at two sizes, the first table of this page three at
-# six, so they may name different sizes.
+# The paper speaks of a smaller *size*; the verdict compares networks of the same size. With depth all
+# runs of this page end at epoch 6,000. Trained five times as long, networks with a shared MLP find
+# the rule at these sizes, too ([](multitask_emergence.ipynb)), so "earlier" is here also a matter of
+# time; to compare at that length, more split networks would have to be trained as long. The verdict
+# and the first table may name different emergent sizes: each takes its best seed, the verdict of
+# sixteen at two sizes, the table of three at six.
 
 # %% [markdown]
 # ## The two tasks, seen inside

@@ -10,7 +10,7 @@
 # # Verdicts
 #
 # What {cite:t}`huang2024unified` conclude, and what our runs say of it: first the paper's
-# takeaways, then single sentences.
+# takeaways, then single sentences. How a claim is decided stands [below](#how-a-claim-is-decided).
 
 # %% tags=["remove-cell"]
 try:
@@ -27,9 +27,7 @@ train_missing = False  # true: train all the runs that a verdict lacks (hours)
 import pandas as pd
 from IPython.display import HTML, Markdown
 
-from lib.analysis.gather import gather
 from lib.chapters.stories.cards import cards
-from lib.chapters.stories.recipe.search import out_of_sample, unseen
 from lib.chapters.tables import changes, changes_table, conditions
 from lib.paper.claims import VERDICTS
 from lib.paper.takeaways import CLAIMS, PREDICTIONS, judge_all
@@ -63,8 +61,7 @@ Markdown(
     f"Of {len(takeaways)} takeaways: {tally(takeaways)}.\n\n"
     f"Of {len(sentences)} sentences: {tally(sentences)}.\n\n"
     f"Of {len(predictions)} predictions of Varma et al.: {tally(predictions)}.\n\n"
-    f"Of {len(readings)} readings of ours, which go beyond their words: {tally(readings)}.\n\n"
-    + out_of_sample(gather(unseen(), store=page.store))
+    f"Of {len(readings)} readings of ours, which go beyond their words: {tally(readings)}."
 )
 
 # %% [markdown]
@@ -138,17 +135,19 @@ HTML(cards(readings, "Asked, after them"))
 # * **not enough runs**: a run that the criterion needs is missing. It says nothing for or against
 #   the claim.
 #
-# Several numbers of one claim share its 5% (Bonferroni; not the eight readings of an emergent size,
-# which all have to agree). Near a boundary a run is all or nothing, so runs are counted there, with
-# exact intervals; a share counts as few or most where it is below a third or above two thirds,
-# which eleven seeds show only if they all agree. Student's intervals are for graded outcomes, such
-# as a seed's critical size or its mean over widths. A threshold between two sizes tried could lie
-# anywhere between them, so the intervals of P2 (below) and of the emergent sizes are widened by that
-# step. Runs of one seed share first weights and data, so they are not independent: where runs of
-# several cells are counted together, the interval also reflects how the seeds differ, and in
-# takeaway 3, whose cells stand for others not tried, how the cells differ. Where no run shows what
-# is counted, or every one, as in P3 and P4, nothing tells how alike a seed's runs are; they count
-# as independent, and were they all alike, both would be undecided.
+# * Several numbers of one claim hold together in 95% of cases (Bonferroni): with two numbers, each
+#   interval is one of 97.5%. The eight readings of an emergent size need no such care, as all eight
+#   have to agree.
+# * Near a boundary a run is all or nothing. There runs are counted, with exact intervals. Below a
+#   third is few, above two thirds most; eleven seeds show either only if they all agree.
+# * Graded outcomes, such as a seed's critical size or its mean over widths, get Student's intervals.
+# * A threshold between two sizes tried could lie anywhere between them. The intervals of P2 and of
+#   the emergent sizes are wider by that step.
+# * Runs of one seed share first weights and data. Where runs of several cells are counted together,
+#   the interval therefore also reflects how the seeds differ, and in takeaway 3, whose cells stand
+#   for others not tried, how the cells do.
+# * Where every run shows what is counted, or none (P3, P4), nothing tells how alike a seed's runs
+#   are. They count as independent; were they all alike, both verdicts would be undecided.
 #
 # Seeds come in one by one, up to the paper's eleven, and a claim is judged again with each, at 95%
 # every time. Where the truth lies just at a limit, one look calls the claim reproduced by chance in
@@ -159,13 +158,13 @@ HTML(cards(readings, "Asked, after them"))
 # %% [markdown]
 # ## Tests that were changed
 #
-# A test should be older than the runs that it judges. For takeaways 6, 7 and 8, for the controls of
-# takeaway 4 and for the sentences "3,000: loss" and "capacity is a fixed factor" runs are younger
-# than the test as it was first put down, some or all of them; the project's own tests compare the
-# dates, and ask that any change since is in this list. All other tests were changed at least once
-# after runs were stored. Each row has both verdicts on the runs stored at the time, for November 23
-# on those of the end of that day; "not enough runs" stands where the new test asks for runs that
-# were not there. Where three seeds became five, the first verdict is that of the first three.
+# A test should be older than the runs that it judges. Here that holds in part. Of takeaways 6, 7 and
+# 8, the controls of takeaway 4 and the sentences "3,000: loss" and "capacity is a fixed factor", some
+# or all runs are younger than the test's first form; every change since is listed here, and the
+# project's own tests compare the dates. All other tests were changed at least once after runs were
+# stored. Each row has both verdicts on the runs stored at the time (for November 23: at the end of
+# that day). Where the new test asked for runs that were not there, it says "not enough runs". Where
+# three seeds became five, the first verdict is that of the first three.
 
 # %% tags=["hide-input"]
 changed = changes()
@@ -173,7 +172,7 @@ page.export(
     changed, "changes", "the tests that were changed, with the numbers behind both verdicts"
 )
 Markdown("\n\n".join(
-    f"<details><summary>{time[:10]}, {time[11:16]} UTC, commit {commit}: {len(rows)} of them</summary>"
+    f"<details><summary>{time[:10]}, {time[11:16]} UTC, commit {commit}: {len(rows)} test{'s' * (len(rows) > 1)} changed</summary>"
     f"\n\n{changes_table(rows)}\n\n</details>"
     for (time, commit), rows in changed.groupby(["time", "commit"])
 ))  # fmt: skip

@@ -52,7 +52,8 @@ class Gathered:
         of = f" (the paper: {paper_seeds})" if paper_seeds else ""
 
         def values(column, form="{:,}"):
-            return " or ".join(form.format(v) for v in sorted(runs[column].unique()))
+            *most, last = (form.format(v) for v in sorted(runs[column].unique()))
+            return " or ".join(filter(None, (", ".join(most), last)))
 
         return (
             f"{len(runs):,} of {self.wanted:,} runs, {seeds_phrase(runs['seed'])}{of}; "
@@ -77,7 +78,10 @@ def of_whole_seeds(runs: pd.DataFrame, specs: Collection[RunSpec]) -> pd.DataFra
 def _precision(engines: pd.Series) -> str:
     """What is not float32, in words: engines are named after the precision of their products."""
     rounded = engines[engines.str.contains("-bf16")].str.split("-").str[-1].value_counts()
-    return "".join(f"; {n:,} of them with {name} products" for name, n in rounded.items())
+    return "".join(
+        f"; {'all' if n == len(engines) else f'{n:,} of them'} with {name} products"
+        for name, n in rounded.items()
+    )
 
 
 def _on_gpus(runs: pd.DataFrame) -> str:

@@ -49,15 +49,17 @@ PLAIN = {
     "takeaway 5": (
         "With little data accuracy falls with width and returns; with more it does not fall.",
         "Accuracy does not fall and return with width where the paper sees it, or falls elsewhere.",
-        "These runs do not settle whether accuracy falls and returns as the paper says.",
+        "Whether accuracy falls with width, and returns, by as much as the test asks, these runs "
+        "do not settle.",
     ),
     "takeaway 6": (
         "The harder task needs more sums, and its accuracy still dips with more data where "
         "addition's does not.",
-        "The harder task does not show all of it: a need for more sums, lower accuracy at 3,000, "
-        "and a dip where addition has none.",
-        "Whether the harder task shows all of it is open: a need for more sums, lower accuracy at "
-        "3,000, and a dip where addition has none.",
+        "The harder task does not show all three: a need for more sums, lower accuracy at 3,000 "
+        "sums, and a dip where addition has none.",
+        "Three things were asked of the harder task: that it needs more sums, that its accuracy "
+        "at 3,000 sums is lower, and that it dips where addition does not. Together they are not "
+        "settled.",
     ),
     "takeaway 7": (
         "In networks of two layers, adding modulo 59, data to memorize keep the rule away until "
@@ -181,11 +183,13 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
         else:
             seen = f" What is seen: {so_far}" if v.verdict == OPEN and so_far else ""
             lines.append(f"{badge} **{reason(v)}**{seen}")
-        whose = "Predicted" if v.claim.name in PREDICTED else "The paper's claim"
+        predicted = f"Predicted ({v.claim.name.split(':')[0]})"
+        whose = predicted if v.claim.name in PREDICTED else "The paper's claim"
         lines.append(f"*{whose}:* {v.claim.says}.")
         if few and v.finding and (numbers := _telling(v.finding.conditions)):
             measured = f"*Measured* on {v.runs:,} runs{unbroken(numbers)}."
-            lines.append(f"{measured} All numbers: [](verdicts.ipynb).")
+            brackets = "In brackets: 95% intervals; *required*: the range by which we read it."
+            lines.append(f"{measured} {brackets} All numbers: [](verdicts.ipynb).")
     if not few:
         lines.append("The numbers stand below and on the page [](verdicts.ipynb).")
     return "\n\n".join(lines)

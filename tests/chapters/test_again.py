@@ -86,7 +86,7 @@ def test_a_run_that_never_comes_does_not_come_later():
         columns=["precision", "seed", "val_float32", "val", "epoch_float32", "epoch"],
     )
     text = in_words(both)
-    assert text.endswith("of 0 that come to it at different epochs, 0 come later than in float32.")
+    assert text.endswith("in 0 of 2 runs both precisions find the rule, or neither does.")
 
 
 def test_stored_runs_again_in_bf16(tmp_path, monkeypatch):

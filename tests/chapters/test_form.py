@@ -35,6 +35,6 @@ def test_the_table_names_the_form_that_fits():
     assert {name for name, ratio in found.items() if form.fits(ratio)} == {next(iter(found))}
     text = form.said()
     close = [name for name, ratio in found.items() if 1_554.3 < ratio < 1_585.7]
-    assert text.startswith(f"**Of {len(found)} forms of the model 1 has the paper's ratio to the")
+    assert text.startswith(f"**1 of {len(found)} forms of the model gives the paper's ratio")
     assert f"** {len(close)} are within 1% of it." in text
     assert text.count("| no ") == len(found) - 1

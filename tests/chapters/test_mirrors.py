@@ -75,13 +75,13 @@ def test_half_way_by_symmetry_or_by_a_rule():
     assert near["d_model"].tolist() == [40]
     said = mirrors.half_way_words(stuck, near)
     assert said.startswith("**1 of 2 runs that are half-way answer hardly more than mirror")
-    assert "explains 0.30 of the variance on average** (0.10 to 0.50; in the 1 looked" in said
-    assert "end below 0.1, 0.50). " in said  # what all have here but one
-    assert "(a loss below 4.73) in 1 of the 2, and in 1 of those 1." in said
-    assert "(of 3 such runs, 2 were looked into)" in said and "by epoch 9)" in said
+    assert "explains 0.30 of the variance" in said and "runs; 0.10 to 0.50; in the 1 runs" in said
+    assert "end below 0.1: 0.50). " in said  # what all have here but one
+    assert "1 of the 2 runs would" in said and "below 4.73); so would 1 of those 1." in said
+    assert " 2 of 3 such runs were looked into." in said and "by epoch 9)" in said
     assert "0.55 of the mirror images right, and 0.21 of the others" in said
     alone = mirrors.half_way_words(stuck, near[:0])
-    assert "(0.10 to 0.50). " in alone and "in 1 of the 2." in alone
+    assert "runs; 0.10 to 0.50). " in alone and "(a loss below 4.73)." in alone
     assert "such runs" not in mirrors.half_way_words(stuck[:2], near)
     assert mirrors.half_way_words(stuck[2:], near).endswith("none of them was looked into.")
     assert mirrors.half_way_words(stuck[:0], near).startswith("No run of this figure knows")
@@ -123,7 +123,8 @@ def test_that_line_says_how_much_a_plus_b_explains(monkeypatch):
     found.loc[2, "held_out_share"] = 0.03
     line = told(monkeypatch, found)
     assert line.startswith("**Half-way, $a + b$ is in the answers and does not show.**")
-    assert line.endswith("$a + b$ explains 50%, and 3% in networks that end below 0.1.")
+    assert "$a + b$ explains 50% of the variance" in line
+    assert line.endswith("; in networks that end below 0.1, 3%.")
     found["held_out_share"] = 0.4
     line = told(monkeypatch, found[:2])
-    assert line.startswith("**Half a rule is mostly symmetry.**") and line.endswith("40%.")
+    assert line.startswith("**Half a rule is mostly symmetry.**") and "explains 40% of" in line

@@ -109,8 +109,8 @@ def test_the_seeds_that_suggested_a_test_are_told_apart():
     split = own(True, [0.5, 0.5, 0.5, 0.5, 0.05], [0.8] * 5)
     found, curves = (pd.concat(pair, ignore_index=True) for pair in zip(shared, split))
     said = new_seeds(found, curves)
-    assert "in 3 of 5 seeds by the highest accuracy on the way and in 4 of 5 by the last" in said
-    assert "others alone these are 1 of 2 and 1 of 2" in said
+    assert "in 3 of 5 seeds by the highest accuracy on the way, and in 4 of 5 by the last" in said
+    assert "without them it is 1 of 2 and 1 of 2" in said
     assert "No seed" in new_seeds(found[~found["split_mlp"].eq(True)], curves)
 
 

@@ -56,7 +56,7 @@ def test_the_books_recipe_is_scored_on_as_few_seeds_as_others():
     own = gather(story.unseen()).whole()
     three = own.runs[own.runs["seed"].isin(sorted(own.runs["seed"].unique())[:3])]
     said = story.by_twos(replace(own, runs=three, specs=own.specs))
-    low, high, middle = (float(number) for number in re.findall(r"[\d.]+e-\d+", said))
+    _, low, high, middle = (float(number) for number in re.findall(r"[\d.]+e-\d+", said))
     assert low <= middle <= high and low < high
     assert story.by_twos(replace(own, runs=own.runs[own.runs["seed"] == 0])) == ""
 
@@ -138,7 +138,7 @@ def test_the_leader_on_new_seeds(store):
     """One seed of one cell of figure 6."""
     experiment = EXPERIMENTS["figure6_tied"]
     nothing = leader.on_new_seeds(gather(experiment, store=store))
-    assert nothing == "*No run of the leader on new seeds is stored of which a sentence speaks.*"
+    assert nothing == "*None of these runs is in a cell that a sentence speaks of yet.*"
     (spec,) = [s for s in experiment if (s.d_model, s.train_size, s.seed) == (64, 3000, 1002)]
     store.add(jump(spec, 1.0))
     found = gather(experiment, store=store)
@@ -220,6 +220,7 @@ def test_how_much_hangs_on_the_recipe():
 
     runs = {"one": own(low=0.5, high=1.0), "other": own(low=0.4, high=0.0)}
     said = cells.hangs_on_it(runs | {"untrained": runs["one"][:0]}, 2)
-    assert "Under the 2 recipes" in said and "in 1 of 3 cells, under some in 1, under none" in said
-    assert said.endswith("under none in 1; at (64, 3,000) it goes from 0.00 to 1.00.")
+    assert "2 recipes are compared below on 3 cells. In 1 of these" in said
+    assert "under all recipes, in 1 under some, in 1 under none" in said
+    assert said.endswith("; at (64, 3,000) it goes from 0.00 to 1.00.")
     assert cells.hangs_on_it({"one": runs["one"]}, 2) == ""

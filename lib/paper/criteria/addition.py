@@ -37,12 +37,12 @@ def _power(says: str, by_seed: pd.DataFrame, **range_) -> Finding:
     """With which power of width a size goes: one straight line in logarithms for each seed."""
     powers = np.polyfit(np.log(by_seed.columns.to_numpy(float)), np.log(by_seed.to_numpy().T), 1)
     return Finding(
-        (mean(f"power of d in {says}, mean of {len(by_seed)} seeds", powers[0], **range_),)
+        (mean(f"power of the width in {says}, mean of {len(by_seed)} seeds", powers[0], **range_),)
     )
 
 
 def critical_falls(grid):
-    return _power("D_crit(d)", critical.seed_thresholds(grid), most=0)
+    return _power("the critical size D_crit", critical.seed_thresholds(grid), most=0)
 
 
 def capacity_rises(random):
@@ -50,7 +50,7 @@ def capacity_rises(random):
     room = by_seed.loc[:, by_seed.mean() < dynamics.PERFECT]  # the others hold all that there is
     if room.shape[1] < 2:
         return Finding((), "fewer than two widths cannot hold all pairs")
-    return _power(f"D_mem(d), d {room.columns[0]}–{room.columns[-1]}", room, least=0)
+    return _power(f"the capacity, d {room.columns[0]}–{room.columns[-1]}", room, least=0)
 
 
 def critical_64(grid):

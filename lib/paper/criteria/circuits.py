@@ -40,13 +40,13 @@ def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
     counts = gen.dropna(subset="norm").groupby("train_size").size()
     enough = len(counts) == gen["train_size"].nunique() and counts.min() >= 2
     found = (
-        mean(f"d ln(norm)/d ln(D) memorizing ({len(rising)} seeds)", rising, 2, least=FLAT),
+        mean(f"power of D in the norm, memorizing ({len(rising)} seeds)", rising, 2, least=FLAT),
         mean(f"generalizing ({len(level)} seeds)", level, 2, least=-FLAT, most=FLAT),
     )
     also = {"memorizing": found[0].estimate} if len(rising) >= 3 and found[0].holds else {}
     if enough and len(rising) >= 3:
         return Finding(found, note, also)
-    return Finding((), f"{note}; theirs: {'; '.join(map(str, found))}", also)
+    return Finding((), f"{note}; in those that do, {'; '.join(map(str, found))}", also)
 
 
 def decay_moves_little(runs: pd.DataFrame) -> Finding:

@@ -69,8 +69,9 @@ def told(store: Store, both: pd.DataFrame) -> str:
     text += (
         f" {len(both)} of them, {len(both.groupby(CELL, dropna=False))} cells with "
         f"{both['seed'].nunique()} seeds in all, have a twin by the native trainer on a processor: "
-        f"{came_gpu.sum()} end with the rule on the GPU, {came.sum()} on the processor, "
-        f"{(came == came_gpu).sum()} alike. GPU less processor, over seeds: {less}. "
+        f"{came_gpu.sum()} end with the rule on the GPU and {came.sum()} on the processor; in "
+        f"{(came == came_gpu).sum()} pairs both do, or neither. GPU less processor, over seeds: "
+        f"{less}. "
         + until_words(both["parted"], "from there on they are two runs")
     )
     ours = store.runs()

@@ -82,10 +82,12 @@ def in_words(both: pd.DataFrame) -> str:
     later = (moved["epoch"] > moved["epoch_float32"]).sum()
     factor, low, high = lateness(both)
     text = (
-        f"{both['precision'].iloc[0]}: {alike(both)} of {len(both)} runs end with the rule in both "
-        f"or in neither; of {len(moved)} that come to it at different epochs, {later} come later "
-        "than in float32."
+        f"{both['precision'].iloc[0]}: in {alike(both)} of {len(both)} runs both precisions find "
+        "the rule, or neither does."
     )
+    if len(moved):
+        text += f" Of {len(moved)} that find it at different epochs, {later} find it later than in "
+        text += "float32."
     if np.isnan(factor):
         return text
     text += (

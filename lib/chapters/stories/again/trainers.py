@@ -175,9 +175,9 @@ def _difference_words(found: pd.DataFrame) -> str:
     others = " and ".join(sorted(found["trainer"].unique()))
     if off.empty:
         return (
-            f"**Trained again from the same first weights by {others}: no difference is shown. Of "
-            f"{len(known)} comparisons, corrected for their number, none tells the trainers "
-            f"apart.** {_left_open(known)}"
+            f"**No difference shows when runs are trained again from the same first weights by "
+            f"{others}: of {len(known)} comparisons, corrected for their number, none tells the "
+            f"trainers apart.** {_left_open(known)}"
         )
     cells = (
         f"{r.trainer} at ({r.d_model}, {r.train_size:,}), {MEASURES[r.measure]}"
@@ -202,8 +202,8 @@ def _left_open(known: pd.DataFrame) -> str:
     if len(epochs):
         parts.append(f"a factor of {np.exp(epochs.max()):.1f} in epochs")
     return (
-        "With so few seeds larger differences are not excluded, by each comparison's own 95% "
-        f"interval: up to {', '.join(parts)}."
+        f"With so few seeds, differences of up to {', '.join(parts)} are not excluded (by each "
+        "comparison's own 95% interval)."
     )
 
 

@@ -56,8 +56,8 @@ def both_kinds_calm(
 
 
 NORM_HEADER = [
-    *("circuit", "runs that settle so", "d ln(norm) / d ln(D)"),
-    *(f"the same of the lowest norm at {level:g}" for level in efficiency.LEVELS),
+    *("circuit", "runs that settle so", "power of D in the norm"),
+    *(f"power, lowest norm at loss {level:g}" for level in efficiency.LEVELS),
     *("largest drift", "restless"),
 ]
 
@@ -103,8 +103,8 @@ def where_they_cross(mem: pd.DataFrame, gen: pd.DataFrame, whole: pd.DataFrame) 
         each = (efficiency.crossing(*(n[n["seed"] == seed] for n in (mem, gen))) for seed in seeds)
         each = sorted(size for size, bound in each if np.isfinite(size) and not bound)
         text = f"By these norms memorizing costs as much as generalizing at D = {crossing:,.0f} "
-        text += f"(seed by seed: {', '.join(f'{size:,.0f}' for size in each) or 'none'}), if the "
-        text += "rule's norm, of which the mean over all sizes is taken, is the same there."
+        text += f"(seed by seed: {', '.join(f'{size:,.0f}' for size in each) or 'none'}). This "
+        text += "takes the rule's norm at that size to be its mean over the sizes measured."
     if whole.empty:
         return text
     critical = critical_sizes(whole).iloc[0]

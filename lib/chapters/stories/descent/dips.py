@@ -81,9 +81,9 @@ def seeds_to_settle(verdict: Verdict) -> str:
         return ""
     wanted = f"some {most:.0f} seeds" if most < MANY else "more seeds than anyone will train"
     return (
-        f"The verdict has {seeds} seeds; the paper has {SEEDS_OF_PAPER}. If more of them scattered "
-        f"like these, it would take {wanted} of this recipe until the chance to settle it by this "
-        "test is even."
+        f"The verdict has {seeds} seeds; the paper has {SEEDS_OF_PAPER}. If more seeds of this "
+        f"recipe scattered like these, it would take {wanted} for an even chance that this test "
+        "settles it."
     )
 
 

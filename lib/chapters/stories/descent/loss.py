@@ -79,7 +79,7 @@ def _far(size: int, dip: Dip, runs: pd.DataFrame, guess: float) -> str:
             f"{text}{said}. In these seeds that is a double descent, with the low picked where the "
             "curve has it; a test over fixed widths is below."
         )
-    return text + "these seeds do not show that it comes down before, too."
+    return text + "these seeds do not show whether it falls before it climbs."
 
 
 def _perfect_from(runs: pd.DataFrame, size: int) -> float:

@@ -114,7 +114,7 @@ def half_way_words(stuck: pd.DataFrame, near: pd.DataFrame) -> str:
     if seen.empty:
         return f"{len(stuck)} runs of this figure {kind}; none of them was looked into."
     alone, means = (seen["unmirrored_accuracy"] < ZERO).sum(), seen[list(KINDS)].mean()
-    part = f" (of {len(stuck)} such runs, {len(seen)} were looked into)" * (len(seen) < len(stuck))
+    part = f" {len(seen)} of {len(stuck)} such runs were looked into." * (len(seen) < len(stuck))
     rows = [
         (f"{run.train_size:,}", run.d_model, run.seed, f"{run.val_accuracy:.2f}",
          f"{run.mirrored_accuracy:.2f}", f"{run.unmirrored_accuracy:.2f}",
@@ -127,20 +127,21 @@ def half_way_words(stuck: pd.DataFrame, near: pd.DataFrame) -> str:
     beat, beside = (seen["restricted_loss"] < guessing).sum(), ("", "")
     if len(near):
         beside = (
-            f"; in the {len(near)} looked into that know theirs and end below {ZERO:g}, "
-            f"{near['held_out_share'].mean():.2f}",
-            f", and in {(near['restricted_loss'] < guessing).sum()} of those {len(near)}",
+            f"; in the {len(near)} runs looked into that know their training set and end below "
+            f"{ZERO:g}: {near['held_out_share'].mean():.2f}",
+            f"; so would {(near['restricted_loss'] < guessing).sum()} of those {len(near)}",
         )
     inside = (
-        f"**Of what their logits say of those others, the sum a + b explains {share.mean():.2f} of "
-        f"the variance on average** ({share.min():.2f} to {share.max():.2f}{beside[0]}). The waves "
-        f"over a + b alone, without all else, would beat guessing on the whole task (a loss below "
-        f"{guessing:.2f}) in {beat} of the {len(seen)}{beside[1]}."
+        f"**On those others the sum a + b still explains {share.mean():.2f} of the variance of "
+        "the logits, the scores that a network gives the possible answers** (mean over runs; "
+        f"{share.min():.2f} to {share.max():.2f}{beside[0]}). If of the logits only the waves over "
+        f"a + b were kept, {beat} of the {len(seen)} runs would do better than guessing on the "
+        f"whole task (a loss below {guessing:.2f}){beside[1]}."
     )
     return (
         f"**{alone} of {len(seen)} runs that are half-way answer hardly more than mirror images**: "
         f"they get less than {ZERO:g} right of the pairs whose mirror image was not trained on. "
-        f"All {len(seen)} {kind}{part}; on average they get {means.iloc[0]:.2f} of the mirror "
+        f"All {len(seen)} {kind}.{part} On average they get {means.iloc[0]:.2f} of the mirror "
         f"images right, and {means.iloc[1]:.2f} of the others. {inside}\n\n"
         f":::{{dropdown}} Run by run\n{table(header, rows, left=())}\n:::"
     )
@@ -164,10 +165,11 @@ def memorable(store: Store) -> str:
         head = "Half a rule is mostly symmetry"
     line = (
         f"**{head}.** Of {len(seen)} networks that know their sums and get some of the others "
-        f"right, {len(alone)} answer hardly more than mirror images: {mirrored:.0%} of those of "
-        f"their training sums, and {others:.0%} of all else. Of what they say of all else, "
-        f"$a + b$ explains {share:.0%}"
+        f"right, {len(alone)} answer hardly more than mirror images, (b, a) for a trained (a, b): "
+        f"{mirrored:.0%} of these, and {others:.0%} of the remaining sums. On the remaining sums "
+        f"$a + b$ explains {share:.0%} of the variance of their logits, the scores of the possible "
+        "answers"
     )
     near = near_zero(runs, ends)["held_out_share"]
-    beside = f", and {near.mean():.0%} in networks that end below {ZERO:g}" * bool(len(near))
+    beside = f"; in networks that end below {ZERO:g}, {near.mean():.0%}" * bool(len(near))
     return f"{line}{beside}."

@@ -30,8 +30,8 @@ def symmetric_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     if len(semi) == 1:
         whole = "The one semi-grokking run above"
     return (
-        f"**{whole} got no more right than such a network would**, within {MARGIN:g}: by accuracy "
-        "alone this is no more than symmetry."
+        f"**{whole} got no more right than a network that only treats a and b alike**, within "
+        f"{MARGIN:g}."
     )
 
 

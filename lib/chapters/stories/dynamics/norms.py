@@ -26,6 +26,6 @@ def beside_controls(runs: Iterable[tuple]) -> str:
         runs_ = f"{len(pairs)} run{'s' * (len(pairs) > 1)}"
         said.append(f"in {name} {own:+.2f}, in its controls {control:+.2f} ({runs_})")
     return (
-        f"On average the norm changes by a logarithm of: {'; '.join(said)}. What a control does it "
-        "does without a rule, so takeaway 4 asks for the difference."
+        f"Mean change of the norm, as a logarithm: {'; '.join(said)}. A control changes without "
+        "finding any rule, so takeaway 4 asks for the difference."
     )

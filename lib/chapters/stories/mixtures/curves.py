@@ -119,7 +119,7 @@ def study(
     return found, curves(found.runs, own, filled)
 
 
-LONG = "P = 59, two layers, long"
+LONG = "P = 59, two layers, 30,000 epochs"
 SCALED = {"P = 113": 3000, "P = 59": 300, "P = 59, depth": 1200, LONG: 1200}
 """Our studies of section 5 -> the memorization points that their panel shows."""
 

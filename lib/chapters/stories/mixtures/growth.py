@@ -65,19 +65,19 @@ def words(found: Sequence[Curve], curves: pd.DataFrame, random: pd.DataFrame) ->
         return f"{text} That is no law yet: one is fitted from {LEAST} amounts on."
     least, most = shared["facts"].min(), shared["facts"].max()
     summary = (
-        "The law through the shared ones: the emergent width grows as a power of all that is to "
-        f"be learned, addition's facts included, with exponent {_range(law, 1)}: {least:,.0f} "
-        f"different facts alone and {most:,.0f} with the most to memorize: "
+        "The law through the shared ones: the emergent width grows as a power of the number of "
+        f"facts to be learned, addition's included, with exponent {_range(law, 1)}. Addition alone "
+        f"has {least:,.0f} different facts; with the most to memorize there are {most:,.0f}. So "
         f"{most / least - 1:.0%} more facts make it {law(most) / law(least):.1f} times as large"
     )
     if capacity is None:
         summary += ". What that is in capacity cannot be said without figure 4's runs."
         return f"{text}\n\n{summary}"
     return (
-        f"{text}\n\n{summary}; capacity at that width, by figure 4's law continued beyond the "
-        "widths that it was measured at, has exponent "
-        f"{_range(law, capacity.power)}. Were capacity a fixed factor of all data, this exponent "
-        f"would be 1.{_misfit_words(shared, law)}{_trainers_words(found)} All of this is by the "
+        f"{text}\n\n{summary}. Capacity at the emergent width (figure 4's law, continued beyond "
+        f"its widths) goes with exponent {_range(law, capacity.power)}. If addition came once "
+        "capacity is a fixed factor of all data, that exponent would be 1."
+        f"{_misfit_words(shared, law)}{_trainers_words(found)} All of this is by the "
         "highest accuracy on the way, with all widths that are stored; the verdict below asks the "
         "last accuracy, too, and other levels than 0.9, so its interval is another."
     )
@@ -90,7 +90,8 @@ def _misfit_words(shared: pd.DataFrame, law: Law) -> str:
         return ""
     found = misfit(shared, law)
     chance = (
-        f"its deviance is {found:.1f}, and chance alone gives {MISFIT:.1f} or more in 5% of cases; "
+        f"its misfit (deviance) is {found:.1f}; chance alone gives {MISFIT:.1f} or more in 5% of "
+        "cases; "
         "we thought of this check when these runs were known"
     )
     if found < MISFIT:

@@ -94,7 +94,7 @@ def in_words(found: Gathered) -> str:
         told.append(
             f"Batches of {batch:.0f}, weight decay {decay:g}, {pull} times as much of it an epoch "
             f"as in the same runs with one step: **{heart[0]} of {len(own)} know their training "
-            f"set by heart before they have the rule** (with one step {heart[1]}), and {rising[0]} "
-            f"show progression (with one step {rising[1]})."
+            f"set by heart before they have the rule** (with one step {heart[1]}); progression is "
+            f"shown by {rising[0]} (with one step {rising[1]})."
         )
     return "\n\n".join(told) or "*No run with batches is stored beside one with one step an epoch.*"

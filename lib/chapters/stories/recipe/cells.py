@@ -89,10 +89,10 @@ def hangs_on_it(runs: Mapping[str, pd.DataFrame], seeds: int) -> str:
     every, no = held.count(means.shape[1]), held.count(0)
     (d, size), own = max(means.iterrows(), key=lambda row: row[1].max() - row[1].min())
     return (
-        f"**Much hangs on it.** Under the {means.shape[1]} recipes that are compared below, mean "
-        f"validation accuracy is where the paper puts it under all of them in {every} of "
-        f"{len(means)} cells, under some in {len(held) - every - no}, under none in {no}; at "
-        f"({d}, {size:,}) it goes from {own.min():.2f} to {own.max():.2f}."
+        f"**Much hangs on it.** {means.shape[1]} recipes are compared below on {len(means)} "
+        f"cells. In {every} of these mean validation accuracy lies where the paper puts it under "
+        f"all recipes, in {len(held) - every - no} under some{f', in {no} under none' * bool(no)}; "
+        f"at ({d}, {size:,}) it goes from {own.min():.2f} to {own.max():.2f}."
     )
 
 

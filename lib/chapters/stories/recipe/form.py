@@ -57,7 +57,7 @@ def said() -> str:
     close = sum(abs(ratio / STATED - 1) < 0.01 for ratio in ratios().values())
     header = ["form", "1 × 64", "8 × 1024", "times", f"about {STATED}"]
     return (
-        f"**Of {len(rows)} forms of the model {len(agree)} has the paper's ratio to the last digit "
-        f"that it gives: {agree[0]}.** {close} are within 1% of it.\n\n"
+        f"**{len(agree)} of {len(rows)} forms of the model gives the paper's ratio to its last "
+        f"digit: {agree[0]}.** {close} are within 1% of it.\n\n"
         f"{table(header, rows, left=(0, 4))}"
     )

@@ -13,7 +13,7 @@ def on_new_seeds(found: Gathered) -> str:
     sentences = of_figures(found) if len(found.runs) else pd.DataFrame(dict(n=[]))
     asked = sentences[sentences["n"] > 0]
     if asked.empty:
-        return "*No run of the leader on new seeds is stored of which a sentence speaks.*"
+        return "*None of these runs is in a cell that a sentence speaks of yet.*"
     return (
         f"**On new seeds it meets {met_by(asked).sum()} of the {len(asked)} sentences of which "
         f"figure 6 has a cell**, by {seeds_asked(sentences)} so far:\n\n"

@@ -11,7 +11,7 @@ from lib.chapters.tables import table
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.race.scores import RECIPE_FIELDS, in_words, met_by, of_recipes, of_sentences
 from lib.paper.race.standings import Racer, in_the_race
-from lib.paper.search import CALIBRATION_SEED, SENTENCES
+from lib.paper.search import SENTENCES
 from lib.spec import RunSpec
 
 
@@ -100,9 +100,9 @@ def race(racers: list[Racer]) -> str:
         )
     if whole := [racer for racer in racers if not racer.left]:
         return (
-            f"{in_words(whole[0].recipe)} has all its runs, product {whole[0].bound:.1e}; "
-            f"{len(able)} of {len(racers)} recipes may still pass it, the others not, whatever "
-            "their missing runs would show."
+            f"{in_words(whole[0].recipe)} has all its runs; its product is "
+            f"{whole[0].bound:.1e}. {len(able)} of {len(racers)} recipes may still pass it, those "
+            "without any run counted."
         )
     return (
         f"No recipe has all its runs yet, so none of the {len(racers)} is out; the most that one "
@@ -137,8 +137,7 @@ def standing(found: Gathered, recipes: pd.DataFrame) -> str:
     whole = recipes[recipes["runs"] > 0]["recipe"].nunique()
     text = f"{len(found.runs):,} of the search's {found.wanted:,} runs are stored; "
     text += f"{whole} of {recipes['recipe'].nunique()} recipes have a run behind every sentence. "
-    text += f"So far {best['recipe']} at T = {_lengths(recipes, best)} leads, with "
-    return text + f"{best['met']:.0f} of {best['seen']:.0f} sentences that have runs met by them."
+    return text + f"So far {best['recipe']} leads, at T = {_lengths(recipes, best)}."
 
 
 def opening(recipes: pd.DataFrame, own: Gathered) -> str:
@@ -153,10 +152,8 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
         f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, on "
         "the one or two runs a sentence on which it was chosen. **The book's own meets "
         f"{row.met} of {row.seen}**, on {seeds_asked(sentences)} on which nothing was chosen; one "
-        "of the sentences speaks of epochs later than ours. Their scores, the product over "
-        f"sentences of the chance that eleven seeds meet each, are {best['score']:.1e} and "
-        f"{row.score:.1e}. The paper states no recipe, and we know of no published one that "
-        "gives its pictures."
+        "of the sentences speaks of epochs later than ours. The paper states no recipe, "
+        "and we know of no published one that gives its pictures."
     )
 
 
@@ -168,9 +165,11 @@ def by_twos(own: Gathered) -> str:
         return ""
     found = (own.of(whole[whole["seed"].isin(pair)]["key"]) for pair in pairs)
     scores = [of_recipes(of_figures(two))["score"].item() for two in found]
+    (every,) = of_recipes(of_figures(own))["score"]
     return (
-        f"Two of the book's own seeds, as many as others have, score {min(scores):.1e} to "
-        f"{max(scores):.1e}, {np.median(scores):.1e} in the middle."
+        f"The product of the book's own recipe is {every:.1e} on all its seeds; on two of them, "
+        f"as many as others have, it is {min(scores):.1e} to {max(scores):.1e}, "
+        f"{np.median(scores):.1e} in the middle."
     )
 
 
@@ -202,12 +201,10 @@ def out_of_sample(found: Gathered) -> str:
     T = sentences["T"].iloc[0]
     (row,) = of_recipes(sentences).itertuples()
     return (
-        "**The recipe out of sample.** Recipes are searched for on seeds from "
-        f"{CALIBRATION_SEED:,} on, by {len(SENTENCES)} sentences, some of which are our reading of "
-        "a figure, and without intervals: a looser count than verdicts ([](recipe.ipynb)). "
-        f"On the figures' own ({seeds_asked(sentences)} so far) the book's recipe "
-        f"meets {row.met} of the {row.seen} that have runs, by epoch {T:,}; one of these "
-        "sentences speaks of epochs later than ours."
+        "**The recipe out of sample.** On the figures' seeds, on which nothing was chosen "
+        f"({seeds_asked(sentences)}), the book's recipe meets {row.met} of the {row.seen} "
+        f"sentences that have runs, by epoch {T:,}; one of these sentences speaks of epochs later "
+        "than ours."
     )
 
 
