@@ -47,8 +47,8 @@ from IPython.display import Markdown
 
 from lib.analysis.dynamics import GENERALIZED
 from lib.analysis.gather import gather
+from lib.chapters.stories.circuits import kept, waves
 from lib.chapters.stories.circuits import predictions as story
-from lib.chapters.stories.circuits import waves
 from lib.circuits.measures import gather_measures
 from lib.circuits.simulation import RACES, simulate, times_of
 from lib.figures import circuits
@@ -78,7 +78,8 @@ page.opening("P3: ungrokking", "P1: efficiency", "P2: weight decay", "P4: semi-g
 # {cite:t}`huang2024unified` build on {cite:t}`varma2023explaining`, who look for two *circuits* in
 # one network: one that memorizes the training set, one that computes the rule. Both lower the
 # training loss. Weight decay makes the network pay for the norm of its weights, so the circuit that
-# buys more logit for its norm, the more *efficient* one, wins in the end. A rule costs the same
+# raises the right answer's score (its *logit*) more for the same norm, the more *efficient* one, is
+# the stronger in the end. A rule costs the same
 # whatever the number of examples; a list of examples costs more as it grows. So there is a training
 # size, $D_\text{crit}$, from which the rule is the cheaper one. Four predictions follow:
 #
@@ -86,12 +87,13 @@ page.opening("P3: ungrokking", "P1: efficiency", "P2: weight decay", "P4: semi-g
 #    not depend on it.
 # 2. **P2.** $D_\text{crit}$ does not move with the strength of weight decay: it taxes both alike.
 # 3. **P3, ungrokking.** A network that has generalized loses its rule when it is trained on with
-#    less data than $D_\text{crit}$.
+#    less data than $D_\text{crit}$, in a sharp transition.
 # 4. **P4, semi-grokking.** Near $D_\text{crit}$ a network gets stuck at a moderate validation accuracy.
 #
-# The labels P1 to P4 are ours. Varma et al. state the second of a network that has generalized and
-# whose training goes on: what is left of the rule then does not depend on weight decay. We test
-# that, and the same of networks from scratch, which they do not claim.
+# The order is ours: our P2 and P3 are their third and second. They say that $D_\text{crit}$ does not
+# depend on weight decay, and test it on networks that have generalized and whose training goes on:
+# what is left of the rule then does not, either. We test that, and from where on networks from
+# scratch find the rule, which they do not.
 #
 # :::{warning}
 # *Ungrokking* has two meanings. In the rest of this book it is Huang et al.'s: a network that,
@@ -122,7 +124,7 @@ page.opening("P3: ungrokking", "P1: efficiency", "P2: weight decay", "P4: semi-g
 # The four weights follow $\dot w = -\partial L/\partial w$. They start at $u_G = u_M = 0$,
 # $v_M = 1$ and a small $v_G$.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four columns of two panels: logits of the generalizing and the memorizing circuit against time above, training and validation loss below; for memorizing at twice, 1.2 and 0.7 times the cost of generalizing, and at 0.7 from a network that has generalized. Where memorizing costs more, the rule takes over, the later the closer the costs; where it costs less, the rule does not come, and goes where it was."}, "figure": {"caption": "Four races by scipy: logits of the circuits (above), losses (below), against time. [Data](data/circuit_races.csv).", "name": "fig-races"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four columns of two panels: logits of the generalizing and the memorizing circuit against time above, training and validation loss below; for memorizing at twice, 1.2 and 0.7 times the cost of generalizing, and at 0.7 from a network that has generalized. Where memorizing costs more, the rule takes over, the later the closer the costs; where it costs less, memorizing stays or becomes the stronger."}, "figure": {"caption": "Four races by scipy: logits of the circuits (above), losses (below), against time. [Data](data/circuit_races.csv).", "name": "fig-races"}}
 ran = {title: simulate(setting, times_of(RACE)) for title, setting in RACES.items()}
 page.export(story.race_table(ran, RACES), "circuit_races", "races")
 circuits.races(ran)
@@ -130,7 +132,12 @@ circuits.races(ran)
 # %% [markdown]
 # Move the sliders, or use the arrow keys on them: the race is worked out in this page, without a
 # kernel. Lower the cost of memorizing below 1 and the end turns around; weight decay moves the
-# *time* of the turn and hardly its place, which is P2 in small.
+# *time* of the turn and not its place, which is P2 in small.
+#
+# At rest neither circuit takes all. The two share the logit as
+# $o_G / o_M = (P_M / P_G)^{2\kappa/(2 - \kappa)}$, here the cube: a mixture, in which the cheaper circuit
+# is the stronger. From scratch and from a network that has generalized the same costs end in the same
+# mixture. So in this small model a rule fades as memorizing gets cheaper, and what is kept is also found.
 
 # %% tags=["hide-input"]
 competition(fallback=circuits.races(ran))
@@ -156,8 +163,9 @@ competition(fallback=circuits.races(ran))
 # {doc}`memorization_capacity`): there is nothing else to do. To see generalization alone, there is
 # so much data that networks generalize within some thousand epochs. What is compared is the
 # *norm needed*: the norm of all parameters at which a run settles with a training loss of at
-# most 0.001 nats, the median over its last fifth. A generalizing run counts while its validation
-# accuracy is at 0.95 or above.
+# most 0.001 nats, the median over its last fifth: where it rests, at one weight decay. That is a most,
+# and the losses at which runs rest lie far below it, and apart: the two lines are not at one loss. A
+# generalizing run counts while its validation accuracy is at 0.95 or above.
 #
 # The generalizing networks were trained three times. First for 6,000 epochs: some had not settled.
 # Then for as long as the memorizing ones: some still had not, as at this learning rate the loss of
@@ -191,9 +199,9 @@ show(story.NORM_HEADER, [story.norm_row(kind, *own) for kind, own in found.items
 # the choice: they take the smallest norm that a run had at *any* evaluation with so low a loss,
 # on its way or at its end. Drift is the change of the norm from a run's last tenth but one to its
 # last; restless is the share of the last fifth with a loss above 0.001. Do the two kinds of
-# networks hold what they are meant to? The share of waves in their answers tells a rule from what
-# is learned by heart ("Inside the network", below); accuracies are of the last epoch, spikes of the
-# loss included:
+# networks hold what they are meant to? The share of waves in their answers should tell a rule from
+# what is learned by heart ("Inside the network", below), though with so many pairs a bare list of the
+# sums has much of it, too: see there. Accuracies are of the last epoch, spikes of the loss included:
 
 # %% tags=["hide-input"]
 rows = [waves.held_row(kind, found[kind][0], kind == GEN) for kind in (MEM, GEN)]
@@ -272,7 +280,7 @@ show(story.KEPT_HEADER, [
 # the end of the run; a dash where nothing was measured.
 
 # %% tags=["hide-input"]
-Markdown(story.fading(continued.runs, continued.curves))
+Markdown(f"{story.fading(continued.runs, continued.curves)}\n\n{kept.cost(continued)}")
 
 # %% [markdown]
 # And with other weight decays? Varma et al. expect the same outcome. The same networks, continued
@@ -296,23 +304,29 @@ success_by_size({f"d_model {d_model}, continued": panel}, GENERALIZED)
 # %% [markdown]
 #
 # Three places should be one, if efficiency alone decides: where the two norms cross (P1), where
-# a rule is lost (P3), where it is found from scratch.
+# a rule is lost (P3), where it is found from scratch. Where both circuits cost the same, half of the
+# answers should be left, so it is the place of half the accuracy that the crossing is to be held
+# against.
 
 # %% tags=["hide-input"]
 places = {
-    "the rule is lost below (P3, continued)": continued.runs,
+    "the rule is kept whole from (P3, continued)": continued.runs,
     "the rule is found from (P3's sizes, from scratch, by epoch T)": scratch.runs,
     "the rule is found from (figure 3's finer grid, from scratch, by epoch T)": whole,
 }
 rows = story.place_rows(needed, places)
+rows.insert(3, kept.half_row(continued.runs))
 show(["", "training points D"], rows, after=story.kept_on_less(continued.runs, whole))
 
 # %% [markdown]
 # ## P4: semi-grokking
 #
 # Near $D_\text{crit}$ Varma et al. see networks that stop half way; they add that this does not
-# follow strictly from the theory, only that the two circuits cost nearly the same there. Ours are
-# trained five times as long as usual; all seeds are shown. A *plateau* is a stretch of 10,000
+# follow strictly from the theory, only that the two circuits cost nearly the same there. The one run
+# that they show in detail comes to its plateau at epoch 8 million and stays for ten million. Ours are
+# trained five times as long as usual, which is far less, and near the size from which networks from
+# scratch find the rule, not where the norms cross; how many networks stay half-way that go on with so
+# few points stands above. All seeds are shown. A *plateau* is a stretch of 10,000
 # epochs or more in which validation accuracy stays within a band of 0.1; the share of runs that the
 # verdict asks for is ours, as Varma et al. state none. A plateau has to lie at least
 # 0.03 above what symmetry alone gives: all mirrored pairs right, a share of $D/P^2$ of the held-out
@@ -343,9 +357,10 @@ show(header, rows, after=text)
 # $\cos(2\pi k(a + b - c)/P)$ over a few *key frequencies* $k$. So we ask which share of the logits
 # (squared norm, on all pairs) lies in the space of cosines and sines of $2\pi k(a + b)/P$: its
 # *trigonometric share*, or the waves' share. It is near 1 for a network that adds by waves and near
-# $1/P$ for one that has learned random labels. A memorized training set of *sums* lifts it a
-# little, because its labels are functions of $a + b$, and so are those of their mirrors; measured
-# on held-out pairs that are not mirrored it has no such flaw.
+# $1/P$ for one that has learned random labels. It is lower for another way to add, the "pizza" of
+# {cite:t}`zhong2023clock`. A memorized training set of *sums* lifts it, because its labels are functions
+# of $a + b$, and so are those of their mirrors; measured on held-out pairs that are not mirrored it
+# has no such flaw. But it asks only whether logits depend on $a + b$, not whether rightly.
 #
 # As a check, below, first, a network whose weights were written down by hand to add with
 # three frequencies (`lib.circuits.handbuilt`): the measure must find these, and a share near 1.
@@ -358,7 +373,8 @@ page.export(every, "circuit_course", "waves", waves.columns(every))
 inside = waves.by_name(every, DYNAMICS_CELLS)
 check = waves.built_by_hand()
 Markdown(
-    f"{waves.check_words(check)} {waves.measured_words(every, len(looked))}\n\n"
+    f"{waves.check_words(check)} {waves.listed_words((3000, 5000, 11_000))} "
+    f"{waves.measured_words(every, len(looked))}\n\n"
     f"The runs: {gather(looked, store=page.store).provenance()}"
 )
 
@@ -385,7 +401,8 @@ show(waves.ORDER_HEADER, rows, left=(0, 2, 13), after=waves.orders_words(rows))
 # value that rises by less than 0.1 has none, and then the other moves "alone". "Held out" is the
 # waves' share on held-out pairs that are not mirrored; where it grows and accuracy does not, a rule
 # is under way that cannot be seen from outside. *Restricted loss* keeps nothing but the waves of
-# the key frequencies (on all pairs), *excluded loss* takes them away (on the training set). Key
+# the key frequencies (on all pairs), *excluded loss* takes them away (on the training set). Which
+# comes first hangs on these two yardsticks, and in some runs on one measured epoch. Key
 # frequencies are those of the run's end that stand out: at least a thousandth of the waves, and ten
 # times the median frequency.
 

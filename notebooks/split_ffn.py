@@ -130,8 +130,9 @@ Markdown(two_tasks.halves(inside))
 # From the lowest of the seeds to the highest. In a split MLP the two halves belong to one task each
 # by construction, so there the outcome is a check. A shared one does not sort its tasks like that.
 # What it has memorized sits in half of its units, which is no surprise, as they were ranked by it.
-# Addition, where a seed has it, sits in the same half: it loses far more with these units than with
-# the others.
+# Addition, where one of these three networks has it, sits in the same half: it loses far more with
+# these units than with the others. That is of one cell, with units set to zero; no random halves and
+# no ranking by addition stand beside it.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Above, training: the random pairs are memorized within a hundred epochs; addition and its waves come hundreds to thousands of epochs later, in every seed of the split MLP and not in every seed of the shared one. In the middle, accuracy as hidden units are switched off, the most memorizing first: with the split MLP addition stays whole until half of them are off, with the shared MLP it falls as fast as what is memorized. Below, the least memorizing first: with the split MLP addition is lost by half, with the shared MLP more of it is left than when the others go."}, "figure": {"caption": "Above: what is memorized, held-out addition, and the share of waves in its logits (as in [](circuit_efficiency.ipynb)) over training. Below: the same networks at their last epoch, as hidden units are switched off. Thick: seed 0; thin: seeds 1 and 2. The book's recipe, by epoch 20,000. [Data](data/two_tasks.csv), by `python -m lib circuits mixture_inside`.", "name": "fig-inside"}}
 page.export(pd.concat(inside.values()), "two_tasks", "the course inside", two_tasks.COLUMNS)

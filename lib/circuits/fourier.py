@@ -104,6 +104,8 @@ def held_out_share(logits: np.ndarray, pairs: np.ndarray) -> float:
     own = logits[a, b]
     own = own - own.mean(axis=0)
     total, explained = np.square(own).sum(), 0.0
+    if total <= 1e-18 * np.square(logits[a, b]).sum():  # a bias alone: rounding is no share
+        return np.nan
     for s in range(modulus):
         group = own[(a + b) % modulus == s]
         if len(group):

@@ -40,7 +40,12 @@ def test_it_tells_the_story_that_the_runs_tell(page):
     assert "-fold apart: between them" in words
     assert "A rule that is there survives on less data" in words
     assert "8 of 8 of these networks had generalized" in words
-    assert "between 500 points and 400 mean accuracy falls from 1.00 to 0.00. No network" in words
+    assert "between 500 points and 400 mean accuracy falls from 1.00 to 0.00." in words
+    assert "No network stays half-way" in words
+    (half,) = [line for line in words.splitlines() if "falls below 0.5 (P3" in line]
+    assert "| 447 [447," in half  # √(400 · 500)
+    cost = float(words.split("the power of D in it is ")[1].split()[0])
+    assert cost == pytest.approx(0, abs=0.02)  # the rule's is the same
     rows = [line for line in words.splitlines() if line.startswith("| 2,800 |")]
     assert "epochs or more (8 of 32, in 8 seeds)" in words  # at 2,800, for a while, in all seeds
     assert any(row.startswith("| 2,800 | 8 | 0 | 8 |") for row in rows)  # late, but all of them

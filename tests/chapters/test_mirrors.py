@@ -122,7 +122,7 @@ def test_that_line_says_how_much_a_plus_b_explains(monkeypatch):
     found = with_keys(ends(*rows, (3000, 40, 0, 0.0, 0.0)))
     found.loc[2, "held_out_share"] = 0.03
     line = told(monkeypatch, found)
-    assert line.startswith("**Half-way, $a + b$ is in the answers and does not show.**")
+    assert line.startswith("**Half-way, $a + b$ is in the logits and hardly in the answers.**")
     assert "$a + b$ explains 50% of the variance" in line
     assert line.endswith("; in networks that end below 0.1, 3%.")
     found["held_out_share"] = 0.4

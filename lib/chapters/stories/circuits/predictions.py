@@ -175,7 +175,8 @@ def fading(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     text = (
         f"{'Within one step of the sizes tried' if step else 'The rule fades rather than snaps'}: "
         f"between {kept:,} points and {lost:,} mean accuracy falls from {means[kept]:.2f} to "
-        f"{means[lost]:.2f}."
+        f"{means[lost]:.2f}. (Varma et al. predict a sharp transition, in §4, and see a smooth "
+        "one, in appendix A.2.)"
     )
     own = with_curves(runs, curves)
     stays = pd.Series([plateau is not None for plateau in efficiency.plateaus(own)], own.index)
@@ -236,7 +237,9 @@ def kept_on_less(kept: pd.DataFrame, found: pd.DataFrame) -> str:
     return (
         "A rule that is there survives on less data than it takes to find it by epoch T. So the "
         "place where networks from scratch begin to generalize is not the place where the cheaper "
-        "circuit changes; whether more time closes the gap is seen under P4."
+        "circuit changes; whether more time closes the gap is seen under P4. Varma et al. found "
+        "such a gap, too, about twofold at width 128, and call $D_\\text{crit}$ an oversimplified "
+        "concept (appendix A.2)."
     )
 
 

@@ -1,6 +1,6 @@
 """What was measured inside networks: whether waves or accuracy come first, and how they go."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from lib.analysis import efficiency
 from lib.analysis.dynamics import zone
 from lib.analysis.gather import Gathered
 from lib.analysis.words import number, span
-from lib.circuits.fourier import Measures, measure
+from lib.circuits.fourier import Measures, logit_spectrum, measure
 from lib.circuits.handbuilt import fourier_network
 from lib.circuits.measures import gather_measures
 from lib.data import build
@@ -32,6 +32,18 @@ def check_words(check: Measures) -> str:
         f"{check.restricted_loss:.2f}, without them {check.excluded_loss:.2f} "
         f"(chance: {np.log(113):.2f})."
     )
+
+
+def listed_words(sizes: Sequence[int]) -> str:
+    """The share of networks that would know a list of their sums and nothing else, in words."""
+    shares = []
+    for size in sizes:
+        train = build(RunSpec(train_size=size)).train
+        logits = np.zeros((113, 113, 113))
+        logits[train.tokens[:, 0], train.tokens[:, 1], train.labels] = 1
+        logits -= logits.mean(axis=-1, keepdims=True)
+        shares.append(f"{logit_spectrum(logits).sum():.2f} for {size:,}")
+    return f"A bare list of training sums, no rule: share {', '.join(shares)} of them."
 
 
 def columns(measured: pd.DataFrame) -> list[str]:

@@ -134,9 +134,9 @@ def half_way_words(stuck: pd.DataFrame, near: pd.DataFrame) -> str:
     inside = (
         f"**On those others the sum a + b still explains {share.mean():.2f} of the variance of "
         "the logits, the scores that a network gives the possible answers** (mean over runs; "
-        f"{share.min():.2f} to {share.max():.2f}{beside[0]}). If of the logits only the waves over "
-        f"a + b were kept, {beat} of the {len(seen)} runs would do better than guessing on the "
-        f"whole task (a loss below {guessing:.2f}){beside[1]}."
+        f"{share.min():.2f} to {share.max():.2f}{beside[0]}). If of the logits only the waves of "
+        f"a + b that stand out were kept, {beat} of the {len(seen)} runs would do better than "
+        f"guessing on the whole task (a loss below {guessing:.2f}){beside[1]}."
     )
     return (
         f"**{alone} of {len(seen)} runs that are half-way answer hardly more than mirror images**: "
@@ -160,7 +160,7 @@ def memorable(store: Store) -> str:
     if 2 * len(alone) <= len(seen):
         return ""
     (mirrored, others), share = alone[list(KINDS)].mean(), alone["held_out_share"].mean()
-    head = "Half-way, $a + b$ is in the answers and does not show"
+    head = "Half-way, $a + b$ is in the logits and hardly in the answers"
     if share < HALF:
         head = "Half a rule is mostly symmetry"
     line = (
