@@ -219,9 +219,9 @@ means = statistics.cell_means(runs)["mean"]
 reached = {d: statistics.steady(own.droplevel("d_model"), GENERALIZED)
            for d, own in means.groupby(level="d_model")}  # fmt: skip
 Markdown(
-    "; ".join(f"width {d}: {size:,.0f}" for d, size in reached.items() if size == size)
-    or "none yet"
-)
+    ("; ".join(f"width {d}: {size:,.0f}" for d, size in reached.items() if size == size)
+     or "none yet") + f".\n\n{four_cells.all_grok_words(runs, grid.curves)}"
+)  # fmt: skip
 
 # %% [markdown]
 # The trend does not need this list to fall at every step: near a boundary one run more or less that

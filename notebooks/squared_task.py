@@ -68,7 +68,8 @@ page.opening("takeaway 6", so_far=squared.moved_so_far(shifts[squared.VERDICTS],
 # makes the task harder, $(a + b)^2 \bmod 113$ instead of $(a + b) \bmod 113$: a harder rule
 # should need more data (a higher $D_{\mathrm{crit}}$), while learning labels by heart costs
 # what it did (the same $D_{\mathrm{mem}}$). The crossing moves to the upper right, and at the
-# same 3,000 points double descent becomes more prominent.
+# same 3,000 points double descent becomes more prominent: a number of points at which there was none
+# can be turned into one at which there is, the paper says, so it is looked for at 3,400 and 3,600, too.
 #
 # First the effect, then the mechanism, which the paper does not measure.
 #

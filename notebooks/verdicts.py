@@ -103,7 +103,8 @@ HTML(cards(readings, "Asked, after them"))
 # The paper says more than is judged above. Of these statements the chapters show what our runs do,
 # and no verdict:
 #
-# * the four dynamics in four cells (figure 2): [](grokking_grid.ipynb);
+# * the four dynamics in four cells (figure 2), and that every combination with near-perfect validation
+#   accuracy groks (§2.2): [](grokking_grid.ipynb);
 # * bumps in training accuracy, and a part that is memorized first, in progression (§3):
 #   [](framework_zones.ipynb);
 # * within progression itself accuracy falls towards zero again (§4.4): [](double_descent.ipynb);

@@ -3,7 +3,12 @@
 from worlds import jump
 
 from lib.analysis.gather import gather
-from lib.chapters.stories.dynamics.four_cells import by_recipe, in_four_cells, recipes_table
+from lib.chapters.stories.dynamics.four_cells import (
+    all_grok_words,
+    by_recipe,
+    in_four_cells,
+    recipes_table,
+)
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import DYNAMICS
 
@@ -25,6 +30,16 @@ def told(store, ends):
     found = gather(specs, store=store)
     rows = by_recipe(found.runs, found.curves)
     return rows, recipes_table(rows)
+
+
+def test_runs_with_the_rule_are_told_by_how_they_came_to_it(store):
+    specs = list(EXPERIMENTS["figure3"].specs([0]))[:3]
+    ends = dict(val=1.0, train=1.0), dict(val=1.0, train=0.8), dict(val=0.5, train=1.0)
+    store.add_many(jump(spec, **end) for spec, end in zip(specs, ends))
+    found = gather(specs, store=store)
+    said = all_grok_words(found.runs, found.curves)
+    assert "Of the 2 runs" in said and "or above, 1 do" in said  # the other: progression
+    assert all_grok_words(found.runs[:0], found.curves) == ""
 
 
 def test_a_recipe_that_shows_all_four_is_named(store):
