@@ -42,8 +42,8 @@ def all_grok_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     if not kinds:
         return ""
     return (
-        "All combinations with near-perfect validation accuracy grok, the paper says (§2.2). Of the "
-        f"{len(kinds)} runs of this grid that end at {GENERALIZED:g} or above, "
+        "All combinations with near-perfect validation accuracy grok, the paper says (§2.2). Of "
+        f"the {len(kinds)} runs of this grid that end at {GENERALIZED:g} or above, "
         f"{kinds.count('grokking')} do: they know their training set before they find the rule."
     )
 
