@@ -221,6 +221,13 @@ both = {size: leader.beside(leading.runs, figure6.runs, size) for size in SIZES_
 accuracy.accuracy_by_width(both, WIDTHS_6, figure=6)
 
 # %% [markdown]
+# What the first of these seeds shows suggested a claim, takeaway 5's in this recipe. It was put down,
+# with takeaway 5's very test, before any run of the seeds that it is judged on.
+
+# %% tags=["hide-input"]
+page.verdicts("takeaway 5", "double descent, tied")
+
+# %% [markdown]
 # ## What the paper says of twelve cells
 #
 # A second, simpler comparison: the recipes among which the book's stands, on cells that the paper

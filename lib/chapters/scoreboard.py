@@ -122,9 +122,9 @@ HALF_OPEN = (
 
 CHAPTERS = {
     "figure3": "grokking_grid", "figure4": "memorization_capacity", "figure5": "framework_zones",
-    "figure6": "double_descent", "figure7": "squared_task", "figure9": "parameter_norms",
-    "emergent_113": "multitask_emergence", "emergent_59": "multitask_emergence",
-    "emergent_depth_long": "multitask_emergence",
+    "figure6": "double_descent", "figure6_tied": "recipe", "figure7": "squared_task",
+    "figure9": "parameter_norms", "emergent_113": "multitask_emergence",
+    "emergent_59": "multitask_emergence", "emergent_depth_long": "multitask_emergence",
 }  # fmt: skip
 """Experiment -> the chapter that shows it; the others are those of the circuits."""
 
