@@ -214,7 +214,7 @@ Markdown(f"{searched.out_of_sample(own)}\n\n{searched.sentence_by_sentence(own)}
 # %% tags=["hide-input"]
 leading, figure6 = (page.gather(EXPERIMENTS[name]) for name in ("figure6_tied", "figure6"))
 page.export(leading.runs, "figure6_tied", "the leading recipe's runs of figure 6", OF_A_RUN)
-Markdown(f"{leader.on_new_seeds(leading)}\n\n{leading.provenance()}")
+Markdown("\n\n".join((leader.shape(leading), leader.on_new_seeds(leading), leading.provenance())))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final validation accuracy against d_model in two recipes, mean over seeds and a dot for each run: the recipe with tied embeddings that leads the search, and this book's in grey."}, "figure": {"caption": "Final validation accuracy against width with tied embeddings (lr 0.001, weight decay 1, by epoch 35,000, seeds from 1,002 on) and in the book's recipe (grey; by epoch 20,000, the figures' seeds). Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval; hatched: no run stored. [Data](data/figure6_tied.csv).", "name": "fig-figure6-tied"}}
 both = {size: leader.beside(leading.runs, figure6.runs, size) for size in SIZES_6}

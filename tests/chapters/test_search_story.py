@@ -145,6 +145,11 @@ def test_the_leader_on_new_seeds(store):
     told = leader.on_new_seeds(found)
     assert told.startswith("**On new seeds it meets 1 of the 1 sentences") and "one seed" in told
     assert "1 of 1" in told and "near-perfect at (64, 3000)" in told
+    assert leader.shape(found) == "*No seed has all of figure 6 yet.*"
+    store.add_many(jump(s, 1.0 - 0.9 * (28 <= s.d_model <= 36)) for s in experiment.specs([1002]))
+    told = leader.shape(gather(experiment, store=store))
+    assert told.startswith("With all of figure 6 (seed 1002), mean accuracy over seeds falls")
+    assert "3,000 points (1.00 at width 4, 0.10 at 28, up to 1.00 beyond)" in told
     shown = leader.beside(found.runs, found.runs.iloc[:0], 3000)
     assert [len(runs) for runs, *_ in shown.values()] == [1, 0]
 

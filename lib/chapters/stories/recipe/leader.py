@@ -2,7 +2,10 @@
 
 import pandas as pd
 
+from lib.analysis import descent, statistics
 from lib.analysis.gather import Gathered
+from lib.analysis.words import seeds_phrase
+from lib.chapters.stories.descent import dips
 from lib.chapters.stories.recipe.search import of_figures, seeds_asked, sentence_by_sentence
 from lib.figures.style import GREY, VAL
 from lib.paper.race.scores import met_by
@@ -19,6 +22,20 @@ def on_new_seeds(found: Gathered) -> str:
         f"figure 6 has a cell**, by {seeds_asked(sentences)} so far:\n\n"
         + sentence_by_sentence(found)
     )
+
+
+def shape(found: Gathered) -> str:
+    """Where accuracy falls and returns with width, over the seeds that have every run, in words."""
+    runs = found.whole().runs
+    seeds = seeds_phrase(runs["seed"])
+    if len(runs) < found.wanted / len({spec.seed for spec in found.specs}):
+        return "*No seed has all of figure 6 yet.*"
+    curves = {size: statistics.by_width(own) for size, own in runs.groupby("train_size")}
+    seen = dips.seen(
+        {size: curve.mean() for size, curve in curves.items()},
+        {size: descent.mean_dip(curve) for size, curve in curves.items()},
+    )
+    return f"With all of figure 6 ({seeds}), {seen}"
 
 
 def beside(leading: pd.DataFrame, usual: pd.DataFrame, size: int) -> dict[str, tuple]:
