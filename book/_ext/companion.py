@@ -51,7 +51,7 @@ CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the c
     "recipe": (
         *("recipe-3e-3-1.0", "recipe-3e-3-1.5", "recipe-3e-3-2.0", "recipe-1e-3-1.5"),
         *("deep_recipe", "search", "search_wide", "search_arms"),
-        *("search_batches", "search_norm", "search_shapes"),
+        *("search_batches", "search_norm", "search_shapes", "figure6_tied"),
     ),
     "other_implementations": (
         *(("figure6", _AT_3000 | dict(d_model=(8,), seed=range(5))),),

@@ -35,7 +35,7 @@ def shape(found: Gathered) -> str:
         {size: curve.mean() for size, curve in curves.items()},
         {size: descent.mean_dip(curve) for size, curve in curves.items()},
     )
-    return f"With all of figure 6 ({seeds}), {seen}"
+    return f"On new seeds, with all of figure 6 ({seeds}), its {seen}"
 
 
 def beside(leading: pd.DataFrame, usual: pd.DataFrame, size: int) -> dict[str, tuple]:
