@@ -10,7 +10,7 @@
 # # Verdicts
 #
 # What {cite:t}`huang2024unified` conclude, and what our runs say of it: first the paper's
-# takeaways, then single sentences. How a claim is decided stands [below](#how-a-claim-is-decided).
+# takeaways, then single sentences. How a claim is decided stands below them.
 
 # %% tags=["remove-cell"]
 try:
