@@ -38,6 +38,11 @@
     });
   }
 
+  // A picture behind a slider that scrolls by itself can be scrolled by keys.
+  function reachPictures(root) {
+    root.querySelectorAll(".jupyter-widgets .wide-picture").forEach((picture) => (picture.tabIndex = 0));
+  }
+
   // Every figure has a dark variant beside it (book/_ext/pictures.py); paper is always light.
   function grounds() {
     const print = matchMedia("print");
@@ -69,8 +74,12 @@
     grounds();
     const article = document.querySelector(".bd-article");
     if (!article) return;
-    nameSliders(article);
-    new MutationObserver(() => nameSliders(article)).observe(article, { childList: true, subtree: true });
+    const mend = () => {
+      nameSliders(article);
+      reachPictures(article);
+    };
+    mend();
+    new MutationObserver(mend).observe(article, { childList: true, subtree: true });
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
