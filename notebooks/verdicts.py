@@ -90,7 +90,7 @@ HTML(cards(predictions, "Varma et al. say"))
 # %% [markdown]
 # ## Readings of ours
 #
-# The paper says less, or says it of other sizes: it shows accuracy and no loss, "far exceeds" and no
+# The paper says less, or says it of other sizes or of its own recipe: it shows accuracy and no loss, "far exceeds" and no
 # factor, and emergence from 1 layer × 64 to 8 × 1024 at modulus 113. Varma et al. have longer runs of
 # other widths, and networks that go on with less data.
 

@@ -27,8 +27,8 @@ def on_new_seeds(found: Gathered) -> str:
 def shape(found: Gathered) -> str:
     """Where accuracy falls and returns with width, over the seeds that have every run, in words."""
     runs = found.whole().runs
-    seeds = seeds_phrase(runs["seed"])
-    if len(runs) < found.wanted / len({spec.seed for spec in found.specs}):
+    seeds, each = seeds_phrase(runs["seed"]), runs["seed"].value_counts()
+    if each.min() < found.wanted / len({spec.seed for spec in found.specs}) or runs.empty:
         return "*No seed has all of figure 6 yet.*"
     curves = {size: statistics.by_width(own) for size, own in runs.groupby("train_size")}
     seen = dips.seen(
