@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import made_up
+import numpy as np
 import pandas as pd
 import pytest
 from worlds import jump
@@ -56,10 +57,27 @@ def test_the_books_recipe_is_scored_on_as_few_seeds_as_others():
     """Seed by seed, and two at once, which a product of chances does not punish alike."""
     own = gather(story.unseen()).whole()
     three = own.runs[own.runs["seed"].isin(sorted(own.runs["seed"].unique())[:3])]
-    said = story.by_twos(replace(own, runs=three, specs=own.specs))
-    _, low, high, middle = (float(number) for number in re.findall(r"[\d.]+e-\d+", said))
-    assert low <= middle <= high and low < high
-    assert story.by_twos(replace(own, runs=own.runs[own.runs["seed"] == 0])) == ""
+    others = pd.DataFrame(dict(recipe=["a", "b", "c"], score=[1e-9, 2e-9, 1e-8], runs=[1, 1, 0]))
+    said = leader.by_twos(replace(own, runs=three, specs=own.specs), others)
+    _, low, high, middle, often, seldom, best = map(float, re.findall(r"[\d.]+e-\d+", said))
+    assert low <= middle <= high and low < high and often < seldom and best == 1e-8
+    assert "of 3 recipes" in said and "c has" in said
+    assert leader.by_twos(replace(own, runs=own.runs[own.runs["seed"] == 0]), others) == ""
+
+
+def test_how_far_luck_goes():
+    """One recipe of one outcome has no luck; each cell draws on its own, and sentences of a cell
+    draw together."""
+
+    def pair(*chances):
+        return pd.DataFrame(dict(sentence=[0, 1, 2], probability=chances))
+
+    assert leader.by_luck([pair(0.5, 0.5, 0.5)], 4) == pytest.approx(0.125)
+    two = [pair(1.0, 1.0, 1.0), pair(0.5, 0.5, 0.5)]
+    same = SENTENCES[0].cell, SENTENCES[1].cell, SENTENCES[2].cell
+    cells = len(set(same))
+    assert np.mean(leader.by_luck(two, 1) == 1) == pytest.approx(0.5**cells, abs=0.05)
+    assert np.mean(leader.by_luck(two, 9) == 1) > np.mean(leader.by_luck(two, 1) == 1)
 
 
 def recipe(**fields):
@@ -138,14 +156,22 @@ def test_out_of_sample_is_scored_on_other_seeds(store):
 def test_the_leader_on_new_seeds(store):
     """One seed of one cell of figure 6."""
     experiment = EXPERIMENTS["figure6_tied"]
-    nothing = leader.on_new_seeds(gather(experiment, store=store))
+    book = gather(story.unseen(), store=store)
+    nothing = leader.on_new_seeds(gather(experiment, store=store), book)
     assert nothing == "*None of these runs is in a cell that a sentence speaks of yet.*"
     (spec,) = [s for s in experiment if (s.d_model, s.train_size, s.seed) == (64, 3000, 1002)]
     store.add(jump(spec, 1.0))
     found = gather(experiment, store=store)
-    told = leader.on_new_seeds(found)
+    told = leader.on_new_seeds(found, book)
     assert told.startswith("**On new seeds it meets 1 of the 1 sentences") and "one seed" in told
-    assert "1 of 1" in told and "near-perfect at (64, 3000)" in told
+    assert "1 of 1" in told and "near-perfect at (64, 3000)" in told and "book" not in told
+    at = [s for s in story.unseen() if (s.d_model, s.train_size, s.seed) == (64, 3000, 0)]
+    store.add(jump(at[0], 0.2))
+    told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
+    assert "; the book's meets 0 of them on seed 0:" in told
+    store.add(jump(at[0].replace(seed=1), 1.0))
+    told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
+    assert "; the book's meets 0 of them on seeds 0–1, 0 to 1 on one alone:" in told
     none = "*No seed has all of figure 6 yet.*"
     assert leader.shape(found) == leader.shape(gather(experiment, store=Store(store.folder / "x")))
     store.add_many(jump(s, 1.0) for seed in (1003, 1004) for s in experiment.specs([seed])[:40])

@@ -1,5 +1,8 @@
-"""Figure 6 in the recipe that leads the search, on seeds that chose nothing, told."""
+"""The recipe that leads the search: how far luck goes, and figure 6 on seeds that chose nothing."""
 
+import itertools
+
+import numpy as np
 import pandas as pd
 
 from lib.analysis import descent, statistics
@@ -8,20 +11,91 @@ from lib.analysis.words import seeds_phrase
 from lib.chapters.stories.descent import dips
 from lib.chapters.stories.recipe.search import of_figures, seeds_asked, sentence_by_sentence
 from lib.figures.style import GREY, VAL
-from lib.paper.race.scores import met_by
+from lib.paper.race.scores import met_by, of_recipes
+from lib.paper.search import SENTENCES
+
+TRIALS = 2000
+"""How often recipes that are no better than the book's are drawn."""
 
 
-def on_new_seeds(found: Gathered) -> str:
-    """How many of the sentences that figure 6 can answer the leader meets there, and which."""
+def by_twos(own: Gathered, recipes: pd.DataFrame) -> str:
+    """The book's recipe on two of its seeds, as many as others have, and how far luck goes.
+
+    Args:
+        own: the figures' runs at the search's cells.
+        recipes: rows by recipe and T, as `scored` has them.
+    """
+    runs = own.runs
+    seeds = itertools.combinations(sorted(runs["seed"].unique()), 2)
+    pairs = [of_figures(own.of(runs[runs["seed"].isin(two)]["key"])) for two in seeds]
+    if not pairs:
+        return ""
+    scored = pd.concat(of_recipes(pair) for pair in pairs)
+    (every,) = of_recipes(of_figures(own)).itertuples()
+    score, met = scored["score"], scored["met"]
+    best = recipes.loc[recipes["score"].idxmax()]
+    tried = recipes["recipe"].nunique()
+    luckiest = by_luck(pairs, tried)
+    return (
+        f"The product of the book's own recipe is {every.score:.1e} on all its seeds; on two of "
+        f"them, as many as others have, it is {score.min():.1e} to {score.max():.1e}, "
+        f"{score.median():.1e} in the middle, and {met.min()} to {met.max()} sentences are met, "
+        f"{met.mean():.1f} on average, for {every.met} on all. **Luck goes far**: of {tried} "
+        "recipes, as many as have a run, all exactly as good as the book's, the best would have "
+        f"{np.median(luckiest):.1e} in the middle, and in one of twenty searches "
+        f"{np.quantile(luckiest, 0.95):.1e} or more (two of the book's seeds drawn for each cell "
+        f"of each recipe, {TRIALS:,} times). {best['recipe']} has {best['score']:.1e}, and chose "
+        "its T as well."
+    )
+
+
+def by_luck(pairs: list[pd.DataFrame], recipes: int) -> np.ndarray:
+    """The best product of so many recipes that are all as good as one: (TRIALS,).
+
+    Args:
+        pairs: one recipe's sentences on each two of its seeds, of which each cell draws its own.
+    """
+    cells = [str(SENTENCES[number].cell) for number in pairs[0]["sentence"]]
+    logs = np.log([pair["probability"] for pair in pairs])
+    by_cell = pd.DataFrame(logs.T).groupby(cells, sort=False).sum().to_numpy()  # cells × pairs
+    draws = np.random.default_rng(0).integers(len(pairs), size=(TRIALS, recipes, len(by_cell)))
+    return np.exp(by_cell[np.arange(len(by_cell)), draws].sum(axis=-1).max(axis=1))
+
+
+def on_new_seeds(found: Gathered, book: Gathered) -> str:
+    """How many of the sentences that figure 6 can answer the leader meets there, and which.
+
+    Args:
+        found: the leader's runs of figure 6.
+        book: the book's own at the search's cells.
+    """
     sentences = of_figures(found) if len(found.runs) else pd.DataFrame(dict(n=[]))
     asked = sentences[sentences["n"] > 0]
     if asked.empty:
         return "*None of these runs is in a cell that a sentence speaks of yet.*"
     return (
         f"**On new seeds it meets {met_by(asked).sum()} of the {len(asked)} sentences of which "
-        f"figure 6 has a cell**, by {seeds_asked(sentences)} so far:\n\n"
+        f"figure 6 has a cell**, by {seeds_asked(sentences)} so far{_beside(book, asked)}:\n\n"
         + sentence_by_sentence(found)
     )
+
+
+def _beside(book: Gathered, asked: pd.DataFrame) -> str:
+    """How many of the same sentences the book's recipe meets, on all its seeds and on one."""
+    if book.runs.empty:
+        return ""
+
+    def met(keys: pd.Series) -> int:
+        sentences = of_figures(book.of(keys))
+        return met_by(sentences[sentences["sentence"].isin(asked["sentence"])]).sum()
+
+    single = [met(one["key"]) for _, one in book.runs.groupby("seed")]
+    every, seeds = met(book.runs["key"]), seeds_phrase(book.runs["seed"])
+    words = f"; the book's meets {every} of them on {seeds}"
+    if len(single) < 2:
+        return words
+    low, high = min(single), max(single)
+    return f"{words}, {low if low == high else f'{low} to {high}'} on one alone"
 
 
 def shape(found: Gathered) -> str:

@@ -150,26 +150,11 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
     return (
         f"**The best recipe so far, {best['recipe']} for {_lengths(recipes, best)} epochs, meets "
         f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, on "
-        "the one or two runs a sentence on which it was chosen. **The book's own meets "
+        "the one or two runs a sentence on which it was chosen (how far luck alone goes there is "
+        "said below). **The book's own meets "
         f"{row.met} of {row.seen}**, on {seeds_asked(sentences)} on which nothing was chosen; one "
         "of the sentences speaks of epochs later than ours. The paper states no recipe, "
         "and we know of no published one that gives its pictures."
-    )
-
-
-def by_twos(own: Gathered) -> str:
-    """How the book's recipe scores on two of its seeds, as many as others have, in words."""
-    whole = own.runs
-    pairs = list(itertools.combinations(sorted(whole["seed"].unique()), 2))
-    if not pairs:
-        return ""
-    found = (own.of(whole[whole["seed"].isin(pair)]["key"]) for pair in pairs)
-    scores = [of_recipes(of_figures(two))["score"].item() for two in found]
-    (every,) = of_recipes(of_figures(own))["score"]
-    return (
-        f"The product of the book's own recipe is {every:.1e} on all its seeds; on two of them, "
-        f"as many as others have, it is {min(scores):.1e} to {max(scores):.1e}, "
-        f"{np.median(scores):.1e} in the middle."
     )
 
 
