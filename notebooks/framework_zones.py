@@ -132,8 +132,8 @@ Markdown(story.agreement(dots, epochs))
 # These curves were fitted to the very runs that they are compared with, and near D_crit one run says
 # little: there semi-grokking is a band in which some seeds generalize and some do not.
 # [](verdicts.ipynb) judges each boundary by itself, D_crit by the curve without the cell in question.
-# Two straight lines might sort these cells as well: that the curves rise and fall is what takeaways 1
-# and 2 say.
+# How many of its cells two straight lines would tell, chosen on them, stands there, too: that the
+# curves rise and fall is not what this test shows but what takeaways 1 and 2 say.
 # How wide the band is comes from the same runs, so what happens in it is told and not judged. In the
 # paper semi-grokking is a zone of single runs, too; ours hardly ever stop
 # half-way, and most of the runs that disagree with their region lie in this band.

@@ -33,7 +33,8 @@ PLAIN = {
     ),
     "takeaway 3": (
         "The two curves tell progression, ungrokking and grokking apart, outside a band around "
-        "D_crit; the fourth kind, semi-grokking, lies in that band and is not judged.",
+        "D_crit; the fourth kind, semi-grokking, lies in that band and is not judged, nor whether "
+        "curves tell more than straight lines.",
         "Even outside a band around D_crit the two curves tell too seldom which kind of training a "
         "network shows.",
         "How well the two curves tell the kinds apart, outside a band around D_crit, is open.",
@@ -72,7 +73,7 @@ PLAIN = {
     "takeaway 8": (
         "In networks of two and four layers, adding modulo 59, more unseen sums come out right "
         "at the same size if each task has its own half of the layer after attention, the MLP; "
-        "whether a smaller network is enough is not judged.",
+        "whether a smaller network is enough, as \"earlier\" has it, is not judged.",
         "In networks of two and four layers, adding modulo 59, no more unseen sums come out right "
         "at the same size if each task has its own half of the layer after attention, the MLP.",
         "Whether a half of the layer after attention, the MLP, for each task helps networks of the "

@@ -1,6 +1,7 @@
 """Claims on made-up runs: each verdict can come out, and only from enough runs."""
 
 import math
+import re
 import zlib
 
 import click
@@ -247,6 +248,9 @@ def test_takeaway_3_tells_what_single_runs_do(tmp_path):
     assert len(finding.conditions) == 3 and "semi-grokking" in finding.note
     by_heart = finding.note.split("rightly, and ")[1]
     assert 90 <= int(by_heart.split("%")[0]) <= 100
+    lines = re.search(r"sizes tells (\d+) of (\d+), .* widths (\d+) of (\d+)", finding.note)
+    width, cells, size, beyond = map(int, lines.groups())
+    assert 0 < width <= cells and 0 < size <= beyond <= cells
 
 
 def test_takeaway_6_looks_at_new_seeds_alone(tmp_path):

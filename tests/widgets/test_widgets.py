@@ -17,7 +17,7 @@ from sliders import check_competition, moves, on_the_picture, setting, whole
 from lib.analysis.gather import gather
 from lib.analysis.zones.boundaries import Critical, fit_capacity
 from lib.analysis.zones.capacity import distinct_pairs
-from lib.analysis.zones.prediction import Prediction, fit
+from lib.analysis.zones.prediction import Prediction, fit, from_neighbours, halves
 from lib.chapters import execute
 from lib.chapters.build import made
 from lib.paper.claims import specs_of
@@ -145,10 +145,21 @@ def test_the_formula_is_fitted_to_half_of_the_cells():
     runs = pd.DataFrame(rows, columns=["d_model", "train_size", "seed", "val_accuracy"])
     found, errors = fit(runs, random)
     assert errors.left_out < 0.15 < errors.constant and errors.n_fitted + errors.n_left_out == 144
+    assert 0 < errors.neighbours < errors.constant
     assert found.rule == pytest.approx(400, rel=0.3)
     harder = found(np.array(d_models), 3000, 1.3)
     assert (harder <= found(np.array(d_models), 3000) + 1e-12).all()
     assert fit(runs.iloc[:0], random) is None and fit(runs, random.iloc[:0]) is None
+
+
+def test_a_cell_from_its_neighbours():
+    """Those in the grid next to it; at a corner, fewer."""
+    cells = pd.MultiIndex.from_product([(4, 8), (2000, 3000)], names=["d_model", "train_size"])
+    cells = pd.Series([0.0, 0.2, 0.4, 1.0], cells)
+    mask = halves(cells.index)
+    assert mask.tolist() == [True, False, False, True]
+    assert from_neighbours(cells, mask).tolist() == [0.5, 0.5]
+    assert from_neighbours(cells.iloc[:2], mask[:2]).tolist() == [0.0]
 
 
 # ---- in the browser --------------------------------------------------------------------

@@ -48,10 +48,11 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Errors:
-    """Root mean square errors over cells: of the fit, of cells left out, and of a constant."""
+    """Root mean square errors over cells: of the fit, of cells left out, and of plainer guesses."""
 
     fitted: float
     left_out: float
+    neighbours: float  # the mean of the nearest fitted cells of the grid, on the cells left out
     constant: float  # the fitted cells' mean, on the cells left out
     n_fitted: int
     n_left_out: int
@@ -59,8 +60,21 @@ class Errors:
 
 def halves(cells: pd.MultiIndex) -> np.ndarray:
     """Which cells are fitted: every other one of the grid, like a chequerboard (a mask)."""
-    ranks = [pd.factorize(cells.get_level_values(i), sort=True)[0] for i in (0, 1)]
-    return (ranks[0] + ranks[1]) % 2 == 0
+    return _ranks(cells).sum(axis=1) % 2 == 0
+
+
+def _ranks(cells: pd.MultiIndex) -> np.ndarray:
+    """The column and the row of each cell in the grid: (cells, 2)."""
+    levels = (cells.get_level_values(i) for i in (0, 1))
+    return np.stack([pd.factorize(level, sort=True)[0] for level in levels], axis=1)
+
+
+def from_neighbours(cells: pd.Series, mask: np.ndarray) -> np.ndarray:
+    """Each cell outside the mask as the mean of those in it that are nearest in the grid."""
+    ranks = _ranks(cells.index)
+    steps = np.abs(ranks[~mask][:, None] - ranks[mask]).sum(axis=-1)
+    near = steps == steps.min(axis=1, keepdims=True)
+    return near @ cells[mask].to_numpy() / near.sum(axis=1)
 
 
 def fit(runs: pd.DataFrame, random: pd.DataFrame) -> tuple[Prediction, Errors] | None:
@@ -99,6 +113,7 @@ def fit(runs: pd.DataFrame, random: pd.DataFrame) -> tuple[Prediction, Errors] |
     def rms(values):
         return float(np.sqrt(np.mean(np.square(values))))
 
-    constant = cells[~mask].to_numpy() - cells[mask].mean()
-    parts = rms(errors(prediction, mask)), rms(errors(prediction, ~mask)), rms(constant)
-    return prediction, Errors(*parts, int(mask.sum()), int((~mask).sum()))
+    other = cells[~mask].to_numpy()
+    plain = rms(from_neighbours(cells, mask) - other), rms(cells[mask].mean() - other)
+    parts = rms(errors(prediction, mask)), rms(errors(prediction, ~mask))
+    return prediction, Errors(*parts, *plain, int(mask.sum()), int((~mask).sum()))

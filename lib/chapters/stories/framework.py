@@ -124,10 +124,16 @@ def fit_words(fitted: tuple[Prediction, Errors] | None) -> str:
     if fitted is None:
         return "*Not enough runs are stored for a fit.*"
     law, errors = fitted
+    verdict = ""
+    if errors.neighbours < errors.left_out:
+        verdict = ", which is better: the formula says why the map has its shape, and is no rival "
+        verdict += "to reading between its cells"
     return (
         f"Fitted to {errors.n_fitted} cells: r = {law.rule:.0f} pairs, f = {law.force:.2f}, "
         f"w = {law.step:.0f} training points. Root mean square error of the mean validation "
         f"accuracy: {errors.fitted:.3f} on these cells, **{errors.left_out:.3f} on the "
         f"{errors.n_left_out} cells that were left out**; always saying the fitted cells' mean "
-        f"would give {errors.constant:.3f} there."
+        f"would give {errors.constant:.3f} there, and the mean of a cell's nearest fitted cells "
+        f"{errors.neighbours:.3f}{verdict}. The cells left out have the seeds of those fitted, and "
+        "lie among them."
     )

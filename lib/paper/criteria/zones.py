@@ -35,7 +35,8 @@ def zones_agree(grid, dip_grid, random):
         clustered("runs with more facts than D_mem that progress",
                   runs["zone"][overfull] == "progression", _cells(runs[overfull]), "cells", 3,
                   least=HALF),
-    ), _single_runs(runs, points, together, good[inside], place[inside]),
+    ), "; ".join((_single_runs(runs, points, together, good[inside], place[inside]),
+                  _straight(runs, together, placed[~inside], good[~inside]))),
     used=len(runs) + len(random))  # fmt: skip
 
 
@@ -59,6 +60,21 @@ def _single_runs(runs, points, together, good, place) -> str:
         f"D_crit, {above} above it; D_mem as measured sorts {known[0]} of single runs rightly, and "
         f"{known[1]} where it counts as at least the largest training set that most runs knew by "
         "heart"
+    )
+
+
+def _straight(runs, together, placed, good) -> str:
+    """What two straight lines would tell of the same cells, each chosen on them: told, too."""
+    width, size = (
+        max((_mostly(own, what == test(own[by], limit)) for limit in own[by].unique()),
+            key=pd.Series.sum, default=pd.Series(dtype=bool))
+        for own, by, what, test in (
+            (runs, "d_model", together, pd.Series.le), (placed, "train_size", good, pd.Series.gt),
+        )
+    )  # fmt: skip
+    return (
+        f"straight lines, each chosen on these cells: one width for all sizes tells "
+        f"{width.sum()} of {len(width)}, one size for all widths {size.sum()} of {len(size)}"
     )
 
 
