@@ -28,6 +28,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.chapters.stories.cards import cards
+from lib.chapters.stories.thresholds import hangs_on
 from lib.chapters.tables import changes, changes_table, conditions
 from lib.paper.claims import VERDICTS
 from lib.paper.takeaways import CLAIMS, PREDICTIONS, judge_all
@@ -114,6 +115,20 @@ HTML(cards(readings, "Asked, after them"))
 # * progression that comes late, once between epochs 30,000 and 40,000 (appendix A):
 #   [](parameter_norms.ipynb);
 # * training accuracy is perfect "within a few epochs" (§2.2): [](recipe.ipynb).
+#
+# ## What hangs on a threshold
+#
+# Most verdicts say "generalizes" or "zero" and mean a number of ours. Each is moved to both sides
+# here, and all that reads it judged again. (The claims of mixtures are judged at four levels anyway.)
+
+# %% tags=["hide-input"]
+Markdown(hangs_on(verdicts, page.store))
+
+# %% [markdown]
+# Between accuracies of 0.1 and 0.2 lies much of a small network's slow rise: where it counts as begun decides
+# what of its norm's growth comes before.
+#
+# ## More time
 #
 # Figure 9's epochs say that the paper trains longer than our 20,000, if not how long. More time helps
 # networks that sit half-way ([](grokking_grid.ipynb), [](double_descent.ipynb)): it would speak for

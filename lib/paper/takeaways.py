@@ -26,7 +26,6 @@ def judge_named(store: Store, *names: str) -> list[Verdict]:
     return [judge(BY_NAME[name], store, runs) for name in names]
 
 
-_generalize = partial(addition.runs_reach, dynamics.GENERALIZED)
 _fresh = range(5, 11)  # seeds 0–4 suggested takeaway 6's tests
 
 
@@ -187,7 +186,7 @@ CLAIMS = (
           curves=True, later=("split_depth_more",)),
     Claim("(64, 3000)", "d = 64 is near-perfect with just 3,000 points (§2.2)",
           "at least two thirds of the runs generalize", (_three((64,), 3000),),
-          partial(_generalize, least=MOST)),
+          partial(addition.runs_generalize, least=MOST)),
     Claim("d = 32", "d = 32 needs 4,000 points (§2.2)",
           "at least two thirds of the runs generalize at 4,000, at most two thirds at 3,600",
           (_three((32,)),), addition.needs_4000),
@@ -210,7 +209,7 @@ CLAIMS = (
           "at most a third of the runs over d 44–100 generalize, and at none of these widths "
           "surely more",
           (_six(2600, d=(44, 48, 56, 64, 100)),),
-          partial(addition.runs_reach_by_width, dynamics.GENERALIZED, most=FEW)),
+          partial(addition.runs_generalize_by_width, most=FEW)),
     Claim("3,000: dip", "A dip around d 28–36 at 3,000 (§4.1)", "takeaway 5's dip is ≥ 0.1",
           (_six(3000),), addition.a_dip),
     Claim("3,000: loss", "The dip at 3,000, asked of validation loss (ours; §4.1 has accuracy)",

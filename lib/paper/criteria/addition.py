@@ -87,25 +87,23 @@ def semi_interval(grid):
 # ---- single cells ------------------------------------------------------------------------
 
 
-def runs_reach(level: float, *frames: pd.DataFrame, conditions: int = 1, **range_) -> Finding:
-    """The share of the runs of some cells, all together, whose last accuracy is at a level."""
-    runs = pd.concat(frames)
-    hits, says = runs["val_accuracy"] >= level, f"with validation ≥ {level:g}"
+def runs_generalize(runs: pd.DataFrame, conditions: int = 1, **range_) -> Finding:
+    """The share of the runs of some cells, all together, that end at `GENERALIZED` or above."""
+    hits = runs["val_accuracy"] >= dynamics.GENERALIZED
+    says = f"with validation ≥ {dynamics.GENERALIZED:g}"
     return _in_cells(says, runs, hits, conditions, **range_)
 
 
-def runs_reach_by_width(level: float, runs: pd.DataFrame, **range_) -> Finding:
-    """`runs_reach` of all widths together, and each width that is surely off: none is outvoted."""
+def runs_generalize_by_width(runs: pd.DataFrame, **range_) -> Finding:
+    """The same of all widths together, and each width that is surely off: none is outvoted."""
     widths = [runs[runs["d_model"] == d] for d in sorted(runs["d_model"].unique())]
-    every = [runs_reach(level, own, conditions=len(widths) + 1, **range_)
-             for own in (runs, *widths)]  # fmt: skip
+    every = [runs_generalize(own, conditions=len(widths) + 1, **range_) for own in (runs, *widths)]
     found = _all_of(every[0], *(own for own in every[1:] if own.holds is False))
     return replace(found, note=every[0].note)
 
 
-def runs_know_more(*frames: pd.DataFrame, conditions: int = 1, **range_) -> Finding:
+def runs_know_more(runs: pd.DataFrame, conditions: int = 1, **range_) -> Finding:
     """The share of the runs of some cells that end above zero, and above what symmetry gives."""
-    runs = pd.concat(frames)
     hits = runs["val_accuracy"] >= efficiency.floors(runs)
     says = f"with validation ≥ {dynamics.ZERO:g} and above what symmetry gives"
     return _in_cells(says, runs, hits, conditions, **range_)
@@ -135,15 +133,15 @@ def _all_of(*findings: Finding) -> Finding:
 def needs_4000(grid):
     """Most runs generalize at 4,000, and not yet at 3,600."""
     last, before = (grid[grid["train_size"] == size] for size in (4000, 3600))
-    return _all_of(runs_reach(dynamics.GENERALIZED, last, conditions=2, least=MOST),
-                   runs_reach(dynamics.GENERALIZED, before, conditions=2, most=MOST))  # fmt: skip
+    return _all_of(runs_generalize(last, conditions=2, least=MOST),
+                   runs_generalize(before, conditions=2, most=MOST))  # fmt: skip
 
 
 def moderate(grid):
     """Off zero on the left of the band, and not yet all at one on its right."""
     left, right = grid[grid["train_size"] <= 2400], grid[grid["train_size"] > 2400]
     return _all_of(runs_know_more(left, conditions=2, least=FEW),
-                   runs_reach(dynamics.GENERALIZED, right, conditions=2, most=MOST))  # fmt: skip
+                   runs_generalize(right, conditions=2, most=MOST))  # fmt: skip
 
 
 def seeds_differ(runs):
