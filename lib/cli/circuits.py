@@ -36,7 +36,7 @@ from lib.sweeps.plan import costs_of, format_duration
 @click.option("--threads", type=options.THREADS, help="Cores to use.  [default: all]")
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it costs.")
 @options.MEASURE
-@options.RESULTS
+@options.RESULTS_TO_READ
 def command(names, seeds, checkpoints, stuck, threads, dry_run, measure, results) -> None:
     """Look into the networks of named experiments, and keep what is measured.
 

@@ -19,7 +19,7 @@ from lib.sweeps.plan import costs_of, format_duration, makespan
 @click.option("--write", is_flag=True, help="Bring the README's table and picture up to date.")
 @click.option("--cost/--no-cost", default=True, help="Say what the missing runs cost here.")
 @options.MEASURE
-@options.RESULTS
+@options.RESULTS_TO_READ
 def command(write, cost, measure, results) -> None:
     """Judge the paper's takeaways and sentences from the stored runs."""
     if measure and not cost:

@@ -10,7 +10,8 @@ from lib.engines.flops import bytes_of
 from lib.engines.precision import PRECISIONS
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import BASE
-from lib.runs.machine import memory
+from lib.paths import ROOT
+from lib.runs.machine import edited, memory
 from lib.runs.store import Store
 from lib.spec import KNOBS
 from lib.sweeps.speed import known_rate, machine_rate
@@ -22,11 +23,24 @@ def close(store: Store) -> None:
         raise click.exceptions.Exit(2)
 
 
-RESULTS = click.option(
-    "--results",
-    type=click.Path(),
-    callback=lambda context, option, text: Path(text) if text else None,
-    help="Folder of finished runs.  [default: results/, or GROKKING_RESULTS]",
+def _folder(context, option, text):
+    return Path(text) if text else None
+
+
+def _folder_to_read(context, option, text):
+    if text and not Path(text).exists():  # a typo would read as "no run is stored"
+        raise click.UsageError(f"the results folder {text!r} does not exist")
+    return _folder(context, option, text)
+
+
+RESULTS, RESULTS_TO_READ = (
+    click.option(
+        "--results",
+        type=click.Path(),
+        callback=callback,
+        help="Folder of finished runs.  [default: results/, or GROKKING_RESULTS]",
+    )
+    for callback in (_folder, _folder_to_read)
 )
 
 
@@ -59,6 +73,22 @@ def rate_of(specs, store, jobs, how=None, measure=True):
         return known_rate(widths, store.cache, store.runs(), jobs, how) or (None, "")
     more = dict(jobs=jobs, how=how, say=lambda line: click.echo(line, err=True))
     return machine_rate(widths, store.cache, **more), "as measured on this machine"
+
+
+def check_edits(store: Store, engine: str | None):
+    """An edited model is not trained by the native code, nor kept among the original's runs."""
+    files = edited()
+    if not files:
+        return
+    told = f"{' and '.join(files)} {'is' if len(files) == 1 else 'are'} edited"
+    if engine != "reference":
+        told += "; what trains here is the original: --engine reference trains the edited one"
+        click.echo(f"warning: {told}", err=True)
+    elif store.folder.resolve() == (ROOT / "results").resolve():
+        raise click.UsageError(
+            f"{told}, of which the key of a run does not know: give its runs a folder of their "
+            "own, with --results"
+        )
 
 
 def check_memory(specs, at_once=1, threads=1, engine=None, device="cpu"):

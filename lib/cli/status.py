@@ -18,7 +18,7 @@ from lib.sweeps.plan import costs_of, format_duration, makespan, missing
     "--estimate/--no-estimate", "timed", default=True, help="Say how long the rest takes."
 )
 @options.MEASURE
-@options.RESULTS
+@options.RESULTS_TO_READ
 def command(timed, measure, results):
     """Show what is done of each experiment of the paper."""
     if measure and not timed:
@@ -83,7 +83,7 @@ def table(experiments, store, todo, jobs, rate=None):
 
 
 @click.command()
-@options.RESULTS
+@options.RESULTS_TO_READ
 def compact(results):
     """Merge small files of finished runs into few."""
     store = Store(results)

@@ -57,6 +57,7 @@ def command(
     if device == "cuda" and engine == "reference" and jobs:
         raise click.UsageError("the textbook trains one run after the other on a GPU: no --jobs")
     store = Store(results)
+    options.check_edits(store, engine)
     specs = list(dict.fromkeys(s for name in names for s in EXPERIMENTS[name].specs(seeds)))
     todo = missing(specs, store)
     jobs = at_once(jobs, len(todo))

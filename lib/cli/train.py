@@ -36,11 +36,13 @@ def command(engine, device, precision, threads, force, results, **values):
     check_precision(engine, precision)
     check_device(device)
     threads = threads or (1 if engine == "numba" and flops(spec) < SHORT else cores())
+    options.check_edits(store, engine)
     click.echo(f"{spec.label()}, {spec.epochs:,} epochs")
     if spec.key in store.keys() and not force:
         curve, row = store.curve(spec), store.runs().set_index("key").loc[spec.key]
         status, digest = row["status"], row["digest"]
-        told = f"stored already, trained by {row['engine']}; --force trains it again"
+        click.echo(f"stored already, trained by {row['engine']}; --force trains it again")
+        told = f"its key: {spec.key}"
     else:
         options.check_memory([spec], threads=threads, engine=engine, device=device)
         choose(spec, engine, precision, device)  # refuses what this processor does not have
@@ -56,7 +58,8 @@ def command(engine, device, precision, threads, force, results, **values):
             path = store.add(run)
             store.save_weights(run)
             states.remove(spec)
-        told = f"{format_duration(run.wall_seconds)}, threads: {run.threads}; stored in {path}"
+        told = f"{format_duration(run.wall_seconds)}, threads: {run.threads}; stored in {path}\n"
+        told += f"its key: {spec.key}"
     _show(spec, curve, status)
     click.echo(f"SHA-256 of curve and weights: {digest}")
     click.echo(told)

@@ -27,17 +27,28 @@ def machine() -> dict[str, str]:
 
 def _git_commit() -> str:
     """The commit of the working tree, with a "+" where lib differs from it."""
+    head = _git("rev-parse", "--short=12", "HEAD").strip()
+    return head + ("+" if _git("status", "--porcelain", "lib") else "") if head else "unknown"
 
-    def git(*words: str) -> subprocess.CompletedProcess:
-        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True)
 
+TEXTBOOK = ("lib/model.py", "lib/engines/reference.py")
+"""What a reader may edit and train, of which the key of a run does not know."""
+
+
+def edited() -> list[str]:
+    """Those files of the textbook that differ from the commit; none where that is unknown."""
+    return _git("diff", "--name-only", "HEAD", "--", *TEXTBOOK).split()
+
+
+def _git(*words: str) -> str:
+    """What git says of the project; nothing without git, or where it says no."""
+    if not (ROOT / ".git").exists():
+        return ""
     try:
-        head = git("rev-parse", "--short=12", "HEAD") if (ROOT / ".git").exists() else None
-        if head is None or head.returncode:
-            return "unknown"
-        return head.stdout.strip() + ("+" if git("status", "--porcelain", "lib").stdout else "")
+        done = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True)
     except OSError:  # no git here
-        return "unknown"
+        return ""
+    return "" if done.returncode else done.stdout
 
 
 @functools.cache

@@ -4,6 +4,7 @@ Real processes, on commands that train nothing.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -72,3 +73,32 @@ def test_one_line_names_the_cause(tmp_path, name):
     assert result.returncode == code, result.stderr
     assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, result.stderr
     assert cause in result.stderr
+
+
+def test_an_edited_model_is_neither_ignored_nor_mixed_with_the_others(tmp_path):
+    """What is edited is trained by the textbook alone, in a folder of its own, until undone."""
+    copy, git = tmp_path / "copy", "git -c core.hooksPath=/dev/null -c user.name=x -c user.email=x"
+    copy.mkdir()
+    for name in ("lib", "pyproject.toml"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+    small = "--modulus 5 --train-size 10 --d-model 4 --epochs 5 --n-evals 2 --threads 1"
+    line = f"cd {copy} && {git} init -q && {git} add lib && {git} commit -qm x && "
+    train = f"{sys.executable} -m lib train {small} --engine "
+    places = dict(PYTHONPATH=str(copy), GROKKING_RESULTS="")
+
+    done = call(tmp_path, line + train + "reference", **places)
+    assert done.returncode == 0 and "edited" not in done.stderr, done.stderr
+    model = copy / "lib" / "model.py"
+    whole = model.read_text()
+    model.write_text(whole.replace(".relu()", ".tanh()"))
+    done = call(copy, train + "reference", **places)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: lib/model.py is edited") and "--results" in done.stderr
+    done = call(copy, train + "reference --results own", **places)
+    assert done.returncode == 0 and "edited" not in done.stderr and "stored in own" in done.stdout
+    done = call(copy, train + "stacked --results own", **places)
+    assert done.returncode == 0 and done.stderr.startswith("warning: lib/model.py is edited; ")
+    model.write_text(whole)
+    done = call(copy, train + "reference", **places)
+    assert done.returncode == 0 and "stored already, trained by reference" in done.stdout
