@@ -4,6 +4,8 @@ A chapter never trains by hand.  It asks for specs and gets the stored runs; wit
 `train_missing` the rest is trained on the spot, after an estimate.
 """
 
+import os
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -111,10 +113,10 @@ def gather(
     if lacking and train_missing:
         rate = machine_rate({s.d_model for s in lacking}, store.cache, jobs=cores())
         seconds = makespan(costs_of(lacking, rate, store).values(), cores())
-        print(
-            f"training {len(lacking):,} missing runs: about {format_duration(seconds)}", flush=True
-        )
-        report = sweep(lacking, store, rate=rate, progress=True)
+        told = f"training {len(lacking):,} missing runs: about {format_duration(seconds)}"
+        print(told, file=sys.stderr, flush=True)
+        patient = "GROKKING_DATA" not in os.environ  # else Ctrl-C ends `run`, and this with it
+        report = sweep(lacking, store, rate=rate, progress=True, patient=patient)
         if report.fatal or report.failed:
             raise RuntimeError(report.fatal or report.failed[0])
     keys = {spec.key for spec in specs}

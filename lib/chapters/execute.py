@@ -8,6 +8,7 @@ executed notebook remembers what it was made from, so that a build repeats only 
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import re
 import shutil
@@ -162,6 +163,9 @@ def _run(chapter: str, notebook: "NotebookNode", values: dict | None, environmen
             raise ChapterFailed(f"the kernel of {chapter} died (out of memory?)") from error
         except RuntimeError as error:
             raise ChapterFailed(f"the kernel of {chapter} did not start: {_line(error)}") from error
+        except KeyboardInterrupt:  # what Papermill leaves behind would say so again, at length
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+            raise
         return nbformat.read(after, as_version=4)
 
 
@@ -178,7 +182,7 @@ def _kernel(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     }
     spec = {
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        + ["--log-level=ERROR"],
+        + ["--log-level=CRITICAL"],  # it is interrupted at its end, which is no error
         "display_name": KERNEL["display_name"],
         "language": KERNEL["language"],
         "env": {name: value.replace("$", "$$") for name, value in (own | environment).items()},

@@ -77,6 +77,7 @@ def sweep(
     train: Callable | None = None,
     how: dict | None = None,
     progress: bool | None = None,
+    patient: bool = True,
     crew: Callable | None = None,
 ) -> Report:
     """Train what is missing of some specs, what matters most first (`lib.sweeps.plan.in_order`).
@@ -94,6 +95,7 @@ def sweep(
         train: the trainer, `lib.train.train` by default.
         how: engine, precision and device, as `lib.train.train` takes them; on this machine.
         progress: a bar on stderr; by default on a terminal, and elsewhere a line for each run.
+        patient: without it the first Ctrl-C drops what is in flight.
         crew: makes the workers, instead of processes on this machine (`lib.sweeps.cluster.Crew`).
 
     Raises:
@@ -112,14 +114,15 @@ def sweep(
     threads, jobs = (jobs, 1) if len(todo) == 1 and not crew else (1, min(jobs, len(todo)))
     costs = {s: cost / threads for s, cost in costs_of(todo, rate, store, not crew).items()}
     make = crew or (lambda: Crew(jobs, (store.folder, store.cache, threads, nice, train, how)))
-    return _Sweep(store, costs, in_order(costs, specs, first), deadline, progress).run(make)
+    queue = in_order(costs, specs, first)
+    return _Sweep(store, costs, queue, deadline, progress, patient).run(make)
 
 
 class _Sweep:
     """The state of one sweep, and the loop that hands out runs and takes in what happened."""
 
-    def __init__(self, store, costs, queue, deadline, progress):
-        self.store, self.costs, self.deadline = store, costs, deadline
+    def __init__(self, store, costs, queue, deadline, progress, patient):
+        self.store, self.costs, self.deadline, self.patient = store, costs, deadline, patient
         self.queue = OrderedDict.fromkeys(queue)  # any run can be taken from it at once
         self.waiting = math.fsum(costs.values())  # seconds of what is in the queue
         self.report, self.crew, self.locks = Report(), None, Locks(store)
@@ -246,6 +249,9 @@ class _Sweep:
                 raise KeyboardInterrupt
             self.report.interrupted = True
             flying = self.crew.flying if self.crew else {}
+            if not self.patient:
+                say(f"stopping: {len(flying)} runs in flight go on from their last state next time")
+                raise KeyboardInterrupt
             seconds = max((self.costs[s] * (1 - part) for s, part in flying.items()), default=0)
             say(
                 f"stopping: {len(flying)} runs in flight will be finished and kept (about "

@@ -286,11 +286,15 @@ def test_an_interrupted_chapter_leaves_nothing(book, how):
         [sys.executable, "-c", SLOW, str(book)],
         cwd=execute.ROOT,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     kernel = wait_for(lambda: (book / "pid").exists() and (book / "pid").read_text())
     process.send_signal(how)
-    assert process.wait() != 0
+    _, said = process.communicate()
+    assert process.returncode != 0
+    if how == signal.SIGINT:
+        assert said.strip() == "error: interrupted; the book that was there is as it was"
     assert not list(book.rglob("*.ipynb"))
     wait_for(lambda: not alive(int(kernel)))
     left = list((book / "chapters").iterdir())

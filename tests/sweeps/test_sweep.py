@@ -40,17 +40,18 @@ import fake_train
 from processes import rate, tiny
 from lib.runs.store import Store
 from lib.sweeps.sweep import sweep
-folder, cache, train, count = sys.argv[1:]
+folder, cache, train, count, patient = sys.argv[1:]
 train = getattr(fake_train, train)
 specs = tiny(*range(int(count)))
-report = sweep(specs, Store(folder, cache), jobs=2, rate=rate, train=train, nice=False)
+more = dict(jobs=2, rate=rate, train=train, nice=False, patient=patient == "True")
+report = sweep(specs, Store(folder, cache), **more)
 print(report.done, report.left, report.interrupted, flush=True)
 """
 
 
-def start(store, train, count, marks=""):
+def start(store, train, count, marks="", patient=True):
     """A sweep in a process of its own."""
-    words = [sys.executable, "-c", SCRIPT, store.folder, store.cache, train, count]
+    words = [sys.executable, "-c", SCRIPT, store.folder, store.cache, train, count, patient]
     return launch(*words, log=subprocess.PIPE, FAKE_MARKS=str(marks))
 
 
@@ -445,6 +446,17 @@ def test_the_second_ctrl_c_drops_them(store, marks):
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode != 0 and err.splitlines()[-1] == "KeyboardInterrupt"
+    wait_for(lambda: all(gone(pid) for pid in workers(marks)))
+    check(store, tiny(0))
+
+
+def test_without_patience_the_first_ctrl_c_drops_them(store, marks):
+    process = start(store, "endless", 50, marks, patient=False)
+    wait_for(lambda: len(list(marks.iterdir())) == 2, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode != 0 and err.splitlines()[-1] == "KeyboardInterrupt"
+    assert "2 runs in flight go on from their last state" in err and "failed" not in err
     wait_for(lambda: all(gone(pid) for pid in workers(marks)))
     check(store, tiny(0))
 
