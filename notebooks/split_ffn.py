@@ -157,7 +157,7 @@ page.verdicts("takeaway 8", "split at modulus 59")
 # python -m lib run split_ffn -p seeds "[0]" -o out.ipynb
 # python -m lib train --task multitask --memorize-size 1200 --train-size 1200 --modulus 59 \
 #     --d-model 64 --split-mlp true
-# python -m lib sweep figure10 --device cuda
+# python -m lib sweep figure10 figure8 --device cuda
 # ```
 #
 # The first shows what is stored. The second trains one split model. The third trains the paper's

@@ -62,6 +62,8 @@ class _Main(click.Group):
         except UserError as error:
             _fail(error, 2)
         except (MemoryError, RuntimeError) as error:  # PyTorch has a RuntimeError for it
+            if isinstance(error, RuntimeError) and (found := UNFIT.search(str(error))):
+                _fail(f"PyTorch cannot use this GPU: {found[0]}", 2)
             if isinstance(error, RuntimeError) and not LACK.search(str(error)):
                 raise
             _fail(f"not enough memory: {str(error).partition(chr(10))[0]}".rstrip(": "), 1)
@@ -85,8 +87,12 @@ def _print_anything() -> None:
             sys.stdout.reconfigure(errors="replace")
 
 
-LACK = re.compile("out of memory|not enough memory|can't allocate memory", re.IGNORECASE)
+LACK = re.compile("out of memory|(not enough|can't allocate) memory|ALLOC_FAILED", re.IGNORECASE)
 """How PyTorch says, on a GPU or a processor, that memory is full."""
+
+
+UNFIT = re.compile("no kernel image is available.*|device.*busy or unavailable.*")
+"""How it says that a GPU is too old or too new for its build, or in another's exclusive use."""
 
 
 def _of_a_path(error: OSError) -> bool:

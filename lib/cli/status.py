@@ -10,6 +10,7 @@ from lib.paper.mixtures import FOR_A_GPU
 from lib.runs.machine import cores
 from lib.runs.shard import BrokenFile
 from lib.runs.store import Store
+from lib.sweeps import roofline
 from lib.sweeps.plan import costs_of, format_duration, makespan, missing
 
 
@@ -29,7 +30,7 @@ def command(timed, measure, results):
     rate, known = (None, "")
     if timed and widths:
         rate, known = options.rate_of(widths, store, jobs, measure=measure)
-    for line in table(EXPERIMENTS, store, todo, jobs, rate):
+    for line in table(EXPERIMENTS, store, todo, jobs, rate, timed):
         click.echo(line)
     if rate:
         click.echo(f"times: {known}")
@@ -39,12 +40,13 @@ def command(timed, measure, results):
 _row = "{:<19} {:>13} {:>9} {:>10} {:>8} {:>8}  {}".format
 
 
-def table(experiments, store, todo, jobs, rate=None):
+def table(experiments, store, todo, jobs, rate=None, timed=True):
     """Yield the table's lines.
 
     Times are of one core: what the stored runs of an experiment took on processors, and what the
     missing ones are expected to.  `todo` are the missing runs by experiment.  `rate` tells a
-    width's speed (`lib.sweeps.speed.machine_rate`); without it nothing is expected.
+    width's speed (`lib.sweeps.speed.machine_rate`); without it nothing is expected.  `timed`: a
+    GPU's time, which nothing here has to be measured for, is said.
     """
 
     def core_hours(seconds):
@@ -78,6 +80,13 @@ def table(experiments, store, todo, jobs, rate=None):
         yield (
             f"all that is missing{but}: {core_hours(sum(seconds))} of one core, "
             f"{format_duration(makespan(seconds, jobs))} with {jobs} at once"
+        )
+    waiting = {spec for name in large for spec in todo[name]}
+    if timed and waiting:
+        hours = sum(roofline.seconds(spec, roofline.H100["float32"]) for spec in waiting) / 3600
+        yield (
+            f"{' and '.join(large)}: {hours:,.1f} h of {roofline.H100['float32'].name}, with no "
+            "early stop; rather half as much again (sweep NAME --device cuda --dry-run asks yours)"
         )
     yield f"{len(stored):,} runs in {store.folder}, {store.stale:,} stale ones left out"
 

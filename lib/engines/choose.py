@@ -108,11 +108,15 @@ def _say_if_slow() -> None:
 
 
 def check_device(device: str) -> None:
-    """Raise SpecError if a device is not there."""
+    """Raise SpecError if a device is not there.  From then on float32 means float32 on a GPU."""
     if device not in ("cpu", "cuda"):
         raise SpecError(f"unknown device {device!r}; known: cpu, cuda")
     if device == "cuda":
         import torch  # seconds, which a CPU's kernel does not need
 
         if not torch.cuda.is_available():
-            raise SpecError("PyTorch finds no CUDA device here")
+            build = torch.version.cuda or torch.version.hip
+            why = "" if build else f": its build, {torch.__version__}, is for processors only"
+            raise SpecError(f"PyTorch finds no CUDA device here{why}")
+        # containers set TORCH_ALLOW_TF32_CUBLAS_OVERRIDE, which leaves 11 of 24 bits
+        torch.set_float32_matmul_precision("highest")

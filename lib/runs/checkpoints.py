@@ -24,6 +24,10 @@ EVERY = 60.0
 """Seconds of training after which a run saves its state, at its next evaluation."""
 
 
+COST = 20
+"""Times what saving takes that training goes on before the next: large states save less often."""
+
+
 def _check(spec: RunSpec, state: dict[str, np.ndarray]) -> None:
     """Raise ValueError for a state that no training of the spec can have come to."""
     rows, epoch, seconds = state["rows"], int(state["epoch"]), float(state["seconds"])
@@ -48,12 +52,13 @@ class Checkpoints:
 
     Args:
         cache: the folder, `lib.runs.store.Store.own` of the store that the runs are for.
-        every: seconds between two savings of a run, by default `EVERY`.
+        every: seconds between two savings of a run, by default `EVERY`, or `COST` times what one
+            takes where that is longer.
     """
 
     def __init__(self, cache: Path, every: float | None = None):
         self._folder = Path(cache) / "checkpoints"
-        self.every = EVERY if every is None else every
+        self.every, self._cost = (EVERY, COST) if every is None else (every, 0)
         self._saved = time.monotonic()
 
     def _path(self, spec: RunSpec, engine: str) -> Path:
@@ -67,11 +72,13 @@ class Checkpoints:
         self, spec: RunSpec, engine: str, state: dict[str, np.ndarray], rows: list, seconds: float
     ) -> None:
         """Keep a run's state, its curve so far and the seconds spent; a full disk is no error."""
+        began = time.monotonic()
         buffer = io.BytesIO()
         np.savez(buffer, **state, rows=np.array(rows, np.float64), seconds=np.array(seconds))
         data = buffer.getvalue()
         keep(self._path(spec, engine), hashlib.sha256(data).digest() + data, self._folder.parent)
         self._saved = time.monotonic()
+        self.every = max(self.every, self._cost * (self._saved - began))
 
     def load(self, spec: RunSpec, engine: str) -> dict[str, np.ndarray] | None:
         """What `save` kept, or None; a damaged file is named on stderr and not used."""

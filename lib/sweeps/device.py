@@ -169,10 +169,14 @@ def sweep_on_device(
         "early stops where stored neighbours stopped"
     )
     if dry_run:
-        parts = dict(enumerate(_parts(todo, how.get("first", ()))))
+        parts, budget = dict(enumerate(_parts(todo, how.get("first", ())))), how.get("budget_s")
         for _, layers, width, runs, own, total in roofline.hours(parts, expected):
             took = format_duration(3600 * own), format_duration(3600 * total)
-            click.echo(f"{layers} × {width}: {runs:,} runs in {took[0]}, by then {took[1]}")
+            late = budget is not None and 3600 * total > budget
+            click.echo(
+                f"{layers} × {width}: {runs:,} runs in {took[0]}, by then {took[1]}"
+                f"{', beyond the budget' * late}"
+            )
         return None
     report = sweep_stacked(todo, store, device=device, expected=expected, **how)
     report.left += others

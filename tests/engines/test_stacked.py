@@ -1,7 +1,9 @@
 """The PyTorch engine against the definition, against single runs and against the kernel."""
 
-import math
+import subprocess
 import sys
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from oracles import autograd, error, torch_steps
 
 from lib.data import build
+from lib.engines.choose import check_device
 from lib.engines.kernel import engine
 from lib.engines.torch import cuda, single
 from lib.engines.torch.engine import StackedEngine
@@ -125,11 +128,15 @@ def test_without_triton_or_a_compiler_there_are_no_kernels_of_its_own(monkeypatc
     assert cuda.kernels.__wrapped__() is None and "fused" in capsys.readouterr().err
     with pytest.raises(ImportError):
         cuda.kernels.__wrapped__(needed=True)
-    monkeypatch.setitem(sys.modules, module, math)
-    monkeypatch.setattr("lib.engines.torch.fused", math, raising=False)
-    assert cuda.kernels.__wrapped__() is math
-    monkeypatch.setenv("PATH", "")
-    assert cuda.kernels.__wrapped__() is None and "compiler" in capsys.readouterr().err
+    fused = SimpleNamespace(prepare=lambda: None)
+    monkeypatch.setitem(sys.modules, module, fused)
+    monkeypatch.setattr("lib.engines.torch.fused", fused, raising=False)
+    assert cuda.kernels.__wrapped__() is fused
+    # what Triton's build does where there is a compiler, but no Python.h
+    for kind in (subprocess.CalledProcessError(1, ["gcc"]), RuntimeError(), AssertionError("no")):
+        fused.prepare = Mock(side_effect=kind)
+        assert cuda.kernels.__wrapped__() is None and "compiler" in capsys.readouterr().err
+        assert cuda.kernels.__wrapped__(needed=True) is fused
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -244,6 +251,28 @@ def test_the_cheapest_stacks_come_first():
     specs = [large, large.replace(**mixed), small.replace(**mixed), small.replace(epochs=900)]
     order = [(s.d_model, s.memorize_size) for (s,) in stacks_of(specs, at_once=1)]
     assert order == [(8, 0), (8, 3000), (16, 0), (16, 3000)]
+
+
+def test_a_gpu_is_asked_for_float32_whatever_the_environment_says(monkeypatch):
+    """A run that is stored as float32 must not be one of TF32."""
+    before = torch.get_float32_matmul_precision()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    torch.set_float32_matmul_precision("high")  # as TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 does
+    try:
+        check_device("cuda")
+        assert torch.get_float32_matmul_precision() == "highest"
+        assert not torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_a_build_for_processors_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for version, told in ((None, "processors only"), ("13.0", "no CUDA device here")):
+        monkeypatch.setattr(torch.version, "cuda", version)
+        with pytest.raises(SpecError, match=told) as found:
+            check_device("cuda")
+        assert ("processors" in str(found.value)) == (version is None)
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -147,6 +148,15 @@ def test_a_run_that_went_on_counts_with_all_its_time(store):
     states.save(spec, "numba", state, rows, 1000.0)
     kind, (_, seconds, *_) = _train(spec, store, 1, None, lambda message: None)
     assert kind == "done" and seconds > 1000
+
+
+def test_states_that_take_long_to_save_are_saved_less_often(tmp_path, monkeypatch):
+    """Those of 8 layers x 1024 have 1.2 GB."""
+    states, clock = Checkpoints(tmp_path), iter([0.0, 10.0, 100.0, 100.5])
+    monkeypatch.setattr("lib.runs.checkpoints.time", SimpleNamespace(monotonic=clock.__next__))
+    for _ in range(2):
+        states.save(STACK, "stacked", dict(flat=np.zeros(3)), [], 0.0)
+        assert states.every == 200
 
 
 def test_a_stack_goes_on_where_it_was(tmp_path):

@@ -48,7 +48,10 @@ def test_what_is_missing_is_trained_in_stacks(call):
     result = call("sweep", "tiny", "--device", "cuda", "--dry-run")
     assert result.exit_code == 0 and "6 of 6 runs are missing" in result.output
     assert "a device: 0.001 Tflop/s" in result.output and not Store().keys()
-    assert "1 × 4: 6 runs in" in result.output
+    assert "1 × 4: 6 runs in" in result.output and "beyond" not in result.output
+    for budget, beyond in (("1h", False), ("0", True)):
+        result = call("sweep", "tiny", "--device", "cuda", "--dry-run", "--budget", budget)
+        assert ("beyond the budget" in result.output) == beyond, result.output
     result = call("sweep", "tiny", "--device", "cuda")
     assert result.exit_code == 0 and "6 runs trained and stored" in result.output, result.output
     frame = Store().runs()
@@ -86,6 +89,25 @@ def test_mistakes_are_one_line(call, monkeypatch):
         result = call("sweep", "tiny", *words)
         assert result.exit_code == 2 and told in result.stderr
         assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "said, code, told",
+    [
+        ("CUDA out of memory. Tried to allocate 2 GiB", 1, "not enough memory"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`", 1, "not enough"),
+        ("CUDA error: no kernel image is available for execution on the device\nmore", 2, "image"),
+        ("CUDA error: CUDA-capable device(s) is/are busy or unavailable\nmore", 2, "busy"),
+    ],
+)
+def test_a_gpu_that_fails_is_one_line(call, monkeypatch, said, code, told):
+    def fail(*args):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(roofline, "measure_device", fail)
+    result = call("sweep", "tiny", "--device", "cuda")
+    assert result.exit_code == code and told in result.stderr
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
 
 
 def test_what_no_memory_holds_is_refused(call, known):

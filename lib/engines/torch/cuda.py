@@ -1,8 +1,6 @@
 """What the engine does on a GPU alone: kernels of its own, and work that is replayed as a graph."""
 
 import functools
-import os
-import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -31,9 +29,14 @@ def kernels(needed: bool | None = None):
             raise
         missing = str(error)
     else:
-        if needed or any(map(shutil.which, (os.environ.get("CC", "gcc"), "clang"))):
+        if needed:
             return fused
-        missing = "no C compiler, which Triton needs"
+        try:
+            fused.prepare()
+            return fused
+        except Exception as error:  # no compiler, no Python.h, no libcuda that a linker finds …
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            missing = f"Triton, which needs a C compiler and Python's headers, says {reason[0]}"
     print(f"without kernels of its own a GPU is slower: {missing}", file=sys.stderr)
     return None
 

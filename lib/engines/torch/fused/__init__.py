@@ -9,6 +9,8 @@ fixed order.  Without a GPU all of it runs in Triton's interpreter (TRITON_INTER
 tests do.
 """
 
+import triton
+
 from lib.engines.torch.fused.nodes import AttendNodes
 from lib.engines.torch.fused.products import CHUNK, Product
 from lib.engines.torch.fused.step import adamw, loss_gradient
@@ -24,4 +26,10 @@ __all__ = [
     "Residual",
     "adamw",
     "loss_gradient",
+    "prepare",
 ]
+
+
+def prepare() -> None:
+    """Have Triton build what it needs to start kernels; raises what it raises where it cannot."""
+    triton.runtime.driver.active.get_current_target()
