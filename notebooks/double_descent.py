@@ -75,6 +75,10 @@ page.opening("takeaway 5", so_far=dips.seen(val["mean"].unstack("train_size"), d
 # still needs less data to generalize, and does so after memorizing (*grokking*). With plenty of
 # data the middle stage is missing, and so is the dip.
 #
+# The fall that one sees is deeper than the dip that is judged. That one takes means over fixed
+# widths, d 8–20 against 28–36, seed by seed, and seeds differ: how many would settle it is said at
+# the end.
+#
 # ## Accuracy against width
 
 # %% tags=["hide-input"]
@@ -298,7 +302,8 @@ accuracy_explorer(runs, fallback=accuracy.accuracy_by_width(figure6, d_models))
 #
 # ```bash
 # python -m lib run double_descent -p train_sizes "[3000]" -p seeds "[0]" -o out.ipynb
-# python -m lib run double_descent -p weight_decay 2.0 -p seeds "[0]" -p train_missing true
+# python -m lib run double_descent -p weight_decay 2.0 -p seeds "[0]" -p train_missing true \
+#     -o out.ipynb
 # python -m lib sweep figure6 figure6_long --seeds 0:3 --dry-run
 # ```
 #

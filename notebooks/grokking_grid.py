@@ -68,7 +68,7 @@ page.opening("takeaway 1")
 #
 # ## Watch one grok
 #
-# Press Train: this network learns in the page, on the trainer that made every figure here.
+# Press Train: this network learns in the page, on the trainer that made nearly all runs here.
 # [](../lab.md) has more of it.
 #
 # <div class="grokking-lab" data-short><noscript>With JavaScript a network would train here.</noscript></div>
@@ -315,8 +315,8 @@ Trainer(EXPERIMENTS["figure2"].base.replace(**page.recipe, d_model=64, train_siz
 # ## Rerun it
 #
 # ```bash
-# python -m lib run grokking_grid -p d_models "[32, 64]" -p seeds "[0]"
-# python -m lib run grokking_grid -p weight_decay 2.0 -p seeds "[0]" -p train_missing true
+# python -m lib run grokking_grid -p d_models "[32, 64]" -p seeds "[0]" -o out.ipynb
+# python -m lib run grokking_grid -p weight_decay 2.0 -p seeds "[0]" -p train_missing true -o out.ipynb
 # ```
 #
 # The first takes seconds: everything is stored. The second trains 89 runs; it prints an

@@ -176,7 +176,8 @@ Markdown(
 # %% [markdown]
 # ```bash
 # python -m lib run memorization_capacity -p d_models "[8, 16, 32]" -p seeds "[0]" -o out.ipynb
-# python -m lib run memorization_capacity -p d_models "[4]" -p epochs 5000 -p train_missing true
+# python -m lib run memorization_capacity -p d_models "[4]" -p epochs 5000 -p train_missing true \
+#     -o out.ipynb
 # python -m lib sweep figure4 --dry-run
 # ```
 #

@@ -230,7 +230,7 @@ Markdown(text)
 # python -m lib sweep emergent_113 --dry-run     # what is missing, what it costs here
 # python -m lib sweep emergent_59 emergent_depth --seeds 0:1
 # python -m lib sweep figure10 figure8 --device cuda    # the paper's sizes, on a GPU
-# python -m lib run multitask_emergence -p train_longer true
+# python -m lib run multitask_emergence -p train_longer true -o out.ipynb
 # ```
 
 # %% tags=["hide-input"]

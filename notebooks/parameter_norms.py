@@ -146,7 +146,8 @@ Markdown(" ".join(lines))
 # %% [markdown]
 # ```bash
 # python -m lib run parameter_norms -p seeds "[0]" -o out.ipynb
-# python -m lib run parameter_norms -p progression "[12, 3000]" -p seeds "[0]" -p train_missing true
+# python -m lib run parameter_norms -p progression "[12, 3000]" -p seeds "[0]" \
+#     -p train_missing true -o out.ipynb
 # python -m lib sweep figure9 --dry-run
 # ```
 #

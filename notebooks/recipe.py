@@ -61,8 +61,8 @@ runs = {name: own.runs for name, own in found.items()}
 search = page.gather(specs())
 sentences, tried = searched.scored(search)
 own, leading = page.gather(searched.unseen()), page.gather(EXPERIMENTS["figure6_tied"])
-Markdown("\n\n".join((story.hangs_on_it(runs, len(set(seeds))), searched.opening(tried, own),
-                      leader.shape(leading))))  # fmt: skip
+Markdown("\n\n".join((story.ours(len(recipes)), story.hangs_on_it(runs, len(set(seeds))),
+                      searched.opening(tried, own), leader.shape(leading))))  # fmt: skip
 
 # %% [markdown]
 # The paper states the task, one layer, four heads and the optimizer. It does not state the learning
@@ -370,8 +370,8 @@ show(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds), after=words
 #
 # The first shows what is stored of one recipe and one seed. The second says who leads the search
 # and what the rest of the race costs; without `--dry-run` it goes on. The third says what
-# is missing of the trials below it and what they cost. A recipe of your own is a line in `RECIPES`
-# in `lib/paper/recipe.py`.
+# is missing of the trials below it and what they cost. A recipe of your own is a line in `RECIPES`:
+# in `lib/paper/recipe.py` for the comparison in twelve cells, in `lib/paper/search.py` for the race.
 
 # %% tags=["hide-input"]
 page.end()

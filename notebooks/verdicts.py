@@ -112,6 +112,8 @@ HTML(cards(readings, "Asked, after them"))
 # * double descent comes of three zones in turn, and needs fewer points than the intersection has
 #   (takeaway 5); a harder task leaves the capacity alone and moves the intersection (takeaway 6);
 #   where the zones and the intersection lie is shown there and not judged;
+# * that generalization is delayed in progression, too (takeaway 4), which in our runs it is not:
+#   [](parameter_norms.ipynb);
 # * progression that comes late, once between epochs 30,000 and 40,000 (appendix A):
 #   [](parameter_norms.ipynb);
 # * training accuracy is perfect "within a few epochs" (§2.2): [](recipe.ipynb).

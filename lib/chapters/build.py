@@ -72,7 +72,7 @@ def _chapter(name: str, where: str, force: bool) -> None:
     if before and not changed:
         click.echo(f"{where} up to date{note}")
         return
-    reason = f"changed: {', '.join(changed)}" if before else "forced" if force else "not there yet"
+    reason = f"changed: {', '.join(changed)}" if before else "forced" if force else "the first time"
     click.echo(f"{where} executing ({reason}){note}")
     started = time.monotonic()
     written = execute.execute(name, kept)

@@ -41,7 +41,7 @@ PLAIN = {
     ),
     "takeaway 4": (
         "While it generalizes, a small network's weights grow and a large one's shrink, both "
-        "beyond what they do on random labels.",
+        "beyond what they do on random labels. Whether both generalize late is not judged.",
         "Weights do not both grow in small and shrink in large networks beyond what they do on "
         "random labels.",
         "These runs do not settle whether the weights move because of generalizing or of training "
@@ -212,6 +212,14 @@ def _met(conditions: Sequence[Condition]) -> str:
     return f"{met} of {len(conditions)} conditions met"
 
 
+def _still_open(conditions: Sequence[Condition]) -> str:
+    """Which of several conditions keep a claim from being settled."""
+    kept = [condition.says for condition in conditions if condition.holds is None]
+    rest = len(conditions) - len(kept)
+    also = f"; the other {rest} conditions are met" if rest > 1 else "; the other one is met" * rest
+    return f"Open: {', '.join(kept)}{also}."
+
+
 def scoreboard(store: Store, book: bool = False) -> str:
     """The takeaways as a Markdown table of eight rows.
 
@@ -222,7 +230,7 @@ def scoreboard(store: Store, book: bool = False) -> str:
     for v in judge_named(store, *PLAIN):
         number, why, words = v.claim.name.split()[-1], reason(v), f"{ICONS[v.verdict]} {v.verdict}"
         if v.verdict == OPEN and v.finding and len(v.finding.conditions) > 1:
-            why += f" {_met(v.finding.conditions)}."
+            why += f" {_still_open(v.finding.conditions)}"
         if book:
             link = "What is seen so far" if v.verdict == NONE else "Why"
             why += f" [{link}](chapters/{chapter_of(v.claim)}.ipynb)"

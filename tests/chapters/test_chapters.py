@@ -351,7 +351,7 @@ def test_build_executes_what_has_changed(book, monkeypatch):
         return result.output
 
     monkeypatch.setenv("GROKKING_RESULTS", str(book / "runs"))
-    assert "executing (not there yet)" in build() and executed == [{}]
+    assert "executing (the first time)" in build() and executed == [{}]
     last = build()
     assert "tiny: up to date\n" in last and executed == []
     assert last.endswith(f"the book is ready: {book / 'index.html'}\n")
@@ -376,7 +376,7 @@ def test_build_executes_what_has_changed(book, monkeypatch):
     (book / "notebooks" / "tiny.py").write_text(TINY + "\n# changed\n")
     assert "changed: its source" in build() and executed == [{"epochs": 11}]
     (book / "notebooks" / "tiny.py").write_text(TINY.replace("epochs", "steps"))
-    assert "not there yet" in build() and executed == [{}]
+    assert "the first time" in build() and executed == [{}]
     assert "forced" in build("--force") and executed == [{}]
 
 

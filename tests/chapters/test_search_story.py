@@ -178,7 +178,7 @@ def test_the_leader_on_new_seeds(store):
     assert leader.shape(gather(experiment, store=store)) == none  # in all there are enough
     store.add_many(jump(s, 1.0 - 0.9 * (28 <= s.d_model <= 36)) for s in experiment.specs([1002]))
     told = leader.shape(gather(experiment, store=store))
-    assert told.startswith("On new seeds, with all of figure 6 (seed 1002), its mean accuracy")
+    assert told.startswith("On new seeds, with all of figure 6 (seed 1002), that best recipe's")
     assert "3,000 points (1.00 at width 4, 0.10 at 28, up to 1.00 beyond)" in told
     shown = leader.beside(found.runs, found.runs.iloc[:0], 3000)
     assert [len(runs) for runs, *_ in shown.values()] == [1, 0]

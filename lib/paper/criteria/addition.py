@@ -37,7 +37,7 @@ def _power(says: str, by_seed: pd.DataFrame, **range_) -> Finding:
     """With which power of width a size goes: one straight line in logarithms for each seed."""
     powers = np.polyfit(np.log(by_seed.columns.to_numpy(float)), np.log(by_seed.to_numpy().T), 1)
     return Finding(
-        (mean(f"power of the width in {says}, mean of {len(by_seed)} seeds", powers[0], **range_),)
+        (mean(f"exponent of width in {says}, mean of {len(by_seed)} seeds", powers[0], **range_),)
     )
 
 

@@ -63,7 +63,7 @@ def curves(ends: pd.DataFrame, train_sizes: Iterable[int]) -> dict[int, dict[str
 def words(ends: pd.DataFrame) -> str:
     """Where the two kinds lie furthest apart, and how many runs owe all they have to symmetry."""
     if ends.empty:
-        return "*No network of this figure has been looked into.*"
+        return "*None of the runs chosen here has been looked into.*"
     means = ends.groupby(["train_size", "d_model"])[list(KINDS)].mean()
     gap = means["mirrored_accuracy"] - means["unmirrored_accuracy"]
     widest = means.loc[gap.groupby(level="train_size").idxmax()]

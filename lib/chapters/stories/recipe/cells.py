@@ -10,6 +10,7 @@ from lib.analysis.gather import Gathered
 from lib.analysis.words import number, span
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import RECIPE, STATED, within
+from lib.paper.search import ARMS, BATCHES, NARROW, NORMED, RECIPES, SHAPES, WIDE
 
 CELL = ["d_model", "train_size", "seed"]
 Score = tuple[int, int]  # cells in range, cells with all seeds
@@ -52,17 +53,28 @@ def score_row(name: str, scores: Sequence[Score]) -> tuple:
     return f"{base.lr:g}", f"{base.weight_decay:g}", *rest
 
 
+def ours(compared: int) -> str:
+    """The chapter's first words: the book's recipe, and where it comes from."""
+    tried = len((*RECIPES, *ARMS, *BATCHES, *NORMED, *SHAPES))
+    return (
+        f"**This book uses learning rate {RECIPE['lr']:g}, weight decay "
+        f"{RECIPE['weight_decay']:g}, {RECIPE['epochs']:,} epochs, all data in one step.** The "
+        f"paper states none of these. They come from a first comparison, here {compared} recipes "
+        f"in {len(STATED)} cells, which is the second half of this page. The first half is a later "
+        f"search, {tried} recipes in {len((*NARROW, *WIDE))} cells, not at its end; it is ranked "
+        "by a probability, not by how many sentences are met."
+    )
+
+
 def best(scores: Mapping[str, Score], epoch: int) -> str:
     """Which recipe scores best by an epoch, and how the book's own does, in words."""
-    text = f"This book uses learning rate {RECIPE['lr']:g}, weight decay "
-    text += f"{RECIPE['weight_decay']:g}, {RECIPE['epochs']:,} epochs."
     whole = {name: hits for name, (hits, of) in scores.items() if of == len(STATED)}
     if not whole:
-        return f"{text} No recipe has all its runs yet, so there is no score to compare."
+        return "No recipe has all its runs yet, so there is no score to compare."
     most = max(whole.values())
     leading = [name for name, hits in whole.items() if hits == most]
-    text += (
-        f" Of the {len(whole)} recipes with all their runs, the best score by epoch "
+    text = (
+        f"Of the {len(whole)} recipes with all their runs, the best score by epoch "
         f"{epoch:,} is {most} of {len(STATED)}: {'; '.join(map(label, leading))}."
     )
     mine = [n for n in whole if all(getattr(EXPERIMENTS[n].base, f) == RECIPE[f]

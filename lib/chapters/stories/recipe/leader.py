@@ -109,7 +109,7 @@ def shape(found: Gathered) -> str:
         {size: curve.mean() for size, curve in curves.items()},
         {size: descent.mean_dip(curve) for size, curve in curves.items()},
     )
-    return f"On new seeds, with all of figure 6 ({seeds}), its {seen}"
+    return f"On new seeds, with all of figure 6 ({seeds}), that best recipe's {seen}"
 
 
 def beside(leading: pd.DataFrame, usual: pd.DataFrame, size: int) -> dict[str, tuple]:

@@ -148,7 +148,7 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
     sentences = of_figures(own)
     (row,) = of_recipes(sentences).itertuples()
     return (
-        f"**The best recipe so far, {best['recipe']} for {_lengths(recipes, best)} epochs, meets "
+        f"**The search's best so far, {best['recipe']} for {_lengths(recipes, best)} epochs, meets "
         f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, on "
         "the one or two runs a sentence on which it was chosen (how far luck alone goes there is "
         "said below). **The book's own meets "
