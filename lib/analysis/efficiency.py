@@ -115,11 +115,16 @@ def elasticities(norms: pd.DataFrame) -> np.ndarray:
     return np.array(found)
 
 
-def crossing(memorizing: pd.DataFrame, generalizing: pd.DataFrame) -> tuple[float, str]:
+def crossing(
+    memorizing: pd.DataFrame, generalizing: pd.DataFrame, slope: float = 0.0
+) -> tuple[float, str]:
     """The training size at which memorizing needs the norm that generalizing needs.
 
     Means over seeds; memorizing is interpolated in logarithms, generalizing is its mean over
     all sizes (the theory says that it is flat).
+
+    Args:
+        slope: d ln(norm) / d ln(D) of generalizing, from the middle of its sizes on.
 
     Returns:
         (size, bound): "≤" where memorizing is dearer at its smallest size already, "≥" where
@@ -129,14 +134,16 @@ def crossing(memorizing: pd.DataFrame, generalizing: pd.DataFrame) -> tuple[floa
     level = generalizing["norm"].mean()
     if not len(mem) or np.isnan(level):
         return np.nan, ""
-    above = mem.to_numpy() > level
+    x, y = np.log(mem.index.to_numpy(float)), np.log(mem.to_numpy())
+    measured = np.log(generalizing.dropna(subset="norm")["train_size"])
+    dearer = y - np.log(level) - slope * (x - measured.mean())
+    above = dearer > 0
     if not above.any():
         return float(mem.index[-1]), "≥"
     i = int(np.argmax(above))  # the first size at which memorizing costs more
     if i == 0:
         return float(mem.index[0]), "≤"
-    x, y = np.log(mem.index.to_numpy(float)), np.log(mem.to_numpy())
-    at = x[i - 1] + (np.log(level) - y[i - 1]) / (y[i] - y[i - 1]) * (x[i] - x[i - 1])
+    at = x[i - 1] - dearer[i - 1] / (dearer[i] - dearer[i - 1]) * (x[i] - x[i - 1])
     return float(np.exp(at)), ""
 
 

@@ -53,6 +53,16 @@ def test_elasticities_and_the_crossing():
     assert np.isnan(efficiency.crossing(norms(0.2), flat.iloc[:0])[0])
 
 
+def test_the_crossing_where_the_rule_s_norm_goes_on_as_measured():
+    """10 D^0.2 against what goes with D^0.1 through the rule's mean, known at 3,200 alone."""
+    rule = norms(0.0, scale=10 * 800**0.1 * 3200**0.1, sizes=(3200,))
+    flat, bound = efficiency.crossing(norms(0.2), rule)
+    assert flat == pytest.approx(1600, rel=1e-6) and bound == ""
+    at, bound = efficiency.crossing(norms(0.2), rule, slope=0.1)
+    assert at == pytest.approx(800, rel=1e-6) and bound == ""
+    assert efficiency.crossing(norms(0.2), rule, slope=0.2) == (400, "≤")
+
+
 def test_a_plateau_is_long_narrow_and_in_between():
     epoch = np.arange(0, 40_001, 1000)
     train = np.ones(len(epoch))

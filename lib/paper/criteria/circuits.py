@@ -109,10 +109,13 @@ def rule_is_lost(parents, continued: pd.DataFrame, scratch: pd.DataFrame) -> Fin
 
 
 def _from(runs: pd.DataFrame) -> str:
-    """The critical size of some runs in words, with its 95% interval where seeds differ."""
+    """The critical size of some runs in words, with a bootstrap's interval where seeds differ.
+
+    With eight seeds it covers less than 95%, and the step between two sizes is not in it.
+    """
     low, high = interval(critical.critical_samples(runs))
     bound = critical.bound(runs)
-    ends = "" if bound or low == high else f" (95%: {low:,.0f} to {high:,.0f})"
+    ends = "" if bound or low == high else f" (bootstrap: {low:,.0f} to {high:,.0f})"
     return f"{bound}{critical.critical_size(runs):,.0f}{ends}"
 
 
@@ -133,4 +136,6 @@ def plateaus_exist(runs: pd.DataFrame) -> Finding:
     near = runs["train_size"].isin(failed)
     some = clustered(f"{says}, at sizes where some end without the rule",
                      shown[near], runs["seed"][near], "seeds", least=SOME)  # fmt: skip
-    return Finding((clustered(says, shown, runs["seed"], "seeds", least=SOME),), f"{note}; {some}")
+    also = {"where some fail": f"{shown[near].sum()} of {near.sum()}: at most {some.high:.0%}"}
+    whole = clustered(says, shown, runs["seed"], "seeds", least=SOME)
+    return Finding((whole,), f"{note}; {some}", also)

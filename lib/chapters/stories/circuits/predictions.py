@@ -104,7 +104,8 @@ def where_they_cross(mem: pd.DataFrame, gen: pd.DataFrame, whole: pd.DataFrame) 
         each = sorted(size for size, bound in each if np.isfinite(size) and not bound)
         text = f"By these norms memorizing costs as much as generalizing at D = {crossing:,.0f} "
         text += f"(seed by seed: {', '.join(f'{size:,.0f}' for size in each) or 'none'}). This "
-        text += "takes the rule's norm at that size to be its mean over the sizes measured."
+        text += "takes the rule's norm at that size to be its mean over the sizes measured"
+        text += f"{_if_it_rose(mem, gen)}."
     if whole.empty:
         return text
     critical = critical_sizes(whole).iloc[0]
@@ -122,6 +123,18 @@ def where_they_cross(mem: pd.DataFrame, gen: pd.DataFrame, whole: pd.DataFrame) 
             "from scratch do not find it by epoch T."
         )
     return text
+
+
+def _if_it_rose(mem: pd.DataFrame, gen: pd.DataFrame) -> str:
+    """Where the two would cross if the rule's norm went on as it goes over the sizes measured."""
+    slopes = efficiency.elasticities(gen)
+    if not len(slopes):
+        return ""
+    at, side = efficiency.crossing(mem, gen, slopes.mean())
+    where = {"": f"at {at:,.0f}", "≤": f"below {at:,.0f}", "≥": f"beyond {at:,.0f}"}[side]
+    sizes = gen.dropna(subset="norm")["train_size"]
+    text = f", {sizes.min():,} to {sizes.max():,}; if it goes on with D as it does there "
+    return f"{text}({slopes.mean():+.3f}), they cross {where}"
 
 
 def lines(groups: Mapping[str, pd.DataFrame], sizes: Sequence[int]) -> dict[str, tuple]:

@@ -59,8 +59,8 @@ def ours(compared: int) -> str:
     return (
         f"**This book uses learning rate {RECIPE['lr']:g}, weight decay "
         f"{RECIPE['weight_decay']:g}, {RECIPE['epochs']:,} epochs, all data in one step.** The "
-        f"paper states none of these. They come from a first comparison, here {compared} recipes "
-        f"in {len(STATED)} cells, which is the second half of this page. The first half is a later "
+        f"paper states none of these. They come from a first comparison, which the second half of "
+        f"this page repeats: {compared} recipes, {len(STATED)} cells. The first half is a later "
         f"search, {tried} recipes in {len((*NARROW, *WIDE))} cells, not at its end; it is ranked "
         "by a probability, not by how many sentences are met."
     )
