@@ -28,8 +28,9 @@ def seen(means: Mapping[int, pd.Series], dips: Mapping[int, Dip]) -> str:
     flat = {size: dip for size, dip in sorted(dips.items()) if dip.depth < DIP}
     said = []
     if deep:
-        courses = (f"{size:,} points ({_course(means[size], dip)})" for size, dip in deep.items())
-        said.append(f"falls and returns with {' and with '.join(courses)}")
+        *rest, last = (f"{n:,} points ({_course(means[n], dip)})" for n, dip in deep.items())
+        courses = " and with ".join(filter(None, (", with ".join(rest), last)))
+        said.append(f"falls and returns with {courses}")
     if flat:
         most = max(dip.depth for dip in flat.values())
         said.append(f"dips by {most:.2f} at most with {' and '.join(f'{n:,}' for n in flat)}")
