@@ -24,6 +24,7 @@ from urllib.parse import quote
 import click
 
 from lib.chapters.parameters import ChapterError, source
+from lib.chapters.plain import make_plain
 from lib.circuits.measures import Measured
 from lib.paths import ROOT, default_cache, default_results
 from lib.runs.files import forgotten, publish
@@ -117,6 +118,8 @@ def _publish(
     """
     import nbformat
 
+    if output.parent != CHAPTERS.resolve():
+        make_plain(notebook)
     notebook.metadata.pop("papermill", None)  # it names folders of this machine
     notebook.metadata.kernelspec = KERNEL
     text = nbformat.writes(notebook) + "\n"
@@ -132,7 +135,7 @@ def _publish(
             (f"{chapter}.ipynb", output.name),
             (f"../../notebooks/{chapter}.py", origin),
         ):
-            text = text.replace(f"<{old}>`", json.dumps(f"<{new}>`", ensure_ascii=False)[1:-1])
+            text = text.replace(f"]({old})", f"]({quote(new)})")
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
         whole = Path(folder) / output.name
         publish(whole, text.encode())

@@ -217,8 +217,8 @@ def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     contents(book).get(output.name)  # it opens in Jupyter
     assert (book / 'my "own"-data' / "table.csv").read_text() == "lr\n1\n"
     words = notebook.cells[-2].source  # a link of Markdown has no blanks
-    assert '`it <my "own"-data/table.csv>`' in words and "(my%20%22own%22-data/table.csv)" in words
-    assert '`this <my "own".ipynb>`' in words and "`its source <notebooks/tiny.py>`" in words
+    assert words.count("[it](my%20%22own%22-data/table.csv)") == 2
+    assert "[this](my%20%22own%22.ipynb)" in words and "[its source](notebooks/tiny.py)" in words
     assert os.environ["JUPYTER_PATH"] == str(book)
     assert not (book / "chapters").exists()
 
@@ -406,7 +406,7 @@ def test_tables_lie_beside_their_notebook(book, monkeypatch):
         assert told == f"wrote {name}.ipynb\nwrote {name}-data/table.csv\n"
     for name, lr in (("one", 0.5), ("two", 0.25)):
         assert (book / f"{name}-data" / "table.csv").read_text() == f"lr\n{lr}\n"
-        assert f"<{name}-data/table.csv>" in (book / f"{name}.ipynb").read_text()
+        assert f"]({name}-data/table.csv)" in (book / f"{name}.ipynb").read_text()
     assert table.read_text() == "lr\n0.003\n"
     assert "<data/table.csv>" in (book / "chapters" / "tiny.ipynb").read_text()
     result = run("tiny", "-o", "chapters/mine.ipynb")
