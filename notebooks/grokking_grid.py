@@ -73,32 +73,6 @@ page.opening("takeaway 1")
 #
 # <div class="grokking-lab" data-short><noscript>With JavaScript a network would train here.</noscript></div>
 #
-# ## The trainer at work
-#
-# For readers without JavaScript, the run of the lab's first button, trained on one core while this
-# page was built: modulus 31, `d_model` 24, 400 of the 961 pairs.
-
-# %% tags=["hide-input"]
-small = RunSpec(**PRESETS[0]["setting"])
-train(small.replace(epochs=2))  # compile, so that the time below is the training's
-began = time.perf_counter()
-run = train(small)
-glue("live_seconds", time.perf_counter() - began, display=False)
-live = pd.DataFrame(run.curve)
-page.export(live, "live", "the run trained here")
-memorized = live["epoch"][(live["train_accuracy"] >= 0.99).idxmax()]
-glue("live_memorized", int(memorized), display=False)
-glue("live_val", float(live["val_accuracy"].iloc[-1]), display=False)
-glue("live_zone", zone(run.curve), display=False)
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Training and validation accuracy of a small network against epoch, logarithmic. Training accuracy is perfect early; validation accuracy follows much later."}, "figure": {"caption": "A run trained while the page was built (modulus 31, d_model 24, 400 training points, weight decay 1, seed 1, 4,000 epochs, otherwise the [recipe](../method.md) of the book). [Data](data/live.csv).", "name": "fig-live"}}
-curves.one_run(live)
-
-# %% [markdown]
-# It took {glue:text}`live_seconds:.1f` seconds. Training accuracy reaches 0.99 at epoch
-# {glue:text}`live_memorized`; validation accuracy ends at {glue:text}`live_val:.2f`. By our
-# thresholds this is {glue:text}`live_zone`.
-#
 # ## Four dynamics (figure 2)
 #
 # The paper shows one run for each of four kinds of dynamics:
@@ -310,6 +284,33 @@ run_explorer(grid, four, fallback=curves.dynamics(first))
 
 # %% tags=["hide-input", "remove-output"]
 Trainer(EXPERIMENTS["figure2"].base.replace(**page.recipe, d_model=64, train_size=3000))
+
+# %% [markdown]
+# ## The trainer at work
+#
+# The run of the lab's first button, for readers without JavaScript, trained on one core while this
+# page was built: modulus 31, `d_model` 24, 400 of the 961 pairs.
+
+# %% tags=["hide-input"]
+small = RunSpec(**PRESETS[0]["setting"])
+train(small.replace(epochs=2))  # compile, so that the time below is the training's
+began = time.perf_counter()
+run = train(small)
+glue("live_seconds", time.perf_counter() - began, display=False)
+live = pd.DataFrame(run.curve)
+page.export(live, "live", "the run trained here")
+memorized = live["epoch"][(live["train_accuracy"] >= 0.99).idxmax()]
+glue("live_memorized", int(memorized), display=False)
+glue("live_val", float(live["val_accuracy"].iloc[-1]), display=False)
+glue("live_zone", zone(run.curve), display=False)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Training and validation accuracy of a small network against epoch, logarithmic. Training accuracy is perfect early; validation accuracy follows much later."}, "figure": {"caption": "A run trained while the page was built (modulus 31, d_model 24, 400 training points, weight decay 1, seed 1, 4,000 epochs, otherwise the [recipe](../method.md) of the book). [Data](data/live.csv).", "name": "fig-live"}}
+curves.one_run(live)
+
+# %% [markdown]
+# It took {glue:text}`live_seconds:.1f` seconds. Training accuracy reaches 0.99 at epoch
+# {glue:text}`live_memorized`; validation accuracy ends at {glue:text}`live_val:.2f`. By our
+# thresholds this is {glue:text}`live_zone`.
 
 # %% [markdown]
 # ## Rerun it
