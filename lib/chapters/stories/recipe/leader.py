@@ -9,7 +9,7 @@ from lib.analysis import descent, statistics
 from lib.analysis.gather import Gathered
 from lib.analysis.words import seeds_phrase
 from lib.chapters.stories.descent import dips
-from lib.chapters.stories.recipe.search import of_figures, seeds_asked, sentence_by_sentence
+from lib.chapters.stories.recipe.search import of_figures, seeds_asked
 from lib.figures.style import GREY, VAL
 from lib.paper.race.scores import met_by, of_recipes
 from lib.paper.search import SENTENCES
@@ -63,7 +63,7 @@ def by_luck(pairs: list[pd.DataFrame], recipes: int) -> np.ndarray:
 
 
 def on_new_seeds(found: Gathered, book: Gathered) -> str:
-    """How many of the sentences that figure 6 can answer the leader meets there, and which.
+    """How many of the sentences that figure 6 can answer the leader meets there, and the book's.
 
     Args:
         found: the leader's runs of figure 6.
@@ -75,8 +75,7 @@ def on_new_seeds(found: Gathered, book: Gathered) -> str:
         return "*None of these runs is in a cell that a sentence speaks of yet.*"
     return (
         f"**On new seeds it meets {met_by(asked).sum()} of the {len(asked)} sentences of which "
-        f"figure 6 has a cell**, by {seeds_asked(sentences)} so far{_beside(book, asked)}:\n\n"
-        + sentence_by_sentence(found)
+        f"figure 6 has a cell**, by {seeds_asked(sentences)} so far{_beside(book, asked)}."
     )
 
 
@@ -109,7 +108,7 @@ def shape(found: Gathered) -> str:
         {size: curve.mean() for size, curve in curves.items()},
         {size: descent.mean_dip(curve) for size, curve in curves.items()},
     )
-    return f"On new seeds, with all of figure 6 ({seeds}), that best recipe's {seen}"
+    return f"With all of figure 6 ({seeds}) its {seen}"
 
 
 def beside(leading: pd.DataFrame, usual: pd.DataFrame, size: int) -> dict[str, tuple]:
