@@ -24,7 +24,7 @@ from lib.spec import RunSpec, SpecError
 from lib.train import Training
 
 GPU_MEMORY = 0.5
-"""Part of a GPU's memory that the stacks' activations may fill, as estimated."""
+"""Part of a GPU's free memory that the stacks' activations may fill, as estimated."""
 
 FILLS = 5e9
 """Operations of an epoch with which a stack, beside some others, keeps a GPU busy: a larger one
@@ -41,7 +41,8 @@ STREAMS = 4
 """Stacks that are in training on a GPU at a time."""
 
 
-END = object()
+END, LONELY = object(), object()
+"""What a stack hands out that has ended, and one that has to wait until no other is in training."""
 
 
 SHRINK = 0.75
@@ -92,11 +93,25 @@ def train_many(
     how = dict(threads=threads, device=device, precision=precision)
     turns = _Turns(device)
 
-    def train(group: list[RunSpec]) -> Iterator[Run | None]:
-        if time.monotonic() >= until:
-            return
+    def train(group: list[RunSpec]) -> Iterator[Run | object | None]:
+        """The runs of a stack; where they do not fit beside the others, once more by themselves."""
+        left, lonely = list(choose(group)) if time.monotonic() < until else [], False
+        while left:
+            try:
+                for run in attempt(left):
+                    if run is not None:
+                        left.remove(run.spec)
+                    yield run
+                return
+            except torch.OutOfMemoryError:
+                if lonely:
+                    raise
+            lonely = True
+            yield LONELY
+
+    def attempt(specs: list[RunSpec]) -> Iterator[Run | None]:
         by_epoch = defaultdict(list)  # runs that were interrupted go on where they were
-        for spec in choose(group):
+        for spec in specs:
             saved = checkpoints.load(spec, name) if checkpoints else None
             by_epoch[int(saved["epoch"]) if saved else None].append((spec, saved))
         for members in by_epoch.values():
@@ -119,7 +134,7 @@ class _Turns:
 
     def __init__(self, device: str):
         self._active, self._free, self._on = deque(), [None], contextlib.nullcontext
-        self._room, self._used = math.inf, 0.0
+        self._room = math.inf
         self._charged, self._since, self._aside = 0.0, time.perf_counter(), 0.0
         if device == "cuda":
             self._free = [torch.cuda.Stream() for _ in range(STREAMS)]
@@ -138,26 +153,28 @@ class _Turns:
         yield
         self._aside += time.perf_counter() - began
 
-    def take(self, stacks: Iterator[tuple[float, Iterator[Run | None]]]) -> Iterator[Run]:
+    def take(self, stacks: Iterable[tuple[float, Iterator[Run | None]]]) -> Iterator[Run]:
         """The runs of all stacks as they end; a stack hands out None where the next may go on.
+
+        One that finds the memory full (`LONELY`) goes on after all others, alone.
 
         Args:
             stacks: the bytes that each needs, and the stack.
         """
-        following = next(stacks, None)
-        while following or self._active:
-            while following and self._free and self._fits(following[0]):
-                self._used += following[0]
-                self._active.append((self._free.pop(), *following))
-                following = next(stacks, None)
+        stacks = deque(stacks)
+        while stacks or self._active:
+            while stacks and self._free and self._fits(stacks[0][0]):
+                self._active.append((self._free.pop(), *stacks.popleft()))
             stream, size, stack = self._active.popleft()
             self._since, self._aside = time.perf_counter(), 0.0
             with self._on(stream):
                 run = next(stack, END)
             self._charged = self.now
-            if run is END:
+            if run is END or run is LONELY:
                 self._free.append(stream)
-                self._used -= size
+                if run is LONELY:
+                    torch.cuda.empty_cache()  # nothing without a GPU
+                    stacks.append((math.inf, stack))
             elif run is None:
                 self._active.append((stream, size, stack))
             else:  # others may end at the same evaluation: all are handed out before others go on
@@ -165,7 +182,7 @@ class _Turns:
                 yield run
 
     def _fits(self, size: float) -> bool:
-        return not self._active or self._used + size <= self._room
+        return not self._active or sum(own for _, own, _ in self._active) + size <= self._room
 
 
 def _begin(specs, saved, checkpoints, on_progress, **how) -> tuple[StackedEngine, list[Training]]:
@@ -229,7 +246,8 @@ def room_for(spec: RunSpec, device: str) -> int:
 
 
 def _memory() -> float:
-    return GPU_MEMORY * torch.cuda.get_device_properties(0).total_memory
+    free, _ = torch.cuda.mem_get_info()  # others may use the GPU as well
+    return GPU_MEMORY * free
 
 
 def bytes_of(stack: list[RunSpec]) -> float:

@@ -153,6 +153,25 @@ def test_the_time_of_a_run_is_its_own(monkeypatch):
         seconds.append(1000.0)
 
 
+def test_a_stack_that_finds_the_memory_full_waits_for_the_others(tmp_path, monkeypatch):
+    """It is trained by itself, after them; where that fails, too, it is an error."""
+    wide, advance, failures = BASE.replace(d_model=8), StackedEngine.advance, [2]
+
+    def full(stack, count):
+        if stack.specs[0].d_model == 4 and stack.epoch and failures:
+            failures.pop()
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        advance(stack, count)
+
+    monkeypatch.setattr(StackedEngine, "advance", full)
+    small = [BASE, BASE.replace(seed=1, epochs=5)]
+    done = [run.spec for run in train_many([*small, wide], device="cpu")]
+    assert done[0] == wide and set(done[1:]) == set(small) and len(done) == 3
+    failures += [1, 2]
+    with pytest.raises(torch.OutOfMemoryError):
+        list(train_many([*small, wide], device="cpu"))
+
+
 def test_a_budget_ends_it(tmp_path):
     store = Store(tmp_path / "results", tmp_path / "cache")
     report = sweep_stacked(TINY, store, device="cpu", budget_s=0.0)
