@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pandas as pd
-from worlds import runs
+from worlds import jump, runs
 
 from lib.analysis.emergence import sizes
-from lib.chapters.stories.mixtures.curves import Curve
+from lib.chapters.page import Page
+from lib.chapters.stories.mixtures.curves import PAPERS, Curve, panels, scaled
 from lib.chapters.stories.mixtures.rows import (
     ahead_rows,
     depth_rows,
@@ -17,6 +18,7 @@ from lib.chapters.stories.mixtures.rows import (
     new_seeds,
     until_then,
 )
+from lib.paper.experiments import EXPERIMENTS
 from lib.spec import RunSpec
 
 WIDTHS = (32, 64, 128, 256)
@@ -133,3 +135,25 @@ def mixtures(one, two, way):
     large = runs({48: two}, layers=2, memorize_size=1200)
     ends = dict(zip(small["key"], small["val_accuracy"])) | dict.fromkeys(large["key"], way)
     return small, large, pd.DataFrame({"key": [*ends], "val_accuracy": [*ends.values()]})
+
+
+def test_the_papers_sizes_have_a_panel_once_a_gpu_has_trained_them(store, monkeypatch):
+    """Of what is stored alone: the rest of some thousand hours is not missing in the figure."""
+    monkeypatch.setenv("GROKKING_RESULTS", str(store.folder))
+    deep = EXPERIMENTS["figure8"].base.lr
+
+    def names(split):
+        page = Page("tiny", lr=0.003, epochs=20_000, weight_decay=1.5)
+        return scaled(page, [0, 1, 2], 20_000, deep, train=False, split=split)[1]
+
+    assert PAPERS not in names(split=True)
+    page = Page("tiny", lr=0.003, epochs=20_000, weight_decay=1.5)
+    cells = page.cells("figure8", "figure10", seeds=[0], lr=deep)
+    asked = [s for s in cells if s.d_model == 64 and s.memorize_size in (0, 3000)]
+    store.add_many(jump(spec, 1.0) for spec in asked)
+    for split in (True, False):
+        studies = names(split)
+        assert list(studies)[-1] == PAPERS
+        shown = panels(studies, split)[f"{PAPERS}, + 3,000"]
+        assert {"alone", "mixed"} <= set(shown)
+        assert {d for drawn in shown.values() for _, d in drawn[2]} == {64}

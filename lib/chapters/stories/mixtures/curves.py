@@ -9,6 +9,7 @@ from lib.analysis.emergence import Size, below, longer, n_parameters, whole_size
 from lib.analysis.gather import Gathered
 from lib.chapters.page import Page
 from lib.figures.mixtures import ALONE, SHARED, SPLIT, Sizes
+from lib.paper.mixtures import FOR_A_GPU
 from lib.spec import RunSpec
 
 COLUMNS = (
@@ -120,7 +121,8 @@ def study(
 
 
 LONG = "P = 59, two layers, 30,000 epochs"
-SCALED = {"P = 113": 3000, "P = 59": 300, "P = 59, depth": 1200, LONG: 1200}
+PAPERS = "P = 113, the paper's sizes"
+SCALED = {"P = 113": 3000, "P = 59": 300, "P = 59, depth": 1200, LONG: 1200, PAPERS: 3000}
 """Our studies of section 5 -> the memorization points that their panel shows."""
 
 
@@ -129,7 +131,8 @@ def scaled(
 ) -> tuple[dict[str, Gathered], dict[str, list[Curve]]]:
     """Our studies of section 5 by name: their runs, their curves.
 
-    The last one, which has no split MLP, only where a size of its mixture has all seeds.
+    The long one, which has no split MLP, only where a size of its mixture has all seeds; the
+    paper's sizes, which need a GPU, only where a mixture of theirs is stored.
 
     Args:
         epochs, train: of the one-layer runs.
@@ -138,17 +141,22 @@ def scaled(
     """
     one_layer = dict(seeds=seeds, train=train, epochs=epochs)
     deep = dict(seeds=seeds, lr=deep_lr)
-    each = [
-        study(page, "emergent_113", more=("emergent_113_fill", "emergent_law"), **one_layer),
-        study(page, "emergent_59", more=("emergent_59_wider",), **one_layer),
-        study(page, "emergent_depth", **deep),
-    ]
+    each = {
+        "P = 113": study(
+            page, "emergent_113", more=("emergent_113_fill", "emergent_law"), **one_layer
+        ),
+        "P = 59": study(page, "emergent_59", more=("emergent_59_wider",), **one_layer),
+        "P = 59, depth": study(page, "emergent_depth", **deep),
+    }
     if not split:
         names = "emergent_depth_long", "emergent_two_layers"
         long = study(page, *names, more=("emergent_depth_between",), layers=2, **deep)
-        each += [long] * any(whole_sizes(curve.runs) for curve in long[1] if curve.amount)
-    found, shown = zip(*each)
-    return dict(zip(SCALED, found)), dict(zip(SCALED, shown))
+        if any(whole_sizes(curve.runs) for curve in long[1] if curve.amount):
+            each[LONG] = long
+    papers = study(page, more=FOR_A_GPU, **deep)
+    if any(curve.amount == SCALED[PAPERS] for curve in papers[1]):
+        each[PAPERS] = papers
+    return tuple({name: part[i] for name, part in each.items()} for i in (0, 1))
 
 
 LONGEST = (
