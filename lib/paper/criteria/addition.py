@@ -12,6 +12,7 @@ from scipy import stats
 
 from lib.analysis import descent, dynamics, efficiency, statistics
 from lib.analysis.statistics import steady
+from lib.analysis.words import number
 from lib.analysis.zones import critical
 from lib.paper.criteria import rules
 from lib.paper.criteria.rules import (
@@ -35,9 +36,13 @@ DIP = 0.1
 
 def _power(says: str, by_seed: pd.DataFrame, **range_) -> Finding:
     """With which power of width a size goes: one straight line in logarithms for each seed."""
-    powers = np.polyfit(np.log(by_seed.columns.to_numpy(float)), np.log(by_seed.to_numpy().T), 1)
+    widths = np.log(by_seed.columns.to_numpy(float))
+    powers = np.polyfit(widths, np.log(by_seed.to_numpy().T), 1)[0]
+    local = np.diff(np.log(by_seed.mean().to_numpy())) / np.diff(widths)
     return Finding(
-        (mean(f"exponent of width in {says}, mean of {len(by_seed)} seeds", powers[0], **range_),)
+        (mean(f"exponent of width in {says}, mean of {len(by_seed)} seeds", powers, **range_),),
+        f"between neighbouring widths {number(local.min())} to {number(local.max())}, so it is an "
+        "average; the interval is of seeds, not of the bend",
     )
 
 
