@@ -127,8 +127,8 @@ HTML(cards(readings, "Asked, after them"))
 Markdown(hangs_on(verdicts, page.store))
 
 # %% [markdown]
-# Between accuracies of 0.1 and 0.2 lies much of a small network's slow rise: where it counts as begun decides
-# what of its norm's growth comes before.
+# Between accuracies of 0.1 and 0.2 lies much of a small network's slow rise: where it counts as begun
+# decides what of its norm's growth comes before.
 #
 # ## More time
 #

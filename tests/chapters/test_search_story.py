@@ -163,8 +163,8 @@ def test_the_leader_on_new_seeds(store):
     store.add(jump(spec, 1.0))
     found = gather(experiment, store=store)
     told = leader.on_new_seeds(found, book)
-    assert told.startswith("**On new seeds it meets 1 of the 1 sentences") and "one seed" in told
-    assert "book" not in told
+    assert told.startswith("**On new seeds the search's best meets 1 of the 1 sentences")
+    assert "one seed" in told and "book" not in told
     table = story.sentence_by_sentence(found)
     assert "1 of 1" in table and "near-perfect at (64, 3000)" in table
     at = [s for s in story.unseen() if (s.d_model, s.train_size, s.seed) == (64, 3000, 0)]

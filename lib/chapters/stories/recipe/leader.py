@@ -74,8 +74,9 @@ def on_new_seeds(found: Gathered, book: Gathered) -> str:
     if asked.empty:
         return "*None of these runs is in a cell that a sentence speaks of yet.*"
     return (
-        f"**On new seeds it meets {met_by(asked).sum()} of the {len(asked)} sentences of which "
-        f"figure 6 has a cell**, by {seeds_asked(sentences)} so far{_beside(book, asked)}."
+        f"**On new seeds the search's best meets {met_by(asked).sum()} of the {len(asked)} "
+        f"sentences of which figure 6 has a cell**, by {seeds_asked(sentences)} so far"
+        f"{_beside(book, asked)}."
     )
 
 
