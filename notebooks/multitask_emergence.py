@@ -81,7 +81,7 @@ every = pd.concat([own.curves for own in found.values()]).drop_duplicates(["key"
 runs = pd.concat([own.runs for own in found.values()]).drop_duplicates("key")
 page.export(runs, "emergence", "the runs", COLUMNS)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on, but for a valley at modulus 113; mixed with random pairs, in brown, it is gone at those sizes, and comes back at larger ones or not at all; in two layers, trained five times as long, in the last panel, it comes back at sizes between."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000, and two of them by epoch 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on, but for a valley at modulus 113; mixed with random pairs, in brown, it is gone at those sizes, and comes back at larger ones or not at all; in two layers, trained five times as long, it comes back at sizes between."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000, and two of them by epoch 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
 accuracy_by_size(panels(studies, split=False))
 
 # %% tags=["hide-input"]
@@ -212,7 +212,7 @@ text = (
     'The paper\'s "about 1570 times larger" is the ratio of the two ends of its grid: '
     f"{ends[1]:,} over {ends[0]:,} parameters in our model, {ends[1] / ends[0]:,.0f} times. Its "
     f"sizes need a GPU{', and have no run here' * (PAPERS not in studies)}. No verdict is on them: "
-    "they ask for three times instead, on smaller models, as between two "
+    "the verdicts ask for three times instead, on smaller models, as between two "
     "sizes tried lie up to twice the width, some three to four times the parameters, so a smaller "
     "shift could not be told from the step."
 )

@@ -119,7 +119,7 @@ def _publish(
     import nbformat
 
     if output.parent != CHAPTERS.resolve():
-        make_plain(notebook)
+        make_plain(notebook, chapter)
     notebook.metadata.pop("papermill", None)  # it names folders of this machine
     notebook.metadata.kernelspec = KERNEL
     text = nbformat.writes(notebook) + "\n"

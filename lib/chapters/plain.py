@@ -14,17 +14,19 @@ _OPTION = re.compile(r":[\w-]+:.*")
 _TITLED = ("admonition", "dropdown")
 
 
-def plain(text: str, values: Mapping[str, str] = {}) -> str:
+def plain(text: str, values: Mapping[str, str] = {}, own: str = "") -> str:
     """MyST as Markdown: what is a box becomes a bold title, what is a link to a page its name.
 
     Args:
         values: what the page glues into its text, by name.
+        own: the name of this page, whose link to itself stays.
     """
     text = re.sub(r"\{bdg-\w+\}`([^`]*)`", r"**\1**", text)
     text = re.sub(r"\{download\}`([^`<]*?) *<([^`>]*)>`", r"[\1](\2)", text)
     text = re.sub(r"\{cite:([tp])\}`([^`]*)`", _cited, text)
     text = re.sub(r"\{glue:text\}`([^`:]*):?([^`]*)`", lambda m: _glued(m, values), text)
     text = re.sub(r"\{doc\}`([^`]*)`|\[\]\(([^)]*)\)", _page, text)
+    text = re.sub(rf"\[([^]]+)\]\((?:\.\./)?(?!{own}\.)\w+\.(?:md|ipynb)[^)]*\)", r"*\1*", text)
     return "\n".join(_without_boxes(text.split("\n")))
 
 
@@ -72,8 +74,8 @@ def _cited(found: re.Match) -> str:
     return ", ".join(said) if how == "t" else f"({'; '.join(said)})"
 
 
-def make_plain(notebook) -> None:
-    """All Markdown of an executed notebook, of its cells and its outputs, in place."""
+def make_plain(notebook, chapter: str) -> None:
+    """All Markdown of an executed chapter, of its cells and its outputs, in place."""
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     values = {
         out.metadata["scrapbook"]["name"]: out.data["application/papermill.record/text/plain"]
@@ -82,7 +84,7 @@ def make_plain(notebook) -> None:
     }
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = plain(cell.source, values)
+            cell.source = plain(cell.source, values, chapter)
     for out in outputs:
         if "text/markdown" in out.get("data", {}):
-            out.data["text/markdown"] = plain(out.data["text/markdown"], values)
+            out.data["text/markdown"] = plain(out.data["text/markdown"], values, chapter)

@@ -35,6 +35,7 @@ def command(places, budget, jobs, dry_run, nice, measure, results):
     recipes for its cost.  Can be interrupted and resumed at will.
     """
     store, jobs = Store(results), jobs or cores()
+    options.check_edits(store, None)
     end = time.monotonic() + (math.inf if budget is None else budget)
     total, rate, tried = Report(), None, set()
     while True:

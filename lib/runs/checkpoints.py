@@ -58,7 +58,8 @@ class Checkpoints:
 
     def __init__(self, cache: Path, every: float | None = None):
         self._folder = Path(cache) / "checkpoints"
-        self.every, self._cost = (EVERY, COST) if every is None else (every, 0)
+        self._least, self._cost = (EVERY, COST) if every is None else (every, 0)
+        self.every = self._least
         self._saved = time.monotonic()
 
     def _path(self, spec: RunSpec, engine: str) -> Path:
@@ -78,7 +79,7 @@ class Checkpoints:
         data = buffer.getvalue()
         keep(self._path(spec, engine), hashlib.sha256(data).digest() + data, self._folder.parent)
         self._saved = time.monotonic()
-        self.every = max(self.every, self._cost * (self._saved - began))
+        self.every = max(self._least, self._cost * (self._saved - began))
 
     def load(self, spec: RunSpec, engine: str) -> dict[str, np.ndarray] | None:
         """What `save` kept, or None; a damaged file is named on stderr and not used."""

@@ -229,10 +229,10 @@ def _train_stack(
                 yield runs[place].run(Member(stack, place), threads)
         late = time.monotonic() >= until
         if checkpoints and (late or time.monotonic() - saved >= checkpoints.every):
-            saved = time.monotonic()  # of this stack: others save when it is their time
             for place in live:
                 if not runs[place].ended:
                     runs[place].save(Member(stack, place), checkpoints)
+            saved = time.monotonic()  # of this stack: others save when it is their time
         if late:
             return
 

@@ -24,19 +24,21 @@ from lib.chapters.plain import make_plain, plain
         (":::{container} provenance\n30 of 30 runs\n:::", "30 of 30 runs"),
         (":::{admonition} Figure 6\n:class: panel\n\n* a\n:::\nb", "**Figure 6**\n\n\n* a\nb"),
         ("::::{dropdown} All\n:::{note}\n:odd: line\n:::\n::::", "**All**\n\n**Note**\n"),
-        ("$x$ [link](a.md) `code`\n:::\n:x: y", "$x$ [link](a.md) `code`\n:::\n:x: y"),
+        ("$x$ [link](a.csv) `code`\n:::\n:x: y", "$x$ [link](a.csv) `code`\n:::\n:x: y"),
+        ("[the columns](../data.md#what), [here](tiny.ipynb)", "*the columns*, [here](tiny.ipynb)"),
+        ("[a page](tiny_one.ipynb) and [x](https://a.b/c.md)", "*a page* and [x](https://a.b/c.md)"),
     ],
 )
 def test_what_only_the_book_resolves(myst, markdown):
-    assert plain(myst, dict(live="1.23", who="'Numba'")) == markdown
+    assert plain(myst, dict(live="1.23", who="'Numba'"), "tiny") == markdown
 
 
 @pytest.mark.parametrize("chapter", sorted(path.stem for path in NOTEBOOKS.glob("*.py")))
 def test_no_chapter_has_anything_else(chapter):
     notebook = execute.read(chapter)
-    make_plain(notebook)
+    make_plain(notebook, chapter)
     words = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    assert not re.search(r"\{[a-z:-]+\}`|^:{3,}|\[\]\(|\{\{", words, flags=re.M)
+    assert not re.search(r"\{[a-z:-]+\}`|^:{3,}|\[\]\(|\{\{|\]\([^)]*\.md", words, flags=re.M)
 
 
 def test_outputs_and_what_they_glue():
@@ -51,6 +53,6 @@ def test_outputs_and_what_they_glue():
         nbformat.v4.new_markdown_cell("took {glue:text}`live:.2f` s"),
     ]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    make_plain(notebook)
+    make_plain(notebook, "tiny")
     assert notebook.cells[1].source == "took 2.50 s"
     assert notebook.cells[0].outputs[1].data["text/markdown"] == "**no**"

@@ -63,6 +63,7 @@ def test_the_books_recipe_is_scored_on_as_few_seeds_as_others():
     assert low <= middle <= high and low < high and often < seldom and best == 1e-8
     assert "of 3 recipes" in said and "c has" in said
     assert leader.by_twos(replace(own, runs=own.runs[own.runs["seed"] == 0]), others) == ""
+    assert leader.by_twos(replace(own, runs=three, specs=own.specs), others[:0]) == ""
 
 
 def test_how_far_luck_goes():

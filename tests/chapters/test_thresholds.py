@@ -1,9 +1,11 @@
 """Verdicts with another threshold: which change, and that nothing stays moved."""
 
+import pandas as pd
 import pytest
 from worlds import BY_NAME, jump, store_with
 
 from lib.analysis import dynamics
+from lib.analysis.zones import critical
 from lib.chapters.stories import thresholds
 from lib.paper.claims import judge
 
@@ -20,6 +22,15 @@ def test_a_verdict_that_hangs_on_a_threshold_is_named(tmp_path):
     assert changed == {0.9: "(64, 3000): not reproduced → reproduced", 0.99: "none"}
     assert all(row[3].strip() == "none" for row in rows if "dip" in row[0])
     assert len(rows) == sum(len(values) for *_, values in thresholds.MOVED)
+
+
+def test_critical_sizes_move_with_what_counts_as_generalized():
+    rows = [(1000, 0, 0.5), (2000, 0, 0.93), (3000, 0, 0.96)]
+    runs = pd.DataFrame(rows, columns=["train_size", "seed", "val_accuracy"])
+    assert critical.critical_size(runs) == 2500
+    with thresholds._moved(dynamics, "GENERALIZED", 0.9):
+        assert critical.critical_size(runs) == 1500
+        assert set(critical.critical_samples(runs, 3)) == {1500}
 
 
 def test_a_threshold_comes_back_whatever_happens():

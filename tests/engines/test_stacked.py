@@ -1,5 +1,6 @@
 """The PyTorch engine against the definition, against single runs and against the kernel."""
 
+import contextlib
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -314,3 +315,33 @@ def test_evaluations_in_slices_are_the_same(monkeypatch):
 def test_what_a_stack_cannot_do_is_refused_before_anything_is_trained(change):
     with pytest.raises(SpecError, match="one by one"):
         next(train_many([RunSpec(epochs=2, n_evals=2), RunSpec(**change)], device="cpu"))
+
+
+def test_a_capture_that_fails_is_ended(monkeypatch):
+    """Else nothing on that stream would work again; with a stand-in for CUDA."""
+    said, calls = [], []
+
+    class Graph:
+        def capture_begin(self):
+            said.append("begin")
+
+        def capture_end(self):
+            said.append("end")
+
+    stream = Mock()
+    fake = dict(current_stream=lambda: stream, default_stream=lambda: None, CUDAGraph=Graph,
+                stream=lambda own: contextlib.nullcontext(), memory_reserved=lambda: 0,
+                get_device_properties=lambda n: SimpleNamespace(total_memory=1))  # fmt: skip
+    for name, value in fake.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+
+    def work():
+        calls.append(1)
+        if len(calls) == 4:
+            raise torch.OutOfMemoryError("full")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        cuda.captured(work)
+    assert said == ["begin", "end"]
+    cuda.captured(work)
+    assert said == ["begin", "end"] * 2

@@ -152,11 +152,11 @@ def test_a_run_that_went_on_counts_with_all_its_time(store):
 
 def test_states_that_take_long_to_save_are_saved_less_often(tmp_path, monkeypatch):
     """Those of 8 layers x 1024 have 1.2 GB."""
-    states, clock = Checkpoints(tmp_path), iter([0.0, 10.0, 100.0, 100.5])
+    states, clock = Checkpoints(tmp_path), iter([0.0, 10.0, 100.0, 105.0, 200.0, 200.5])
     monkeypatch.setattr("lib.runs.checkpoints.time", SimpleNamespace(monotonic=clock.__next__))
-    for _ in range(2):
+    for every in (200, 100, 60):
         states.save(STACK, "stacked", dict(flat=np.zeros(3)), [], 0.0)
-        assert states.every == 200
+        assert states.every == every
 
 
 def test_a_stack_goes_on_where_it_was(tmp_path):

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from lib.analysis.dynamics import GENERALIZED
+from lib.analysis import dynamics
 from lib.analysis.statistics import RESAMPLES, interval, resample
 
 
 def success_curve(runs: pd.DataFrame) -> pd.Series:
     """Share of runs that generalize against train_size, made non-decreasing (one width)."""
-    share = runs.assign(good=runs["val_accuracy"] >= GENERALIZED).groupby("train_size")["good"]
+    good = runs["val_accuracy"] >= dynamics.GENERALIZED
+    share = good.groupby(runs["train_size"])
     return pd.Series(_rising(share.mean(), share.size()), index=share.mean().index)
 
 
@@ -55,7 +56,7 @@ def _mean_threshold(sizes: np.ndarray, share: np.ndarray) -> float:
 
 def critical_samples(runs: pd.DataFrame, resamples: int = RESAMPLES) -> np.ndarray:
     """D_crit of one width in bootstrap resamples of whole seeds (resamples,)."""
-    good = runs.assign(good=(runs["val_accuracy"] >= GENERALIZED).astype(float))
+    good = runs.assign(good=(runs["val_accuracy"] >= dynamics.GENERALIZED).astype(float))
     table = good.pivot_table(index="seed", columns="train_size", values="good")
     sizes, values = table.columns.to_numpy(float), table.to_numpy()[resample(len(table), resamples)]
     counts, sums = np.isfinite(values).sum(axis=1), np.nansum(values, axis=1)

@@ -1,5 +1,6 @@
 """What the engine does on a GPU alone: kernels of its own, and work that is replayed as a graph."""
 
+import contextlib
 import functools
 import sys
 import warnings
@@ -56,7 +57,12 @@ def captured(work: Callable[[], Tensor | None]) -> tuple[torch.cuda.CUDAGraph, T
         if torch.cuda.memory_reserved() > HELD * total:
             torch.cuda.empty_cache()  # within a capture nothing that is kept can be given back
         graph.capture_begin()
-        found = work()
+        try:
+            found = work()
+        except BaseException:  # memory that is full, say: whoever goes on needs the stream
+            with contextlib.suppress(RuntimeError):
+                graph.capture_end()
+            raise
         graph.capture_end()
     here.wait_stream(side)
     return graph, found

@@ -66,8 +66,8 @@ def _single_runs(runs, points, together, good, place) -> str:
 def _straight(runs, together, placed, good) -> str:
     """What two straight lines would tell of the same cells, each chosen on them: told, too."""
     width, size = (
-        max((_mostly(own, what == test(own[by], limit)) for limit in own[by].unique()),
-            key=pd.Series.sum, default=pd.Series(dtype=bool))
+        max((_mostly(own, what == test(own[by], limit)) for limit in (0, *own[by].unique())),
+            key=pd.Series.sum)
         for own, by, what, test in (
             (runs, "d_model", together, pd.Series.le), (placed, "train_size", good, pd.Series.gt),
         )

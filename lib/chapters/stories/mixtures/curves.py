@@ -154,7 +154,7 @@ def scaled(
         if any(whole_sizes(curve.runs) for curve in long[1] if curve.amount):
             each[LONG] = long
     papers = study(page, more=FOR_A_GPU, **deep)
-    if any(curve.amount == SCALED[PAPERS] for curve in papers[1]):
+    if any(c.amount == SCALED[PAPERS] and (split or not c.split) for c in papers[1]):
         each[PAPERS] = papers
     return tuple({name: part[i] for name, part in each.items()} for i in (0, 1))
 

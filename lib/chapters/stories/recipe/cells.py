@@ -61,8 +61,8 @@ def ours(compared: int) -> str:
         f"{RECIPE['weight_decay']:g}, {RECIPE['epochs']:,} epochs, all data in one step.** The "
         f"paper states none of these. They come from a first comparison, which the second half of "
         f"this page repeats: {compared} recipes, {len(STATED)} cells. The first half is a later "
-        f"search, {tried} recipes in {len((*NARROW, *WIDE))} cells, not at its end; it is ranked "
-        "by a probability, not by how many sentences are met."
+        f"search, {tried} recipes in {len((*NARROW, *WIDE))} cells; it is ranked by a product of "
+        "chances, not by how many sentences are met."
     )
 
 

@@ -28,20 +28,21 @@ def by_twos(own: Gathered, recipes: pd.DataFrame) -> str:
     runs = own.runs
     seeds = itertools.combinations(sorted(runs["seed"].unique()), 2)
     pairs = [of_figures(own.of(runs[runs["seed"].isin(two)]["key"])) for two in seeds]
-    if not pairs:
+    if not pairs or recipes.empty:
         return ""
     scored = pd.concat(of_recipes(pair) for pair in pairs)
     (every,) = of_recipes(of_figures(own)).itertuples()
     score, met = scored["score"], scored["met"]
     best = recipes.loc[recipes["score"].idxmax()]
-    tried = recipes["recipe"].nunique()
+    tried, whole = (part["recipe"].nunique() for part in (recipes, recipes.query("runs > 0")))
     luckiest = by_luck(pairs, tried)
     return (
         f"The product of the book's own recipe is {every.score:.1e} on all its seeds; on two of "
         f"them, as many as others have, it is {score.min():.1e} to {score.max():.1e}, "
         f"{score.median():.1e} in the middle, and {met.min()} to {met.max()} sentences are met, "
         f"{met.mean():.1f} on average, for {every.met} on all. **Luck goes far**: of {tried} "
-        "recipes, as many as have a run, all exactly as good as the book's, the best would have "
+        f"recipes, as many as have a run (behind every sentence only {whole} have one, so this is "
+        "the most that luck can do), all exactly as good as the book's, the best would have "
         f"{np.median(luckiest):.1e} in the middle, and in one of twenty searches "
         f"{np.quantile(luckiest, 0.95):.1e} or more (two of the book's seeds drawn for each cell "
         f"of each recipe, {TRIALS:,} times). {best['recipe']} has {best['score']:.1e}, and chose "
