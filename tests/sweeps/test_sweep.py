@@ -473,7 +473,7 @@ def test_two_sweeps_at_once(store, marks):
 
 def test_a_script_without_a_main_guard(store, tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
-    words = [tmp_path / "script.py", store.folder, store.cache, "train", 2]
+    words = [tmp_path / "script.py", store.folder, store.cache, "train", 2, True]
     out, err = launch(sys.executable, *words, log=subprocess.PIPE).communicate()
     assert out.split() == ["2", "0", "False"], err
 
