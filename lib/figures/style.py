@@ -193,9 +193,9 @@ def width_axis(ax: Axes, d_models: Sequence[int], room: float = 1.1) -> None:
 
 def jitter(x: np.ndarray, seeds: np.ndarray, part: float) -> np.ndarray:
     """Places x, moved apart by seed within ±`part` of themselves: equal outcomes stay visible."""
-    seeds = np.asarray(seeds, float)
-    spread = (seeds - seeds.min(initial=0)) / max(np.ptp(seeds) if len(seeds) else 0, 1) - 0.5
-    return np.asarray(x, float) * (1 + 2 * part * spread)
+    known, rank = np.unique(np.asarray(seeds, int), return_inverse=True)
+    most = len(known) - 1
+    return np.asarray(x, float) * (1 + 2 * part * (rank - most / 2) / max(most, 1))
 
 
 def shares(ax: Axes, runs, by: str, level: float, colour: str, shift: float = 0.0) -> None:

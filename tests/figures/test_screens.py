@@ -98,3 +98,11 @@ def test_a_figure_of_one_table_keeps_its_form():
     assert style.CARRIED not in style.for_all_screens(
         accuracy.accuracy_grid(runs(), WIDTHS, [3000])
     )
+
+
+def test_dots_stay_beside_their_place_whatever_the_seeds_are_called():
+    place = np.array([8.0, 8.0, 8.0, 16.0])
+    moved = style.jitter(place, np.array([1004, 1002, 1013, 1002]), 0.02)
+    assert moved == pytest.approx([8.0, 8.0 * 0.98, 8.0 * 1.02, 16.0 * 0.98])
+    assert style.jitter(place[:1], np.array([1002]), 0.02).tolist() == [8.0]
+    assert style.jitter(place[:0], np.array([]), 0.02).tolist() == []
