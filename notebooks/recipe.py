@@ -227,9 +227,9 @@ accuracy.accuracy_by_width(both, WIDTHS_6, figure=6)
 # What the first of these seeds shows suggested a claim, takeaway 5's in this recipe. It was put down,
 # with takeaway 5's very test, before any run of the seeds that it is judged on. Four numbers share
 # the error there, so that few seeds settle little: a dip as the first seeds have it would be told on
-# five new ones in less than a quarter of all trials, on eleven in more than half (simulated when the
-# number of seeds was set). So eleven are asked for, and "undecided" would say nothing against the
-# paper.
+# five new ones in less than a quarter of all trials, on eleven in more than half (simulated). So
+# eleven are asked for; it was five until 11 of these seeds' runs were known ([](verdicts.ipynb) lists
+# the change). "Undecided" would say nothing against the paper.
 
 # %% tags=["hide-input"]
 page.verdicts("takeaway 5", "double descent, tied")
