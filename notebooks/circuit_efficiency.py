@@ -55,7 +55,7 @@ from lib.figures import circuits
 from lib.figures.accuracy import success_by_size
 from lib.paper.circuits import DYNAMICS_CELLS, LONG
 from lib.paper.experiments import EXPERIMENTS
-from lib.paper.takeaways import PREDICTIONS
+from lib.paper.predictions import PREDICTIONS
 from lib.widgets.explorers import RACE, competition
 
 page = Page("circuit_efficiency", train_missing, d_model=d_model, lr=lr, weight_decay=weight_decay)

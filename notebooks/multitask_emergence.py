@@ -139,7 +139,8 @@ show(story.DEPTH_HEADER, story.depth_rows(deeper.runs, deeper.curves), after=aft
 # ([](memorization_capacity.ipynb)), and follow the emergent size step by step from nothing to
 # memorize upwards: the same 3,000 points of addition at modulus 113, one layer, with more and more
 # beside them. A seed's emergent width is the width from which it passes 0.9 at every width tried,
-# by its highest accuracy on the way.
+# by its highest accuracy on the way. (Twice as much to memorize in two layers at modulus 59 is the
+# last panel above, and has two verdicts below.)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It leaps from about 45 alone to between 48 and 128 with the first 125 points, stays there with 250 and 500, and is beyond 128 with 1,000, everywhere above the dashed line on which capacity equals all data. A split MLP comes at the same widths or just below."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, from three amounts on, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood; dotted: with the least and the largest power of its 95% interval. Brown: the shared MLP; green: a split one, where runs are stored. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, seeds 0 to 2, the book's recipe, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
 random = page.stored("figure4")
@@ -203,8 +204,9 @@ show(story.LONGER_HEADER, rows, left=(0, 9), after=after)
 # An emergent size stands with the two sizes tried between which it lies.
 
 # %% tags=["hide-input"]
-page.verdicts("takeaway 7", "emergence with depth", "emergence at modulus 113",
-              "emergence at modulus 59", "amount of memorization data", "capacity is a fixed factor")  # fmt: skip
+page.verdicts("takeaway 7", "emergence, twice to memorize", "emergence with depth",
+              "emergence at modulus 113", "emergence at modulus 59", "amount, in two layers",
+              "amount of memorization data", "capacity is a fixed factor")  # fmt: skip
 
 # %% tags=["hide-input"]
 ends = [n_parameters(d, layers, mixed=True) for layers, d in (SIZES_8[0], SIZES_8[-1])]

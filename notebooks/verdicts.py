@@ -31,7 +31,8 @@ from lib.chapters.stories.cards import cards
 from lib.chapters.stories.thresholds import hangs_on
 from lib.chapters.tables import changes, changes_table, conditions
 from lib.paper.claims import VERDICTS
-from lib.paper.takeaways import CLAIMS, PREDICTIONS, judge_all
+from lib.paper.predictions import PREDICTIONS
+from lib.paper.takeaways import CLAIMS, judge_all
 
 page = Page("verdicts", train_missing)
 if train_missing:

@@ -64,6 +64,11 @@ TWO_LAYERS = tuple((2, d) for d in (8, 12, 16, 20, 24, 28))
 than size."""
 
 
+TWICE = tuple((2, d) for d in (44, 52, 72))
+"""The same depth with twice as much to memorize, as at the far end of figure 8.  Width 52 has just
+over three times the parameters of 28, from which on addition alone is there."""
+
+
 ONE_LAYER = ((1, 32), (1, 64), (1, 96))
 """The mixture in one layer, with all else as in deeper models: is it depth that brings addition
 back?  Seed 1000 of these was known."""
@@ -153,6 +158,8 @@ GRIDS = (
          cells=_cells(BETWEEN_ALONE, 0) + _cells(BETWEEN_MIXED, 1200), seeds=3),
     Grid("emergent_two_layers", "Addition alone in two layers, down to narrow (takeaway 7; ours)",
          _longer, cells=_cells(TWO_LAYERS, 0), seeds=3),
+    Grid("emergent_twice", "The mixture in two layers with twice as much to memorize (§5; ours)",
+         _longer, cells=_cells(TWICE, 2400), seeds=3),
     Grid("emergent_one_layer", "The mixture in one layer, trained as the deep ones (§5; ours)",
          _longer, cells=_cells(ONE_LAYER, 1200), seeds=3),
     Grid("split_depth", "Split and shared MLP with depth, more seeds (takeaway 8; ours)", _depth,

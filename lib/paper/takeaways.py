@@ -2,15 +2,11 @@
 
 from functools import partial
 
-import pandas as pd
-
-from lib.analysis import dynamics, efficiency
-from lib.paper.circuits import LOST_SIZES
 from lib.paper.claims import Claim, Verdict, judge
-from lib.paper.criteria import addition, circuits, mixtures, zones
-from lib.paper.criteria.circuits import FACTOR, FLAT, NEAR, SOME
+from lib.paper.criteria import addition, mixtures, zones
 from lib.paper.criteria.rules import FEW, MOST
 from lib.paper.mixtures import ALONE_113, LAW_AMOUNTS
+from lib.paper.predictions import PREDICTIONS
 from lib.paper.search import FRESH
 from lib.runs.store import Store
 
@@ -56,6 +52,9 @@ def _at_depth(split=None):
 
 
 _ZONE = (24, 28, 32, 36, 40)  # where the paper sees ungrokking at 2,600
+_alone_deep = (_mixture("emergent_depth_long", 0, layers=(2,)), _mixture("emergent_two_layers", 0))
+_mixed_deep = (_mixture("emergent_depth_long", 1200, layers=(2,)),
+               _mixture("emergent_depth_between", 1200))  # fmt: skip
 _alone_113 = _mixture("emergent_113", 0, widths=tuple(d for d in ALONE_113 if d >= 16))
 
 _emerges = (
@@ -69,68 +68,8 @@ _split = (
     "validation accuracy, mean over sizes, is higher with the split MLP in most seeds (sign test), "
     "by the highest on the way and by the last"
 )
-_P1 = (
-    "elasticity against D of the norm at which runs settle with a training loss of "
-    f"{efficiency.LEVEL:g} or less: memorizing (random labels) ≥ {FLAT}, generalizing (validation "
-    f"≥ {dynamics.GENERALIZED}) within ±{FLAT}; open where a generalizing size does not "
-    "settle so in two seeds"
-)
-
-
-def _costs(name: str, says: str, memorize: tuple, generalize: tuple) -> Claim:
-    return Claim(name, says, _P1, (memorize, generalize), circuits.costs_differ, curves=True)
-
-
-_memorize = ("circuits_memorize", {}, 3)
 
 # fmt: off
-PREDICTIONS = (
-    _costs("P1: efficiency",
-           "The norm that generalizing needs does not depend on D, the norm that memorizing needs "
-           "rises with D (Varma et al. 2023)", _memorize, ("circuits_generalize", {}, 3)),
-    # added when 6 of 15 generalizing runs had not settled by epoch 6,000
-    _costs("P1: efficiency, equally long",
-           "As P1, where networks that generalize train as long as those that memorize (ours)",
-           _memorize, ("circuits_settle", {}, 3)),
-    # added when 6 of 15 of these had not settled, either
-    _costs("P1: efficiency, calmer", "As P1, at a third of the learning rate (ours)",
-           ("circuits_calm", dict(task=("random",)), 3),
-           ("circuits_calm", dict(task=("add",)), 3)),
-    Claim("P2: weight decay",
-          "D_crit does not move with weight decay, from scratch either (ours, after Varma et al.)",
-          "from scratch: between every two of three weight decays D_crit differs, on average over "
-          f"seeds, by at most {NEAR} points, wherever between two sizes tried it lies; open where "
-          "it lies outside", (("circuits_decay", {}, 5),), circuits.decay_moves_little),
-    Claim("P2: weight decay, continued",
-          "After ungrokking the outcome does not depend on weight decay (Varma et al. 2023)",
-          "networks that had generalized, whose training goes on with a subset: between any two of "
-          "three weight decays the size at which the rule is lost differs, on average over seeds, "
-          f"by a factor of at most {FACTOR}, wherever between two sizes tried it lies; open where "
-          "it lies outside",
-          (("circuits_ungrok", dict(train_size=LOST_SIZES), 5), ("circuits_ungrok_decay", {}, 5)),
-          lambda usual, others: circuits.decay_keeps_the_rule(pd.concat([usual, others]))),
-    Claim("P3: ungrokking",
-          "A network that has generalized loses the rule when training goes on with too little "
-          "data (Varma et al. 2023, who put that at D_crit)",
-          f"at 1/{FACTOR} of the size at which the rule is lost, or less, at most a fifth of the "
-          f"networks keep it (end at 0.95 or above), at {FACTOR} times it, or more, four fifths; "
-          "open where that is not within the sizes tried. The place is taken from the same runs "
-          "and not judged",
-          tuple((f"circuits_{name}", {}, 5) for name in ("parents", "ungrok", "scratch")),
-          circuits.rule_is_lost),
-    Claim("P4: semi-grokking",
-          "Near D_crit networks get stuck at moderate validation accuracy (Varma et al. 2023)",
-          f"from scratch, {SOME:.0%} of the runs or more keep validation accuracy in a band of "
-          f"{efficiency.BAND} "
-          f"for {efficiency.LASTING:,} epochs after training is perfect, below "
-          f"{dynamics.GENERALIZED} and at least {efficiency.MARGIN} above what symmetry alone "
-          "gives (held-out pairs whose mirror was trained on right, the others by chance); open "
-          "where all runs generalize or none does, and none has a plateau",
-          (("circuits_semi", {}, 5),), circuits.plateaus_exist, curves=True),
-)
-"""P1–P4 of Varma et al. 2023, the theory that the paper builds on."""
-
-
 CLAIMS = (
     Claim("takeaway 1",
           "Critical dataset size for generalization decreases with model size (§2.2)",
@@ -270,6 +209,12 @@ CLAIMS = (
            _mixture("emergent_depth_between", 0), _mixture("emergent_depth_between", 1200),
            _mixture("emergent_depth_wide", 1200, seeds=range(2, 3))), mixtures.emerges,
           curves=True),
+    Claim("emergence, twice to memorize",
+          "Mixing makes addition an emergent ability (§5; ours: takeaway 7 with 2,400 points)",
+          "takeaway 7's test with 1,200 + 2,400 points, mixed at 2 × 44, 2 × 52 and 2 × 72, of "
+          "which 2 × 52 has three times as many parameters as 2 × 28, from which on addition alone "
+          "is there (which was known)", (*_alone_deep, ("emergent_twice", {}, 3)), mixtures.emerges,
+          curves=True, later=("emergent_twice",)),
     Claim("split at modulus 59",
           "A split MLP makes it emerge earlier (appendix B; ours: modulus 59, one layer)",
           f"1,200 + 300 points, one layer, d 32–256: {_split}; three seeds cannot settle it",
@@ -280,6 +225,13 @@ CLAIMS = (
           "width, by the highest accuracy on the way and by the last",
           tuple(_mixture("emergent_113", amount) for amount in (3000, 6000)),
           mixtures.amount_hardly_matters, curves=True),
+    Claim("amount, in two layers", "It hardly moves the emergent size (§5; ours: modulus 59)",
+          "the emergent sizes (0.9) with 1,200 and 2,400 points beside 1,200 of addition, two "
+          "layers, 30,000 epochs, lie within a factor of two in width, by the highest accuracy on "
+          "the way and by the last; the sizes with 1,200, 2 × 44 and 2 × 48, were known, and "
+          "beyond 2 × 72 it is open",
+          (*_mixed_deep, ("emergent_twice", {}, 3)), mixtures.amount_hardly_matters, curves=True,
+          later=("emergent_twice",)),
     Claim("capacity is a fixed factor",
           "Addition emerges once capacity far exceeds all data (§5); ours: by a fixed factor",
           "at modulus 113, one layer, 3,000 points of addition with 0, 125, 250, 500, 1,000 to "

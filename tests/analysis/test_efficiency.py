@@ -8,7 +8,7 @@ from worlds import BY_NAME, noise, settled, store_with, verdict
 from lib.analysis import efficiency
 from lib.paper.claims import judge
 from lib.paper.criteria import circuits
-from lib.paper.takeaways import PREDICTIONS
+from lib.paper.predictions import PREDICTIONS
 
 NAMES = [claim.name for claim in PREDICTIONS]
 

@@ -143,6 +143,11 @@ def deep(alone, mixed, split=(9, 9)):
     return outcome
 
 
+def two_amounts(less, more):
+    """Mixtures that pass from one width on with 1,200 points, from another with 2,400."""
+    return lambda s: dict(val=float(s.d_model >= (more if s.memorize_size > 1200 else less)))
+
+
 def split_in(seeds):
     """The split MLP does better in so many of sixteen seeds."""
     return lambda s: dict(val=0.5 if s.split_mlp else 0.4 if s.seed < seeds else 0.6)
@@ -162,6 +167,13 @@ WORLDS = [
     ("takeaway 8", split_in(12), "undecided"),
     ("takeaway 8", split_in(4), "undecided"),
     ("takeaway 8", split_in(3), "not reproduced"),
+    ("emergence, twice to memorize", deep((2, 28), (2, 72)), "reproduced"),  # 3.2 to 5.9 times
+    ("emergence, twice to memorize", deep((2, 28), (2, 52)), "undecided"),  # 2.3 to 3.2 times
+    ("emergence, twice to memorize", deep((2, 28), (9, 9)), "undecided"),  # does not return
+    ("emergence, twice to memorize", deep((2, 64), (2, 52)), "not reproduced"),
+    ("amount, in two layers", two_amounts(48, 72), "reproduced"),  # 1.1 to 1.6 times the width
+    ("amount, in two layers", two_amounts(48, 73), "undecided"),  # more than 1.5 times
+    ("amount, in two layers", two_amounts(32, 73), "not reproduced"),
     ("split at modulus 59", paper_s, "undecided"),
     ("emergence at modulus 113", paper_s, "reproduced"),
     ("emergence at modulus 113", one_step, "undecided"),

@@ -47,7 +47,7 @@ def test_changes_are_told_in_the_words_of_verdicts():
 
 def test_a_change_after_a_run_is_seen(tmp_path):
     """A made-up history: a test, a new layout, another test; a run between each two."""
-    words, file = tmp_path / history.WORDS, tmp_path / "judge.py"
+    words, file = tmp_path / history.WORDS[0], tmp_path / "judge.py"
     words.parent.mkdir(parents=True)
     words.write_text('CLAIMS = (Claim("a claim", "says", judge),)\n')
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = "lib/paper/takeaways.py"
+WORDS = ("lib/paper/takeaways.py", "lib/paper/predictions.py")
 
 
 def git(*words, root=ROOT) -> str:
@@ -43,10 +43,12 @@ def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> boo
         return False
 
     def parts(read):
-        calls = (n for n in ast.walk(ast.parse(read(WORDS))) if isinstance(n, ast.Call) and n.args)
+        nodes = (n for path in WORDS for n in ast.walk(ast.parse(read(path))))
+        calls = (n for n in nodes if isinstance(n, ast.Call) and n.args)
         entry = [n for n in calls if getattr(n.args[0], "value", None) == name]
         body = [n for n in ast.parse(read(file)).body if getattr(n, "name", None) == function]
         return [ast.dump(n) for n in entry + body]
 
     before = parts(lambda path: git("show", f"{commit}:{path}", root=root))
-    return len(before) == 2 and before == parts(lambda path: (root / path).read_text())
+    now = parts(lambda path: (root / path).read_text() if (root / path).exists() else "")
+    return len(before) == 2 and before == now

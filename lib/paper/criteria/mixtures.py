@@ -84,9 +84,9 @@ def split_is_earlier(*frames, looks=1):
     return Finding((envelope(readings),), f"{sizes_}, by the highest accuracy on the way")
 
 
-def amount_hardly_matters(*mixtures):
+def amount_hardly_matters(*frames):
     """The emergent sizes of all amounts of memorization data lie within a step of two."""
-    mixtures, readings = [_with_best(own) for own in mixtures], []
+    mixtures, readings = [own for _, own in _with_best(*frames).groupby("memorize_size")], []
     for column in READINGS:
         found = [_read(own, column, EMERGED) for own in mixtures]
         widths = [size.d_model for size in found]

@@ -122,8 +122,11 @@ def study(
 
 LONG = "P = 59, two layers, 30,000 epochs"
 PAPERS = "P = 113, the paper's sizes"
-SCALED = {"P = 113": 3000, "P = 59": 300, "P = 59, depth": 1200, LONG: 1200, PAPERS: 3000}
-"""Our studies of section 5 -> the memorization points that their panel shows."""
+SCALED = {
+    "P = 113": (3000,), "P = 59": (300,), "P = 59, depth": (1200,), LONG: (1200, 2400),
+    PAPERS: (3000,),
+}  # fmt: skip
+"""Our studies of section 5 -> the memorization points of their panels."""
 
 
 def scaled(
@@ -150,11 +153,12 @@ def scaled(
     }
     if not split:
         names = "emergent_depth_long", "emergent_two_layers"
-        long = study(page, *names, more=("emergent_depth_between",), layers=2, **deep)
+        more = "emergent_depth_between", "emergent_twice"
+        long = study(page, *names, more=more, layers=2, **deep)
         if any(whole_sizes(curve.runs) for curve in long[1] if curve.amount):
             each[LONG] = long
     papers = study(page, more=FOR_A_GPU, **deep)
-    if any(c.amount == SCALED[PAPERS] and (split or not c.split) for c in papers[1]):
+    if any(c.amount in SCALED[PAPERS] and (split or not c.split) for c in papers[1]):
         each[PAPERS] = papers
     return tuple({name: part[i] for name, part in each.items()} for i in (0, 1))
 
@@ -173,8 +177,10 @@ def of_all_depths(page: Page, seeds: list[int], deep_lr: float) -> Gathered:
 
 
 def panels(studies: Mapping[str, Sequence[Curve]], split: bool = True) -> dict[str, dict]:
-    """A panel for each of `scaled`'s studies (`panel`)."""
+    """A panel for each of `scaled`'s studies and amounts, where it has curves (`panel`)."""
     return {
-        f"{name}, + {SCALED[name]:,}": panel(found, SCALED[name], split)
+        f"{name}, + {amount:,}": panel(found, amount, split)
         for name, found in studies.items()
+        for amount in SCALED[name]
+        if amount == SCALED[name][0] or any(curve.amount == amount for curve in found)
     }

@@ -98,19 +98,18 @@ def gains(runs: pd.DataFrame, curves: pd.DataFrame) -> tuple[pd.Series, pd.Serie
 
 
 def emerged_so_far(studies: Mapping[str, Sequence[Curve]]) -> str:
-    """From which size on addition is there alone, and with most to memorize, in words."""
+    """From which size on addition is there alone, and with data to memorize (of many amounts the
+    largest), in words."""
     said, later = [], True
     for name, own in studies.items():
         shared = [c for c in own if not c.split and emergent_size(c.runs) is not None]
         if len(shared) < 2 or shared[0].amount:
             continue
-        most = shared[-1]
-        mixed, alone = emergent_size(most.runs), emergent_size(shared[0].runs)
-        said.append(
-            f"alone from {alone.words} on, with {most.amount:,} points to memorize from "
-            f"{mixed.words} on ({name})"
-        )
-        later &= mixed.span[0] >= alone.span[1]
+        alone, mixed = emergent_size(shared[0].runs), shared[-1:] if len(shared) > 3 else shared[1:]
+        found = {f"{curve.amount:,}": emergent_size(curve.runs) for curve in mixed}
+        listed = [f"with {n} points to memorize from {size.words} on" for n, size in found.items()]
+        said.append(", ".join([f"alone from {alone.words} on", *listed]) + f" ({name})")
+        later &= all(size.span[0] >= alone.span[1] for size in found.values())
     if not said:
         return "no study has addition alone and a mixture."
     first = "mixed with data to memorize, addition comes at larger sizes, if at all" * later
