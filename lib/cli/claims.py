@@ -70,6 +70,8 @@ def _judged(store: Store, cost: bool, measure: bool):
     rate, known = (None, "")
     if cost and lacking:
         rate, known = options.rate_of(lacking, store, cores(), measure=measure)
+    if not store.keys():  # as where GROKKING_RESULTS is misspelt
+        yield "no run is stored there (--results, GROKKING_RESULTS)"
     for v in verdicts:
         yield f"{v.claim.name}: {v.verdict}"
         yield f"    the paper   {v.claim.says}"

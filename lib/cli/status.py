@@ -88,7 +88,10 @@ def table(experiments, store, todo, jobs, rate=None, timed=True):
             f"{' and '.join(large)}: {hours:,.1f} h of {roofline.H100['float32'].name}, with no "
             "early stop; rather half as much again (sweep NAME --device cuda --dry-run asks yours)"
         )
-    yield f"{len(stored):,} runs in {store.folder}, {store.stale:,} stale ones left out"
+    place = f"{store.folder}, {store.stale:,} stale ones left out"
+    if not store.folder.exists():  # as where GROKKING_RESULTS is misspelt
+        place = f"{store.folder}, which does not exist"
+    yield f"{len(stored):,} runs in {place}"
 
 
 @click.command()

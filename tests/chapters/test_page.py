@@ -43,6 +43,9 @@ def test_the_end_names_what_was_left_and_what_runs_took(page, tmp_path):
     assert "The 1 stored runs" in end and "[some runs](data/some.csv)" in end
     assert "<tiny.ipynb>" in end and "<../../notebooks/tiny.py>" in end
     assert told({"Both": found}).data.splitlines()[1].startswith("Both: 1 of 2 runs")
+    none = page.gather(page.specs("figure6", d_model=[12]))
+    assert "train_missing" in told(none).data
+    assert "train_missing" not in told({"some": found, "none": none}).data
 
 
 def test_each_run_of_a_table_has_the_command_that_trains_it_again(page, tmp_path):

@@ -118,6 +118,16 @@ def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, line):
     assert sorted(tmp_path.rglob("*")) in (before, [file, loop, tmp_path / "results"])
 
 
+def test_a_missing_folder_of_the_environment_is_told(call, tmp_path, monkeypatch):
+    """It may come with the first run, so it is no error."""
+    monkeypatch.setenv("GROKKING_RESULTS", str(tmp_path / "resluts"))
+    last = call("status", "--no-estimate").stdout.splitlines()[-1]
+    assert last == f"0 runs in {tmp_path}/resluts, which does not exist"
+    assert "no run is stored there" in call("claims", "--no-cost").stdout
+    (tmp_path / "resluts").mkdir()
+    assert "not exist" not in call("status", "--no-estimate").stdout
+
+
 def test_an_empty_name_of_the_results_is_none(call, store, tmp_path, monkeypatch):
     """As a shell has it where a variable is not set."""
     monkeypatch.chdir(tmp_path)
