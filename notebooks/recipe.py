@@ -63,7 +63,7 @@ sentences, tried = searched.scored(search)
 own, leading = page.gather(searched.unseen()), page.gather(EXPERIMENTS["figure6_tied"])
 Markdown("\n\n".join((story.ours(len(recipes)), story.hangs_on_it(runs, len(set(seeds))),
                       searched.opening(tried, own),
-                      f"{leader.on_new_seeds(leading, own.whole())} {leader.shape(leading)}")))  # fmt: skip
+                      f"{leader.on_new_seeds(leading.whole(), own.whole())} {leader.shape(leading)}")))  # fmt: skip
 
 # %% [markdown]
 # The paper states the task, one layer, four heads and the optimizer. It does not state the learning

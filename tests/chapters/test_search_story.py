@@ -174,7 +174,11 @@ def test_the_leader_on_new_seeds(store):
     assert "; the book's meets 0 of them on seed 0." in told
     store.add(jump(at[0].replace(seed=1), 1.0))
     told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
-    assert "; the book's meets 0 of them on seeds 0–1, 0 to 1 on one alone." in told
+    assert "meets 0 of them on seeds 0–1, 0 to 1, 0.5 in the middle, on one alone" in told
+    assert "it is better than the book's" in told
+    store.add(jump(at[0].replace(seed=2), 1.0))
+    told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
+    assert "0 to 1, 1 in the middle, on one alone: **on new seeds it is no better" in told
     none = "*No seed has all of figure 6 yet.*"
     assert leader.shape(found) == leader.shape(gather(experiment, store=Store(store.folder / "x")))
     store.add_many(jump(s, 1.0) for seed in (1003, 1004) for s in experiment.specs([seed])[:40])

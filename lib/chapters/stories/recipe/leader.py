@@ -77,26 +77,31 @@ def on_new_seeds(found: Gathered, book: Gathered) -> str:
     return (
         f"**On new seeds the search's best meets {met_by(asked).sum()} of the {len(asked)} "
         f"sentences of which figure 6 has a cell**, by {seeds_asked(sentences)} so far"
-        f"{_beside(book, asked)}."
+        f"{_beside(book, asked, found.runs['seed'].nunique())}."
     )
 
 
-def _beside(book: Gathered, asked: pd.DataFrame) -> str:
-    """How many of the same sentences the book's recipe meets, on all its seeds and on one."""
+def _beside(book: Gathered, asked: pd.DataFrame, n: int) -> str:
+    """How many of the same sentences the book's recipe meets, on all its seeds and on n of them."""
     if book.runs.empty:
         return ""
+    single = [of_figures(book.of(one["key"])) for _, one in book.runs.groupby("seed")]
+    single = [one[one["sentence"].isin(asked["sentence"])].set_index("sentence") for one in single]
+    k, of = (np.array([one.loc[asked["sentence"], name] for one in single]) for name in "kn")
 
-    def met(keys: pd.Series) -> int:
-        sentences = of_figures(book.of(keys))
-        return met_by(sentences[sentences["sentence"].isin(asked["sentence"])]).sum()
+    def met(seeds: list[int]) -> int:
+        return met_by(asked.assign(k=k[seeds].sum(axis=0), n=of[seeds].sum(axis=0))).sum()
 
-    single = [met(one["key"]) for _, one in book.runs.groupby("seed")]
-    every, seeds = met(book.runs["key"]), seeds_phrase(book.runs["seed"])
-    words = f"; the book's meets {every} of them on {seeds}"
-    if len(single) < 2:
+    words = f"; the book's meets {met(list(range(len(single))))} of them on "
+    words += seeds_phrase(book.runs["seed"])
+    if n >= len(single):
         return words
-    low, high = min(single), max(single)
-    return f"{words}, {low if low == high else f'{low} to {high}'} on one alone"
+    some = [met(list(seeds)) for seeds in itertools.combinations(range(len(single)), n)]
+    low, high = min(some), max(some)
+    number = f"{low}" if low == high else f"{low} to {high}, {np.median(some):g} in the middle,"
+    better = "better" if met_by(asked).sum() > np.median(some) else "no better"
+    alone = "one" if n == 1 else f"{n} of these"
+    return f"{words}, {number} on {alone} alone: **on new seeds it is {better} than the book's**"
 
 
 def shape(found: Gathered) -> str:
