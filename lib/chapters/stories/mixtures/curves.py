@@ -120,7 +120,7 @@ def study(
     return found, curves(found.runs, own, filled)
 
 
-LONG = "P = 59, two layers, 30,000 epochs"
+LONG = "P = 59, two layers"
 PAPERS = "P = 113, the paper's sizes"
 SCALED = {
     "P = 113": (3000,), "P = 59": (300,), "P = 59, depth": (1200,), LONG: (1200, 2400),
