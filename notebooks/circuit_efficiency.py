@@ -163,9 +163,11 @@ competition(fallback=circuits.races(ran))
 # {doc}`memorization_capacity`): there is nothing else to do. To see generalization alone, there is
 # so much data that networks generalize within some thousand epochs. What is compared is the
 # *norm needed*: the norm of all parameters at which a run settles with a training loss of at
-# most 0.001 nats, the median over its last fifth: where it rests, at one weight decay. That is a most,
-# and the losses at which runs rest lie far below it, and apart: the two lines are not at one loss. A
-# generalizing run counts while its validation accuracy is at 0.95 or above.
+# most 0.001 nats, at one weight decay: the median over those evaluations of its last fifth that have
+# such a loss, and in a generalizing run a validation accuracy of 0.95 or above; a run in which fewer
+# than half of them do has no such norm. How wide a power's interval is hangs on
+# that choice. The loss is a most, and the losses at which runs rest lie far below it, and apart: the
+# two lines are not at one loss.
 #
 # The generalizing networks were trained three times. First for 6,000 epochs: some had not settled.
 # Then for as long as the memorizing ones: some still had not, as at this learning rate the loss of

@@ -93,12 +93,13 @@ page.beside(1, dict(zip(labels, (grids, random))))
 #   by monotone cubic interpolation (PCHIP) in the logarithm of the width.
 # * **Critical size** of a width is the mean training size from which its seeds reach a
 #   validation accuracy of 0.95 (Spearman–Kärber estimate on the share of seeds, made
-#   non-decreasing in $D$); the interval is a bootstrap over whole seeds. It does not know the
+#   non-decreasing in $D$); the interval is Student's, of the seeds' own. It does not know the
 #   step of the grid: between two sizes the estimate takes the middle, so it can be off by 100
 #   points in the rows of figure 3 and by 500 between 3,000 and 4,000 in those of figure 6 alone.
 #   The curve is a power law, fitted by least squares in logarithms.
-# * The interval of the **crossing** joins that bootstrap with draws of the capacities from
-#   Student's distribution, as these have three seeds.
+# * The interval of the **crossing** joins a bootstrap over whole seeds with draws of the capacities
+#   from Student's distribution, as these have three seeds. With eleven seeds a bootstrap is somewhat
+#   too sure: read it as about 90%.
 # * A critical size is only a **bound** where half of the seeds or more generalize with the smallest
 #   training set of its row, or half or fewer with the largest. Bounds are not fitted. Neither are
 #   widths whose capacity lies below the smallest of their training sets: by the curve all their

@@ -95,7 +95,8 @@ show(story.EMERGENT_HEADER, story.of_studies(shared, story.emergent_rows, every)
 # Best and mean are of the seeds at that size; the last column is the emergent size by the highest
 # accuracy on the way. ">" marks the largest size tried where even that does not generalize, "≤" the
 # smallest where it generalizes already. An emergent size lies between two sizes tried, so "times
-# alone", which compares numbers of parameters, lies between two numbers, or beyond one. A best of
+# alone", which compares numbers of parameters (alone, too, those of a network with the mixture's
+# tokens), lies between two numbers, or beyond one. A best of
 # three seeds, which is what the paper reports, hides how often a size fails: where best and mean lie
 # apart, another seed may say that the ability is not there. Where addition alone passes 0.9, fails
 # at wider networks and passes again, that is double descent's valley, and its emergent size is
@@ -142,7 +143,7 @@ show(story.DEPTH_HEADER, story.depth_rows(deeper.runs, deeper.curves), after=aft
 # by its highest accuracy on the way. (Twice as much to memorize in two layers at modulus 59 is the
 # last panel above, and has two verdicts below.)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It leaps from about 45 alone to between 48 and 128 with the first 125 points, stays there with 250 and 500, and is beyond 128 with 1,000, everywhere above the dashed line on which capacity equals all data. A split MLP comes at the same widths or just below."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, from three amounts on, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood; dotted: with the least and the largest power of its 95% interval. Brown: the shared MLP; green: a split one, where runs are stored. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, seeds 0 to 2, the book's recipe, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It leaps from 44 to 48 alone to 64 to 128 with the first 125 points, stays there with 250 and 500, and is 256 or beyond with 1,000, everywhere above the dashed line on which capacity equals all data. A split MLP comes at the same widths or just below."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, from three amounts on, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood; dotted: with the least and the largest power of its 95% interval. Brown: the shared MLP; green: a split one, where runs are stored. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, seeds 0 to 2, the book's recipe, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
 random = page.stored("figure4")
 page.export(growth.rows(studies["P = 113"], every), "emergent_width", "each seed's emergent width")
 growth.picture(studies["P = 113"], every, random)

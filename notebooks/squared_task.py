@@ -267,6 +267,9 @@ show(header, rows, after=words if whole else "")
 # all that is said of it.
 
 # %% tags=["hide-input"]
+Markdown(squared.trained_on(pd.concat([runs, both]).drop_duplicates("key"), NAMES))
+
+# %% tags=["hide-input"]
 page.verdicts("takeaway 6", "squared at 24", "addition at 24")
 
 # %% [markdown]

@@ -140,7 +140,8 @@ Markdown(hangs_on(verdicts, page.store))
 # %% [markdown]
 # ## How a claim is decided
 #
-# A claim is one or more numbers, each with a 95% interval and a range by which we read the paper's
+# A claim is one or more numbers, each with an interval (95%, in square brackets; of emergent sizes
+# the step between two sizes tried, in round ones) and a range by which we read the paper's
 # words, which seldom name one (`lib/paper/takeaways.py` has the words, `lib/paper/criteria` the
 # code). There are four verdicts.
 #
@@ -160,13 +161,17 @@ Markdown(hangs_on(verdicts, page.store))
 # * Near a boundary a run is all or nothing. There runs are counted, with exact intervals. Below a
 #   third is few, above two thirds most; eleven seeds show either only if they all agree.
 # * Graded outcomes, such as a seed's critical size or its mean over widths, get Student's intervals.
-# * A threshold between two sizes tried could lie anywhere between them. The intervals of P2 and of
-#   the emergent sizes are wider by that step.
+# * A threshold between two sizes tried could lie anywhere between them. The intervals of P2 are
+#   wider by that step. What is given of an emergent size is that step alone, over eight readings: no
+#   probability, and nothing of how seeds scatter.
 # * Runs of one seed share first weights and data. Where runs of several cells are counted together,
 #   the interval therefore also reflects how the seeds differ, and in takeaway 3, whose cells stand
-#   for others not tried, how the cells do.
-# * Where every run shows what is counted, or none (P3, P4), nothing tells how alike a seed's runs
-#   are. They count as independent; were they all alike, both verdicts would be undecided.
+#   for others not tried, how the cells do. Cells count one by one there, though neighbours are alike;
+#   what the share of the first would be if those of one training size were one draw stands beside it.
+# * Where every run shows what is counted, or none (P3, P4, the first half of (64, 2000–2800)), nothing
+#   tells how alike a seed's runs are. They count as independent; were they all alike, P3 and P4 would
+#   be undecided.
+# * "Runs" are those of the claim's cells that were read; a number can rest on some of them.
 #
 # Seeds come in one by one, up to the paper's eleven, and a claim is judged again with each, at 95%
 # every time. Where the truth lies just at a limit, one look calls the claim reproduced by chance in

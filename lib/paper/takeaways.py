@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from lib.analysis.efficiency import MARGIN
 from lib.paper.claims import Claim, Verdict, judge
 from lib.paper.criteria import addition, mixtures, zones
 from lib.paper.criteria.rules import FEW, MOST
@@ -51,6 +52,7 @@ def _at_depth(split=None):
     )
 
 
+_MORE = f"end at 0.1 or above, and at least {MARGIN} above what symmetry alone gives"
 _ZONE = (24, 28, 32, 36, 40)  # where the paper sees ungrokking at 2,600
 _alone_deep = (_mixture("emergent_depth_long", 0, layers=(2,)), _mixture("emergent_two_layers", 0))
 _mixed_deep = (_mixture("emergent_depth_long", 1200, layers=(2,)),
@@ -128,10 +130,10 @@ CLAIMS = (
           partial(addition.runs_generalize, least=MOST)),
     Claim("d = 32", "d = 32 needs 4,000 points (§2.2)",
           "at least two thirds of the runs generalize at 4,000, at most two thirds at 3,600",
-          (_three((32,)),), addition.needs_4000),
+          (_three((32,), 3600, 4000),), addition.needs_4000),
     Claim("(64, 2000–2800)", "d = 64 is semi-grokking from 2,000 to below 3,000 points (§2.2)",
-          "at least a third of the runs end at 0.1 or above, and above what symmetry alone gives, "
-          "at 2,000–2,400, and at most two thirds generalize at 2,600 and 2,800",
+          f"at least a third of the runs {_MORE}, at 2,000–2,400, and at most two thirds "
+          "generalize at 2,600 and 2,800",
           (_three((64,), 2000, 2200, 2400, 2600, 2800),), addition.moderate),
     Claim("semi-grokking interval", "It spans about 1,000 points for all models (§2.2)",
           "from where a tenth of the seeds generalizes to where 95% do it takes 600 to 1,400 "
@@ -142,7 +144,7 @@ CLAIMS = (
           "the mean of the seeds' D_crit is 2,700 to 3,300", (_three((64,)),),
           addition.critical_64),
     Claim("2,600: ungrokking", "Zero validation accuracy for d 24–40 at 2,600 (§4.1)",
-          "at most a third of the runs end at 0.1 or above, and above what symmetry alone gives",
+          f"at most a third of the runs {_MORE}",
           (_six(2600, d=_ZONE),), partial(addition.runs_know_more, most=FEW)),
     Claim("2,600: no grokking", "No grokking in this range of sizes at 2,600 (§4.1, footnote 2)",
           "at most a third of the runs over d 44–100 generalize, and at none of these widths "
@@ -157,8 +159,8 @@ CLAIMS = (
           (_six(3000, seeds=_fresh, d=(4, 12, 16, 28, 32, 36, 48, 56, 64, 100)),),
           addition.loss_descends_twice, later=("figure6",)),
     Claim("3,000: no ungrokking", "3,000 points eliminate the ungrokking stage (§4.1)",
-          "at least a third of the runs over d 24–40 end at 0.1 or above, and above what symmetry "
-          "alone gives", (_six(3000, d=_ZONE),), partial(addition.runs_know_more, least=FEW)),
+          f"at least a third of the runs over d 24–40 {_MORE}", (_six(3000, d=_ZONE),),
+          partial(addition.runs_know_more, least=FEW)),
     Claim("4,000 and 5,000", "No double descent at 4,000 and 5,000 (§4.2)",
           "takeaway 5's dip, from d = 20 on, is ≤ 0.1 at both", (_six(4000, 5000),),
           addition.no_dip),
@@ -174,10 +176,10 @@ CLAIMS = (
           "generalizes meets neither)",
           (_six(3000, 4000, 5000),), addition.grokking_by_width),
     Claim("squared at 24", "The squared task has zero validation accuracy at d = 24 (§4.3)",
-          "at most a third of the runs end at 0.1 or above, and above what symmetry alone gives",
+          f"at most a third of the runs {_MORE}",
           (("figure7", dict(d_model=(24,)), 5),), partial(addition.runs_know_more, most=FEW)),
     Claim("addition at 24", "Addition at 3,000 points is not at zero at d = 24 (§4.3)",
-          "at least a third of the runs end at 0.1 or above, and above what symmetry alone gives",
+          f"at least a third of the runs {_MORE}",
           (_six(3000, d=(24,)),), partial(addition.runs_know_more, least=FEW)),
     Claim("progression varies", "Progression is not consistent across runs (§3, figure 5)",
           "the deviation of final validation accuracy between seeds is ≥ 0.1",

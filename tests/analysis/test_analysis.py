@@ -69,10 +69,17 @@ def test_critical_size_is_the_mean_threshold():
 
 
 def test_critical_sizes_say_when_they_are_bounds():
-    row = critical.critical_sizes(grid([3000, 3200, 3000, 3400, 3000]), resamples=200).iloc[0]
-    assert row.bound == "" and row.low < row.estimate < row.high and row.seeds == 5
-    assert critical.critical_sizes(grid([9999, 3000]), resamples=50).iloc[0].bound == "≥"
-    assert critical.critical_sizes(grid([0, 3000]), resamples=50).iloc[0].bound == "≤"
+    row = critical.critical_sizes(grid([3000, 3200, 3000, 3400, 3000])).iloc[0]
+    assert row.bound == "" and row.seeds == 5
+    assert critical.critical_sizes(grid([9999, 3000])).iloc[0].bound == "≥"
+    assert critical.critical_sizes(grid([0, 3000])).iloc[0].bound == "≤"
+
+
+def test_the_interval_of_a_critical_size_is_student_s():
+    row = critical.critical_sizes(grid([3000, 3200, 3000, 3400, 3000])).iloc[0]
+    mean, low, high = statistics.student([2900, 3100, 2900, 3300, 2900])
+    assert (row.estimate, row.low, row.high) == pytest.approx((mean, low, high))
+    assert np.isnan(critical.critical_sizes(grid([3000, 3200])).iloc[0].low)  # of two seeds none
 
 
 def test_a_run_out_of_order_does_not_break_the_curve():

@@ -33,6 +33,7 @@ def study(power):
             names = ["key", "memorize_size", "split_mlp", "d_model", "seed", "val_accuracy"]
             runs = pd.DataFrame(rows, columns=names).assign(train_size=3000, modulus=113)
             runs["device"] = "a GPU" if amount == 250 else "cpu"
+            runs["engine"] = "numba-bf16x6" if amount == 500 else "numba"
             found.append(Curve(f"+ {amount}", amount, split, runs, (RunSpec(),)))
     return found, pd.DataFrame(curves, columns=["key", "epoch", "val_accuracy"])
 
@@ -51,11 +52,12 @@ def test_the_law_is_drawn_and_said_with_its_interval():
     assert f"{law.power:.1f} [{law.low:.1f}, {law.high:.1f}]" in text
     assert "With a split one: with 125 points" in text and "38% more facts make it" in text
     assert "fits better is not shown" in text
-    assert "0, 125, 500, 1,000 on a processor" in text and "250 on a GPU" in text
+    assert "0, 125, 1,000 on a processor" in text and "250 on a GPU" in text
+    assert "500 on a processor with bf16x6 products" in text
     assert "fits better" not in growth.words(found[:-2], curves, random_labels())
     unknown = growth.words(found, curves, random_labels()[:0])
     assert f"{law.power:.1f} [" in unknown and "without figure 4" in unknown
-    assert "alone 16 to 64;" in text and "with 1,000 points to memorize 64 to 256" in text
+    assert "alone 32 to 64;" in text and "with 1,000 points to memorize 128 to 256" in text
     figure = growth.picture(found, curves, random_labels())
     (ax,) = figure.axes
     bars = [line for line in ax.lines if line.get_linewidth() == 3 and len(line.get_xdata())]
@@ -97,9 +99,10 @@ def test_what_lies_beyond_is_an_arrow_and_said():
 @pytest.mark.parametrize(
     "ends, said",
     [([(192, np.inf), (128, np.inf)], "2 of 2 beyond 128"),
-     ([(128, 192), (16, np.inf)], "128 to 192, 1 of 2 beyond 16"),
-     ([(64, 96), (0, 192)], "up to 192"),
-     ([(64, 96), (48, 64)], "48 to 96")],
+     ([(128, 192), (16, np.inf)], "192, 1 of 2 beyond 16"),
+     ([(64, 96), (0, 192)], "≤ 96 to 192"),
+     ([(0, 16), (0, 16)], "≤ 16"),
+     ([(64, 96), (48, 64)], "64 to 96")],
 )  # fmt: skip
 def test_widths_of_seeds_that_are_not_all_there_yet(ends, said):
     own = pd.DataFrame(ends, columns=["low", "high"], dtype=float)

@@ -92,3 +92,10 @@ def test_what_is_guessed_is_not_known():
     *_, raw, known, seeds = table[0]
     assert raw.startswith("1.01") and known.startswith("1.00") and seeds == 3
     assert every.startswith("1.00")
+
+
+def test_a_gpus_runs_are_told_by_task():
+    runs = pd.DataFrame(dict(task=["add", "add", "square"], device=["cpu", None, "a GPU"]))
+    told = squared.trained_on(runs, {"add": "a + b", "square": "(a + b)²"})
+    assert "trained 0 of 2 for a + b and 1 of 1 for (a + b)²." in told
+    assert squared.trained_on(runs.assign(device="cpu"), {}) == ""

@@ -18,7 +18,7 @@ from lib.analysis.zones.capacity import distinct_pairs
 from lib.chapters.report import README, with_section
 from lib.chapters.tables import claims_table
 from lib.paper.claims import judge
-from lib.paper.criteria import addition, zones
+from lib.paper.criteria import addition, rules, zones
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import CLAIMS
 from lib.runs.store import Store
@@ -251,6 +251,26 @@ def test_takeaway_3_tells_what_single_runs_do(tmp_path):
     lines = re.search(r"sizes tells (\d+) of (\d+), .* widths (\d+) of (\d+)", finding.note)
     width, cells, size, beyond = map(int, lines.groups())
     assert 0 < width <= cells and 0 < size <= beyond <= cells
+
+
+def test_takeaway_3_tells_what_its_neighbours_would_change():
+    """Six wrong cells of 120 in one row, or one in each of six rows."""
+    names = ["d_model", "train_size"]
+    cells = pd.MultiIndex.from_product([range(10), range(1000, 13000, 1000)], names=names)
+    widths, sizes = map(cells.get_level_values, names)
+    row = pd.Series((sizes > 1000) | (widths > 5), index=cells)
+    apart = pd.Series((widths > 0) | (sizes > 6000), index=cells)
+    assert row.sum() == apart.sum() == 114 and rules.share("", row, 3, least=0.8).holds
+    assert "wrong 1,000 at d 0 1 2 3 4 5;" in zones._neighbours(row)
+    assert zones._neighbours(row).endswith("and not settle it")
+    assert "wrong 1,000 at d 0, 2,000 at d 0, 3,000" in zones._neighbours(apart)
+    assert not zones._neighbours(apart).endswith("settle it")
+
+
+def test_runs_that_a_number_rests_on_are_counted(tmp_path):
+    store = store_with(tmp_path, ["takeaway 2"], framework)
+    found = judge(BY_NAME["takeaway 2"], store)
+    assert 0 < found.runs < len(BY_NAME["takeaway 2"].specs())  # some widths hold all pairs
 
 
 def test_takeaway_6_looks_at_new_seeds_alone(tmp_path):

@@ -100,6 +100,12 @@ def test_a_bound_is_not_told_as_a_value(value, low, high, said):
     assert Condition("", value, low, high).estimate == said
 
 
+def test_an_interval_of_sizes_tried_has_no_square_brackets():
+    found = Condition("times", 2.32, 1.94, 3.62, least=3, by_steps=True)
+    assert str(found) == "times: 2.32 (by the sizes tried 1.94 to 3.62), required: ≥ 3"
+    assert envelope([found, found]).by_steps and found.holds is None
+
+
 def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():
     rng = np.random.default_rng(0)
     inside = [

@@ -196,7 +196,7 @@ def measure(runs: pd.DataFrame, random: pd.DataFrame, resamples: int = statistic
     """
     facts = capacities(random)
     capacity = fit_capacity(facts["d_model"], facts["estimate"])
-    points = critical_sizes(runs, resamples)
+    points = critical_sizes(runs)
     mask = usable(points, capacity, runs.groupby("d_model")["train_size"].min())
     points = points.assign(used=mask.to_numpy(bool))
     used = points[points["used"]]

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import optimize
 
 from lib.analysis import dynamics
-from lib.analysis.statistics import RESAMPLES, interval, resample
+from lib.analysis.statistics import RESAMPLES, resample, student
 
 
 def success_curve(runs: pd.DataFrame) -> pd.Series:
@@ -73,15 +73,18 @@ def critical_samples(runs: pd.DataFrame, resamples: int = RESAMPLES) -> np.ndarr
 CRITICAL = ["d_model", "estimate", "low", "high", "seeds", "bound"]
 
 
-def critical_sizes(runs: pd.DataFrame, resamples: int = RESAMPLES) -> pd.DataFrame:
-    """D_crit of every width: d_model, estimate, low, high, seeds, bound (as `bound`)."""
+def critical_sizes(runs: pd.DataFrame) -> pd.DataFrame:
+    """D_crit of every width: d_model, estimate, low, high, seeds, bound (as `bound`).
+
+    The 95% interval is as wide as Student's of the seeds' own; NaN for fewer than three.
+    """
     rows = []
     for d_model, cell in runs.groupby("d_model"):
-        seeds = cell["seed"].nunique()
-        several = seeds > 1
-        low, high = interval(critical_samples(cell, resamples)) if several else (np.nan, np.nan)
-        estimate, own = critical_point(cell)
-        rows.append((d_model, estimate, low, high, seeds, own))
+        own = [critical_size(one) for _, one in cell.groupby("seed")]
+        mean, low, high = student(own) if len(own) > 2 else (np.nan,) * 3
+        estimate, side = critical_point(cell)
+        shift = estimate - mean
+        rows.append((d_model, estimate, low + shift, high + shift, len(own), side))
     return pd.DataFrame(rows, columns=CRITICAL)
 
 

@@ -55,7 +55,8 @@ def capacity_rises(random):
     room = by_seed.loc[:, by_seed.mean() < dynamics.PERFECT]  # the others hold all that there is
     if room.shape[1] < 2:
         return Finding((), "fewer than two widths cannot hold all pairs")
-    return _power(f"the capacity, d {room.columns[0]}–{room.columns[-1]}", room, least=0)
+    found = _power(f"the capacity, d {room.columns[0]}–{room.columns[-1]}", room, least=0)
+    return replace(found, used=int(random["d_model"].isin(room.columns).sum()))
 
 
 def critical_64(grid):

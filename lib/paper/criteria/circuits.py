@@ -75,7 +75,7 @@ def _drift(runs: pd.DataFrame, near: float, what: str) -> Finding:
                      by_seed[b] - by_seed[a], len(pairs), least=-near, most=near),
                 half[a] + half[b])
         for a, b in pairs
-    ), f"critical {what} {note}")  # fmt: skip
+    ), f"critical {what} {note}", used=int(runs["seed"].isin(by_seed.index).sum()))  # fmt: skip
 
 
 def _half_gap(places: pd.Series, sizes: np.ndarray) -> np.ndarray:

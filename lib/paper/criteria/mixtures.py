@@ -54,9 +54,10 @@ def emerges(*frames):
         words.setdefault(f"alone from {small.words}, mixed from {large.words}", []).append(column)
         readings.append((
             Condition("times as many parameters with the mixture as alone",
-                      large.parameters / small.parameters, *times(large, small), least=FACTOR),
+                      large.parameters / small.parameters, *times(large, small), least=FACTOR,
+                      by_steps=True),
             Condition("parameters from which on the mixture emerges", large.parameters,
-                      *large.span, most=table["parameters"].max()),
+                      *large.span, most=table["parameters"].max(), by_steps=True),
             share(f"runs in between at {level:g} on the way", between[column] >= level,
                   most=HALF),
         ))  # fmt: skip
@@ -93,7 +94,8 @@ def amount_hardly_matters(*frames):
         least, most = np.transpose([size.widths for size in found])
         low, high = max(1.0, least.max() / most.min()), most.max() / least.min()
         readings.append(Condition("largest emergent width over the smallest",
-                                  max(widths) / min(widths), low, high, most=2))  # fmt: skip
+                                  max(widths) / min(widths), low, high, most=2,
+                                  by_steps=True))  # fmt: skip
     amounts = (f"{int(own['memorize_size'].iloc[0]):,}: {size.words}"
                for own, size in zip(mixtures, found))  # fmt: skip
     return Finding((envelope(readings),), "by the last accuracy with " + "; ".join(amounts))

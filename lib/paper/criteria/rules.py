@@ -41,6 +41,7 @@ class Condition:
         value: our estimate.
         low, high: the ends of its interval.
         least, most: the paper's range; infinite where it has one end.
+        by_steps: the interval has no probability: the number lies between two sizes tried.
 
     A number that is known from one side only has an infinite `low` or `high`; one without
     any interval has NaN for both.
@@ -52,6 +53,7 @@ class Condition:
     high: float
     least: float = -math.inf
     most: float = math.inf
+    by_steps: bool = False
 
     @property
     def holds(self) -> bool | None:
@@ -72,6 +74,8 @@ class Condition:
             return word(self.value)
         if math.isinf(self.high):
             return f"≥ {word(self.low)}" if 0 < self.low < math.inf else "not known"
+        if self.by_steps:
+            return f"{word(self.value)} (by the sizes tried {word(self.low)} to {word(self.high)})"
         return f"{word(self.value)} [{word(self.low)}, {word(self.high)}]"
 
     @property

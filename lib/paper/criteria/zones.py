@@ -26,18 +26,35 @@ def zones_agree(grid, dip_grid, random):
     together = runs["zone"].isin(("progression", "unlearned"))
     placed = runs[~overfull].join(_place(runs, points), on=_CELL).dropna(subset="place")
     good, place = placed["val_accuracy"] >= dynamics.GENERALIZED, placed["place"]
-    inside = place.abs() <= 1
+    inside, first = place.abs() <= 1, _mostly(runs, together == overfull)
     return Finding((
         share("cells in which D_mem tells whether training is perfect before validation rises",
-              _mostly(runs, together == overfull), 3, least=AGREE),
+              first, 3, least=AGREE),
         share("cells beyond the band around D_crit in which it tells whether runs generalize",
               _mostly(placed[~inside], (good == (place > 0))[~inside]), 3, least=AGREE),
         clustered("runs with more facts than D_mem that progress",
                   runs["zone"][overfull] == "progression", _cells(runs[overfull]), "cells", 3,
                   least=HALF),
-    ), "; ".join((_single_runs(runs, points, together, good[inside], place[inside]),
+    ), "; ".join((_neighbours(first), _single_runs(runs, points, together, good[inside],
+                                                   place[inside]),
                   _straight(runs, together, placed[~inside], good[~inside]))),
     used=len(runs) + len(random))  # fmt: skip
+
+
+def _neighbours(told: pd.Series) -> str:
+    """Where D_mem tells wrong, and the share's interval if cells of a size are not independent.
+
+    Said, and not judged: a fixed grid's rows are no draws, but its neighbours are alike.
+    """
+    sizes = told.index.get_level_values("train_size")
+    whole = clustered("", told, sizes, "sizes", 3, least=AGREE)
+    wrong = told[~told].index.to_frame(index=False).groupby("train_size")["d_model"]
+    where = ", ".join(f"{size:,} at d {' '.join(map(str, own))}" for size, own in wrong)
+    open_ = "" if whole.holds == share("", told, 3, least=AGREE).holds else ", and not settle it"
+    return (
+        f"of the cells D_mem tells wrong {where or 'none'}; if all cells of a training size "
+        f"counted as one draw, that share would be {whole.estimate}{open_}"
+    )
 
 
 def _single_runs(runs, points, together, good, place) -> str:

@@ -51,6 +51,23 @@ def moved_so_far(shift: pd.DataFrame, rows: list[tuple]) -> str:
     return f"{first or 'critical size, the square less addition'}: {', '.join(moved)}."
 
 
+def trained_on(runs: pd.DataFrame, names: dict[str, str]) -> str:
+    """How many runs of each task a GPU trained: a difference could be one of trainers.
+
+    Args:
+        runs: of both tasks.
+        names: task -> its name in words.
+    """
+    there = (runs["device"].fillna("cpu") != "cpu").groupby(runs["task"]).agg(["sum", "size"])
+    if not there["sum"].any():
+        return ""
+    said = " and ".join(f"{k} of {n} for {names[task]}" for task, k, n in there.itertuples())
+    return (
+        f"Not all of these runs are from the same trainer: a GPU has trained {said}. "
+        "[](other_implementations.ipynb) has runs of both kinds side by side."
+    )
+
+
 def label_bits(modulus: int) -> tuple[int, float]:
     """How many squares there are, and how much the square of a random number says, in bits."""
     share = np.bincount(np.arange(modulus) ** 2 % modulus) / modulus

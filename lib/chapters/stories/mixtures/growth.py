@@ -105,9 +105,11 @@ def _misfit_words(shared: pd.DataFrame, law: Law) -> str:
 
 
 def _trainers_words(found: Sequence[Curve]) -> str:
-    """Which amounts come from which machine: a difference of theirs could be one of trainers."""
+    """Which amounts come from which machine and precision: a difference could be one of theirs."""
     runs = pd.concat([c.runs for c in found if c.amount in AMOUNTS and not c.split])
     where = runs["device"].mask(runs["device"] == "cpu", "a processor")
+    products = runs["engine"].str.extract("-(bf16.*)", expand=False)
+    where += (" with " + products + " products").fillna("")
     amounts = where.groupby(runs["memorize_size"]).agg(lambda own: " and ".join(sorted(set(own))))
     if amounts.nunique() < 2:
         return ""
@@ -120,15 +122,16 @@ def _trainers_words(found: Sequence[Curve]) -> str:
 
 
 def _of_amount(amount: int, own: pd.DataFrame) -> str:
+    """From which width on the seeds have it: the least and the most of the widths that pass."""
     name = f"with {amount:,} points to memorize" if amount else "alone"
     found = own[np.isfinite(own["high"])]
     further = own.loc[np.isinf(own["high"]), "low"].min()
     beyond = f"{len(own) - len(found)} of {len(own)} beyond {further:,.0f}"
     if found.empty:
         return f"{name} {beyond}"
-    least = found["low"].min()
-    start = f"{least:,.0f} to" if least else "up to"  # 0: below the narrowest width tried
-    within = f"{name} {start} {found['high'].max():,.0f}"
+    least, most = found["high"].min(), found["high"].max()
+    edge = "" if found["low"].min() else "≤ "  # 0: no width tried is too narrow
+    within = f"{name} {edge}{least:,.0f}" + f" to {most:,.0f}" * bool(least < most)
     return within if len(found) == len(own) else f"{within}, {beyond}"
 
 
