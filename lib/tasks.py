@@ -21,21 +21,25 @@ class Task:
 
     `labels(a, b, modulus, rng)` gets two int64 arrays of length P² and returns the classes
     in 0 … modulus - 1.  With `memorize`, a second labelling stands beside it under an
-    operator of its own, and inputs read [a, op, b, =] instead of [a, b, =].
+    operator of its own, and inputs read [a, op, b, =] instead of [a, b, =].  `commutes`: whether
+    (b, a) has the label of (a, b), which a network can learn without the rule.
     """
 
     labels: Labels
     memorize: Labels | None = None
+    commutes: bool = True
 
 
 TASKS: dict[str, Task] = {}
 
 
-def task(name: str, memorize: Labels | None = None) -> Callable[[Labels], Labels]:
+def task(
+    name: str, memorize: Labels | None = None, commutes: bool = True
+) -> Callable[[Labels], Labels]:
     """Decorator that registers a labelling function as the task `name`."""
 
     def register(labels: Labels) -> Labels:
-        TASKS[name] = Task(labels, memorize)
+        TASKS[name] = Task(labels, memorize, commutes)
         return labels
 
     return register
@@ -47,7 +51,7 @@ def add(a, b, modulus, rng):
     return (a + b) % modulus
 
 
-@task("subtract")
+@task("subtract", commutes=False)
 def subtract(a, b, modulus, rng):
     """(a − b) mod P, which does not commute."""
     return (a - b) % modulus

@@ -66,7 +66,7 @@ random = page.gather(page.cells("figure4", seeds=capacity_seeds))
 found = boundaries.measure(grids.runs, random.runs)
 shown = {key: zone(curve) for key, curve in grids.curves.groupby("key")}
 dots = grids.runs[
-    ["modulus", "d_model", "train_size", "seed", "train_accuracy", "val_accuracy", "key"]
+    ["task", "modulus", "d_model", "train_size", "seed", "train_accuracy", "val_accuracy", "key"]
 ]
 regions = [found.zone(d, size) for d, size in zip(dots["d_model"], dots["train_size"])]
 dots = dots.assign(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.analysis import dynamics
+from lib.tasks import TASKS
 
 LEVEL = 1e-3
 """Training loss in nats at which norms are compared: low enough for perfect training accuracy
@@ -168,7 +169,9 @@ def symmetry_share(train_size, modulus: int = 113):
 
 def floors(runs: pd.DataFrame) -> pd.Series:
     """Validation accuracy of each run that is off zero, and more than symmetry alone gives."""
-    return np.maximum(dynamics.ZERO, symmetry_share(runs["train_size"], runs["modulus"]) + MARGIN)
+    commutes = runs["task"].map(lambda name: TASKS[name].commutes)
+    share = symmetry_share(runs["train_size"], runs["modulus"])
+    return np.maximum(dynamics.ZERO, np.where(commutes, share + MARGIN, 0.0))
 
 
 def by_symmetry(runs: pd.DataFrame) -> pd.Series:

@@ -127,7 +127,7 @@ CHAPTERS = {
     "figure9": "parameter_norms", "emergent_113": "multitask_emergence",
     "emergent_59": "multitask_emergence", "emergent_depth_long": "multitask_emergence",
 }  # fmt: skip
-"""Experiment -> the chapter that shows it; the others are those of the circuits."""
+"""First experiment of a claim -> the chapter that shows it; of circuits and splits it is known."""
 
 OTHERS = {
     "takeaway 3": "framework_zones", "takeaway 6": "squared_task", "addition at 24": "squared_task",
@@ -141,16 +141,24 @@ def chapter_of(claim: Claim) -> str:
         return OTHERS[claim.name]
     if any(cells.get("split_mlp") == (True,) for _, cells, _ in claim.needs):
         return "split_ffn"
-    known = (CHAPTERS[name] for name, *_ in claim.needs if name in CHAPTERS)
-    return next(known, "circuit_efficiency")
+    first = claim.needs[0][0]
+    if first.startswith("circuits_"):
+        return "circuit_efficiency"
+    if first not in CHAPTERS:
+        raise KeyError(f"{claim.name!r}: say in {__name__}.CHAPTERS which chapter shows {first}")
+    return CHAPTERS[first]
 
 
 def reason(verdict: Verdict) -> str:
-    """Why a takeaway or prediction has its verdict, or a claim has none, in one sentence."""
+    """Why a claim has its verdict, or none, in one sentence.
+
+    Takeaways and predictions have plain words of their own; of another its own words are told.
+    """
     if verdict.verdict == NONE:
         wanted = {spec.key for spec in verdict.claim.specs()}
         return f"{len(verdict.missing):,} of {len(wanted):,} runs are missing."
-    yes, no, unsettled = (PLAIN | PREDICTED)[verdict.claim.name]
+    told = f"{verdict.claim.says}: {verdict.verdict}."
+    yes, no, unsettled = (PLAIN | PREDICTED).get(verdict.claim.name, (told,) * 3)
     if verdict.claim.name == EFFICIENCY and verdict.finding and verdict.finding.also:
         unsettled = HALF_OPEN
     return {"reproduced": yes, "not reproduced": no, OPEN: unsettled}[verdict.verdict]
@@ -185,7 +193,8 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
             seen = f" What is seen: {so_far}" if v.verdict == OPEN and so_far else ""
             lines.append(f"{badge} **{reason(v)}**{seen}")
         predicted = f"Predicted ({v.claim.name.split(':')[0]})"
-        whose = predicted if v.claim.name in PREDICTED else "The paper's claim"
+        asked = "Our own question" if v.claim.ours else "The paper's claim"
+        whose = predicted if v.claim.name in PREDICTED else asked
         lines.append(f"*{whose}:* {v.claim.says}.")
         if few and v.finding and (numbers := _telling(v.finding.conditions)):
             measured = f"*Measured* on {v.runs:,} runs{unbroken(numbers)}."

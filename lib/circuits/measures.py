@@ -22,6 +22,7 @@ from lib.runs.run import Run
 from lib.runs.store import Store
 from lib.spec import NUMERICS_VERSION, RunSpec, SpecError
 from lib.sweeps.weights import start_of
+from lib.tasks import TASKS
 
 if TYPE_CHECKING:
     from lib.circuits.fourier import Measures
@@ -159,10 +160,10 @@ def _are_of(weights: dict[str, np.ndarray], row: pd.Series) -> bool:
 
 def check(spec: RunSpec) -> None:
     """Raise SpecError for a run that `lib.circuits.fourier` cannot measure."""
-    if spec.modulus % 2 == 0 or not spec.plain:
+    if spec.modulus % 2 == 0 or not spec.plain or not TASKS[spec.task].commutes:
         raise SpecError(
             f"{spec.label()}: circuits are measured in one layer without LayerNorm, "
-            "modulo an odd number"
+            "modulo an odd number, of tasks that commute"
         )
 
 

@@ -1,5 +1,6 @@
 """Options of the command line: a run's, one for each field, and callbacks from text to value."""
 
+import os
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from lib.engines.precision import PRECISIONS
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.recipe import BASE
 from lib.paths import ROOT
-from lib.runs.machine import edited, memory
+from lib.runs.machine import TASKS, edited, memory
 from lib.runs.store import Store
 from lib.spec import KNOBS
 from lib.sweeps.speed import known_rate, machine_rate
@@ -77,14 +78,20 @@ def rate_of(specs, store, jobs, how=None, measure=True):
 
 def check_edits(store: Store, engine: str | None):
     """An edited model is not trained by the native code, nor kept among the original's runs."""
-    files = edited()
+    files, ours = edited(), os.path.realpath(store.folder) == os.path.realpath(ROOT / "results")
+    if ours and edited(TASKS):
+        click.echo(
+            f"warning: {TASKS} is edited, and a run knows its task by name alone: until a new "
+            "task is right, give its runs a folder of their own, with --results",
+            err=True,
+        )
     if not files:
         return
     told = f"{' and '.join(files)} {'is' if len(files) == 1 else 'are'} edited"
     if engine != "reference":
         told += "; what trains here is the original: --engine reference trains the edited one"
         click.echo(f"warning: {told}", err=True)
-    elif store.folder.resolve() == (ROOT / "results").resolve():
+    elif ours:
         raise click.UsageError(
             f"{told}, of which the key of a run does not know: give its runs a folder of their "
             "own, with --results"

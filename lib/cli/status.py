@@ -37,7 +37,7 @@ def command(timed, measure, results):
     options.close(store)
 
 
-_row = "{:<19} {:>13} {:>9} {:>10} {:>8} {:>8}  {}".format
+_row = "{:<22} {:>13} {:>9} {:>10} {:>8} {:>8}  {}".format
 
 
 def table(experiments, store, todo, jobs, rate=None, timed=True):

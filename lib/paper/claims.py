@@ -5,6 +5,7 @@ enough runs".  Where all are there and do not settle the matter, it is "undecide
 `lib.paper.takeaways` lists them; criteria/changes.csv tells which tests were changed when.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Claim:
 
     Attributes:
         name: "takeaway 1" … or the sentence in few words.
-        says: what the paper says, with its section.
+        says: what the paper says, with its section; "ours" in it: a reading or question of ours.
         criterion: when it counts as reproduced, in words.
         needs: (experiment, filter of its cells, seeds) that decide it: how many seeds at least,
             from 0 on, or a range of the only ones that count.
@@ -44,6 +45,11 @@ class Claim:
     judge: Callable[..., Finding]
     curves: bool = False
     later: tuple[str, ...] = ()
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is a reading or a question of ours, and no sentence of the paper."""
+        return bool(re.search(r"\bours\b", self.says))
 
     def specs(self) -> list[RunSpec]:
         """All runs that the claim needs, each once."""

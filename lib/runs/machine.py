@@ -31,13 +31,14 @@ def _git_commit() -> str:
     return head + ("+" if _git("status", "--porcelain", "lib") else "") if head else "unknown"
 
 
-TEXTBOOK = ("lib/model.py", "lib/engines/reference.py")
-"""What a reader may edit and train, of which the key of a run does not know."""
+TEXTBOOK, TASKS = ("lib/model.py", "lib/engines/reference.py"), "lib/tasks.py"
+"""What a reader may edit and train, of which the key of a run does not know, or by name alone."""
 
 
-def edited() -> list[str]:
-    """Those files of the textbook that differ from the commit; none where that is unknown."""
-    return _git("diff", "--name-only", "HEAD", "--", *TEXTBOOK).split()
+def edited(*files: str) -> list[str]:
+    """Those of some files (default: `TEXTBOOK`) that differ from the commit; none where that is
+    unknown."""
+    return _git("diff", "--name-only", "HEAD", "--", *(files or TEXTBOOK)).split()
 
 
 def _git(*words: str) -> str:

@@ -112,7 +112,7 @@ class Store:
         except BrokenFile as error:
             if name not in self.broken:
                 message = f"warning: {self.path(name)} is broken and left out: {error}"
-                print(message, file=sys.stderr)
+                sys.stderr.write(f"{message}\n")  # at once: threads read
             self.broken[name], self._then[name] = str(error), then
             return None
 

@@ -85,7 +85,7 @@ def _of_pytorch(rate: Rate) -> bool:
 
 
 NEAR = np.log([1.08, 1.05])
-"""Factors in width and in training size between neighbours: less than a step of the grids."""
+"""Logarithms of factors in width and in training size: less than a step of the grids."""
 
 
 def expected_parts(specs: Sequence[RunSpec], runs: pd.DataFrame) -> list[float]:

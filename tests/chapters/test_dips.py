@@ -69,5 +69,6 @@ def test_nothing_is_said_of_a_settled_claim():
 def test_what_symmetry_gives():
     share = symmetry_share(3000)
     values = [0.05, share, share + 2 * MARGIN, np.nan]
-    runs = pd.DataFrame(dict(val_accuracy=values, train_size=3000, modulus=113))
+    runs = pd.DataFrame(dict(val_accuracy=values, train_size=3000, modulus=113, task="add"))
     assert by_symmetry(runs).tolist() == [False, True, False, False]
+    assert not by_symmetry(runs.assign(task="subtract")).any()  # a mirror has another answer

@@ -102,3 +102,8 @@ def test_an_edited_model_is_neither_ignored_nor_mixed_with_the_others(tmp_path):
     model.write_text(whole)
     done = call(copy, train + "reference", **places)
     assert done.returncode == 0 and "stored already, trained by reference" in done.stdout
+    with (copy / "lib" / "tasks.py").open("a") as tasks:
+        tasks.write("# another task\n")
+    done = call(copy, train + "reference", **places)
+    assert done.returncode == 0 and done.stderr.startswith("warning: lib/tasks.py is edited")
+    assert "tasks" not in call(copy, train + "reference --results own", **places).stderr

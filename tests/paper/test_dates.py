@@ -30,7 +30,11 @@ def test_the_test_is_older_than_its_runs_or_its_change_is_told(claim):
     told = pd.to_datetime(changes().query("claim == @claim.name")["time"], utc=True)
     where = history.place(claim.judge)
     since = max([first, *told[told > first]])  # NaT, without a run, is not older than anything
-    assert pd.isna(first) or history.unchanged_since(since, claim.name, *where)
+    assert pd.isna(first) or history.unchanged_since(since, claim.name, *where), (
+        f"{claim.name}: its words, {where[1]} of {where[0]} or a constant that it reads changed "
+        f"after its runs of {since:%F %T}: commit that, then add a row to "
+        "lib/paper/criteria/changes.csv (CONTRIBUTING.md has its columns)"
+    )
 
 
 @needs_history
@@ -69,5 +73,12 @@ def test_a_change_after_a_run_is_seen(tmp_path):
     assert [same(when) for when in run] == [False, True, True, True]
     commit("def judge(runs):\n    return runs > 2\n", 2022)
     assert [same(when) for when in run] == [False, False, False, True]
+    helped = "{}\n\ndef limit():\n    return LIMIT\n\ndef judge(runs):\n    return runs > limit()\n"
+    commit(helped.format("LIMIT = OTHER = 3"), 2021)
+    assert same(run[3])
+    commit(helped.format("LIMIT = OTHER = 4"), 2023)  # a limit that a helper reads
+    assert not same(run[3]) and same(pd.Timestamp("2023-06-01", tz="UTC"))
+    commit(helped.format("LIMIT = OTHER = 4\nUNREAD = 5"), 2024)
+    assert same(pd.Timestamp("2023-06-01", tz="UTC"))
     words.write_text('CLAIMS = (Claim("a claim", "says more", judge),)\n')
     assert not same(run[3])

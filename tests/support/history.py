@@ -30,8 +30,9 @@ def place(judge) -> tuple[str, str]:
 def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> bool:
     """Whether a claim's entry and the function that judges it were the same at some time.
 
-    That is, in the last commit before it; comments and layout do not count.  What the function
-    calls in its turn is not looked into.
+    That is, in the last commit before it; comments and layout do not count.  Nor may a constant of
+    its file have changed that it reads, or one that a function there reads for it.  What it calls
+    in its turn is not looked into otherwise, and neither are constants of other files.
 
     Args:
         time: of the first run that the claim judges, with its zone.
@@ -46,9 +47,29 @@ def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> boo
         nodes = (n for path in WORDS for n in ast.walk(ast.parse(read(path))))
         calls = (n for n in nodes if isinstance(n, ast.Call) and n.args)
         entry = [n for n in calls if getattr(n.args[0], "value", None) == name]
-        body = [n for n in ast.parse(read(file)).body if getattr(n, "name", None) == function]
-        return [ast.dump(n) for n in entry + body]
+        top = ast.parse(read(file)).body
+        body = [n for n in top if getattr(n, "name", None) == function]
+        limits = _constants(top, function)
+        return len(entry) + len(body), [ast.dump(n) for n in entry + body + limits]
 
     before = parts(lambda path: git("show", f"{commit}:{path}", root=root))
     now = parts(lambda path: (root / path).read_text() if (root / path).exists() else "")
-    return len(before) == 2 and before == now
+    return before[0] == 2 and before == now
+
+
+def _constants(top: list[ast.stmt], function: str) -> list[ast.stmt]:
+    """The constants of a file that a function of it reads, or what it calls there does."""
+    defined = {getattr(n, "name", None): n for n in top}
+    constants = {
+        target.id: n
+        for n in top
+        if isinstance(n, ast.Assign)
+        for target in n.targets
+        if isinstance(target, ast.Name)
+    }
+    reached, new = set(), {function}
+    while new:
+        reached |= new
+        inside = (n for name in new & defined.keys() for n in ast.walk(defined[name]))
+        new = {n.id for n in inside if isinstance(n, ast.Name)} - reached
+    return [constants[name] for name in sorted(reached & constants.keys())]
