@@ -116,7 +116,9 @@ def test_every_chapter_has_its_cost(monkeypatch):
     import companion
 
     chapters = {path.stem for path in (ROOT / "notebooks").glob("*.py")} - {"verdicts"}
-    assert set(companion.CHAPTERS) == chapters
+    assert set(companion.CHAPTERS) == chapters, "CHAPTERS of book/_ext/companion.py"
+    index = (ROOT / "book" / "index.md").read_text("utf-8")
+    assert not {name for name in chapters if f"chapters/{name}" not in index}, "cards of index.md"
     rows = companion.costs().splitlines()[2:]
     assert len(rows) == len(chapters)
     assert all(float(row.split("|")[-2]) > 0 for row in rows)

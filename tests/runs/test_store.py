@@ -3,6 +3,7 @@
 import io
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import zipfile
@@ -20,6 +21,7 @@ from processes import again, launch, write_some
 
 from lib.runs import compaction, shard
 from lib.runs.files import publish
+from lib.runs.run import CURVE
 from lib.runs.shard import BrokenFile
 from lib.runs.store import Store, StoreError
 from lib.spec import KNOBS, RunSpec
@@ -288,6 +290,13 @@ def test_files_in_the_results_folder_itself_are_read(store):
     store.compact()
     assert [p.parent for p in store.folder.rglob("*.parquet")] == [store.runs_folder]
     assert len(again(store).runs()) == len(SPECS)
+
+
+def test_every_column_is_explained_beside_the_files():
+    text = (Path(__file__).resolve().parents[2] / "results" / "README.md").read_text("utf-8")
+    named = set(re.findall(r"`(\w+)`", text))
+    lacking = {name for name in shard.SCHEMA.names if name not in named}
+    assert lacking == {f"curve_{name}" for name in CURVE if name not in ("epoch", "train_loss")}
 
 
 @pytest.mark.parametrize("page", ["results/README.md", "book/data.md"])
