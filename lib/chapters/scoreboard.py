@@ -198,9 +198,9 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
         lines.append(f"*{whose}:* {v.claim.says}.")
         if few and v.finding and (numbers := _telling(v.finding.conditions)):
             measured = f"*Measured* on {v.runs:,} runs{unbroken(numbers)}."
-            brackets = "In brackets: 95% intervals; " if "[" in numbers else ""
-            told = "*required*: the range by which we read it. All numbers: [](verdicts.ipynb)."
-            lines.append(f"{measured} {brackets}{told if brackets else told.capitalize()}")
+            told = "In brackets: 95% intervals; *required*" if "[" in numbers else "*Required*"
+            told += ": the range by which we read it. All numbers: [](verdicts.ipynb)."
+            lines.append(f"{measured} {told}")
     if not few:
         lines.append("The numbers stand below and on the page [](verdicts.ipynb).")
     return "\n\n".join(lines)
