@@ -165,9 +165,8 @@ competition(fallback=circuits.races(ran))
 # *norm needed*: the norm of all parameters at which a run settles with a training loss of at
 # most 0.001 nats, at one weight decay: the median over those evaluations of its last fifth that have
 # such a loss, and in a generalizing run a validation accuracy of 0.95 or above; a run in which fewer
-# than half of them do has no such norm. How wide a power's interval is hangs on
-# that choice. The loss is a most, and the losses at which runs rest lie far below it, and apart: the
-# two lines are not at one loss.
+# than half of them do has no such norm. The loss is a most, and the losses at
+# which runs rest lie far below it, and apart: the two lines are not at one loss.
 #
 # The generalizing networks were trained three times. First for 6,000 epochs: some had not settled.
 # Then for as long as the memorizing ones: some still had not, as at this learning rate the loss of

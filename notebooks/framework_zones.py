@@ -98,8 +98,8 @@ page.beside(1, dict(zip(labels, (grids, random))))
 #   points in the rows of figure 3 and by 500 between 3,000 and 4,000 in those of figure 6 alone.
 #   The curve is a power law, fitted by least squares in logarithms.
 # * The interval of the **crossing** joins a bootstrap over whole seeds with draws of the capacities
-#   from Student's distribution, as these have three seeds. With eleven seeds a bootstrap is somewhat
-#   too sure: read it as about 90%.
+#   from Student's distribution, as these have three seeds. Of few seeds a bootstrap is somewhat too
+#   sure.
 # * A critical size is only a **bound** where half of the seeds or more generalize with the smallest
 #   training set of its row, or half or fewer with the largest. Bounds are not fitted. Neither are
 #   widths whose capacity lies below the smallest of their training sets: by the curve all their

@@ -81,7 +81,7 @@ every = pd.concat([own.curves for own in found.values()]).drop_duplicates(["key"
 runs = pd.concat([own.runs for own in found.values()]).drop_duplicates("key")
 page.export(runs, "emergence", "the runs", COLUMNS)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study. Alone, in grey, addition is there from small networks on, but for a valley at modulus 113; mixed with random pairs, in brown, it is gone at those sizes, and comes back at larger ones or not at all; in two layers, trained five times as long, it comes back at sizes between."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000, and two of them by epoch 30,000. Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study and amount. Alone, in grey, addition is there from small networks on, but for a valley at modulus 113; mixed with random pairs, in brown, it is gone at those sizes, and comes back at larger ones or not at all; in two layers, trained five times as long, it comes back at sizes between."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000, and two layers by epoch 30,000 (with each amount that has runs). Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
 accuracy_by_size(panels(studies, split=False))
 
 # %% tags=["hide-input"]
@@ -123,8 +123,8 @@ Markdown(
 # ## Is it size, or depth?
 #
 # The networks of several layers differ from those of one in more than depth: they have LayerNorm, a
-# smaller learning rate and, in the last panel, more epochs. So the mixture with 1,200 points was
-# trained in one layer, too, with all else as in that panel.
+# smaller learning rate and, in two layers, more epochs. So the mixture with 1,200 points was trained
+# in one layer, too, with all else as with two.
 
 # %% tags=["hide-input"]
 deeper = of_all_depths(page, seeds, deep_lr)
@@ -140,8 +140,8 @@ show(story.DEPTH_HEADER, story.depth_rows(deeper.runs, deeper.curves), after=aft
 # ([](memorization_capacity.ipynb)), and follow the emergent size step by step from nothing to
 # memorize upwards: the same 3,000 points of addition at modulus 113, one layer, with more and more
 # beside them. A seed's emergent width is the width from which it passes 0.9 at every width tried,
-# by its highest accuracy on the way. (Twice as much to memorize in two layers at modulus 59 is the
-# last panel above, and has two verdicts below.)
+# by its highest accuracy on the way. (Whether twice as much to memorize moves it in two layers, at
+# modulus 59, two of the verdicts below ask.)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Emergent width against the points to memorize, from 0 to 1,000, a bar for each seed between the two widths where it turns, an arrow where it lies beyond the widest. It leaps from 44 to 48 alone to 64 to 128 with the first 125 points, stays there with 250 and 500, and is 256 or beyond with 1,000, everywhere above the dashed line on which capacity equals all data. A split MLP comes at the same widths or just below."}, "figure": {"caption": "The emergent width of each seed (bars: between two widths tried; arrows: beyond the widest) and, from three amounts on, the law of the shared MLP: a power of all facts, fitted to the bars by their likelihood; dotted: with the least and the largest power of its 95% interval. Brown: the shared MLP; green: a split one, where runs are stored. Dashed: the width whose capacity (figure 4, continued as a power) equals all data. Modulus 113, 3,000 points of addition, one layer, seeds 0 to 2, the book's recipe, by epoch 20,000. [Data](data/emergent_width.csv).", "name": "fig-law"}}
 random = page.stored("figure4")

@@ -69,7 +69,7 @@ Markdown(
 # %% [markdown]
 # ## Takeaways
 #
-# On each axis: straw, the range by which we read the paper; dot and bar, our estimate and its 95%
+# On each axis: straw, the range by which we read the paper; dot and bar, our estimate and its
 # interval.
 
 # %% tags=["hide-input"]
@@ -166,8 +166,8 @@ Markdown(hangs_on(verdicts, page.store))
 #   probability, and nothing of how seeds scatter.
 # * Runs of one seed share first weights and data. Where runs of several cells are counted together,
 #   the interval therefore also reflects how the seeds differ, and in takeaway 3, whose cells stand
-#   for others not tried, how the cells do. Cells count one by one there, though neighbours are alike;
-#   what the share of the first would be if those of one training size were one draw stands beside it.
+#   for others not tried, how the cells do. Cells count one by one there, though neighbours can be
+#   alike; the interval of the first share if those of one training size are stands beside it.
 # * Where every run shows what is counted, or none (P3, P4, the first half of (64, 2000–2800)), nothing
 #   tells how alike a seed's runs are. They count as independent; were they all alike, P3 and P4 would
 #   be undecided.

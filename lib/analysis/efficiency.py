@@ -170,8 +170,8 @@ def symmetry_share(train_size, modulus: int = 113):
 def floors(runs: pd.DataFrame) -> pd.Series:
     """Validation accuracy of each run that is off zero, and more than symmetry alone gives."""
     commutes = runs["task"].map(lambda name: TASKS[name].commutes)
-    share = symmetry_share(runs["train_size"], runs["modulus"])
-    return np.maximum(dynamics.ZERO, np.where(commutes, share + MARGIN, 0.0))
+    share = pd.Series(symmetry_share(runs["train_size"], runs["modulus"]), runs.index)
+    return share.add(MARGIN).where(commutes, 0.0).clip(lower=dynamics.ZERO)
 
 
 def by_symmetry(runs: pd.DataFrame) -> pd.Series:

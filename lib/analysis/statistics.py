@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 RESAMPLES = 2000
-"""Bootstrap resamples (of whole seeds) behind every interval."""
+"""Bootstrap resamples (of whole seeds)."""
 
 
 def resample(n: int, resamples: int = RESAMPLES) -> np.ndarray:

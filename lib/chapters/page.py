@@ -131,7 +131,7 @@ def told(found: Gathered | dict[str, Gathered], paper_seeds: int | None = None) 
     several = {"": found} if isinstance(found, Gathered) else found
     lines = [f"{name}: " * bool(name) + g.provenance(paper_seeds) for name, g in several.items()]
     if all(g.runs.empty for g in several.values()):
-        lines.append("With `-p train_missing true` this chapter trains what is missing.")
+        lines.append("With `-p train_missing true` this chapter trains missing runs.")
     return Markdown(":::{container} provenance\n" + "\n\n".join(lines) + "\n:::")
 
 

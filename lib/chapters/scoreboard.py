@@ -152,13 +152,13 @@ def chapter_of(claim: Claim) -> str:
 def reason(verdict: Verdict) -> str:
     """Why a claim has its verdict, or none, in one sentence.
 
-    Takeaways and predictions have plain words of their own; of another its own words are told.
+    Takeaways and predictions have plain words; another's verdict has none but itself.
     """
     if verdict.verdict == NONE:
         wanted = {spec.key for spec in verdict.claim.specs()}
         return f"{len(verdict.missing):,} of {len(wanted):,} runs are missing."
-    told = f"{verdict.claim.says}: {verdict.verdict}."
-    yes, no, unsettled = (PLAIN | PREDICTED).get(verdict.claim.name, (told,) * 3)
+    words = f"This is {verdict.verdict}."
+    yes, no, unsettled = (PLAIN | PREDICTED).get(verdict.claim.name, (words,) * 3)
     if verdict.claim.name == EFFICIENCY and verdict.finding and verdict.finding.also:
         unsettled = HALF_OPEN
     return {"reproduced": yes, "not reproduced": no, OPEN: unsettled}[verdict.verdict]
@@ -193,7 +193,7 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
             seen = f" What is seen: {so_far}" if v.verdict == OPEN and so_far else ""
             lines.append(f"{badge} **{reason(v)}**{seen}")
         predicted = f"Predicted ({v.claim.name.split(':')[0]})"
-        asked = "Our own question" if v.claim.ours else "The paper's claim"
+        asked = "A question of ours" if v.claim.ours else "The paper's claim"
         whose = predicted if v.claim.name in PREDICTED else asked
         lines.append(f"*{whose}:* {v.claim.says}.")
         if few and v.finding and (numbers := _telling(v.finding.conditions)):

@@ -68,15 +68,19 @@ def changes_table(rows: pd.DataFrame) -> str:
 
 
 def younger(claims: Iterable[Claim], changed: pd.DataFrame) -> str:
-    """Which tests are older than some of their runs, and which of the others were never changed."""
+    """Which tests are older than runs that they ask for, and which others were never changed."""
     claims = list(claims)
     listed = set(changed["claim"])
     later = [f"*{claim.name}*" for claim in claims if claim.later]
     never = [f"*{c.name}*" for c in claims if not c.later and c.name not in listed]
     rest = len(claims) - len(later) - len(never)
-    text = f"Some or all runs are younger than the first form of these {len(later)} tests: "
-    text += f"{', '.join(later)}. Of the others {rest} were changed after runs were stored"
-    return f"{text}; these {len(never)} were not: {', '.join(never)}." if never else f"{text}."
+    text = (
+        "Some or all runs are younger than the first form of these "
+        f"{len(later)} tests, or will be: {', '.join(later)}. Of the {rest + len(never)} others "
+    )
+    if not never:
+        return f"{text}all were changed after runs were stored."
+    return f"{text}{rest} were changed after runs were stored, and not {', '.join(never)}."
 
 
 def cost(*frames: pd.DataFrame) -> str:

@@ -213,10 +213,11 @@ CLAIMS = (
           curves=True),
     Claim("emergence, twice to memorize",
           "Mixing makes addition an emergent ability (§5; ours: takeaway 7 with 2,400 points)",
-          "takeaway 7's test with 1,200 + 2,400 points, mixed at 2 × 44, 2 × 52 and 2 × 72, of "
-          "which 2 × 52 has three times as many parameters as 2 × 28, from which on addition alone "
-          "is there (which was known)", (*_alone_deep, ("emergent_twice", {}, 3)), mixtures.emerges,
-          curves=True, later=("emergent_twice",)),
+          "takeaway 7's test with 1,200 + 2,400 points, mixed at 2 × 36, 2 × 44, 2 × 52, 2 × 72. "
+          "Addition alone, from 2 × 28 on and not at 2 × 24, was known: three times as many "
+          "parameters need failure at 2 × 52, and what passes at 2 × 36 has fewer",
+          (*_alone_deep, _mixture("emergent_twice", 2400, widths=(36, 44, 52, 72))),
+          mixtures.emerges, curves=True, later=("emergent_twice",)),
     Claim("split at modulus 59",
           "A split MLP makes it emerge earlier (appendix B; ours: modulus 59, one layer)",
           f"1,200 + 300 points, one layer, d 32–256: {_split}; three seeds cannot settle it",
@@ -230,8 +231,8 @@ CLAIMS = (
     Claim("amount, in two layers", "It hardly moves the emergent size (§5; ours: modulus 59)",
           "the emergent sizes (0.9) with 1,200 and 2,400 points beside 1,200 of addition, two "
           "layers, 30,000 epochs, lie within a factor of two in width, by the highest accuracy on "
-          "the way and by the last; the sizes with 1,200, 2 × 44 and 2 × 48, were known, and "
-          "beyond 2 × 72 it is open",
+          "the way and by the last. The sizes with 1,200, 2 × 44 and 2 × 48, were known; with "
+          "2,400 it is asked from 2 × 36, at which it must fail to be told, to 2 × 96",
           (*_mixed_deep, ("emergent_twice", {}, 3)), mixtures.amount_hardly_matters, curves=True,
           later=("emergent_twice",)),
     Claim("capacity is a fixed factor",

@@ -170,10 +170,13 @@ WORLDS = [
     ("emergence, twice to memorize", deep((2, 28), (2, 72)), "reproduced"),  # 3.2 to 5.9 times
     ("emergence, twice to memorize", deep((2, 28), (2, 52)), "undecided"),  # 2.3 to 3.2 times
     ("emergence, twice to memorize", deep((2, 28), (9, 9)), "undecided"),  # does not return
-    ("emergence, twice to memorize", deep((2, 64), (2, 52)), "not reproduced"),
-    ("amount, in two layers", two_amounts(48, 72), "reproduced"),  # 1.1 to 1.6 times the width
-    ("amount, in two layers", two_amounts(48, 73), "undecided"),  # more than 1.5 times
-    ("amount, in two layers", two_amounts(32, 73), "not reproduced"),
+    ("emergence, twice to memorize", deep((2, 28), (2, 36)), "not reproduced"),  # 2.1 at most
+    # with 1,200 points from 44 on, as was known
+    ("amount, in two layers", two_amounts(44, 44), "reproduced"),  # up to 1.2 times the width
+    ("amount, in two layers", two_amounts(44, 72), "reproduced"),  # 1.2 to 1.8 times
+    ("amount, in two layers", two_amounts(44, 96), "undecided"),  # 1.7 to 2.3 times
+    ("amount, in two layers", two_amounts(44, 36), "undecided"),  # or far below 36
+    ("amount, in two layers", two_amounts(44, 97), "not reproduced"),  # more than 2.2 times
     ("split at modulus 59", paper_s, "undecided"),
     ("emergence at modulus 113", paper_s, "reproduced"),
     ("emergence at modulus 113", one_step, "undecided"),

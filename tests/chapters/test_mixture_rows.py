@@ -7,7 +7,7 @@ from worlds import jump, runs
 
 from lib.analysis.emergence import sizes
 from lib.chapters.page import Page
-from lib.chapters.stories.mixtures.curves import PAPERS, Curve, panels, scaled
+from lib.chapters.stories.mixtures.curves import LONG, PAPERS, Curve, panels, scaled
 from lib.chapters.stories.mixtures.rows import (
     ahead_rows,
     depth_rows,
@@ -88,6 +88,16 @@ def test_what_is_seen_before_a_verdict():
     coarse = curve({d: (1.0 if d >= 40 else 0.0) for d in (16, 32, 64, 256)}, 3000)
     assert "at larger sizes" not in emerged_so_far({"P": [finer, coarse]})  # a row of other sizes
     assert emerged_so_far({"P": [ALONE]}).startswith("no study")
+    two = emerged_so_far({"P": [curve(step(64)), curve(step(128), 1200), curve(step(256), 2400)]})
+    assert "with 1,200 points to memorize from d = 128 on, with 2,400" in two
+
+
+def test_a_study_has_a_panel_for_each_amount_that_has_runs():
+    """The first is there anyway; titles leave out what a caption says."""
+    shown = panels({LONG: [curve(step(64)), curve(step(128), 1200)]})
+    assert list(shown) == ["P = 59, two layers, + 1,200"]
+    shown = panels({LONG: [curve(step(64)), curve(step(128), 2400)]})
+    assert list(shown)[1] == "P = 59, two layers, + 2,400" and len(shown) == 2
 
 
 def test_runs_that_had_it_and_lost_it_are_counted():

@@ -1,6 +1,7 @@
 """The scoreboard: a plain row for each takeaway that follows its verdict."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -13,14 +14,15 @@ from lib.chapters.scoreboard import (
     PLAIN,
     PREDICTED,
     _still_open,
+    chapter_of,
     mark,
     opening,
     reason,
     score,
     scoreboard,
 )
-from lib.paper.claims import OPEN, VERDICTS, Verdict
-from lib.paper.criteria.rules import Finding
+from lib.paper.claims import OPEN, VERDICTS, Claim, Verdict
+from lib.paper.criteria.rules import Condition, Finding
 from lib.paper.takeaways import BY_NAME
 from lib.runs.store import Store
 
@@ -60,6 +62,19 @@ def test_p1_says_which_half_is_known():
     halves = [reason(Verdict(claim, "undecided", Finding(also=also), 0, []))
               for also in ({}, {"memorizing": "0.3"})]  # fmt: skip
     assert halves[0] != halves[1] and halves[1].startswith("Learning by heart takes a larger norm")
+
+
+def test_a_claim_without_plain_words_opens_a_chapter():
+    own = Claim("own", "A harder task (§4; ours)", "", (("nobody's", {}, 3),), lambda: None)
+    assert reason(Verdict(own, "reproduced", None, 3, [])) == "This is reproduced."
+    steps = Condition("times", 2.0, 1.0, 3.0, least=2, by_steps=True)
+    told = opening([Verdict(own, "undecided", Finding((steps,)), 3, [])])
+    assert "*A question of ours:* A harder task" in told
+    assert "tried 1 to 3), required: ≥\N{NO-BREAK SPACE}2. *Required*: the range" in told
+    assert "95%" not in told
+    assert not replace(own, says="Hours of colours").ours
+    with pytest.raises(KeyError, match="CHAPTERS which chapter shows nobody's"):
+        chapter_of(own)
 
 
 def test_what_other_runs_show_stands_for_a_finding():

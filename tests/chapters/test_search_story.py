@@ -171,14 +171,11 @@ def test_the_leader_on_new_seeds(store):
     at = [s for s in story.unseen() if (s.d_model, s.train_size, s.seed) == (64, 3000, 0)]
     store.add(jump(at[0], 0.2))
     told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
-    assert "; the book's meets 0 of them on seed 0." in told
+    assert "; the book's meets 0 of them on seed 0: **on new seeds it does better" in told
     store.add(jump(at[0].replace(seed=1), 1.0))
     told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
-    assert "meets 0 of them on seeds 0–1, 0 to 1, 0.5 in the middle, on one alone" in told
-    assert "it is better than the book's" in told
-    store.add(jump(at[0].replace(seed=2), 1.0))
-    told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
-    assert "0 to 1, 1 in the middle, on one alone: **on new seeds it is no better" in told
+    said = "meets 0 of them on seeds 0–1, 0 to 1, 0.5 in the middle, on one alone: **so the two"
+    assert said in told
     none = "*No seed has all of figure 6 yet.*"
     assert leader.shape(found) == leader.shape(gather(experiment, store=Store(store.folder / "x")))
     store.add_many(jump(s, 1.0) for seed in (1003, 1004) for s in experiment.specs([seed])[:40])

@@ -1,11 +1,15 @@
 """The critical size read in three ways: they agree where runs are clean, and part where not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from worlds import jump
 
 from lib.analysis import dynamics
 from lib.chapters.stories.descent import squared
+from lib.paper.takeaways import BY_NAME
 
 SIZES = (1000, 2000, 3000, 4000)
 
@@ -94,8 +98,11 @@ def test_what_is_guessed_is_not_known():
     assert every.startswith("1.00")
 
 
-def test_a_gpus_runs_are_told_by_task():
-    runs = pd.DataFrame(dict(task=["add", "add", "square"], device=["cpu", None, "a GPU"]))
-    told = squared.trained_on(runs, {"add": "a + b", "square": "(a + b)²"})
-    assert "trained 0 of 2 for a + b and 1 of 1 for (a + b)²." in told
-    assert squared.trained_on(runs.assign(device="cpu"), {}) == ""
+def test_a_gpus_runs_are_told_by_task(store):
+    specs = BY_NAME["takeaway 6"].specs()
+    hard, plain = (next(s for s in specs if s.task == task) for task in ("square", "add"))
+    names = {"add": "a + b", "square": "(a + b)²"}
+    store.add(jump(plain, 1.0))
+    assert squared.trained_on(store, names) == ""
+    store.add(replace(jump(hard, 1.0), device="a GPU"))
+    assert "trained 0 of 1 for a + b and 1 of 1 for (a + b)²." in squared.trained_on(store, names)

@@ -1,5 +1,7 @@
 """Tables and sentences that several chapters share."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +22,15 @@ def test_missing_numbers_do_not_show():
     assert "No run" in tables.table(["a"], [])
     rule = tables.table(["a", "b"], [("x", 1)]).splitlines()[1]
     assert rule.startswith("|:-") and rule.endswith("-:|")
+
+
+def test_tests_that_are_older_than_their_runs_are_named():
+    a, b, c = (SimpleNamespace(name=name, later=name == "a") for name in "abc")
+    changed = pd.DataFrame(dict(claim=["a", "b"]))
+    told = tables.younger([a, b, c], changed)
+    assert "these 1 tests, or will be: *a*. Of the 2 others 1 were changed" in told
+    assert told.endswith("stored, and not *c*.")
+    assert "the 1 others all were changed" in tables.younger([a, b], changed)
 
 
 def test_cost_counts_a_run_once():

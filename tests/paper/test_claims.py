@@ -261,9 +261,9 @@ def test_takeaway_3_tells_what_its_neighbours_would_change():
     row = pd.Series((sizes > 1000) | (widths > 5), index=cells)
     apart = pd.Series((widths > 0) | (sizes > 6000), index=cells)
     assert row.sum() == apart.sum() == 114 and rules.share("", row, 3, least=0.8).holds
-    assert "wrong 1,000 at d 0 1 2 3 4 5;" in zones._neighbours(row)
-    assert zones._neighbours(row).endswith("and not settle it")
-    assert "wrong 1,000 at d 0, 2,000 at d 0, 3,000" in zones._neighbours(apart)
+    assert "wrong at 1,000 (d 0, 1, 2, 3, 4, 5);" in zones._neighbours(row)
+    assert zones._neighbours(row).endswith("which does not settle it")
+    assert "wrong at 1,000 (d 0), 2,000 (d 0), 3,000" in zones._neighbours(apart)
     assert not zones._neighbours(apart).endswith("settle it")
 
 

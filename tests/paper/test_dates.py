@@ -80,5 +80,15 @@ def test_a_change_after_a_run_is_seen(tmp_path):
     assert not same(run[3]) and same(pd.Timestamp("2023-06-01", tz="UTC"))
     commit(helped.format("LIMIT = OTHER = 4\nUNREAD = 5"), 2024)
     assert same(pd.Timestamp("2023-06-01", tz="UTC"))
+    then = pd.Timestamp("2025-06-01", tz="UTC")
+    for before, after in (
+        ("LIMIT, OTHER = 1, 2", "LIMIT, OTHER = 2, 2"),
+        ("LIMIT: float = 1", "LIMIT: float = 2"),
+        ("HALF = 1\nLIMIT = 2 * HALF", "HALF = 2\nLIMIT = 2 * HALF"),
+    ):
+        commit(helped.format(before), 2025)
+        assert same(then)
+        commit(helped.format(after), 2026)
+        assert not same(then)
     words.write_text('CLAIMS = (Claim("a claim", "says more", judge),)\n')
     assert not same(run[3])

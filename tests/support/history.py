@@ -61,15 +61,16 @@ def _constants(top: list[ast.stmt], function: str) -> list[ast.stmt]:
     """The constants of a file that a function of it reads, or what it calls there does."""
     defined = {getattr(n, "name", None): n for n in top}
     constants = {
-        target.id: n
+        name.id: n
         for n in top
-        if isinstance(n, ast.Assign)
-        for target in n.targets
-        if isinstance(target, ast.Name)
+        if isinstance(n, (ast.Assign, ast.AnnAssign))
+        for target in getattr(n, "targets", None) or [n.target]
+        for name in ast.walk(target)
+        if isinstance(name, ast.Name)
     }
-    reached, new = set(), {function}
+    reached, new, known = set(), {function}, constants | defined
     while new:
         reached |= new
-        inside = (n for name in new & defined.keys() for n in ast.walk(defined[name]))
+        inside = (n for name in new & known.keys() for n in ast.walk(known[name]))
         new = {n.id for n in inside if isinstance(n, ast.Name)} - reached
     return [constants[name] for name in sorted(reached & constants.keys())]

@@ -192,7 +192,7 @@ def measure(runs: pd.DataFrame, random: pd.DataFrame, resamples: int = statistic
     Args:
         runs: addition over widths and training sizes (figures 3 and 6).
         random: random labels over widths (figure 4).
-        resamples: bootstrap resamples of whole seeds behind each interval.
+        resamples: bootstrap resamples of whole seeds behind the crossing's interval.
     """
     facts = capacities(random)
     capacity = fit_capacity(facts["d_model"], facts["estimate"])

@@ -76,7 +76,8 @@ CRITICAL = ["d_model", "estimate", "low", "high", "seeds", "bound"]
 def critical_sizes(runs: pd.DataFrame) -> pd.DataFrame:
     """D_crit of every width: d_model, estimate, low, high, seeds, bound (as `bound`).
 
-    The 95% interval is as wide as Student's of the seeds' own; NaN for fewer than three.
+    The 95% interval is Student's of the seeds' own, moved to the estimate, which takes all seeds
+    together and is not quite their mean; NaN for fewer than three.
     """
     rows = []
     for d_model, cell in runs.groupby("d_model"):

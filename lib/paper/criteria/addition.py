@@ -111,7 +111,7 @@ def runs_generalize_by_width(runs: pd.DataFrame, **range_) -> Finding:
 def runs_know_more(runs: pd.DataFrame, conditions: int = 1, **range_) -> Finding:
     """The share of the runs of some cells that end above zero, and above what symmetry gives."""
     hits = runs["val_accuracy"] >= efficiency.floors(runs)
-    says = f"with validation ≥ {dynamics.ZERO:g} and above what symmetry gives"
+    says = f"with validation ≥ {dynamics.ZERO:g} and {efficiency.MARGIN:g} above symmetry alone"
     return _in_cells(says, runs, hits, conditions, **range_)
 
 

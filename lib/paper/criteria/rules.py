@@ -1,6 +1,6 @@
 """How a claim is decided: every verdict has three values, and an interval behind it.
 
-A claim is one or more conditions, each a number with a 95% interval and the range in which the
+A claim is one or more conditions, each a number with an interval (95%) and the range in which the
 paper puts it.  A condition holds where its whole interval lies in the range, fails where the
 whole interval lies outside, and is open between.  A claim is reproduced where all conditions
 hold, not reproduced where one fails, and undecided otherwise.

@@ -42,18 +42,18 @@ def zones_agree(grid, dip_grid, random):
 
 
 def _neighbours(told: pd.Series) -> str:
-    """Where D_mem tells wrong, and the share's interval if cells of a size are not independent.
+    """Where D_mem tells wrong, and the share's interval if cells of a size may be alike.
 
     Said, and not judged: a fixed grid's rows are no draws, but its neighbours are alike.
     """
     sizes = told.index.get_level_values("train_size")
-    whole = clustered("", told, sizes, "sizes", 3, least=AGREE)
+    whole, share_ = clustered("", told, sizes, "", 3, least=AGREE), share("", told, 3, least=AGREE)
     wrong = told[~told].index.to_frame(index=False).groupby("train_size")["d_model"]
-    where = ", ".join(f"{size:,} at d {' '.join(map(str, own))}" for size, own in wrong)
-    open_ = "" if whole.holds == share("", told, 3, least=AGREE).holds else ", and not settle it"
+    where = ", ".join(f"{size:,} (d {', '.join(map(str, own))})" for size, own in wrong)
+    open_ = ", which does not settle it" * (whole.holds is None and share_.holds is not None)
     return (
-        f"of the cells D_mem tells wrong {where or 'none'}; if all cells of a training size "
-        f"counted as one draw, that share would be {whole.estimate}{open_}"
+        f"D_mem is wrong at {where or 'no cell'}; were cells of one training size taken to be as "
+        f"alike as they look, the first share would be {whole.estimate}{open_}"
     )
 
 

@@ -13,6 +13,8 @@ from lib.analysis.words import mean_words, number
 from lib.analysis.zones import critical
 from lib.analysis.zones.capacity import capacities
 from lib.chapters.tables import critical_words
+from lib.paper.takeaways import BY_NAME
+from lib.runs.store import Store
 
 
 def with_all_sizes(found: Gathered, sizes: int) -> pd.DataFrame:
@@ -51,19 +53,20 @@ def moved_so_far(shift: pd.DataFrame, rows: list[tuple]) -> str:
     return f"{first or 'critical size, the square less addition'}: {', '.join(moved)}."
 
 
-def trained_on(runs: pd.DataFrame, names: dict[str, str]) -> str:
-    """How many runs of each task a GPU trained: a difference could be one of trainers.
+def trained_on(store: Store, names: dict[str, str]) -> str:
+    """How many of takeaway 6's runs a GPU trained, by task: a difference could be one of trainers.
 
     Args:
-        runs: of both tasks.
         names: task -> its name in words.
     """
+    runs = store.runs()
+    runs = runs[runs["key"].isin({spec.key for spec in BY_NAME["takeaway 6"].specs()})]
     there = (runs["device"].fillna("cpu") != "cpu").groupby(runs["task"]).agg(["sum", "size"])
     if not there["sum"].any():
         return ""
     said = " and ".join(f"{k} of {n} for {names[task]}" for task, k, n in there.itertuples())
     return (
-        f"Not all of these runs are from the same trainer: a GPU has trained {said}. "
+        f"The runs behind takeaway 6 are not all from one trainer: a GPU has trained {said}. "
         "[](other_implementations.ipynb) has runs of both kinds side by side."
     )
 

@@ -120,7 +120,7 @@ def study(
     return found, curves(found.runs, own, filled)
 
 
-LONG = "P = 59, two layers"
+LONG = "P = 59, two layers, 30,000 epochs"
 PAPERS = "P = 113, the paper's sizes"
 SCALED = {
     "P = 113": (3000,), "P = 59": (300,), "P = 59, depth": (1200,), LONG: (1200, 2400),
@@ -179,7 +179,7 @@ def of_all_depths(page: Page, seeds: list[int], deep_lr: float) -> Gathered:
 def panels(studies: Mapping[str, Sequence[Curve]], split: bool = True) -> dict[str, dict]:
     """A panel for each of `scaled`'s studies and amounts, where it has curves (`panel`)."""
     return {
-        f"{name}, + {amount:,}": panel(found, amount, split)
+        f"{name.removesuffix(', 30,000 epochs')}, + {amount:,}": panel(found, amount, split)
         for name, found in studies.items()
         for amount in SCALED[name]
         if amount == SCALED[name][0] or any(curve.amount == amount for curve in found)

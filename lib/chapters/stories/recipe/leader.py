@@ -92,16 +92,17 @@ def _beside(book: Gathered, asked: pd.DataFrame, n: int) -> str:
     def met(seeds: list[int]) -> int:
         return met_by(asked.assign(k=k[seeds].sum(axis=0), n=of[seeds].sum(axis=0))).sum()
 
-    words = f"; the book's meets {met(list(range(len(single))))} of them on "
-    words += seeds_phrase(book.runs["seed"])
-    if n >= len(single):
-        return words
-    some = [met(list(seeds)) for seeds in itertools.combinations(range(len(single)), n)]
+    every, ours = list(range(len(single))), met_by(asked).sum()
+    words = f"; the book's meets {met(every)} of them on {seeds_phrase(book.runs['seed'])}"
+    some = [met(list(seeds)) for seeds in itertools.combinations(every, min(n, len(every)))]
     low, high = min(some), max(some)
-    number = f"{low}" if low == high else f"{low} to {high}, {np.median(some):g} in the middle,"
-    better = "better" if met_by(asked).sum() > np.median(some) else "no better"
-    alone = "one" if n == 1 else f"{n} of these"
-    return f"{words}, {number} on {alone} alone: **on new seeds it is {better} than the book's**"
+    if n < len(single):
+        number = f"{low}" if low == high else f"{low} to {high}, {np.median(some):g} in the middle,"
+        words += f", {number} on {'one' if n == 1 else f'{n} of these'} alone"
+    if low <= ours <= high:
+        return f"{words}: **so the two are not told apart**"
+    than = "better" if ours > high else "worse"
+    return f"{words}: **on new seeds it does {than} than the book's**"
 
 
 def shape(found: Gathered) -> str:
