@@ -1,14 +1,19 @@
 """Tests are older than the runs they judge, where a claim says so; what was changed is told."""
 
+import ast
 import os
 import subprocess
+from dataclasses import astuple, dataclass
 
 import history
 import pandas as pd
 import pytest
 
 from lib.chapters.tables import changes
+from lib.paper import search
 from lib.paper.claims import VERDICTS, specs_of
+from lib.paper.recipe import BASE
+from lib.paper.search import SENTENCES
 from lib.paper.takeaways import BY_NAME, CLAIMS
 from lib.runs.store import Store
 
@@ -41,6 +46,30 @@ def test_the_test_is_older_than_its_runs_or_its_change_is_told(claim):
 def test_changes_name_commits_of_this_history():
     for commit, time in changes()[["commit", "time"]].drop_duplicates().itertuples(index=False):
         assert history.git("show", "-s", "--format=%cI", commit).strip() == time
+
+
+@needs_history
+def test_what_the_search_asks_is_older_than_its_runs_but_for_a_first_arm():
+    """Its commit says so, and the recipe page: one seed of seven recipes was known."""
+    commit, wanted = "818fe2f", {"SEEDS_OF_PAPER", "Sentence", "_zero", "_perfect", "_some"}
+    tree = ast.parse(history.git("show", f"{commit}:lib/search.py"))
+
+    def named(node):
+        return {getattr(node, "name", None), *(t.id for t in getattr(node, "targets", ()))}
+
+    tree.body = [n for n in tree.body if named(n) & {*wanted, "SENTENCES"}]
+    then = {"dataclass": dataclass}
+    exec(compile(tree, commit, "exec"), then)
+    first, asked = ([astuple(one)[1:] for one in all_] for all_ in (then["SENTENCES"], SENTENCES))
+    assert len(asked) == 19 and asked == first  # all but the words
+
+    keys = {spec.key for grid in search.grids(BASE) for spec in grid}
+    runs = Store(history.ROOT / "results").runs()
+    runs = runs[runs["key"].isin(keys)]
+    time = pd.Timestamp(history.git("show", "-s", "--format=%cI", commit).strip())
+    old = runs[runs["timestamp"] < time]
+    assert set(old["seed"]) == {1000} and len(old) < len(runs) / 2
+    assert len(old[["lr", "weight_decay"]].drop_duplicates()) <= 7 and (old["beta2"] == 0.98).all()
 
 
 def test_changes_are_told_in_the_words_of_verdicts():
