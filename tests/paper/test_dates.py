@@ -52,7 +52,8 @@ def test_changes_name_commits_of_this_history():
 def test_what_the_search_asks_is_older_than_its_runs_but_for_a_first_arm():
     """Its commit says so, and the recipe page: one seed of seven recipes was known."""
     commit, wanted = "818fe2f", {"SEEDS_OF_PAPER", "Sentence", "_zero", "_perfect", "_some"}
-    tree = ast.parse(history.git("show", f"{commit}:lib/search.py"))
+    file = "search.py"  # of lib, at the time
+    tree = ast.parse(history.git("show", f"{commit}:lib/{file}"))
 
     def named(node):
         return {getattr(node, "name", None), *(t.id for t in getattr(node, "targets", ()))}
