@@ -4,14 +4,14 @@
 // ask {a, b}, lesion {frequencies}.  Out: points, view, done, failed, answer, lesion.
 
 const SLICE = 40; // milliseconds of training between two looks at the messages
-let network, schedule, next, points, paused, until, viewed, every, quiet, clock, pace;
+let network, schedule, next, points, told, paused, until, viewed, every, quiet, clock, pace;
 
 const say = (what, rest) => self.postMessage({ what, ...rest });
 
 function start({ module, setting, epochs, evals, facts, quiet: silent, every: pause }) {
   network = new Network(module, setting, facts);
   schedule = evalEpochs(epochs, evals);
-  [next, points, paused, until, viewed, quiet] = [0, [], false, Infinity, -Infinity, silent];
+  [next, points, told, paused, until, viewed, quiet] = [0, [], -1, false, Infinity, -Infinity, silent];
   every = pause;
   clock = { spent: 0, done: 0 }; // of training alone: how many epochs a slice has
   pace = { spent: 0, done: 0 }; // with all that comes beside it: when it will have ended
@@ -45,8 +45,14 @@ function step() {
     tick(clock, performance.now() - began, count);
   }
   if (network.epoch < goal) return;
-  points.push(network.evaluate());
+  evaluate();
   next += 1;
+}
+
+function evaluate() {
+  if (network.epoch === told) return;
+  told = network.epoch;
+  points.push(network.evaluate());
 }
 
 // Adds to a clock, which fades: the present speed counts.
@@ -91,7 +97,10 @@ const DO = {
   start,
   pause: () => {
     paused = true;
-    if (network && !quiet) view(); // what is said of it now is of this epoch
+    if (!network || quiet) return;
+    evaluate(); // between two of the schedule, too: what is said of it now is of this epoch
+    report();
+    view();
   },
   resume: () => {
     paused = false;
