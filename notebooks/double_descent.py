@@ -42,6 +42,7 @@ from lib.analysis.gather import Gathered
 from lib.analysis.words import number
 from lib.analysis.zones import boundaries
 from lib.chapters.stories.descent import dips, loss, mirrors
+from lib.chapters.stories.settling import seeds_to_settle
 from lib.chapters.tables import crossing_words, dip_cells
 from lib.figures import accuracy, style
 from lib.paper.experiments import EXPERIMENTS
@@ -225,7 +226,7 @@ page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: d
 # their neighbours, and its places were not picked once the curve was known.
 
 # %% tags=["hide-input"]
-Markdown(dips.seeds_to_settle(*judge_named(page.store, "takeaway 5")))
+Markdown(seeds_to_settle(*judge_named(page.store, "takeaway 5")))
 
 # %% [markdown]
 # The paper says where double descent is: with far fewer points than at the intersection of the two

@@ -28,6 +28,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.chapters.stories.cards import cards
+from lib.chapters.stories.settling import what_settles
 from lib.chapters.stories.thresholds import hangs_on
 from lib.chapters.tables import changes, changes_table, conditions, younger
 from lib.paper.claims import VERDICTS
@@ -136,6 +137,20 @@ Markdown(hangs_on(verdicts, page.store))
 # Figure 9's epochs say that the paper trains longer than our 20,000, if not how long. More time helps
 # networks that sit half-way ([](grokking_grid.ipynb), [](double_descent.ipynb)): it would speak for
 # "(64, 3000)", and against "2,600: no grokking".
+#
+# ## What would settle the open ones
+#
+# Undecided can mean that a few more seeds would tell, or that the truth lies so near the limit that
+# hardly any number would. If more seeds scattered like those that are known, so many in all would
+# give the test an even chance to settle; the verdict would then be the last column's.
+
+# %% tags=["hide-input"]
+Markdown(what_settles(verdicts, page.store.runs()))
+
+# %% [markdown]
+# No verdict here will go on so far: seeds end at the paper's eleven, lest somebody adds them until
+# an answer pleases. Who trains more (`python -m lib sweep figure3 --seeds 11:40`) should say how
+# many beforehand.
 
 # %% [markdown]
 # ## How a claim is decided

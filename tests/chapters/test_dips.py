@@ -1,4 +1,4 @@
-"""Double descent in words: made-up curves and verdicts."""
+"""Double descent in words: made-up curves."""
 
 import numpy as np
 import pandas as pd
@@ -6,9 +6,6 @@ import pandas as pd
 from lib.analysis.descent import Dip, mean_dip
 from lib.analysis.efficiency import MARGIN, by_symmetry, symmetry_share
 from lib.chapters.stories.descent import dips
-from lib.paper.claims import Verdict
-from lib.paper.criteria.rules import Condition, Finding
-from lib.paper.takeaways import BY_NAME
 
 WIDTHS = [4, 12, 32, 100]
 CURVES = {3000: [0.1, 0.75, 0.25, 1.0], 4000: [0.1, 0.9, 0.85, 1.0], 5000: [0.2, 0.9, 0.95, 1.0]}
@@ -32,38 +29,6 @@ def test_a_fall_within_progression_ends_where_training_is_perfect():
     assert dips.in_progression(2600, train, falls) == told
     assert "**hardly falls** (" in dips.in_progression(2600, train, hardly)
     assert "fewer than three" in dips.in_progression(2600, train + 0.15, falls)
-
-
-def verdict(*conditions):
-    claim = BY_NAME["takeaway 5"]
-    runs = 11 * len({(s.d_model, s.train_size) for s in claim.specs()})
-    found = Finding(tuple(Condition("a dip", *values, least=0.1) for values in conditions))
-    return Verdict(claim, "", found, runs, [])
-
-
-def test_how_many_seeds_would_settle_it():
-    """By tables of Student's t: 2.228 for 11 seeds and 2.045 for 30 at 97.5%; for two conditions,
-    at 98.75%, 2.634, 2.364 and, for 60 seeds, 2.300."""
-
-    def around(middle, gap, few, many, n):
-        half = 0.999 * gap * (few / 11**0.5) / (many / n**0.5)  # a little narrower: n will do
-        return middle, middle - half, middle + half
-
-    alone = dips.seeds_to_settle(verdict(around(0.2, 0.1, 2.228, 2.045, 30)))
-    assert "The verdict has 11 seeds" in alone and "it would take some 30 seeds" in alone
-    open_ = around(0.2, 0.1, 2.634, 2.364, 30)
-    assert "some 30 seeds" in dips.seeds_to_settle(verdict(open_, (0.5, 0.3, 0.7)))
-    low = around(0.05, 0.05, 2.634, 2.300, 60)  # outside the range: this one alone settles it
-    assert "some 60 seeds" in dips.seeds_to_settle(verdict(open_, low))
-    assert "than anyone will train" in dips.seeds_to_settle(verdict((0.1001, 0.0, 0.2)))
-
-
-def test_nothing_is_said_of_a_settled_claim():
-    assert dips.seeds_to_settle(verdict((0.3, 0.2, 0.4))) == ""
-    assert dips.seeds_to_settle(verdict((0.2, 0.0, 0.4), (0.0, -0.1, 0.05))) == ""  # it fails
-    assert dips.seeds_to_settle(verdict((0.2, 0.0, 0.4), (0.2, np.nan, np.nan))) == ""
-    lacking = Verdict(BY_NAME["takeaway 5"], "not enough runs", None, 0, [])
-    assert dips.seeds_to_settle(lacking) == ""
 
 
 def test_what_symmetry_gives():

@@ -42,6 +42,7 @@ class Condition:
         low, high: the ends of its interval.
         least, most: the paper's range; infinite where it has one end.
         by_steps: the interval has no probability: the number lies between two sizes tried.
+        draws: independent values behind the interval, which more of them would narrow; or 0.
 
     A number that is known from one side only has an infinite `low` or `high`; one without
     any interval has NaN for both.
@@ -54,6 +55,7 @@ class Condition:
     least: float = -math.inf
     most: float = math.inf
     by_steps: bool = False
+    draws: int = 0
 
     @property
     def holds(self) -> bool | None:
@@ -138,7 +140,7 @@ def share(says: str, hits: Sequence[bool], conditions: int = 1, **range_) -> Con
     k, n = int(np.sum(hits)), len(hits)
     if not n:
         return Condition(says, math.nan, math.nan, math.nan, **range_)
-    return Condition(f"{says} ({k} of {n})", k / n, *_exact(k, n, conditions), **range_)
+    return Condition(f"{says} ({k} of {n})", k / n, *_exact(k, n, conditions), **range_, draws=n)
 
 
 def clustered(says: str, hits, clusters, kind: str, conditions: int = 1, **range_) -> Condition:
@@ -162,7 +164,7 @@ def clustered(says: str, hits, clusters, kind: str, conditions: int = 1, **range
     end = (1 + _level(conditions)) / 2
     worth *= (stats.t.ppf(end, n - 1) / stats.t.ppf(end, k - 1)) ** 2
     says = f"{says} ({int(hits.sum())} of {n}, in {k} {kind})"
-    return Condition(says, float(p), *_exact(p * worth, worth, conditions), **range_)
+    return Condition(says, float(p), *_exact(p * worth, worth, conditions), **range_, draws=k)
 
 
 def _exact(k: float, n: float, conditions: int) -> tuple[float, float]:
@@ -176,8 +178,8 @@ def _exact(k: float, n: float, conditions: int) -> tuple[float, float]:
 def mean(says: str, values: Sequence[float], conditions: int = 1, **range_) -> Condition:
     """The mean over seeds of a graded outcome, with Student's interval; args as `share`."""
     values = np.asarray(values, float)
-    found = student(values[np.isfinite(values)], _level(conditions))
-    return Condition(says, *found, **range_)
+    values = values[np.isfinite(values)]
+    return Condition(says, *student(values, _level(conditions)), **range_, draws=len(values))
 
 
 def spread(says: str, values, scale: float = 1, conditions: int = 1, **range_) -> Condition:
@@ -193,7 +195,7 @@ def spread(says: str, values, scale: float = 1, conditions: int = 1, **range_) -
     centre = scale * math.sqrt(np.square(values - values.mean(axis=0)).sum() / free)
     tail = (1 - _level(conditions)) / 2
     low, high = centre * np.sqrt(free / stats.chi2.ppf([1 - tail, tail], free))
-    return Condition(says, centre, float(low), float(high), **range_)
+    return Condition(says, centre, float(low), float(high), **range_, draws=len(values))
 
 
 def jackknifed(says: str, values, statistic, conditions: int = 1, **range_) -> Condition:
@@ -206,7 +208,7 @@ def jackknifed(says: str, values, statistic, conditions: int = 1, **range_) -> C
     whole = math.log(statistic(values))
     left = np.log([statistic(np.delete(values, i, axis=0)) for i in range(n)])
     _, low, high = student(n * whole - (n - 1) * left, _level(conditions))
-    return Condition(says, math.exp(whole), math.exp(low), math.exp(high), **range_)
+    return Condition(says, math.exp(whole), math.exp(low), math.exp(high), **range_, draws=n)
 
 
 def envelope(readings: Sequence[Condition]) -> Condition:
@@ -220,7 +222,7 @@ def envelope(readings: Sequence[Condition]) -> Condition:
 
 def widened(condition: Condition, by: float) -> Condition:
     """A number that is besides known no better than to ± `by`, as sizes tried lie apart."""
-    return replace(condition, low=condition.low - by, high=condition.high + by)
+    return replace(condition, low=condition.low - by, high=condition.high + by, draws=0)
 
 
 def _level(conditions: int) -> float:
