@@ -142,7 +142,7 @@ Markdown(hangs_on(verdicts, page.store))
 #
 # Undecided can mean that a few more seeds would tell, or that the truth lies so near the limit that
 # hardly any number would. If more seeds scattered like those that are known, so many in all would
-# give the test an even chance to settle; the verdict would then be the last column's.
+# give the test an even chance to settle, and that is how it would then speak.
 
 # %% tags=["hide-input"]
 Markdown(what_settles(verdicts, page.store.runs()))

@@ -34,14 +34,14 @@ def test_how_many_seeds_would_settle_it():
     assert "some 30 seeds" in seeds_to_settle(verdict(open_, (0.5, 0.3, 0.7)))
     low = around(0.05, 0.05, 2.634, 2.300, 60)  # outside the range: this one alone settles it
     assert "some 60 seeds" in seeds_to_settle(verdict(open_, low))
-    assert outlook(verdict(open_, low)).verdict == "not reproduced"
+    assert outlook(verdict(open_, low)).speaks == "against it"
     assert "than anyone will train" in seeds_to_settle(verdict((0.1001, 0.0, 0.2)))
 
 
 def test_all_that_are_open_have_to_come_clear():
     near, far = around(0.2, 0.1, 2.634, 2.364, 30), around(0.15, 0.05, 2.634, 2.300, 60)
     found = outlook(verdict(near, far))
-    assert found.verdict == "reproduced" and found.seeds == (11, 60)
+    assert found.speaks == "for the paper" and found.seeds == (11, 60)
     assert found.condition.value == 0.15
 
 
@@ -100,7 +100,7 @@ def test_the_table_has_the_cheapest_first_and_names_the_rest():
     text = what_settles(verdicts, runs)
     first, second = (line for line in text.splitlines() if " a dip " in line)
     cells = [cell.strip() for cell in first.strip("|").split("|")]
-    assert cells == ["(64, 3000)", "a dip", "≥ 0.1", "11", "30", "0.2", "reproduced"]
+    assert cells == ["(64, 3000)", "a dip", "≥ 0.1", "11", "30", "0.2", "for the paper"]
     a_seed = len({s.with_seed(0).key for s in claims[0].specs()})
     assert f"| {19 * a_seed * 36 / 3600:.0f} |" in " ".join(second.split())
     assert "*takeaway 2*" in text and "takeaway 1" not in text

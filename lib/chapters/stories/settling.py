@@ -24,12 +24,12 @@ class Outlook:
     Attributes:
         condition: the number that has to come clear of an end of its range.
         seeds: how many there are, and how many give an even chance of that; infinite above `MANY`.
-        verdict: what the claim would then be.
+        speaks: for whom that would then be.
     """
 
     condition: Condition
     seeds: tuple[int, float]
-    verdict: str
+    speaks: str
 
 
 def outlook(verdict: Verdict) -> Outlook | None:
@@ -49,7 +49,7 @@ def outlook(verdict: Verdict) -> Outlook | None:
             if FEWEST <= c.draws <= max(stored, SEEDS_OF_PAPER) and not c.by_steps:
                 wanted = _until_clear(c, len(found.conditions))
             lies_in = c.least <= c.value <= c.most
-            said = "reproduced" if lies_in else "not reproduced"
+            said = "for the paper" if lies_in else "against it"
             (inside if lies_in else outside).append(Outlook(c, (c.draws, wanted), said))
     sure = [one for one in outside if not math.isnan(one.seeds[1])]
     if sure:
@@ -112,9 +112,9 @@ def what_settles(verdicts: Iterable[Verdict], runs: pd.DataFrame) -> str:
         rows.append((cost, (
             v.claim.name, found.condition.says, f"{found.condition.range}", now,
             f"{wanted:,.0f}" if wanted < MANY else f"over {MANY:,}",
-            _hours(cost), found.verdict,
+            _hours(cost), found.speaks,
         )))  # fmt: skip
-    heads = ["", "open is", "required", "seeds", "would take", "more core-hours", "and then be"]
+    heads = ["", "open is", "required", "seeds", "would take", "more core-hours", "and speak"]
     shown = table(heads, (row for _, row in sorted(rows)), left=(0, 1, 2, 6))
     if not others:
         return shown
