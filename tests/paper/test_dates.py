@@ -120,5 +120,18 @@ def test_a_change_after_a_run_is_seen(tmp_path):
         assert same(then)
         commit(helped.format(after), 2026)
         assert not same(then)
+    limits = words.parent.parent / "limits.py"
+    for imports, limit in (
+        ("from lib.limits import LIMIT as OTHER", "LIMIT = OTHER"),
+        ("from lib import limits", "def unread():\n    pass\n\nLIMIT = 2 * limits.LIMIT"),
+    ):
+        limits.write_text("HALF = 1\nLIMIT = 2 * HALF\nUNREAD = 1\n")
+        commit(helped.format(f"{imports}\n{limit}"), 2025)
+        limits.write_text("HALF = 1\nLIMIT = 2 * HALF\nUNREAD = 2\n")
+        commit(helped.format(f"{imports}\n{limit}"), 2026)
+        assert same(then)
+        limits.write_text("HALF = 2\nLIMIT = 2 * HALF\nUNREAD = 2\n")
+        commit(helped.format(f"{imports}\n{limit}"), 2026)
+        assert not same(then)
     words.write_text('CLAIMS = (Claim("a claim", "says more", judge),)\n')
     assert not same(run[3])

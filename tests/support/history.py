@@ -30,9 +30,9 @@ def place(judge) -> tuple[str, str]:
 def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> bool:
     """Whether a claim's entry and the function that judges it were the same at some time.
 
-    That is, in the last commit before it; comments and layout do not count.  Nor may a constant of
-    its file have changed that it reads, or one that a function there reads for it.  What it calls
-    in its turn is not looked into otherwise, and neither are constants of other files.
+    That is, in the last commit before it; comments and layout do not count.  Nor may a constant
+    have changed that it reads, or that a function of its file reads for it, wherever in `lib` the
+    constant stands.  What it calls elsewhere is not looked into.
 
     Args:
         time: of the first run that the claim judges, with its zone.
@@ -47,19 +47,19 @@ def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> boo
         nodes = (n for path in WORDS for n in ast.walk(ast.parse(read(path))))
         calls = (n for n in nodes if isinstance(n, ast.Call) and n.args)
         entry = [n for n in calls if getattr(n.args[0], "value", None) == name]
-        top = ast.parse(read(file)).body
-        body = [n for n in top if getattr(n, "name", None) == function]
-        limits = _constants(top, function)
-        return len(entry) + len(body), [ast.dump(n) for n in entry + body + limits]
+        body = [n for n in ast.parse(read(file)).body if getattr(n, "name", None) == function]
+        limits = _constants(read, file, {function})
+        return len(entry) + len(body), [*map(ast.dump, entry + body), *sorted(limits)]
 
     before = parts(lambda path: git("show", f"{commit}:{path}", root=root))
     now = parts(lambda path: (root / path).read_text() if (root / path).exists() else "")
     return before[0] == 2 and before == now
 
 
-def _constants(top: list[ast.stmt], function: str) -> list[ast.stmt]:
-    """The constants of a file that a function of it reads, or what it calls there does."""
-    defined = {getattr(n, "name", None): n for n in top}
+def _constants(read, file: str, names: set[str]) -> set[str]:
+    """The constants that some names of a file rest on, as text: its own, and those it imports."""
+    top = ast.parse(read(file)).body
+    known = {getattr(n, "name", None): n for n in top}
     constants = {
         name.id: n
         for n in top
@@ -68,9 +68,27 @@ def _constants(top: list[ast.stmt], function: str) -> list[ast.stmt]:
         for name in ast.walk(target)
         if isinstance(name, ast.Name)
     }
-    reached, new, known = set(), {function}, constants | defined
+    known |= constants
+    imported = {
+        alias.asname or alias.name: (n.module.replace(".", "/"), alias.name)
+        for n in top
+        if isinstance(n, ast.ImportFrom) and n.module
+        for alias in n.names
+    }
+    reached, new, elsewhere = set(), set(names), set()
     while new:
         reached |= new
-        inside = (n for name in new & known.keys() for n in ast.walk(known[name]))
+        inside = [n for name in new & known.keys() for n in ast.walk(known[name])]
+        elsewhere |= {
+            (f"{'/'.join(imported[n.value.id])}.py", n.attr)
+            for n in inside
+            if isinstance(n, ast.Attribute) and getattr(n.value, "id", None) in imported
+        }
         new = {n.id for n in inside if isinstance(n, ast.Name)} - reached
-    return [constants[name] for name in sorted(reached & constants.keys())]
+    folders = (imported[name] for name in reached & imported.keys())
+    elsewhere |= {(f"{folder}.py", name) for folder, name in folders}
+    found = {ast.dump(constants[name]) for name in reached & constants.keys()}
+    for path, name in elsewhere:
+        if name.isupper() and path.startswith("lib/"):
+            found |= _constants(read, path, {name})
+    return found
