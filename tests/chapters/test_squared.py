@@ -66,9 +66,15 @@ def test_failures_tell_a_fall_from_slowness():
 
 def test_rows_without_runs_have_dashes():
     none = squared.shifts(rows(2000).iloc[:0], rows(2000))
-    assert squared.shift_rows(none, [32])[0] == (squared.VERDICTS, "–")
-    (row, *_) = squared.shift_rows(squared.shifts(rows(3000), rows(2000)), [32, 64])
-    assert row[1].startswith("+1,000 [") and row[2] == "–"
+    assert cells(squared.shift_table(none, [32])) == [squared.VERDICTS, "–"]
+    found = squared.shift_table(squared.shifts(rows(3000), rows(2000)), [32, 64])
+    _, first, second = cells(found)
+    assert first.startswith("+1,000 [") and second == "–"
+
+
+def cells(table):
+    """The first row of a Markdown table."""
+    return [cell.strip() for cell in table.splitlines()[2].strip("|").split("|")]
 
 
 def test_best_comes_from_the_curves():
@@ -95,7 +101,7 @@ def test_what_is_guessed_is_not_known():
     table, every = squared.capacity_rows(*runs, [8, 16], 113)
     *_, raw, known, seeds = table[0]
     assert raw.startswith("1.01") and known.startswith("1.00") and seeds == 3
-    assert every.startswith("1.00")
+    assert "over the 2 widths is 1.00 [" in every and "would give 1.17" in every
 
 
 def test_a_gpus_runs_are_told_by_task(store):
@@ -106,3 +112,36 @@ def test_a_gpus_runs_are_told_by_task(store):
     assert squared.trained_on(store, names) == ""
     store.add(replace(jump(hard, 1.0), device="a GPU"))
     assert "trained 0 of 1 for a + b and 1 of 1 for (a + b)²." in squared.trained_on(store, names)
+
+
+def curve(values, seeds=4, size=3400):
+    """Runs whose validation goes with width as `values` has it."""
+    return pd.DataFrame([
+        dict(seed=seed, d_model=d, train_size=size, val_accuracy=value)
+        for seed in range(seeds) for d, value in values.items()
+    ])  # fmt: skip
+
+
+def test_dips_are_told_by_the_tests_measure_and_at_their_deepest():
+    """Fixed widths: 0.8 before, 1 beyond, 0.3 inside; the deepest falls from 0.9 to 0.2."""
+    deep = curve({8: 0.7, 16: 0.9, 28: 0.2, 36: 0.4, 48: 1.0, 100: 1.0})
+    flat = curve({8: 0.7, 16: 0.9, 28: 1.0, 36: 1.0, 48: 1.0, 100: 1.0}, size=3000)
+    both = squared.dip_rows({"square": deep, "add": pd.concat([flat, deep])})
+    assert [(name, size, seeds) for name, size, *_, seeds in both] == [
+        ("add", "3,000", 4), ("square", "3,400", 4), ("add", "3,400", 4)]  # fmt: skip
+    assert both[0][2].startswith("-0.20") and both[0][3] == "0.00"
+    assert both[1][2].startswith("0.50") and both[1][3] == "0.70, width 16 to 28"
+    assert squared.dip_rows({"square": deep[deep["seed"] < 0]}) == []
+    assert squared.dips_seen({"square": deep, "add": flat}) == (
+        "* square: mean accuracy over seeds falls and returns with 3,400 points (0.90 at width 16, "
+        "0.20 at 28, up to 1.00 beyond).\n"
+        "* add: mean accuracy over seeds dips by 0.00 at most with 3,000."
+    )
+
+
+def test_how_wide_a_valley_is():
+    low = curve({8: 0.05, 16: 0.9, 28: 0.04, 36: 0.05, 48: 1.0})
+    (row,) = squared.deepest_rows({"square": low}, [8, 16, 28, 36, 48])
+    assert row[0] == "square" and row[-2:] == ("28, 36", 4)  # not 8, before the peak
+    (row,) = squared.deepest_rows({"square": low}, [8, 16, 28, 36, 48, 64])  # no seed has 64
+    assert row[-2:] == ("–", 0)

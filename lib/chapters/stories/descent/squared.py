@@ -1,4 +1,4 @@
-"""The squared task against addition: critical sizes, read in three ways, and capacities (§4.3).
+"""The squared task against addition: dips, critical sizes read in three ways, capacities (§4.3).
 
 `lib.analysis.zones.critical.critical_size` takes every run that ends low for one with too few data.
 A run may also have fallen back by its last epoch, or be so slow that it has not even memorized.
@@ -7,12 +7,13 @@ A run may also have fallen back by its last epoch, or be so slow that it has not
 import numpy as np
 import pandas as pd
 
-from lib.analysis import dynamics, statistics
+from lib.analysis import descent, dynamics, statistics
 from lib.analysis.gather import Gathered
 from lib.analysis.words import mean_words, number
 from lib.analysis.zones import critical
 from lib.analysis.zones.capacity import capacities
-from lib.chapters.tables import critical_words
+from lib.chapters.stories.descent.dips import seen
+from lib.chapters.tables import critical_words, dip_cells, table
 from lib.paper.takeaways import BY_NAME
 from lib.runs.store import Store
 
@@ -71,6 +72,54 @@ def trained_on(store: Store, names: dict[str, str]) -> str:
     )
 
 
+def deepest_rows(by_task: dict[str, pd.DataFrame], widths: list[int]) -> list[tuple]:
+    """A row for each task: the deepest dip of the mean curve (`dip_cells`), and the widths beyond
+    its first peak whose mean is about zero, which say how wide the valley is.
+
+    Args:
+        by_task: runs of one training size, by the task's name in words.
+        widths: that a seed has to have.
+    """
+    rows = []
+    for name, runs in by_task.items():
+        curves = statistics.by_width(runs).reindex(columns=sorted(widths))
+        dip, mean = descent.mean_dip(curves), curves.dropna().mean()
+        *cells, seeds = dip_cells(dip)
+        low = mean.index[(mean < dynamics.ZERO) & (mean.index > dip.peak)]
+        rows.append((name, *cells, ", ".join(map(str, low)) or "–", seeds))
+    return rows
+
+
+def dip_rows(by_task: dict[str, pd.DataFrame]) -> list[tuple]:
+    """A row for each task and training size: the dip as takeaway 6's test has it, over fixed widths
+    and seed by seed, with Student's interval; then the deepest of the mean curve, and the seeds.
+
+    Args:
+        by_task: runs of any training sizes, by the task's name in words.
+    """
+    rows = []
+    for name, runs in by_task.items():
+        for size, own in runs.groupby("train_size"):
+            curves = statistics.by_width(own).dropna()
+            deepest = descent.mean_dip(curves)
+            places = f"width {deepest.peak:.0f} to {deepest.valley:.0f}" * (deepest.depth >= 0.005)
+            dips = mean_words(descent.dip(curves)) if len(curves) else "–"
+            deep = f"{number(deepest.depth)}, {places}" if places else number(deepest.depth)
+            rows.append((name, f"{size:,}", dips, deep, len(curves)))
+    return sorted(rows, key=lambda row: row[1])
+
+
+def dips_seen(by_task: dict[str, pd.DataFrame]) -> str:
+    """Where mean accuracy falls and returns with width, by task; args as `dip_rows`."""
+    lines = []
+    for name, runs in by_task.items():
+        sizes = {n: statistics.by_width(own).dropna() for n, own in runs.groupby("train_size")}
+        means = {n: curves.mean() for n, curves in sizes.items()}
+        deepest = {n: descent.mean_dip(curves) for n, curves in sizes.items()}
+        lines.append(f"* {name}: {seen(means, deepest)}")
+    return "\n".join(lines)
+
+
 def label_bits(modulus: int) -> tuple[int, float]:
     """How many squares there are, and how much the square of a random number says, in bits."""
     share = np.bincount(np.arange(modulus) ** 2 % modulus) / modulus
@@ -91,7 +140,8 @@ def capacity_rows(
         square, add: runs on squared random labels, and on random ones.
 
     Returns:
-        The rows, and the second ratio over all widths; "" for fewer than three whole seeds.
+        The rows, and the second ratio over all widths in words; "" for fewer than three whole
+        seeds.
     """
     held = [capacities(runs).set_index("d_model")["estimate"] for runs in (add, square)]
     facts = [statistics.by_width(runs, "train_accuracy") for runs in (square, add)]
@@ -103,7 +153,15 @@ def capacity_rows(
         sizes = (number(own.get(d), "{:,.0f}") for own in held)
         rows.append((d, *sizes, *map(mean_words, values), len(values[0])))
     whole_seeds = ratios[1].dropna().mean(axis=1)
-    return rows, mean_words(whole_seeds) if len(whole_seeds) >= 3 else ""
+    if len(whole_seeds) < 3:
+        return rows, ""
+    bits = np.log2(modulus) / label_bits(modulus)[1]
+    return rows, (
+        "Guessing gets one in P of the random labels and two in P of the squared ones, as every "
+        f"square but 0 has two roots. Without what it gets, the ratio over the {len(widths)} "
+        f"widths is {mean_words(whole_seeds)}; room that is counted in bits would give {bits:.2f}, "
+        "room that is counted in pairs 1."
+    )
 
 
 def first_sizes(runs: pd.DataFrame) -> pd.DataFrame:
@@ -148,12 +206,13 @@ def shifts(square: pd.DataFrame, add: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return made
 
 
-def shift_rows(found: dict[str, pd.DataFrame], widths: list[int]) -> list[tuple]:
+def shift_table(found: dict[str, pd.DataFrame], widths: list[int]) -> str:
     """A row for each reading of `shifts`: the mean at every width, with Student's 95% interval."""
-    return [
+    rows = [
         (name, *(mean_words(shift[d].dropna() if d in shift else [], "{:+,.0f}") for d in widths))
         for name, shift in found.items()
     ]
+    return table(["shift of D_crit, read", *(f"d = {d}" for d in widths)], rows)
 
 
 def failures(runs: pd.DataFrame, least: int) -> str:
