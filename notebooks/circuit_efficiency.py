@@ -70,7 +70,7 @@ def at_decays(experiment, values, sizes, **fields):
         seed=seeds, **fields)]  # fmt: skip
 
 
-page.opening("P3: ungrokking", "P1: efficiency", "P2: weight decay", "P4: semi-grokking")
+page.opening("P3: ungrokking", "P2: weight decay, continued", "P1: efficiency", "P4: semi-grokking")
 
 # %% [markdown]
 # ## Two circuits and a price
@@ -98,7 +98,7 @@ page.opening("P3: ungrokking", "P1: efficiency", "P2: weight decay", "P4: semi-g
 # :::{warning}
 # *Ungrokking* has two meanings. In the rest of this book it is Huang et al.'s: a network that,
 # trained from scratch, never generalizes. In this chapter it is Varma et al.'s: a network that
-# had generalized and loses it.
+# had generalized and loses it; but for "Inside the network", whose runs have Huang et al.'s names.
 # :::
 
 # %% [markdown]
@@ -165,8 +165,8 @@ competition(fallback=circuits.races(ran))
 # *norm needed*: the norm of all parameters at which a run settles with a training loss of at
 # most 0.001 nats, at one weight decay: the median over those evaluations of its last fifth that have
 # such a loss, and in a generalizing run a validation accuracy of 0.95 or above; a run in which fewer
-# than half of them do has no such norm. The loss is a most, and the losses at
-# which runs rest lie far below it, and apart: the two lines are not at one loss.
+# than half of them do has no such norm. 0.001 is only an upper limit: runs
+# settle far below it, at losses that differ, so the two lines do not compare norms at the same loss.
 #
 # The generalizing networks were trained three times. First for 6,000 epochs: some had not settled.
 # Then for as long as the memorizing ones: some still had not, as at this learning rate the loss of
@@ -229,6 +229,9 @@ told(decayed)
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Final validation accuracy against the number of training points, one line for each weight decay: means over seeds, dots for runs, dotted vertical lines at the critical sizes. The three rise at about the same size."}, "figure": {"caption": "P2: final validation accuracy by training size at three weight decays, each for the same number of decay times. Lines: means over seeds; dots: single runs; dotted: D_crit; hatched: no run stored. [Data](data/circuit_decay.csv).", "name": "fig-decay"}}
 panel = story.lines(story.by_decay(decayed.runs, decays), decay_sizes)
 success_by_size({f"d_model {d_model}": panel}, GENERALIZED)
+
+# %% tags=["hide-input"]
+Markdown(story.said(page.store, "P2: weight decay"))
 
 # %% [markdown]
 # ## P3: ungrokking
@@ -302,12 +305,16 @@ told(others)
 panel = story.lines(story.by_decay(by_decay, decays), lost_sizes)
 success_by_size({f"d_model {d_model}, continued": panel}, GENERALIZED)
 
+# %% tags=["hide-input"]
+Markdown(story.said(page.store, "P2: weight decay, continued"))
+
 # %% [markdown]
 #
 # Three places should be one, if efficiency alone decides: where the two norms cross (P1), where
 # a rule is lost (P3), where it is found from scratch. Where both circuits cost the same, half of the
 # answers should be left, so it is the place of half the accuracy that the crossing is to be held
-# against.
+# against. In square brackets Student's intervals over seeds; [](framework_zones.ipynb) has this
+# width's critical size from all seeds of figure 3.
 
 # %% tags=["hide-input"]
 places = {

@@ -221,8 +221,8 @@ page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: d
 # The paper sees no grokking with 2,600 points, so model-wise grokking is not asked of them.
 # Takeaway 5 and the two sentences on dips measure the dip over fixed widths, seed by seed: the mean
 # over d 8–20 (at 4,000 and 5,000 points accuracy at d 20, where progression has brought it up) or
-# the mean over d 48–100, whichever is lower, less the mean over d 28–36. The table above has the
-# deepest dip of the mean curve. That is a larger number: the test averages peak and valley with
+# the mean over d 48–100, whichever is lower, less the mean over d 28–36. The table under "How
+# deep is the dip?" has the deepest dip of the mean curve. That is a larger number: the test averages peak and valley with
 # their neighbours, and its places were not picked once the curve was known.
 
 # %% tags=["hide-input"]

@@ -104,8 +104,9 @@ show(story.EMERGENT_HEADER, story.of_studies(shared, story.emergent_rows, every)
 #
 # The paper's account is that until then accuracy on addition is about zero: the ability is absent,
 # and then there. So the sizes in between can tell this from a slow return. The table has the best
-# seed's accuracy there, from the size at which addition alone generalizes to the one at which the
-# mixture does. Values well above zero speak for a slow return.
+# seed's accuracy at each of them, the smallest first, from the size at which addition alone
+# generalizes to the one at which the mixture does. Values near zero up to the last speak for a
+# leap, values well above it for a slow return.
 
 # %% tags=["hide-input"]
 show(

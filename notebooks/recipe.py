@@ -88,8 +88,8 @@ Markdown("\n\n".join((story.ours(len(recipes)), story.hangs_on_it(runs, len(set(
 #   * the loss rounded as in plain float32 ([](../method.md)); first weights half or twice as large;
 #   * a step on each batch of 512 or 256 points, and once with a sixth of the weight decay;
 #   * LayerNorm before each sublayer;
-#   * heads of width 32 and an MLP of 512 hidden units at every `d_model`, as who changes `d_model`
-#     alone in the public notebooks for this task has them;
+#   * heads of width 32 and an MLP of 512 hidden units at every `d_model`: what you get if you change
+#     `d_model` alone in the public notebooks for this task;
 #   * one matrix that embeds the numbers and gives the answer (tied embeddings);
 #   * biases without weight decay.
 #
@@ -356,8 +356,9 @@ Markdown("\n".join(f"* {says}" for says in said) + f"\n\n{chosen}")
 # %% tags=["hide-input"]
 words = (
     f"The deep models of this book use **{depth.CHOSEN}**, at every size of a figure, one layer "
-    "included: nothing but the size changes along its axis (the paper's sizes train for "
-    f"{EXPERIMENTS['figure8'].base.epochs:,} epochs). " + depth.verdict(deep.runs, deep_seeds)
+    "included: nothing but the size changes along its axis (the two-layer networks of "
+    f"takeaway 7 train for {EXPERIMENTS['emergent_depth_long'].base.epochs:,} epochs, the paper's "
+    f"sizes for {EXPERIMENTS['figure8'].base.epochs:,}). " + depth.verdict(deep.runs, deep_seeds)
 )
 show(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds), after=words)
 
@@ -372,7 +373,7 @@ show(depth.PLAIN_HEADER, depth.against_plain(deep.runs, deep_seeds), after=words
 #
 # The first shows what is stored of one recipe and one seed. The second says who leads the search
 # and what the rest of the race costs; without `--dry-run` it goes on. The third says what
-# is missing of the trials below it and what they cost. A recipe of your own is a line in `RECIPES`:
+# is missing of the comparison in twelve cells and what it costs. A recipe of your own is a line in `RECIPES`:
 # in `lib/paper/recipe.py` for the comparison in twelve cells, in `lib/paper/search.py` for the race.
 
 # %% tags=["hide-input"]

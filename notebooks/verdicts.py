@@ -141,16 +141,18 @@ Markdown(hangs_on(verdicts, page.store))
 # ## What would settle the open ones
 #
 # Undecided can mean that a few more seeds would tell, or that the truth lies so near the limit that
-# hardly any number would. If more seeds scattered like those that are known, so many in all would
-# give the test an even chance to settle, and that is how it would then speak.
+# hardly any number would. If more seeds scattered like those that are known, the table says how many
+# in all would give the test an even chance of settling, what the further ones cost, and for whom it
+# would then speak.
 
 # %% tags=["hide-input"]
 Markdown(what_settles(verdicts, page.store.runs()))
 
 # %% [markdown]
-# No verdict here will go on so far: seeds end at the paper's eleven, lest somebody adds them until
-# an answer pleases. Who trains more (`python -m lib sweep figure3 --seeds 11:40`) should say how
-# many beforehand.
+# No claim in this book waits for so many. Seeds end at the paper's eleven, so that nobody adds them
+# until an answer pleases; takeaway 8 alone had a second look, with eight seeds more, and pays for it
+# with 97.5% at each look. If you train more (`python -m lib sweep figure3 --seeds 11:40`), say
+# beforehand how many.
 
 # %% [markdown]
 # ## How a claim is decided

@@ -5,7 +5,8 @@ its best seed.  "First above" would not do: progression lets small models pass f
 and wider ones fail again (§4.1).  All of it is "by epoch T".
 """
 
-from collections.abc import Collection
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,16 +115,18 @@ def times(large: Size, small: Size) -> tuple[float, float]:
 
 
 def times_words(large: Size, small: Size) -> str:
-    """The same for tables: "2.7 to 4.7", "≥ 13", "≤ 4.7"; a dash where nothing is known."""
+    """The same for tables: "2.6 to 4.8", "≥ 13", "≤ 4.8"; a dash where nothing is known."""
     low, high = times(large, small)
     if np.isinf(high):
-        return f"≥ {_rounded(low)}" if low else "–"
-    return f"{_rounded(low)} to {_rounded(high)}" if low else f"≤ {_rounded(high)}"
+        return f"≥ {_rounded(low, math.floor)}" if low else "–"
+    top = _rounded(high, math.ceil)
+    return f"{_rounded(low, math.floor)} to {top}" if low else f"≤ {top}"
 
 
-def _rounded(factor: float) -> str:
-    """Two digits, and no power of ten: "2.7", "160"."""
-    return f"{float(f'{factor:.2g}'):,g}"
+def _rounded(factor: float, way: Callable[[float], int]) -> str:
+    """Two digits, away from what lies between, and no power of ten: "2.6", "150"."""
+    step = 10.0 ** (math.floor(math.log10(factor)) - 1)
+    return f"{way(round(factor / step, 6)) * step:,g}"
 
 
 def below(runs: pd.DataFrame) -> Size | None:

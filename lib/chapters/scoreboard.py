@@ -10,6 +10,7 @@ import pandas as pd
 from lib.analysis.words import unbroken
 from lib.chapters.tables import changes, table
 from lib.paper.claims import NONE, OPEN, Claim, Verdict
+from lib.paper.criteria.circuits import FACTOR as LOST
 from lib.paper.criteria.circuits import NEAR, SOME
 from lib.paper.criteria.rules import Condition
 from lib.paper.takeaways import judge_named
@@ -40,8 +41,9 @@ PLAIN = {
         "How well the two curves tell the kinds apart, outside a band around D_crit, is open.",
     ),
     "takeaway 4": (
-        "While it generalizes, a small network's weights grow and a large one's shrink, both "
-        "beyond what they do on random labels. Whether both generalize late is not judged.",
+        "While it comes to the rule, or to a part of it, a small network's weights grow, and a "
+        "large one's shrink, both beyond what they do on random labels. Whether both come late, "
+        "which the chapter shows, is not judged.",
         "Weights do not both grow in small and shrink in large networks beyond what they do on "
         "random labels.",
         "These runs do not settle whether the weights move because of generalizing or of training "
@@ -97,6 +99,13 @@ PREDICTED = {
         "With weight decay, the number of sums that the rule needs changes.",
         "Whether weight decay moves the number of sums that the rule needs is open.",
     ),
+    "P2: weight decay, continued": (
+        "How few sums a rule, once found, lives on is the same at weight decay 1, 1.5 and 2, "
+        f"within a factor of {LOST}.",
+        "With weight decay, the number of sums on which a rule, once found, lives on changes.",
+        "Whether weight decay moves the number of sums on which a rule, once found, lives on is "
+        "open.",
+    ),
     "P3: ungrokking": (
         "A network that has found the rule loses it when training goes on with too few sums.",
         "A network that has found the rule does not lose it when training goes on with fewer sums.",
@@ -107,7 +116,8 @@ PREDICTED = {
         f"From scratch, {SOME:.0%} of the networks or more get stuck half-way near the size at "
         "which the rule is found.",
         f"From scratch, fewer than {SOME:.0%} of the networks get stuck half-way near the size at "
-        "which the rule is found, by the end of a training that is far shorter than theirs.",
+        "which the rule is found, by the end of a training that is far shorter than Varma et "
+        "al.'s.",
         "How many networks get stuck half-way, from scratch near the size at which the rule is "
         "found, is open.",
     ),
@@ -194,7 +204,7 @@ def opening(verdicts: list[Verdict], so_far: str = "") -> str:
             lines.append(f"{badge} **{reason(v)}**{seen}")
         predicted = f"Predicted ({v.claim.name.split(':')[0]})"
         asked = "A question of ours" if v.claim.ours else "The paper's claim"
-        whose = predicted if v.claim.name in PREDICTED else asked
+        whose = predicted if v.claim.name in PREDICTED and not v.claim.ours else asked
         lines.append(f"*{whose}:* {v.claim.says}.")
         if few and v.finding and (numbers := _telling(v.finding.conditions)):
             measured = f"*Measured* on {v.runs:,} runs{unbroken(numbers)}."

@@ -76,11 +76,11 @@ def younger(claims: Iterable[Claim], changed: pd.DataFrame) -> str:
     rest = len(claims) - len(later) - len(never)
     text = (
         "Some or all runs are younger than the first form of these "
-        f"{len(later)} tests, or will be: {', '.join(later)}. Of the {rest + len(never)} others "
+        f"{len(later)} tests, or will be: {'; '.join(later)}. Of the {rest + len(never)} others "
     )
     if not never:
         return f"{text}all were changed after runs were stored."
-    return f"{text}{rest} were changed after runs were stored, and not {', '.join(never)}."
+    return f"{text}{rest} were changed after runs were stored, and not {'; '.join(never)}."
 
 
 def cost(*frames: pd.DataFrame) -> str:

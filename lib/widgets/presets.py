@@ -21,7 +21,7 @@ PRESETS = [
     for name, d, D, seed, about in (
         ("grokking", 24, 400, 1,
          "It knows its training pairs by heart long before it finds the rule."),
-        ("ungrokking", 24, 300, 0,
+        ("ungrokking", 24, 300, 1,
          "Too few sums: it learns them by heart, and never finds the rule."),
         ("semi-grokking", 24, 400, 0,
          "Another seed of the same setting: some pairs come right by the end, and not all."),

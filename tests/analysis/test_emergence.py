@@ -274,13 +274,13 @@ def test_a_study_as_curves_and_rows(tmp_path):
         return rows and rows[0][-2:]
 
     assert so(long.iloc[:0]) == []
-    assert so(long) == ("0.95", "later")
-    assert so(long.iloc[:1]) == ("0.95", "later, 1 of 3 seeds trained")
+    assert so(long) == ("0.950", "later")
+    assert so(long.iloc[:1]) == ("0.950", "later, 1 of 3 seeds trained")
     long["val_accuracy"] = 0.5
-    assert so(long) == ("0.50", "not by then either")
-    assert so(long.iloc[:1]) == ("0.50", "1 of 3 seeds trained")
-    assert so(long, 0.97) == ("0.97", "on the way only")
-    assert so(long.iloc[:1], 0.97) == ("0.97", "on the way only, 1 of 3 seeds trained")
+    assert so(long) == ("0.500", "not by then either")
+    assert so(long.iloc[:1]) == ("0.500", "1 of 3 seeds trained")
+    assert so(long, 0.97) == ("0.970", "on the way only")
+    assert so(long.iloc[:1], 0.97) == ("0.970", "on the way only, 1 of 3 seeds trained")
 
 
 def test_a_size_by_the_best_on_the_way_is_no_larger():

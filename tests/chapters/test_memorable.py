@@ -47,7 +47,7 @@ def finding(*numbers):
          "by 80 (at least 95%, gaps between the sizes tried included: −237 to 397) sums"),
         ("P3: ungrokking", "undecided",
          circuits.rule_is_lost(learned(0), learned(1000), learned(2700)),
-         "as few as 900 training sums; a new one needs 2,700."),
+         "down to 900 training sums; a new one needs 2,700."),
         ("P4: semi-grokking", "not reproduced", finding((0, 0, 0.17)),
          "0% (95%: 0% to 17%) of the networks"),
     ],

@@ -1,5 +1,6 @@
 """What chapters say of mixtures: from whole grids, over equal sizes, never past a bound."""
 
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -16,6 +17,7 @@ from lib.chapters.stories.mixtures.rows import (
     emergent_rows,
     fallen,
     new_seeds,
+    passing,
     until_then,
 )
 from lib.paper.experiments import EXPERIMENTS
@@ -58,15 +60,25 @@ def test_times_alone_says_between_what_it_lies():
     row = emergent_rows([ALONE, filled], NONE)[1]
     count = {d: sizes(curve({d: 1.0}).runs)["parameters"].item() for d in (36, 40, 96, 128)}
     assert str(row[1]) == "128"
-    assert row[3] == f"{count[96] / count[40]:.2g} to {count[128] / count[36]:.2g}"
+    least, most = count[96] / count[40], count[128] / count[36]
+    assert row[3] == f"{math.floor(10 * least) / 10:g} to {math.ceil(10 * most) / 10:g}"
 
 
 def test_how_low_it_stays_until_then():
-    assert until_then([ALONE, curve(step(256), 3000)]) == "best seed from 0.02 to 0.02 in 2 cells"
-    assert until_then([ALONE, curve(step(999), 3000)]).endswith("in 3 cells")
+    mixed = curve({32: 0.0, 64: 0.1, 128: 0.3, 256: 1.0}, 3000)
+    assert until_then([ALONE, mixed]) == "with 3,000: 0.10, 0.30"
+    assert until_then([ALONE, curve(step(999), 3000)]) == "with 3,000: 0.02, 0.02, 0.02"
+    assert until_then([ALONE, mixed, curve(step(64), 500)]) == "with 3,000: 0.10, 0.30"
     nothing = "no such size tried with three seeds"
     assert until_then([ALONE, curve(step(64), 3000)]) == nothing  # nothing lies in between
     assert until_then([curve(step(999)), curve(step(999), 3000)]) == until_then([]) == nothing
+
+
+def test_who_passes_at_each_size_is_counted():
+    both = [runs({32: 0.5, 64: (1.0, 1.0, 0.2)}, split_mlp=True), runs({64: 0.3}, split_mlp=None)]
+    text = passing(pd.concat(both))
+    assert text.endswith("at 1 × 64 by 2 of 3 networks with a split MLP and by 0 of 3 with a shared one.")
+    assert passing(both[0]).startswith("No size")
 
 
 def test_split_is_held_against_shared_at_every_size_and_seed():

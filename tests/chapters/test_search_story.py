@@ -171,10 +171,13 @@ def test_the_leader_on_new_seeds(store):
     at = [s for s in story.unseen() if (s.d_model, s.train_size, s.seed) == (64, 3000, 0)]
     store.add(jump(at[0], 0.2))
     told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
-    assert "; the book's meets 0 of them on seed 0: **on new seeds it does better" in told
+    assert ". The book's own meets 0 of them on seed 0. **So on new seeds it does better" in told
     store.add(jump(at[0].replace(seed=1), 1.0))
     told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
-    said = "meets 0 of them on seeds 0–1, 0 to 1, 0.5 in the middle, on one alone: **so the two"
+    said = (
+        "meets 0 of them on seeds 0–1; on any one of these from 0 to 1, in the middle 0.5. "
+        "**So the two"
+    )
     assert said in told
     none = "*No seed has all of figure 6 yet.*"
     assert leader.shape(found) == leader.shape(gather(experiment, store=Store(store.folder / "x")))

@@ -58,7 +58,7 @@ LINES = (
      _first("{:.2f}".format)),
     ("P3: ungrokking", (YES, OPEN),
      "**A rule, once found, lives on less than it takes to find it.** A network of width 48 that "
-     "has it keeps it on as few as {}.", _places),
+     "has it keeps it, on average over seeds, down to {}.", _places),
     ("P2: weight decay", (YES,),
      "**Weight decay hardly moves how much data the rule needs**, if training is long in "
      "proportion: with twice the weight decay and half the epochs, by {} sums.",

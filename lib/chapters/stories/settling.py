@@ -114,7 +114,7 @@ def what_settles(verdicts: Iterable[Verdict], runs: pd.DataFrame) -> str:
             f"{wanted:,.0f}" if wanted < MANY else f"over {MANY:,}",
             _hours(cost), found.speaks,
         )))  # fmt: skip
-    heads = ["", "open is", "required", "seeds", "would take", "more core-hours", "and speak"]
+    heads = ["", "open is", "required", "seeds", "would take", "more core-hours", "would speak"]
     shown = table(heads, (row for _, row in sorted(rows)), left=(0, 1, 2, 6))
     if not others:
         return shown

@@ -4,6 +4,8 @@
 """
 
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -51,31 +53,49 @@ def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
 
 def decay_moves_little(runs: pd.DataFrame) -> Finding:
     """P2: D_crit from scratch at every two of the weight decays."""
-    return _drift(runs, NEAR, "D")
+    return _drift(runs, NEAR, "minus", lambda points: points, "±{:.0f}".format)
 
 
 def decay_keeps_the_rule(runs: pd.DataFrame) -> Finding:
-    """Varma et al.'s own form of P2: where a rule is lost, at every two of the weight decays."""
-    return _drift(runs.assign(train_size=np.log(runs["train_size"])), np.log(FACTOR), "ln D")
+    """Varma et al.'s own form of P2: where a rule is lost, at every two of the weight decays.
+
+    Compared as logarithms, and told as factors.
+    """
+    runs = runs.assign(train_size=np.log(runs["train_size"]))
+    return _drift(runs, np.log(FACTOR), "over", np.exp, "a factor of {:.3g}".format)
 
 
-def _drift(runs: pd.DataFrame, near: float, what: str) -> Finding:
-    """Whether the critical size stays within `near` between every two weight decays."""
+def _drift(
+    runs: pd.DataFrame, near: float, against: str, shown: Callable, apart: Callable
+) -> Finding:
+    """Whether the critical size stays within `near` between every two weight decays.
+
+    Args:
+        against: what stands between two weight decays that are compared.
+        shown: from what is compared to what is told.
+        apart: a distance of two in words.
+    """
     by_seed = critical.seed_thresholds(runs, "weight_decay").dropna()
     edges = {w: critical.bound(own) for w, own in runs.groupby("weight_decay")}
-    note = ", ".join(f"{edges[w]}{v:.4g} (weight decay {w:g})" for w, v in by_seed.mean().items())
+    places = shown(by_seed.mean()).items()
+    note = ", ".join(f"{edges[w]}{place:,.0f} (weight decay {w:g})" for w, place in places)
     if any(edges.values()):
-        return Finding((), f"critical {what} {note}; some lie outside the sizes tried")
+        return Finding((), f"critical D {note}; some lie outside the sizes tried")
     pairs = list(itertools.combinations(by_seed, 2))
     half = by_seed.apply(_half_gap, args=(np.unique(runs["train_size"]),)).mean()
-    note += f"; sizes tried lie apart, so a seed's is known to ±{half.max():.3g} and a difference "
-    note += f"of two to ±{2 * half.max():.3g}, by which the intervals are wider"
-    return Finding(tuple(
-        widened(mean(f"critical {what} at weight decay {b:g} minus that at {a:g}",
+    one, two = (apart(shown(half.max() * n)) for n in (1, 2))
+    note += f"; sizes tried lie apart, so a seed's is known to {one} and two compared to {two}, "
+    note += "by which the intervals are wider"
+    found = (
+        widened(mean(f"critical D at weight decay {b:g} {against} that at {a:g}",
                      by_seed[b] - by_seed[a], len(pairs), least=-near, most=near),
                 half[a] + half[b])
         for a, b in pairs
-    ), f"critical {what} {note}", used=int(runs["seed"].isin(by_seed.index).sum()))  # fmt: skip
+    )  # fmt: skip
+    ends = ("value", "low", "high", "least", "most")
+    told = (replace(c, **{name: float(shown(getattr(c, name))) for name in ends}) for c in found)
+    used = int(runs["seed"].isin(by_seed.index).sum())
+    return Finding(tuple(told), f"critical D {note}", used=used)
 
 
 def _half_gap(places: pd.Series, sizes: np.ndarray) -> np.ndarray:

@@ -30,9 +30,9 @@ def zones_agree(grid, dip_grid, random):
     return Finding((
         share("cells in which D_mem tells whether training is perfect before validation rises",
               first, 3, least=AGREE),
-        share("cells beyond the band around D_crit in which it tells whether runs generalize",
+        share("cells outside the band around D_crit in which D_crit tells whether runs generalize",
               _mostly(placed[~inside], (good == (place > 0))[~inside]), 3, least=AGREE),
-        clustered("runs with more facts than D_mem that progress",
+        clustered("runs with more facts to learn than D_mem that show progression",
                   runs["zone"][overfull] == "progression", _cells(runs[overfull]), "cells", 3,
                   least=HALF),
     ), "; ".join((_neighbours(first), _single_runs(runs, points, together, good[inside],

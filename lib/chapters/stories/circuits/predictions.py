@@ -13,9 +13,12 @@ from lib.analysis.gather import Gathered
 from lib.analysis.words import bracket, mean_words, number
 from lib.analysis.zones.critical import critical_size, critical_sizes
 from lib.chapters.page import Page
+from lib.chapters.scoreboard import reason
 from lib.chapters.tables import critical_words
 from lib.circuits.simulation import Setting
 from lib.figures.style import TRAIN, VAL, WAVES
+from lib.paper.takeaways import judge_named
+from lib.runs.store import Store
 
 STYLES = ((TRAIN, "o"), (VAL, "s"), (WAVES, "^"), ("#CC79A7", "D"), ("#000000", "v"))
 """Colour and marker of a figure's first lines."""
@@ -241,6 +244,13 @@ def place_rows(needed: Mapping[str, pd.DataFrame], runs: Mapping[str, pd.DataFra
         for name, (at, side) in zip(names, crossings(needed))
     ]
     return rows + [(name, critical_words(critical_sizes(own))) for name, own in runs.items()]
+
+
+def said(store: Store, name: str) -> str:
+    """What a claim comes to, in words: the verdict's, and the places behind it."""
+    (verdict,) = judge_named(store, name)
+    places = verdict.finding.note.split(";")[0] if verdict.finding else ""
+    return f"**{reason(verdict)}**" + f" {places[:1].upper()}{places[1:]}." * bool(places)
 
 
 def kept_on_less(kept: pd.DataFrame, found: pd.DataFrame) -> str:

@@ -116,8 +116,8 @@ def half_way_words(stuck: pd.DataFrame, near: pd.DataFrame) -> str:
     alone, means = (seen["unmirrored_accuracy"] < ZERO).sum(), seen[list(KINDS)].mean()
     part = f" {len(seen)} of {len(stuck)} such runs were looked into." * (len(seen) < len(stuck))
     rows = [
-        (f"{run.train_size:,}", run.d_model, run.seed, f"{run.val_accuracy:.2f}",
-         f"{run.mirrored_accuracy:.2f}", f"{run.unmirrored_accuracy:.2f}",
+        (f"{run.train_size:,}", run.d_model, run.seed, f"{run.val_accuracy:.3f}",
+         f"{run.mirrored_accuracy:.3f}", f"{run.unmirrored_accuracy:.3f}",
          f"{run.held_out_share:.2f}", f"{run.restricted_loss:.2f}")
         for run in seen.itertuples()
     ]  # fmt: skip

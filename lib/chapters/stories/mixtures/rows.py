@@ -133,6 +133,28 @@ def new_seeds(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     )
 
 
+def passing(runs: pd.DataFrame) -> str:
+    """At each size how many networks pass at the last epoch, with split and with shared MLPs.
+
+    The paper's "earlier" is of the smallest such size; takeaway 8 compares networks of one size.
+    """
+    splits = runs["split_mlp"].fillna(False).astype(bool).map({True: "split", False: "shared"})
+    there = (runs["val_accuracy"] >= EMERGED).groupby([runs["n_layers"], runs["d_model"], splits])
+    there = there.agg(["sum", "size"])
+    said = []
+    for (layers, d), own in there.groupby(level=[0, 1]):
+        kinds = {kind: f"{k} of {n}" for (*_, kind), k, n in own.itertuples()}
+        if len(kinds) == 2:
+            said.append(f"at {layers} × {d} by {kinds['split']} networks with a split MLP and by "
+                        f"{kinds['shared']} with a shared one")  # fmt: skip
+    if not said:
+        return "No size has both kinds of MLP."
+    return (
+        'By the paper\'s measure, the smallest size at which a network gets there ("earlier"): at '
+        f"the last epoch {EMERGED:g} is passed {'; '.join(said)}."
+    )
+
+
 def fallen(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
     """How many runs that had generalized do not at their last epoch, in words."""
     passed = with_best(runs, curves).query("best >= @EMERGED")
@@ -141,18 +163,18 @@ def fallen(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
 
 
 def until_then(found: Sequence[Curve]) -> str:
-    """How low the best seed of a mixture stays at sizes where addition alone generalizes."""
+    """How low the best seed of a mixture stays at sizes where addition alone generalizes: at each
+    of them, fewest parameters first, amount by amount."""
     alone = next((c for c in found if not c.amount), None)
-    start, values = emergent_size(alone.runs) if alone else None, []
+    start, said = emergent_size(alone.runs) if alone else None, []
     for curve in found if start and start.bound != ">" else ():
         end = emergent_size(curve.runs) if curve.amount and not curve.split else None
         if end is not None:
             cells = sizes(emergence.at_sizes(curve.runs, emergence.whole_sizes(curve.runs)))
             inside = cells["parameters"].between(start.parameters, end.span[0])
-            values += cells[inside]["best"].tolist()
-    if not values:
-        return "no such size tried with three seeds"
-    return f"best seed from {min(values):.2f} to {max(values):.2f} in {len(values)} cells"
+            values = ", ".join(f"{best:.2f}" for best in cells[inside]["best"])
+            said += [f"with {curve.amount:,}: {values}"] if values else []
+    return "; ".join(said) or "no such size tried with three seeds"
 
 
 DEPTH_HEADER = ["layers × width", "parameters", "seeds", "there on the way", "best on the way",
@@ -226,6 +248,6 @@ def longer_rows(
         rows.append(
             (curve.label, size, f"{curve.specs[0].epochs:,}", number(short["best"]),
              number(short["mean"]), f"{specs[0].epochs:,}", number(long["best"]),
-             number(long["mean"]), number(own["best"].max()), verdict)
+             number(long["mean"]), number(own["best"].max(), "{:.3f}"), verdict)
         )  # fmt: skip
     return rows

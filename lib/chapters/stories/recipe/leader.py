@@ -93,16 +93,17 @@ def _beside(book: Gathered, asked: pd.DataFrame, n: int) -> str:
         return met_by(asked.assign(k=k[seeds].sum(axis=0), n=of[seeds].sum(axis=0))).sum()
 
     every, ours = list(range(len(single))), met_by(asked).sum()
-    words = f"; the book's meets {met(every)} of them on {seeds_phrase(book.runs['seed'])}"
+    words = f". The book's own meets {met(every)} of them on {seeds_phrase(book.runs['seed'])}"
     some = [met(list(seeds)) for seeds in itertools.combinations(every, min(n, len(every)))]
     low, high = min(some), max(some)
     if n < len(single):
-        number = f"{low}" if low == high else f"{low} to {high}, {np.median(some):g} in the middle,"
-        words += f", {number} on {'one' if n == 1 else f'{n} of these'} alone"
+        middle = f"from {low} to {high}, in the middle {np.median(some):g}"
+        number = f"{low}" if low == high else middle
+        words += f"; on any {'one' if n == 1 else n} of these {number}"
     if low <= ours <= high:
-        return f"{words}: **so the two are not told apart**"
+        return f"{words}. **So the two are not told apart**"
     than = "better" if ours > high else "worse"
-    return f"{words}: **on new seeds it does {than} than the book's**"
+    return f"{words}. **So on new seeds it does {than} than the book's**"
 
 
 def shape(found: Gathered) -> str:
