@@ -37,7 +37,9 @@ def claims_table(verdicts: Iterable[Verdict], who: str = "The claim") -> str:
 def conditions(verdicts: Iterable[Verdict]) -> pd.DataFrame:
     """Each number that some claims ask for: a row with its interval and the paper's range."""
     return pd.DataFrame(
-        dict(claim=v.claim.name) | vars(condition) | dict(holds=condition.holds)
+        dict(claim=v.claim.name)
+        | {name: value for name, value in vars(condition).items() if name not in ("draws", "again")}
+        | dict(holds=condition.holds)
         for v in verdicts if v.finding for condition in v.finding.conditions
     )  # fmt: skip
 

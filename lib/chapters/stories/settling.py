@@ -1,20 +1,23 @@
-"""What would settle an open claim: how many seeds, if more scattered like those that are known."""
+"""What would settle an open claim: how many seeds, if more were like those that are known."""
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lib.chapters.tables import table
-from lib.paper.claims import OPEN, Verdict
-from lib.paper.criteria.rules import CONFIDENCE, Condition
+from lib.paper.claims import OPEN, Claim, Verdict
+from lib.paper.criteria.rules import Condition
+from lib.paper.experiments import EXPERIMENTS
 from lib.paper.search import SEEDS_OF_PAPER
 
 FEWEST, MANY = 5, 1_000
 """Seeds from which on their scatter is known well enough, and those that nobody will train."""
+
+
+CHOSEN = ("takeaway 6",)
+"""Claims that show the best of several sets of conditions: one that fails leaves the others."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Outlook:
 
 
 def outlook(verdict: Verdict) -> Outlook | None:
-    """What would settle an open claim; None for a settled one, and where no seeds would.
+    """What would settle an open claim; None for a settled one, and where that is not known.
 
     A number whose estimate lies in its range has to come clear with all others that do; one that
     lies outside settles the claim alone.
@@ -41,44 +44,40 @@ def outlook(verdict: Verdict) -> Outlook | None:
     found = verdict.finding
     if found is None or found.holds is not None:
         return None
-    stored = len({spec.seed for spec in verdict.claim.specs()})
-    inside, outside = [], []
+    most, inside, outside = _seeds(verdict.claim), [], []
     for c in found.conditions:
         if c.holds is None:
-            wanted = math.nan
-            if FEWEST <= c.draws <= max(stored, SEEDS_OF_PAPER) and not c.by_steps:
-                wanted = _until_clear(c, len(found.conditions))
+            known = c.again is not None and FEWEST <= c.draws <= most
+            wanted = _until_clear(c) if known else math.nan
             lies_in = c.least <= c.value <= c.most
-            said = "for the paper" if lies_in else "against it"
+            said = "for the claim" if lies_in else "against it"
             (inside if lies_in else outside).append(Outlook(c, (c.draws, wanted), said))
     sure = [one for one in outside if not math.isnan(one.seeds[1])]
-    if sure:
+    if sure and verdict.claim.name not in CHOSEN:
         return min(sure, key=lambda one: one.seeds[1])
     if outside or not inside or any(math.isnan(one.seeds[1]) for one in inside):
         return None
     return max(inside, key=lambda one: one.seeds[1])
 
 
-def _until_clear(c: Condition, conditions: int) -> float:
-    """With how many seeds an interval no longer reaches across the near end of the range.
+def _seeds(claim: Claim) -> int:
+    """How many seeds of a claim can be stored: what is more is runs or cells."""
+    found: set[int] = set()
+    for experiment, _, seeds in claim.needs:
+        counted = isinstance(seeds, int)
+        found |= set(range(max(seeds, EXPERIMENTS[experiment].seeds)) if counted else seeds)
+    return len(found)
 
-    It shrinks as Student's does, towards the estimate, on the side where that end is.  NaN
-    where it is not known.
-    """
+
+def _until_clear(c: Condition) -> float:
+    """With how many values like these an interval no longer reaches across an end of its range."""
     if math.isnan(c.low) or math.isnan(c.high):
         return math.nan
-
-    def width(n):  # in standard deviations of a seed
-        return stats.t.ppf(1 - (1 - CONFIDENCE) / conditions / 2, n - 1) / np.sqrt(n)
-
-    shrinks = width(np.arange(c.draws, MANY + 1)) / width(c.draws)
-    wanted = c.draws
-    for end in (c.least, c.most):
-        reach = c.value - c.low if end < c.value else c.high - c.value
-        if c.low < end < c.high:
-            enough = np.flatnonzero(shrinks * reach <= abs(c.value - end))
-            wanted = max(wanted, c.draws + enough[0] if len(enough) else math.inf)
-    return float(wanted)
+    for draws in range(c.draws, MANY + 1):
+        low, high = c.again(draws)
+        if replace(c, low=low, high=high).holds is not None:
+            return draws
+    return math.inf
 
 
 def seeds_to_settle(verdict: Verdict) -> str:
@@ -108,9 +107,10 @@ def what_settles(verdicts: Iterable[Verdict], runs: pd.DataFrame) -> str:
             others.append(f"*{v.claim.name}*")
             continue
         now, wanted = found.seeds
-        cost = _hours_a_seed(v, runs) * (wanted - now)
-        rows.append((cost, (
-            v.claim.name, found.condition.says, f"{found.condition.range}", now,
+        cost = hours_a_seed(v.claim, runs) * (wanted - now)
+        order = math.inf if math.isnan(cost) else cost, v.claim.name
+        rows.append((order, (
+            v.claim.name, found.condition.says, found.condition.range, now,
             f"{wanted:,.0f}" if wanted < MANY else f"over {MANY:,}",
             _hours(cost), found.speaks,
         )))  # fmt: skip
@@ -119,18 +119,27 @@ def what_settles(verdicts: Iterable[Verdict], runs: pd.DataFrame) -> str:
     if not others:
         return shown
     return (
-        f"{shown}\n\nNot there: {', '.join(others)}. What is open of them lies between two sizes "
-        f"tried, or beyond the largest, which more seeds do not change; or it rests on fewer than "
-        f"{FEWEST} seeds, too few to say how seeds scatter."
+        f"{shown}\n\nNot estimated: {'; '.join(others)}. Open there is an emergent size, which is read "
+        "from the best seed and lies between two sizes tried or beyond the largest; or too few "
+        f"runs do what is asked about; or fewer than {FEWEST} seeds stand behind a number."
     )
 
 
-def _hours_a_seed(verdict: Verdict, runs: pd.DataFrame) -> float:
-    """Hours of one core that a seed of all of a claim's cells took, by its runs on processors."""
-    specs = verdict.claim.specs()
-    a_seed = pd.Series([spec.seed for spec in specs]).value_counts().max()
-    own = runs[runs["key"].isin({spec.key for spec in specs}) & (runs["device"] == "cpu")]
-    return float((own["wall_seconds"] * own["threads"]).mean() * a_seed / 3600)
+def hours_a_seed(claim: Claim, runs: pd.DataFrame) -> float:
+    """Hours of one core that one seed of all of a claim's cells takes.
+
+    The median of each cell's stored runs on processors, of its task's cells where it has none; NaN
+    where these have none, either.
+    """
+    specs = claim.specs()
+    own = runs[runs["device"].fillna("cpu") == "cpu"].set_index("key")
+    took = own["wall_seconds"] * own["threads"]
+    stored = [(s.with_seed(0).key, s.task, took[s.key]) for s in specs if s.key in took.index]
+    known = pd.DataFrame(stored, columns=["cell", "task", "seconds"])
+    cells, tasks = (known.groupby(by)["seconds"].median() for by in ("cell", "task"))
+    every = {s.with_seed(0).key: s.task for s in specs}
+    each = (cells.get(cell, tasks.get(task, math.nan)) for cell, task in every.items())
+    return sum(each) / 3600
 
 
 def _hours(cost: float) -> str:

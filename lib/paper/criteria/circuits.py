@@ -93,7 +93,11 @@ def _drift(
         for a, b in pairs
     )  # fmt: skip
     ends = ("value", "low", "high", "least", "most")
-    told = (replace(c, **{name: float(shown(getattr(c, name))) for name in ends}) for c in found)
+    told = (
+        replace(c, again=lambda n, c=c: tuple(map(shown, c.again(n))),
+                **{name: float(shown(getattr(c, name))) for name in ends})
+        for c in found
+    )  # fmt: skip
     used = int(runs["seed"].isin(by_seed.index).sum())
     return Finding(tuple(told), f"critical D {note}", used=used)
 

@@ -14,7 +14,7 @@ These rules are older than the runs of the recipe that the search chooses, which
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -42,7 +42,8 @@ class Condition:
         low, high: the ends of its interval.
         least, most: the paper's range; infinite where it has one end.
         by_steps: the interval has no probability: the number lies between two sizes tried.
-        draws: independent values behind the interval, which more of them would narrow; or 0.
+        draws: independent values behind the interval.
+        again: the ends of the interval if so many values were like these; None: not known.
 
     A number that is known from one side only has an infinite `low` or `high`; one without
     any interval has NaN for both.
@@ -56,6 +57,9 @@ class Condition:
     most: float = math.inf
     by_steps: bool = False
     draws: int = 0
+    again: Callable[[int], tuple[float, float]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     @property
     def holds(self) -> bool | None:
@@ -140,7 +144,12 @@ def share(says: str, hits: Sequence[bool], conditions: int = 1, **range_) -> Con
     k, n = int(np.sum(hits)), len(hits)
     if not n:
         return Condition(says, math.nan, math.nan, math.nan, **range_)
-    return Condition(f"{says} ({k} of {n})", k / n, *_exact(k, n, conditions), **range_, draws=n)
+
+    def again(draws: int) -> tuple[float, float]:
+        return _exact(k * draws / n, draws, conditions)
+
+    says = f"{says} ({k} of {n})"
+    return Condition(says, k / n, *again(n), **range_, draws=n, again=again)
 
 
 def clustered(says: str, hits, clusters, kind: str, conditions: int = 1, **range_) -> Condition:
@@ -162,9 +171,14 @@ def clustered(says: str, hits, clusters, kind: str, conditions: int = 1, **range
     between = k / (k - 1) * np.square(shown - p * counts).sum() / n**2
     worth = min(n, p * (1 - p) / between) if between else n
     end = (1 + _level(conditions)) / 2
-    worth *= (stats.t.ppf(end, n - 1) / stats.t.ppf(end, k - 1)) ** 2
+
+    def again(draws: int) -> tuple[float, float]:
+        ratio = stats.t.ppf(end, n * draws / k - 1) / stats.t.ppf(end, draws - 1)
+        same = worth * draws / k * ratio**2
+        return _exact(p * same, same, conditions)
+
     says = f"{says} ({int(hits.sum())} of {n}, in {k} {kind})"
-    return Condition(says, float(p), *_exact(p * worth, worth, conditions), **range_, draws=k)
+    return Condition(says, float(p), *again(k), **range_, draws=k, again=again)
 
 
 def _exact(k: float, n: float, conditions: int) -> tuple[float, float]:
@@ -179,7 +193,20 @@ def mean(says: str, values: Sequence[float], conditions: int = 1, **range_) -> C
     """The mean over seeds of a graded outcome, with Student's interval; args as `share`."""
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
-    return Condition(says, *student(values, _level(conditions)), **range_, draws=len(values))
+    again = _student_again(values, conditions)
+    found = student(values, _level(conditions))
+    return Condition(says, *found, **range_, draws=len(values), again=again)
+
+
+def _student_again(values: np.ndarray, conditions: int) -> Callable[[int], tuple[float, float]]:
+    """Student's interval of the mean of so many values that scatter like these."""
+
+    def again(draws: int) -> tuple[float, float]:
+        centre, deviation = values.mean(), np.std(values, ddof=1)
+        half = stats.t.ppf((1 + _level(conditions)) / 2, draws - 1) * deviation / np.sqrt(draws)
+        return float(centre - half), float(centre + half)
+
+    return again
 
 
 def spread(says: str, values, scale: float = 1, conditions: int = 1, **range_) -> Condition:
@@ -207,8 +234,15 @@ def jackknifed(says: str, values, statistic, conditions: int = 1, **range_) -> C
     values, n = np.asarray(values, float), len(values)
     whole = math.log(statistic(values))
     left = np.log([statistic(np.delete(values, i, axis=0)) for i in range(n)])
-    _, low, high = student(n * whole - (n - 1) * left, _level(conditions))
-    return Condition(says, math.exp(whole), math.exp(low), math.exp(high), **range_, draws=n)
+    pseudo = n * whole - (n - 1) * left
+    _, low, high = student(pseudo, _level(conditions))
+
+    def again(draws: int) -> tuple[float, float]:
+        low, high = _student_again(pseudo, conditions)(draws)
+        return math.exp(low), math.exp(high)
+
+    ends = math.exp(low), math.exp(high)
+    return Condition(says, math.exp(whole), *ends, **range_, draws=n, again=again)
 
 
 def envelope(readings: Sequence[Condition]) -> Condition:
@@ -216,13 +250,27 @@ def envelope(readings: Sequence[Condition]) -> Condition:
 
     The estimate and the words are those of the first reading.
     """
-    ends = (np.min([r.low for r in readings]), np.max([r.high for r in readings]))
-    return replace(readings[0], low=float(ends[0]), high=float(ends[1]))
+
+    def outer(ends) -> tuple[float, float]:
+        low, high = np.transpose(ends)
+        return float(low.min()), float(high.max())
+
+    def again(draws: int) -> tuple[float, float]:
+        return outer([r.again(draws) for r in readings])
+
+    low, high = outer([(r.low, r.high) for r in readings])
+    known = again if all(r.again for r in readings) else None
+    return replace(readings[0], low=low, high=high, again=known)
 
 
 def widened(condition: Condition, by: float) -> Condition:
     """A number that is besides known no better than to ± `by`, as sizes tried lie apart."""
-    return replace(condition, low=condition.low - by, high=condition.high + by, draws=0)
+
+    def again(draws: int) -> tuple[float, float]:
+        low, high = condition.again(draws)
+        return low - by, high + by
+
+    return replace(condition, low=condition.low - by, high=condition.high + by, again=again)
 
 
 def _level(conditions: int) -> float:
