@@ -149,10 +149,12 @@ Markdown(hangs_on(verdicts, page.store))
 Markdown(what_settles(verdicts, page.store.runs()))
 
 # %% [markdown]
-# No claim in this book waits for so many. Seeds end at the paper's eleven, so that nobody adds them
-# until an answer pleases; takeaway 8 alone had a second look, with eight seeds more, and pays for it
-# with 97.5% at each look. If you train more (`python -m lib sweep figure3 --seeds 11:40`), say
-# beforehand how many.
+# An hour is the median of a cell's stored runs on processors. No claim in this book waits for so many
+# seeds: they end at the paper's eleven, so that nobody adds them until an answer pleases. Takeaway 8
+# alone went on beyond that, with eight seeds more after a first look, and pays for both looks with
+# 97.5% each. If you train more, say beforehand how many, and raise the number of seeds of the
+# experiment (`lib/paper/experiments.py`) or of the claim (`lib/paper/takeaways.py`): the verdicts read
+# no others.
 
 # %% [markdown]
 # ## How a claim is decided

@@ -126,13 +126,17 @@ def test_dips_are_told_by_the_tests_measure_and_at_their_deepest():
     """Fixed widths: 0.8 before, 1 beyond, 0.3 inside; the deepest falls from 0.9 to 0.2."""
     deep = curve({8: 0.7, 16: 0.9, 28: 0.2, 36: 0.4, 48: 1.0, 100: 1.0})
     flat = curve({8: 0.7, 16: 0.9, 28: 1.0, 36: 1.0, 48: 1.0, 100: 1.0}, size=3000)
-    both = squared.dip_rows({"square": deep, "add": pd.concat([flat, deep])})
+    widths = [8, 16, 28, 36, 48]
+    both = squared.dip_rows({"square": deep, "add": pd.concat([flat, deep])}, widths)
     assert [(name, size, seeds) for name, size, *_, seeds in both] == [
         ("add", "3,000", 4), ("square", "3,400", 4), ("add", "3,400", 4)]  # fmt: skip
     assert both[0][2].startswith("-0.20") and both[0][3] == "0.00"
     assert both[1][2].startswith("0.50") and both[1][3] == "0.70, width 16 to 28"
-    assert squared.dip_rows({"square": deep[deep["seed"] < 0]}) == []
-    assert squared.dips_seen({"square": deep, "add": flat}) == (
+    assert squared.dip_rows({"square": deep[deep["seed"] < 0]}, widths) == []
+    assert squared.dip_rows({"square": deep}, [24, *widths]) == [("square", "3,400", "–", "–", 0)]
+    none = squared.dips_seen({"square": deep}, [24, *widths])
+    assert none == "* square: no width is stored."
+    assert squared.dips_seen({"square": deep, "add": flat}, widths) == (
         "* square: mean accuracy over seeds falls and returns with 3,400 points (0.90 at width 16, "
         "0.20 at 28, up to 1.00 beyond).\n"
         "* add: mean accuracy over seeds dips by 0.00 at most with 3,000."

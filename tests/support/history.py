@@ -31,8 +31,8 @@ def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> boo
     """Whether a claim's entry and the function that judges it were the same at some time.
 
     That is, in the last commit before it; comments and layout do not count.  Nor may a constant
-    have changed that it reads, or that a function of its file reads for it, wherever in `lib` the
-    constant stands.  What it calls elsewhere is not looked into.
+    have changed that the entry or the judge reads, or that a function of their files reads for
+    them, wherever in `lib` the constant stands.  What is called elsewhere is not looked into.
 
     Args:
         time: of the first run that the claim judges, with its zone.
@@ -49,6 +49,9 @@ def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> boo
         entry = [n for n in calls if getattr(n.args[0], "value", None) == name]
         body = [n for n in ast.parse(read(file)).body if getattr(n, "name", None) == function]
         limits = _constants(read, file, {function})
+        for path in WORDS:
+            names = (n.id for e in entry for n in ast.walk(e) if isinstance(n, ast.Name))
+            limits |= _constants(read, path, set(names))
         return len(entry) + len(body), [*map(ast.dump, entry + body), *sorted(limits)]
 
     before = parts(lambda path: git("show", f"{commit}:{path}", root=root))
@@ -56,8 +59,12 @@ def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> boo
     return before[0] == 2 and before == now
 
 
-def _constants(read, file: str, names: set[str]) -> set[str]:
-    """The constants that some names of a file rest on, as text: its own, and those it imports."""
+def _constants(read, file: str, names: set[str], seen: set = set()) -> set[str]:
+    """The constants that some names of a file rest on, as text: its own, and those it imports.
+
+    Args:
+        seen: names of files that are looked into already, by path: imports may go in a circle.
+    """
     top = ast.parse(read(file)).body
     known = {getattr(n, "name", None): n for n in top}
     constants = {
@@ -80,15 +87,16 @@ def _constants(read, file: str, names: set[str]) -> set[str]:
         reached |= new
         inside = [n for name in new & known.keys() for n in ast.walk(known[name])]
         elsewhere |= {
-            (f"{'/'.join(imported[n.value.id])}.py", n.attr)
+            ("/".join(imported[n.value.id]), n.attr)
             for n in inside
             if isinstance(n, ast.Attribute) and getattr(n.value, "id", None) in imported
         }
         new = {n.id for n in inside if isinstance(n, ast.Name)} - reached
-    folders = (imported[name] for name in reached & imported.keys())
-    elsewhere |= {(f"{folder}.py", name) for folder, name in folders}
+    elsewhere |= {imported[name] for name in reached & imported.keys()}
+    elsewhere = {at for at in elsewhere - seen if at[1].isupper() and at[0].startswith("lib/")}
     found = {ast.dump(constants[name]) for name in reached & constants.keys()}
-    for path, name in elsewhere:
-        if name.isupper() and path.startswith("lib/"):
-            found |= _constants(read, path, {name})
+    for module, name in elsewhere:
+        path = next(filter(read, (f"{module}.py", f"{module}/__init__.py")), None)
+        assert path, f"{module}, of which {file} reads {name}, is no module: follow it, too"
+        found |= _constants(read, path, {name}, seen | elsewhere)
     return found

@@ -119,9 +119,9 @@ def what_settles(verdicts: Iterable[Verdict], runs: pd.DataFrame) -> str:
     if not others:
         return shown
     return (
-        f"{shown}\n\nNot estimated: {'; '.join(others)}. Open there is an emergent size, which is read "
-        "from the best seed and lies between two sizes tried or beyond the largest; or too few "
-        f"runs do what is asked about; or fewer than {FEWEST} seeds stand behind a number."
+        f"{shown}\n\nNot estimated: {'; '.join(others)}. Open there is an emergent size, which is "
+        "read from the best seed and lies between two sizes tried or beyond the largest; or too "
+        f"few runs do what is asked about; or fewer than {FEWEST} seeds stand behind a number."
     )
 
 

@@ -90,34 +90,42 @@ def deepest_rows(by_task: dict[str, pd.DataFrame], widths: list[int]) -> list[tu
     return rows
 
 
-def dip_rows(by_task: dict[str, pd.DataFrame]) -> list[tuple]:
+def dip_rows(by_task: dict[str, pd.DataFrame], widths: list[int]) -> list[tuple]:
     """A row for each task and training size: the dip as takeaway 6's test has it, over fixed widths
     and seed by seed, with Student's interval; then the deepest of the mean curve, and the seeds.
 
     Args:
         by_task: runs of any training sizes, by the task's name in words.
+        widths: that a seed has to have at least.
     """
     rows = []
     for name, runs in by_task.items():
         for size, own in runs.groupby("train_size"):
-            curves = statistics.by_width(own).dropna()
+            curves = _whole(own, widths)
             deepest = descent.mean_dip(curves)
             places = f"width {deepest.peak:.0f} to {deepest.valley:.0f}" * (deepest.depth >= 0.005)
-            dips = mean_words(descent.dip(curves)) if len(curves) else "–"
+            dips = mean_words(descent.dip(curves).dropna())
             deep = f"{number(deepest.depth)}, {places}" if places else number(deepest.depth)
             rows.append((name, f"{size:,}", dips, deep, len(curves)))
     return sorted(rows, key=lambda row: row[1])
 
 
-def dips_seen(by_task: dict[str, pd.DataFrame]) -> str:
+def dips_seen(by_task: dict[str, pd.DataFrame], widths: list[int]) -> str:
     """Where mean accuracy falls and returns with width, by task; args as `dip_rows`."""
     lines = []
     for name, runs in by_task.items():
-        sizes = {n: statistics.by_width(own).dropna() for n, own in runs.groupby("train_size")}
+        sizes = {n: _whole(own, widths) for n, own in runs.groupby("train_size")}
+        sizes = {n: curves for n, curves in sizes.items() if len(curves)}
         means = {n: curves.mean() for n, curves in sizes.items()}
         deepest = {n: descent.mean_dip(curves) for n, curves in sizes.items()}
         lines.append(f"* {name}: {seen(means, deepest)}")
     return "\n".join(lines)
+
+
+def _whole(runs: pd.DataFrame, widths: list[int]) -> pd.DataFrame:
+    """Accuracy of the seeds that have all of these widths, and any others that all have."""
+    curves = statistics.by_width(runs)
+    return curves.reindex(columns=sorted({*curves, *widths})).dropna()
 
 
 def label_bits(modulus: int) -> tuple[int, float]:

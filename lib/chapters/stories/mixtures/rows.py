@@ -141,17 +141,24 @@ def passing(runs: pd.DataFrame) -> str:
     splits = runs["split_mlp"].fillna(False).astype(bool).map({True: "split", False: "shared"})
     there = (runs["val_accuracy"] >= EMERGED).groupby([runs["n_layers"], runs["d_model"], splits])
     there = there.agg(["sum", "size"])
-    said = []
+    said, first = [], {}
     for (layers, d), own in there.groupby(level=[0, 1]):
-        kinds = {kind: f"{k} of {n}" for (*_, kind), k, n in own.itertuples()}
+        kinds = {kind: (k, n) for (*_, kind), k, n in own.itertuples()}
         if len(kinds) == 2:
-            said.append(f"at {layers} × {d} by {kinds['split']} networks with a split MLP and by "
-                        f"{kinds['shared']} with a shared one")  # fmt: skip
+            split, shared = (f"{k} of {n}" for k, n in (kinds["split"], kinds["shared"]))
+            said.append(f"at {layers} × {d} by {split} networks with a split MLP and by {shared} "
+                        "with a shared one")  # fmt: skip
+            for kind in (kind for kind, (k, _) in kinds.items() if k):
+                first.setdefault(kind, f"{layers} × {d}")
     if not said:
         return "No size has both kinds of MLP."
+    where = [first.get(kind, "none of these sizes") for kind in ("split", "shared")]
+    alike = f"both get there from {where[0]} on"
+    apart = f"the split one gets there from {where[0]} on, the shared one from {where[1]}"
     return (
-        'By the paper\'s measure, the smallest size at which a network gets there ("earlier"): at '
-        f"the last epoch {EMERGED:g} is passed {'; '.join(said)}."
+        'By the paper\'s measure of "earlier", the smallest size at which a network passes, '
+        f"{alike if len(set(where)) == 1 else apart}. How many pass {EMERGED:g} at the last epoch: "
+        f"{'; '.join(said)}."
     )
 
 
