@@ -187,6 +187,19 @@ def trained(request):
     return page.host, model, spec, data
 
 
+def test_a_network_that_is_sure_has_no_denormals():
+    """Numbers below 1e-38, with which x86 machines are slow, and no page can have them as 0."""
+    spec = RunSpec(**PRESETS[0]["setting"])
+    page = Page(spec)
+    page.advance(1000)
+    plan, sizes = page.host.plan, page.host._sizes
+    chunk = page.host.array(plan.scratch, sizes.tiles_per_chunk * sizes.stride)
+    wrong = chunk.reshape(-1, sizes.stride)[:, sizes.L : sizes.L + spec.modulus * 16]
+    assert (wrong == 0).mean() > 0.001  # some of its probabilities were too small
+    numbers = page.host.array(plan.state, plan.random - plan.state)  # state, tables, samples, sums
+    assert not ((numbers != 0) & (np.abs(numbers) < 2.0**-126)).any()
+
+
 def test_spectra_are_those_of_the_circuits_chapter(trained):
     host, model, _, _ = trained
     logits = circuits.logits_of(model, 31)

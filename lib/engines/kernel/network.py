@@ -258,10 +258,15 @@ def _wrong_classes(sz, samples, first, S, at, kept, v):
     scale_w = vectors.div(vectors.load(weights, first + w), vectors.add(wrong_w, right_w))
     for c in range(sz.n_classes):
         place = at + c * TILE
-        vectors.store(S, place + v, vectors.mul(vectors.load(S, place + v), scale_v))
-        vectors.store(S, place + w, vectors.mul(vectors.load(S, place + w), scale_w))
-    vectors.store(S, kept + v, vectors.mul(wrong_v, scale_v))
-    vectors.store(S, kept + w, vectors.mul(wrong_w, scale_w))
+        _store_product(S, place + v, vectors.load(S, place + v), scale_v)
+        _store_product(S, place + w, vectors.load(S, place + w), scale_w)
+    _store_product(S, kept + v, wrong_v, scale_v)
+    _store_product(S, kept + w, wrong_w, scale_w)
+
+
+@njit(**INNER)
+def _store_product(S, at, x, scale):
+    vectors.store(S, at, vectors.without_denormals(vectors.mul(x, scale)))
 
 
 @njit(**JIT)

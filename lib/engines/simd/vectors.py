@@ -240,6 +240,22 @@ def restore_denormals(builder, mode):
         _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), slot)
 
 
+@operation(vector)
+def without_denormals(builder, x):
+    """`without_denormals(x)`: 0 where x, which is not negative, is below 1e-38; NaN goes through.
+
+    Where `flush_denormals` sets a mode this does nothing.  A page has none, and on an x86 machine
+    its products took five times as long with such numbers among their terms.
+    """
+    if X86:
+        return x
+    return builder.select(builder.fcmp_ordered("<", x, _const(_TINY)), _const(0.0), x)
+
+
+_TINY = 2.0**-126
+"""The smallest number that is no denormal."""
+
+
 _MAGIC = 12582912.0  # 1.5 * 2^23: adding it leaves the nearest integer in the low bits
 
 
