@@ -35,7 +35,7 @@ def scatter(middle, deviation, seeds=11):
 
 
 def dip(middle, gap, t, n, conditions=1):
-    """A dip of eleven seeds, 0.1 or more asked, whose interval reaches `gap` less than its mean with
+    """A dip of eleven seeds, 0.1 or more asked, whose interval reaches `gap` below its mean with
     n seeds (t: Student's quantile for these), or a little less."""
     values = scatter(middle, 0.999 * gap * n**0.5 / t)
     return mean("a dip", values, conditions, least=0.1)
