@@ -5,11 +5,12 @@ as a straight line in the logarithm of all facts plus a normal deviation between
 the likelihood of those intervals, so that a bound counts as a bound.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from lib.analysis import statistics
 from lib.analysis.dynamics import PERFECT
@@ -120,7 +121,7 @@ def _loss(ends: np.ndarray, middle: np.ndarray, spread: float) -> float:
     low, high = (ends - middle) / max(np.exp(spread), LEAST_SPREAD)
     far = low > 0  # of the tails the nearer loses no digits: Φ(b) − Φ(a) = Φ(−a) − Φ(−b)
     low, high = np.where(far, -high, low), np.where(far, -low, high)
-    return -np.log(np.maximum(stats.norm.cdf(high) - stats.norm.cdf(low), 1e-300)).sum()
+    return -np.log(np.maximum(special.ndtr(high) - special.ndtr(low), 1e-300)).sum()
 
 
 def misfit(found: pd.DataFrame, law: Law) -> float:
@@ -153,6 +154,15 @@ def fit_law(found: pd.DataFrame) -> Law | None:
     None for fewer than `AMOUNTS` amounts with a turn between two widths, as any two points lie on
     a power; and for no more such turns than the law has parameters.
     """
+    return _law_of(tuple(found[_TURNS].itertuples(index=False)))
+
+
+_TURNS = ["memorize_size", "facts", "low", "high"]
+
+
+@functools.cache  # several readings of the same runs turn at the same widths
+def _law_of(rows: tuple) -> Law | None:
+    found = pd.DataFrame(rows, columns=_TURNS)
     turned = found[(found["low"] > 0) & np.isfinite(found["high"])]
     if turned["memorize_size"].nunique() < AMOUNTS or len(turned) < 4:
         return None

@@ -88,7 +88,8 @@ class Page:
         if "split_mlp" in frame and frame["split_mlp"].notna().any():
             frame = frame.assign(split_mlp=frame["split_mlp"].eq(True).fillna(False).astype(bool))
         if len(frame) and "key" in frame and frame["key"].is_unique:
-            known = {key: words for runs in self._runs for key, words in commands(runs).items()}
+            own = (runs[runs["key"].isin(frame["key"])] for runs in self._runs)
+            known = {key: words for runs in own for key, words in commands(runs).items()}
             frame = frame.assign(command=frame["key"].map(known))
         export(frame, name)
         if len(frame):  # an empty table is not offered

@@ -76,19 +76,37 @@ def specs_of(experiment: str, cells: dict, seeds: int | range) -> list[RunSpec]:
     ]
 
 
-def judge(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Verdict:
-    """Evaluate one claim from the stored runs (all seeds that are there, not only the needed)."""
+@dataclass(frozen=True)
+class Case:
+    """A claim with its stored runs: one frame for each of its needs, and what it lacks."""
+
+    claim: Claim
+    frames: list[pd.DataFrame]
+    missing: list[RunSpec]
+
+    def verdict(self) -> Verdict:
+        """What they say of it."""
+        total = len({key for frame in self.frames for key in frame["key"]})
+        if self.missing:
+            return Verdict(self.claim, NONE, None, total, self.missing)
+        finding = self.claim.judge(*self.frames)
+        return Verdict(self.claim, _WORDS[finding.holds], finding, finding.used or total, [])
+
+
+def case(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Case:
+    """Its stored runs (all seeds that are there, not only the needed)."""
     runs = store.runs() if runs is None else runs
     stored = set(runs["key"])
     lacking = [spec for spec in claim.specs() if spec.key not in stored]
     frames = [_frame(runs, *need, whole=not lacking) for need in claim.needs]
-    total = len({key for frame in frames for key in frame["key"]})
-    if lacking:
-        return Verdict(claim, NONE, None, total, lacking)
-    if claim.curves:
+    if claim.curves and not lacking:
         frames = [dynamics.with_curves(own, store.curves(own["key"])) for own in frames]
-    finding = claim.judge(*frames)
-    return Verdict(claim, _WORDS[finding.holds], finding, finding.used or total, [])
+    return Case(claim, frames, lacking)
+
+
+def judge(claim: Claim, store: Store, runs: pd.DataFrame | None = None) -> Verdict:
+    """Evaluate one claim from the stored runs."""
+    return case(claim, store, runs).verdict()
 
 
 def _frame(runs, experiment: str, cells: dict, seeds, whole: bool):

@@ -128,7 +128,8 @@ def read(
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise BrokenFile(str(error).splitlines()[0]) from error
-    if empty := [n for n in needs if n in table.column_names and table[n].null_count]:
+    there = set(table.column_names)  # which makes a list anew each time
+    if empty := [n for n in needs if n in there and table[n].null_count]:
         raise BrokenFile(f"its column {empty[0]} has empty places")
     _check_lengths(table)
     return table

@@ -175,10 +175,11 @@ class Store:
         files = [name for name, count in counts.items() for _ in range(count)]
         rows = [row for count in counts.values() for row in range(count)]
         frame = frame.assign(file=pd.Series(files, dtype=str), row=pd.Series(rows, dtype="int64"))
-        frame = frame.astype({"train_loss": float, "val_loss": float, "param_norm": float})
+        kinds = dict.fromkeys(("train_loss", "val_loss", "param_norm"), float)
         nullable = {int: "Int64", bool: "boolean"}  # else a gap makes floats of whole numbers
         optional = {n: nullable.get(k.kind) for n, k in KNOBS.items() if k.optional}
-        frame = frame.astype({name: kind for name, kind in optional.items() if kind})
+        kinds |= {name: kind for name, kind in optional.items() if kind}
+        frame = frame.assign(**{name: frame[name].astype(kind) for name, kind in kinds.items()})
         parents = frame["init_from"].astype(object)
         frame["init_from"] = parents.where(parents.notna(), None)
         frame = frame[frame["numerics_version"] == NUMERICS_VERSION]

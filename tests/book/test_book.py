@@ -21,18 +21,21 @@ SHOWN = """() => [...document.querySelectorAll('.bd-content div.cell_output')].m
         .join('\\n'))"""
 """What each output cell shows, as text: pictures, drawings, canvases."""
 
-CHANGED = f"before => JSON.stringify(({SHOWN})()) !== JSON.stringify(before)"
+KEPT = f"() => {{ window.before = JSON.stringify(({SHOWN})()); }}"
+CHANGED = f"() => JSON.stringify(({SHOWN})()) !== window.before"
+"""It stays in the page: a flipbook's are megabytes."""
 
 
 def moved(page):
     """How many sliders of ipywidgets a page has; the keyboard moves each, and its picture."""
     sliders = page.locator(".jupyter-widgets [role=slider]").all()
     for slider in sliders:
-        before, value = page.evaluate(SHOWN), slider.get_attribute("aria-valuenow")
+        page.evaluate(KEPT)
+        value = slider.get_attribute("aria-valuenow")
         at_end = value == slider.get_attribute("aria-valuemax")
         slider.focus()
         page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
-        page.wait_for_function(CHANGED, arg=before)
+        page.wait_for_function(CHANGED)
         assert slider.get_attribute("aria-valuenow") != value, f"{page.url}: a slider is stuck"
     return len(sliders)
 
@@ -43,7 +46,7 @@ def facts(kinds, context, base):
 
     One visit for all of it; in files only for what is loaded another way.
     """
-    found, served = {}, not base.startswith("file:")
+    found, served, still_open = {}, not base.startswith("file:"), []
     for path in kinds:
         if not served and not path.startswith(IN_FILES):
             continue
@@ -51,13 +54,23 @@ def facts(kinds, context, base):
         found[path] = {"problems": problems}
         if served:
             found[path] |= {"first figure": first_figure(page)}
-        else:  # it is closed at once: what fails late must have failed
-            page.wait_for_load_state("networkidle")
         found[path] |= page.evaluate(FACTS)
         if served:
             found[path] |= {"sliders": moved(page), "wrong": look(page)}
-        page.close()
+            page.close()
+        else:  # what fails late must have failed; the next page loads meanwhile
+            still_open.append(page)
+            leave(still_open, 1)
+    leave(still_open)
     return found
+
+
+def leave(pages, but=0):
+    """Closes all but the last pages once they load nothing any more."""
+    while len(pages) > but:
+        page = pages.pop(0)
+        page.wait_for_load_state("networkidle")
+        page.close()
 
 
 def chapters(facts):

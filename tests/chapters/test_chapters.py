@@ -255,8 +255,15 @@ def test_settings_of_the_shell_do_not_reach_figures(book, tmp_path, monkeypatch)
     assert pictures[0] and pictures[0] == pictures[1]
 
 
-def test_a_failing_chapter_is_one_message_and_keeps_the_old_output(book):
-    assert run("tiny").exit_code == 0
+def as_it_was(chapter, notebook, values, environment):
+    """In the place of a kernel: nothing is executed."""
+    return notebook
+
+
+def test_a_failing_chapter_is_one_message_and_keeps_the_old_output(book, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr("lib.chapters.execute._run", as_it_was)
+        assert run("tiny").exit_code == 0
     written = book / "chapters" / "tiny.ipynb"
     before = written.read_bytes()
     result = run("tiny", "-p", "epochs", "13")
@@ -278,7 +285,7 @@ main(["run", "tiny"])
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_chapter_leaves_nothing(book, how):
+def test_an_interrupted_chapter_leaves_nothing(book, how, monkeypatch):
     source = f"import os, time\nopen({str(book / 'pid')!r}, 'w').write(str(os.getpid()))\n"
     source += "time.sleep(60)\n"
     (book / "notebooks" / "tiny.py").write_text(TINY + "\n# %%\n" + source)
@@ -302,6 +309,7 @@ def test_an_interrupted_chapter_leaves_nothing(book, how):
     for folder in left:  # the next run a day later takes it away
         os.utime(folder, (0, 0))
     (book / "notebooks" / "tiny.py").write_text(TINY)
+    monkeypatch.setattr("lib.chapters.execute._run", as_it_was)
     assert run("tiny").exit_code == 0
     assert [path.name for path in (book / "chapters").iterdir()] == ["tiny.ipynb"]
 

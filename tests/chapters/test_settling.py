@@ -128,7 +128,7 @@ def test_a_seed_costs_what_its_cells_take_in_the_middle():
     assert hours_a_seed(claim, runs) == pytest.approx(cells * 72 / 3600)
     first = specs[0].with_seed(0).key
     runs.loc[[s.with_seed(0).key == first for s in specs], "device"] = "a GPU"
-    assert hours_a_seed(claim, runs) == pytest.approx(cells * 72 / 3600)  # as the others of its task
+    assert hours_a_seed(claim, runs) == pytest.approx(cells * 72 / 3600)  # as its task's others
     assert np.isnan(hours_a_seed(claim, runs.assign(device="a GPU")))
 
 

@@ -70,10 +70,9 @@ def test_a_hundred_steps_follow_torch_adamw(spec):
     """With a large eps, which makes AdamW smooth (see test_kernel.py); depth is less
     smooth, in PyTorch's own float32 too, and gets fewer steps."""
     spec, count = spec.replace(eps=0.1), 100 if spec.n_layers < 3 else 20
-    data = build(spec)
-    network = single.Engine(spec, data)
+    network = single.Engine(spec, build(spec))
     network.advance(count)
-    for key, value in torch_steps(spec, data, count, torch.float64).items():
+    for key, value in torch_steps(spec, count, torch.float64).items():
         assert error(network.parameters[key], value) <= 1e-3, key
 
 

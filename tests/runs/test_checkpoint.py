@@ -17,7 +17,7 @@ from lib.sweeps.workers import Worker, _train
 from lib.train import train
 
 KERNEL = RunSpec(modulus=7, train_size=30, d_model=8, epochs=60_000, n_evals=200)
-STACK = KERNEL.replace(epochs=600, norm="pre", n_layers=2)
+STACK = KERNEL.replace(epochs=300, norm="pre", n_layers=2)
 
 TRAIN = """
 import sys
@@ -76,7 +76,7 @@ def test_kill_9_and_the_same_bits(spec, tmp_path):
 
 @pytest.mark.parametrize("spec", [KERNEL, STACK], ids=["kernel", "stack"])
 def test_a_damaged_checkpoint_is_one_line_and_not_used(spec, tmp_path, capsys):
-    spec = spec.replace(epochs=200, n_evals=20)
+    spec = spec.replace(epochs=60, n_evals=20)
     states = Checkpoints(tmp_path, every=0)
     interrupted(spec, states, 12)
     (path,) = (tmp_path / "checkpoints").glob("*.state")

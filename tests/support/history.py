@@ -59,7 +59,7 @@ def unchanged_since(time, name: str, file: str, function: str, root=ROOT) -> boo
     return before[0] == 2 and before == now
 
 
-def _constants(read, file: str, names: set[str], seen: set = set()) -> set[str]:
+def _constants(read, file: str, names: set[str], seen: frozenset = frozenset()) -> set[str]:
     """The constants that some names of a file rest on, as text: its own, and those it imports.
 
     Args:

@@ -68,9 +68,10 @@ def error(value, truth):
     return np.linalg.norm(value - truth) / np.linalg.norm(truth)
 
 
-def torch_steps(spec, data, count, dtype=torch.float64):
-    """The parameters after `count` epochs."""
-    oracle = reference.Engine(spec, data, dtype=dtype)
+@functools.cache  # several engines and precisions are held against the same steps
+def torch_steps(spec, count, dtype=torch.float64):
+    """The parameters after `count` epochs; to be read alone."""
+    oracle = reference.Engine(spec, build(spec), dtype=dtype)
     oracle.advance(count)
     return oracle.parameters
 

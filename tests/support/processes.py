@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 from unittest import mock
 
-import dask
 from click.testing import CliRunner
 
 HERE = Path(__file__).resolve().parent
@@ -135,6 +134,8 @@ class Cluster:
     @contextlib.contextmanager
     def _as_there(self):
         """This process with the variables, and so the certificates, of those of the cluster."""
+        import dask  # a sweep's process, which imports this file too, does without
+
         with (
             mock.patch.dict(os.environ, self.environment),
             mock.patch("lib.sweeps.cluster.PATIENCE", 60),
@@ -220,6 +221,7 @@ def main(count, epochs, trainer, *words):
     lib.cli.sweep.EXPERIMENTS = lib.cli.options.EXPERIMENTS = experiments(count, epochs)
     lib.cli.options.machine_rate = lambda *args, **kwargs: rate
     lib.cli.sweep._needed = lambda: ()  # takes a second, and no claim needs these runs
+    cluster.PATIENCE = float(os.environ.get("PATIENCE", cluster.PATIENCE))
     if trainer:
         train = getattr(fake_train, trainer)
         if train is fake_train.in_the_past:

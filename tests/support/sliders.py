@@ -4,15 +4,14 @@ import numpy as np
 
 from lib.circuits.simulation import Setting, simulate
 
+SAID = """root => [...root.querySelectorAll('input[type=range]')].map(slider => [
+    [...root.querySelectorAll(`label[for="${slider.id}"]`)].map(label => label.innerText),
+    slider.getAttribute('aria-valuetext')])"""
+
 
 def setting(root):
-    """What the sliders say, by their labels."""
-    return {
-        root.locator(f"label[for={s.get_attribute('id')}]").inner_text(): s.get_attribute(
-            "aria-valuetext"
-        )
-        for s in root.locator("input[type=range]").all()
-    }
+    """What the sliders say, by their labels, of which each has one; asked at once."""
+    return {label: text for (label,), text in root.evaluate(SAID)}
 
 
 def whole(text):

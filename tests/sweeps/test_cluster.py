@@ -226,7 +226,7 @@ def test_the_pages_own_commands_open_no_port_to_others(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
 def test_tls_as_the_page_has_it(tmp_path, monkeypatch):
-    """The page's certificate and variables; who has none is turned away."""
+    """The page's certificate and variables; who has none is turned away, and soon gives up."""
     monkeypatch.chdir(tmp_path)
     (certificate,) = commands_of_the_page("openssl")
     variables = "\n".join(commands_of_the_page("TLS=DASK")[:-1])
@@ -238,10 +238,11 @@ def test_tls_as_the_page_has_it(tmp_path, monkeypatch):
     assert len(environment) == 8
     begun = processes.Cluster(tmp_path / "dask", 1, scheme="tls", **environment)
     try:
-        for known, code in ((environment, 0), ({}, 2)):
+        for known, code in ((environment, 0), (dict(PATIENCE="2"), 2)):
             process = processes.sweep(
                 Store(tmp_path / f"results{code}", tmp_path / "cache"),
                 *(2, 60, "--dask", begun.address),
+                trainer="train",
                 **known,
             )
             out, err = process.communicate()

@@ -167,7 +167,8 @@ def test_estimates_and_order_see_the_cell(store):
     assert order[0] == specs[1]
 
 
-def test_estimates_have_the_parents_that_are_trained_again(store):
+def test_estimates_have_the_parents_that_are_trained_again(store, monkeypatch):
+    monkeypatch.setattr("lib.sweeps.sweep.Crew", lambda jobs, settings: Here(store))
     second = CHILD.replace(train_size=50)
     third = PARENT.replace(epochs=10, init_from=CHILD)
     own = dict(zip(some := [PARENT, CHILD, second, third], estimate(some, rate), strict=True))

@@ -178,14 +178,19 @@ def test_a_measurement_whose_process_dies_ends_in_one_line(tmp_path):
 
 def test_no_more_processes_than_runs_beyond_the_cores(store, monkeypatch):
     """Of 1,024 that were asked for; below the cores, the speed that is kept counts."""
-    asked = []
+    asked, begun = [], []
     monkeypatch.setattr("lib.sweeps.plan.cores", lambda: 2)
     monkeypatch.setattr(
         "lib.sweeps.sweep.machine_rate", lambda *a, jobs, **k: asked.append(jobs) or rate
     )
+    monkeypatch.setattr(
+        "lib.sweeps.sweep.Crew",
+        lambda jobs, settings: begun.append(jobs) or Here(store, fake_train.train),
+    )
     for specs in (tiny(*range(3)), tiny(3)):
         sweep(specs, store, jobs=1024, train=fake_train.train)
-    assert asked == [3, 2] and plan.at_once(None, 9) == 2 and plan.at_once(1, 9) == 1
+    assert asked == [3, 2] and begun == [3, 1]
+    assert plan.at_once(None, 9) == 2 and plan.at_once(1, 9) == 1
 
 
 def test_what_is_known_of_the_speed_without_measuring(store, tmp_path):

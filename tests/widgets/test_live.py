@@ -12,12 +12,14 @@ import urllib.request
 from dataclasses import asdict
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from browsing import missing, new_context
 
 import lib.data
 import lib.train
+from lib.engines.simd import kept  # noqa: F401  tells Numba where compiled code is kept
 from lib.initial import initial_values
 from lib.paper.recipe import BASE
 from lib.runs.run import CURVE, Progress
@@ -187,6 +189,8 @@ def jupyter(tmp_path_factory):
         "JUPYTER_DATA_DIR": str(home / "data"), "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "GROKKING_RESULTS": str(folder / "results"), "GROKKING_CACHE": str(folder / "cache"),
         "JUPYTER_TOKEN": token,
+        # the kernel's user has a home of his own, and need not compile the trainer again
+        "NUMBA_CACHE_DIR": str(Path(numba.config.CACHE_DIR).parents[1]),
     }  # fmt: skip
     options = [f"--port={port}", "--ip=127.0.0.1", "--no-browser", "--allow-root"]
     options += [f"--ServerApp.root_dir={notebooks}", "--LabApp.news_url=''"]

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 
 from lib.analysis import dynamics
 from lib.chapters.tables import table
-from lib.paper.claims import NONE, Claim, Verdict
+from lib.paper.claims import NONE, Claim, Verdict, case
 from lib.paper.criteria import addition, mixtures
-from lib.paper.takeaways import judge_named
 from lib.runs.store import Store
 
 MOVED = (
@@ -24,14 +23,14 @@ def hangs_on(verdicts: Sequence[Verdict], store: Store) -> str:
 
     Not asked are claims that lack runs, and those of mixtures, which have four levels anyway.
     """
-    asked = (v for v in verdicts if v.verdict != NONE and _module(v.claim) != mixtures.__name__)
-    known = {v.claim.name: v.verdict for v in asked}
-    rows = []
+    asked = [v for v in verdicts if v.verdict != NONE and _module(v.claim) != mixtures.__name__]
+    known, runs, rows = {v.claim.name: v.verdict for v in asked}, store.runs(), []
+    cases = [case(v.claim, store, runs) for v in asked]  # no threshold chooses runs
     for says, where, name, values in MOVED:
         usual = getattr(where, name)
         for value in values:
             with _moved(where, name, value):
-                again = {v.claim.name: v.verdict for v in judge_named(store, *known)}
+                again = {one.claim.name: one.verdict().verdict for one in cases}
             other = [f"{claim}: {known[claim]} → {again[claim]}"
                      for claim in known if known[claim] != again[claim]]  # fmt: skip
             rows.append((says, f"{usual:g}", f"{value:g}", "; ".join(other) or "none"))

@@ -114,16 +114,17 @@ def _place(runs, points) -> pd.Series:
     widths = {d: own for d, own in runs.groupby("d_model")}
     every = {d: critical.critical_point(own) for d, own in widths.items()}
     smallest, found = runs.groupby("d_model")["train_size"].min(), {}
+    known_widths = pd.DataFrame(dict(d_model=list(every), bound=""))
+    able = boundaries.usable(known_widths, known, smallest).to_numpy()  # as far as bounds let
+
+    def fitted(points):
+        return [d for d, ok in zip(points, able) if ok and not points[d][1]]
+
     for (d, size), _ in runs.groupby(_CELL):
         own = widths[d][widths[d]["train_size"] != size]
         others = every | {d: critical.critical_point(own)}
-        table = pd.DataFrame(others.values(), columns=["estimate", "bound"]).assign(
-            d_model=list(others)
-        )
-        used = table[boundaries.usable(table, known, smallest)]
-        curve = boundaries.fit_critical(used["d_model"], used["estimate"])
+        used = fitted(others)
+        curve = boundaries.fit_critical(used, [others[width][0] for width in used])
         found[d, size] = np.nan if curve is None else size - curve(d)
-    whole = pd.DataFrame(every.values(), columns=["estimate", "bound"]).assign(d_model=list(every))
-    fitted = whole[boundaries.usable(whole, known, smallest)]["d_model"]
-    spans = pd.Series([boundaries.span(widths[d]) for d in fitted])
+    spans = pd.Series([boundaries.span(widths[d]) for d in fitted(every)])
     return (pd.Series(found) / (spans.mean() / 2)).rename("place").rename_axis(_CELL)

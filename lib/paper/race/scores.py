@@ -1,7 +1,7 @@
 """How well a recipe fits: each sentence of `lib.paper.search` from the runs that there are."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ _VARIANTS = {
     "tied": "tied embeddings", "decayed": "biases without decay",
 }  # fmt: skip
 RECIPE_FIELDS = ["lr", "weight_decay", "beta2", *_VARIANTS]
+_CELL = ["task", "d_model", "train_size"]
 MEASURED = ["epoch", "val_accuracy", "param_norm"]
 """What is asked of a run's curve."""
 
@@ -34,7 +35,12 @@ def in_words(recipe: tuple) -> str:
 
 
 def shows(sentence: Sentence, curve: Mapping, T: int) -> bool | None:
-    """Whether a run shows what a sentence asks, by epoch T.
+    """Whether a run shows what a sentence asks, by epoch T; args and values as `shown_by`."""
+    return shown_by(sentence, curve, [T])[0]
+
+
+def shown_by(sentence: Sentence, curve: Mapping, times: Sequence[int]) -> list[bool | None]:
+    """Whether a run shows what a sentence asks, by each of some epochs.
 
     Args:
         curve: `MEASURED` of one run by name, in the order of epochs.  A run that stopped early
@@ -44,13 +50,16 @@ def shows(sentence: Sentence, curve: Mapping, T: int) -> bool | None:
         None where the sentence does not speak of such a run ("norm" without generalization).
     """
     epoch, accuracy, norm = (np.asarray(curve[name]) for name in MEASURED)
-    end = np.searchsorted(epoch, T, side="right")
-    risen = np.flatnonzero(accuracy[:end] >= RISEN)
+    ends, risen = np.searchsorted(epoch, times, side="right"), np.flatnonzero(accuracy >= RISEN)
     if sentence.event == "accuracy":
-        return bool(sentence.low <= accuracy[end - 1] <= sentence.high)
+        last = accuracy[ends - 1]
+        return ((sentence.low <= last) & (last <= sentence.high)).tolist()
+    first = risen[0] if len(risen) else len(epoch)
+    by_then = (first < ends).tolist()
     if sentence.event == "begins":
-        return bool(len(risen) and sentence.low <= epoch[risen[0]] <= sentence.high)
-    return bool(norm[end - 1] > norm[risen[0]]) if len(risen) else None
+        inside = bool(len(risen) and sentence.low <= epoch[first] <= sentence.high)
+        return [rose and inside for rose in by_then]
+    return [bool(norm[end - 1] > norm[first]) if rose else None for end, rose in zip(ends, by_then)]
 
 
 @functools.cache
@@ -72,18 +81,17 @@ def of_sentences(runs: pd.DataFrame, curves: pd.DataFrame, times=TIMES) -> pd.Da
         runs, curves: as `lib.analysis.gather` gives them, of any recipes and seeds.
         times: the training lengths, each at most the runs' own.
     """
-    by_key = {
-        key: {name: own[name].to_numpy() for name in MEASURED}
-        for key, own in curves.groupby("key", sort=False)
-    }
+    columns = {name: curves[name].to_numpy() for name in MEASURED}
+    places = curves.groupby("key", sort=False).indices
+    by_key = {key: {name: columns[name][at] for name in MEASURED} for key, at in places.items()}
     rows = []
-    for recipe, own in runs.groupby(RECIPE_FIELDS, dropna=False):
-        cells = dict(iter(own.groupby(["task", "d_model", "train_size"])))
+    for recipe, own in runs[[*RECIPE_FIELDS, *_CELL, "key"]].groupby(RECIPE_FIELDS, dropna=False):
+        cells = {cell: part.tolist() for cell, part in own.groupby(_CELL)["key"]}
         for number, sentence in enumerate(SENTENCES):
-            keys = cells[sentence.cell]["key"] if sentence.cell in cells else ()
-            for T in times:
-                answers = [shows(sentence, by_key[key], T) for key in keys]
-                answers = [answer for answer in answers if answer is not None]
+            keys = cells.get(sentence.cell, ())
+            shown = [shown_by(sentence, by_key[key], times) for key in keys]
+            for i, T in enumerate(times):
+                answers = [own[i] for own in shown if own[i] is not None]
                 k, n = sum(answers), len(answers)
                 rows.append((*recipe, T, number, k, n, len(keys), probability(sentence, k, n)))
     names = ["T", "sentence", "k", "n", "stored", "probability"]
