@@ -78,7 +78,7 @@ def test_who_passes_at_each_size_is_counted():
     both = [runs({32: 0.5, 64: (1.0, 1.0, 0.2)}, split_mlp=True), runs({64: 0.3}, split_mlp=None)]
     text = passing(pd.concat(both))
     assert "the split one gets there from 1 × 64 on, the shared one from none of these" in text
-    said = "at 1 × 64 by 2 of 3 networks with a split MLP and by 0 of 3 with a shared one."
+    said = "at 1 × 64, 2 of 3 networks with a split MLP and 0 of 3 with a shared one."
     assert text.endswith(f"last epoch: {said}")
     alike = [both[0], runs({64: 0.95}, split_mlp=None)]
     assert "both get there from 1 × 64 on" in passing(pd.concat(alike))

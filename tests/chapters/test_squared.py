@@ -135,7 +135,7 @@ def test_dips_are_told_by_the_tests_measure_and_at_their_deepest():
     assert squared.dip_rows({"square": deep[deep["seed"] < 0]}, widths) == []
     assert squared.dip_rows({"square": deep}, [24, *widths]) == [("square", "3,400", "–", "–", 0)]
     none = squared.dips_seen({"square": deep}, [24, *widths])
-    assert none == "* square: no width is stored."
+    assert none == "* square: no seed has every width."
     assert squared.dips_seen({"square": deep, "add": flat}, widths) == (
         "* square: mean accuracy over seeds falls and returns with 3,400 points (0.90 at width 16, "
         "0.20 at 28, up to 1.00 beyond).\n"

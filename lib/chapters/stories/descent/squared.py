@@ -118,7 +118,8 @@ def dips_seen(by_task: dict[str, pd.DataFrame], widths: list[int]) -> str:
         sizes = {n: curves for n, curves in sizes.items() if len(curves)}
         means = {n: curves.mean() for n, curves in sizes.items()}
         deepest = {n: descent.mean_dip(curves) for n, curves in sizes.items()}
-        lines.append(f"* {name}: {seen(means, deepest)}")
+        told = seen(means, deepest) if sizes else "no seed has every width."
+        lines.append(f"* {name}: {told}")
     return "\n".join(lines)
 
 

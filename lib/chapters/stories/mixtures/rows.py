@@ -146,7 +146,7 @@ def passing(runs: pd.DataFrame) -> str:
         kinds = {kind: (k, n) for (*_, kind), k, n in own.itertuples()}
         if len(kinds) == 2:
             split, shared = (f"{k} of {n}" for k, n in (kinds["split"], kinds["shared"]))
-            said.append(f"at {layers} × {d} by {split} networks with a split MLP and by {shared} "
+            said.append(f"at {layers} × {d}, {split} networks with a split MLP and {shared} "
                         "with a shared one")  # fmt: skip
             for kind in (kind for kind, (k, _) in kinds.items() if k):
                 first.setdefault(kind, f"{layers} × {d}")
