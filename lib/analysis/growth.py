@@ -162,7 +162,7 @@ _TURNS = ["memorize_size", "facts", "low", "high"]
 
 @functools.cache  # several readings of the same runs turn at the same widths
 def _law_of(rows: tuple) -> Law | None:
-    found = pd.DataFrame(rows, columns=_TURNS)
+    found = pd.DataFrame(rows, columns=_TURNS, dtype=float)
     turned = found[(found["low"] > 0) & np.isfinite(found["high"])]
     if turned["memorize_size"].nunique() < AMOUNTS or len(turned) < 4:
         return None

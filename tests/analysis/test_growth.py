@@ -70,6 +70,7 @@ def test_bounds_count_as_bounds():
 
 def test_there_is_no_law_of_one_amount():
     assert fit_law(turns(seeds(5, amounts=(0,), n=5))) is None
+    assert fit_law(turns(seeds(5).iloc[:0])) is None  # nothing is stored
     assert fit_law(turns(seeds(500))) is None  # only alone does anything turn
     assert fit_law(turns(seeds(5, amounts=(0, 125), n=1))) is None
     assert fit_law(turns(seeds(1, amounts=AMOUNTS[:3], n=1))) is None  # three rows: no scatter left
