@@ -22,13 +22,20 @@ def interval(samples: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def student(values, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean and the ends of Student's interval; NaN for those of fewer than two values."""
+def student(
+    values, confidence: float = 0.95, draws: int | None = None
+) -> tuple[float, float, float]:
+    """Mean and the ends of Student's interval; NaN for those of fewer than two values.
+
+    draws: as many values as the interval is of, if they scattered like these; by default these.
+    """
     values = np.asarray(values, float)
     n, mean = len(values), float(values.mean()) if len(values) else np.nan
     if n < 2:
         return mean, np.nan, np.nan
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    draws = draws or n
+    quantile = stats.t.ppf((1 + confidence) / 2, draws - 1)
+    half = float(quantile * np.std(values, ddof=1) / np.sqrt(draws))
     return mean, mean - half, mean + half
 
 

@@ -193,20 +193,12 @@ def mean(says: str, values: Sequence[float], conditions: int = 1, **range_) -> C
     """The mean over seeds of a graded outcome, with Student's interval; args as `share`."""
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
-    again = _student_again(values, conditions)
-    found = student(values, _level(conditions))
-    return Condition(says, *found, **range_, draws=len(values), again=again)
-
-
-def _student_again(values: np.ndarray, conditions: int) -> Callable[[int], tuple[float, float]]:
-    """Student's interval of the mean of so many values that scatter like these."""
 
     def again(draws: int) -> tuple[float, float]:
-        centre, deviation = values.mean(), np.std(values, ddof=1)
-        half = stats.t.ppf((1 + _level(conditions)) / 2, draws - 1) * deviation / np.sqrt(draws)
-        return float(centre - half), float(centre + half)
+        return student(values, _level(conditions), draws)[1:]
 
-    return again
+    found = student(values, _level(conditions))
+    return Condition(says, *found, **range_, draws=len(values), again=again)
 
 
 def spread(says: str, values, scale: float = 1, conditions: int = 1, **range_) -> Condition:
@@ -235,14 +227,12 @@ def jackknifed(says: str, values, statistic, conditions: int = 1, **range_) -> C
     whole = math.log(statistic(values))
     left = np.log([statistic(np.delete(values, i, axis=0)) for i in range(n)])
     pseudo = n * whole - (n - 1) * left
-    _, low, high = student(pseudo, _level(conditions))
 
     def again(draws: int) -> tuple[float, float]:
-        low, high = _student_again(pseudo, conditions)(draws)
+        _, low, high = student(pseudo, _level(conditions), draws)
         return math.exp(low), math.exp(high)
 
-    ends = math.exp(low), math.exp(high)
-    return Condition(says, math.exp(whole), *ends, **range_, draws=n, again=again)
+    return Condition(says, math.exp(whole), *again(n), **range_, draws=n, again=again)
 
 
 def envelope(readings: Sequence[Condition]) -> Condition:
