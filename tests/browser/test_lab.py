@@ -295,6 +295,20 @@ def test_a_race_has_one_clock_and_the_grid_fills_in(visit):
     page.locator(".lab-many").get_by_role("button", name="Reset").click()
 
 
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_what_a_press_sets_going_comes_into_view(visit, motion):
+    page = visit(LONG, width=1000, height=400, reduced_motion=motion)
+    for name, view in (("One network", "single"), ("Race", "race")):
+        page.get_by_role("button", name=name, exact=True).first.click()
+        go, picture = f".lab-{view} .lab-go", f".lab-{view} .gc-chart"
+        page.evaluate("scrollTo(0, 0)")
+        bottom = f"document.querySelector('{picture}').getBoundingClientRect().bottom"
+        inside = f"{bottom} < innerHeight + 1"
+        assert not page.evaluate(inside)
+        page.evaluate(f"document.querySelector('{go}').click()")
+        page.wait_for_function(f"({inside}) && scrollY > 0")
+
+
 def test_a_race_of_ones_own_ends_the_one_that_runs(visit):
     """A slider keeps the focus, and nothing hears of the race that was."""
     page = visit()

@@ -61,6 +61,7 @@ function raceView(root) {
     schedule = evalEpochs(epochs, FACTS.recipe.n_evals);
     for (const lane of lanes) lane.start({ ...lane.setting, epochs }, hear);
     show("racing");
+    reveal(lanes[0].picture);
   }
 
   // The slower one leads: the other may be so many evaluations ahead of it.
@@ -108,6 +109,7 @@ function raceLane(name, changed) {
       "section", { class: "lab-panel", "aria-label": `the ${name} network` }, title, picture.node, field.node,
       element("details", { class: "lab-more" }, element("summary", {}, `Change the ${name} network`), sliders.node),
     ),
+    picture: picture.node,
     run: null,
     get setting() {
       return setting;

@@ -11,6 +11,11 @@ const emptyCurve = () => Object.fromEntries(COLUMNS.map((name) => [name, []]));
 // Whether a click comes a moment after one of these has ended: it was on its way to "Pause".
 const late = (click, runs) => runs.some((run) => run && click.timeStamp - run.ended < 300);
 
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// What a press has set going comes into view, where it lies outside.
+const reveal = (node) => node.scrollIntoView({ block: "nearest", behavior: calm() ? "instant" : "smooth" });
+
 class Run {
   // connect: (receive, fail) => port, which has send(message), end() and ready, a promise of what
   // the start needs beside the setting.  setting: fields of RunSpec by name.
@@ -27,7 +32,7 @@ class Run {
     if (!this.port || this.over) return;
     const { epochs, n_evals: evals, ...setting } = this.setting;
     this.phase = this.phase === "starting" ? "training" : this.phase;
-    const every = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
+    const every = calm() ? 1000 : 200;
     this.send({ do: "start", ...needed, setting, epochs, evals, facts: FACTS, quiet: this.options.quiet, every });
     if (this.options.until !== undefined) this.send({ do: "until", epoch: this.options.until });
     if (this.phase !== "training") this.send({ do: "pause" });

@@ -133,6 +133,7 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
     lesion.clear();
     run = new Run(connect, setting, hear);
     draw();
+    reveal(curves.charts.accuracy.node);
   }
 
   function hear(what) {
@@ -140,7 +141,7 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
       field.draw(run.view.field, setting.modulus);
       spectrum.draw(run.view.spectra);
     }
-    const wait = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 100;
+    const wait = calm() ? 1000 : 100;
     if (what === "points" && run.phase === "training" && performance.now() - drawn < wait) return;
     draw();
   }
