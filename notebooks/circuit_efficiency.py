@@ -33,6 +33,7 @@ lost_sizes = [150, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 1200, 1400]  # 
 kept_sizes = [2000, 2200, 2400, 2600, 3000]  # continued, too (P3); all of these also from scratch
 semi_sizes = [2600, 2800, 3000, 3200]  # around D_crit (P4)
 seeds = [0, 1, 2, 3, 4]  # one run each; P1 and the look inside have three
+decay_seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]  # P2's from scratch
 more_seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # P3's and P4's: whole runs are counted there
 epochs = 20000  # full-batch steps; P4 trains five times as long
 lr = 0.003  # learning rate
@@ -63,7 +64,7 @@ few = seeds[:3]  # P1 and the look inside
 subset_sizes = [*lost_sizes, *kept_sizes]
 
 
-def at_decays(experiment, values, sizes, **fields):
+def at_decays(experiment, values, sizes, seeds, **fields):
     """Runs at some weight decays, each for the same number of decay times."""
     return [s for w in values for s in page.specs(
         experiment, weight_decay=w, epochs=round(epochs * weight_decay / w), train_size=sizes,
@@ -222,7 +223,8 @@ Markdown(story.where_they_cross(needed[MEM], needed[GEN], whole))
 
 # %% tags=["hide-input"]
 stop_after = EXPERIMENTS["figure3"].base.stop_after
-decayed = page.gather(at_decays("circuits_decay", decays, decay_sizes, stop_after=stop_after))
+decayed = page.gather(at_decays(
+    "circuits_decay", decays, decay_sizes, decay_seeds, stop_after=stop_after))  # fmt: skip
 page.export(decayed.runs, "circuit_decay", "weight decay", story.COLUMNS)
 told(decayed)
 
@@ -292,7 +294,8 @@ Markdown(f"{story.fading(continued.runs, continued.curves)}\n\n{kept.cost(contin
 
 # %% tags=["hide-input"]
 other_decays = [w for w in decays if w != weight_decay]
-others = page.gather(at_decays("circuits_ungrok_decay", other_decays, lost_sizes, init_from=parent))
+others = page.gather(at_decays(
+    "circuits_ungrok_decay", other_decays, lost_sizes, seeds, init_from=parent))  # fmt: skip
 small = continued.runs[continued.runs["train_size"].isin(lost_sizes)
                        & continued.runs["seed"].isin(seeds)]  # fmt: skip
 by_decay = pd.concat([small, others.runs]) if len(others.runs) else small

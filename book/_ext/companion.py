@@ -46,7 +46,8 @@ CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the c
     ),
     "circuit_efficiency": (
         *("circuits_memorize", "circuits_generalize", "circuits_settle", "circuits_calm"),
-        *("circuits_decay", "circuits_parents", "circuits_ungrok", "circuits_ungrok_decay"),
+        *("circuits_decay", "circuits_decay_more", "circuits_parents"),
+        *("circuits_ungrok", "circuits_ungrok_decay"),
         *("circuits_controls", "circuits_scratch", "circuits_semi", "circuits_dynamics"),
     ),
     "recipe": (

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from worlds import BY_NAME, noise, settled, store_with, verdict
 
 from lib.analysis import efficiency
@@ -263,6 +264,21 @@ def test_p2_is_wider_by_the_gaps_of_both():
     ]  # fmt: skip
     (found,) = circuits.decay_moves_little(pd.DataFrame(rows)).conditions
     assert (found.low, found.high) == (-200, 200)
+
+
+def test_p2_asked_twice_of_more_seeds_is_asked_at_half_the_risk():
+    rows = [
+        dict(weight_decay=decay, seed=seed, train_size=size,
+             val_accuracy=float(size >= 2900 + 200 * (decay > 1) * (seed % 2)))
+        for decay in (1.0, 2.0) for seed in range(4) for size in range(2000, 4001, 200)
+    ]  # fmt: skip
+    frames = [own for _, own in pd.DataFrame(rows).groupby("seed")]
+    (once,), (again,) = (
+        circuits.decay_moves_little(*frames, looks=looks).conditions for looks in (1, 2)
+    )
+    assert again.value == once.value == 100
+    half = stats.t.ppf([1 - 0.05 / 2, 1 - 0.05 / 4], 3) * np.std([0, 200, 0, 200], ddof=1) / 2
+    assert (once.high, again.high) == pytest.approx((300 + half[0], 300 + half[1]))
 
 
 def settled_at(power, seeds):

@@ -51,9 +51,14 @@ def costs_differ(memorize: pd.DataFrame, generalize: pd.DataFrame) -> Finding:
     return Finding((), f"{note}; in those that do, {'; '.join(map(str, found))}", also)
 
 
-def decay_moves_little(runs: pd.DataFrame) -> Finding:
-    """P2: D_crit from scratch at every two of the weight decays."""
-    return _drift(runs, NEAR, "minus", lambda points: points, "±{:.0f}".format)
+def decay_moves_little(*frames: pd.DataFrame, looks: int = 1) -> Finding:
+    """P2: D_crit from scratch at every two of the weight decays.
+
+    Args:
+        looks: how often it is asked while seeds are added; each interval is widened for it.
+    """
+    runs = pd.concat(frames)
+    return _drift(runs, NEAR, "minus", lambda points: points, "±{:.0f}".format, looks)
 
 
 def decay_keeps_the_rule(runs: pd.DataFrame) -> Finding:
@@ -66,7 +71,7 @@ def decay_keeps_the_rule(runs: pd.DataFrame) -> Finding:
 
 
 def _drift(
-    runs: pd.DataFrame, near: float, against: str, shown: Callable, apart: Callable
+    runs: pd.DataFrame, near: float, against: str, shown: Callable, apart: Callable, looks: int = 1
 ) -> Finding:
     """Whether the critical size stays within `near` between every two weight decays.
 
@@ -88,7 +93,7 @@ def _drift(
     note += "by which the intervals are wider"
     found = (
         widened(mean(f"critical D at weight decay {b:g} {against} that at {a:g}",
-                     by_seed[b] - by_seed[a], len(pairs), least=-near, most=near),
+                     by_seed[b] - by_seed[a], looks * len(pairs), least=-near, most=near),
                 half[a] + half[b])
         for a, b in pairs
     )  # fmt: skip
