@@ -334,7 +334,7 @@ show(["", "training points D"], rows, after=story.kept_on_less(continued.runs, w
 #
 # Near $D_\text{crit}$ Varma et al. see networks that stop half way; they add that this does not
 # follow strictly from the theory, only that the two circuits cost nearly the same there. The one run
-# that they show in detail comes to its plateau at epoch 8 million and stays for ten million. Ours are
+# that they show in detail stays at about 0.55 for ten million epochs and then reaches 1. Ours are
 # trained five times as long as usual, which is far less, and near the size from which networks from
 # scratch find the rule, not where the norms cross; how many networks stay half-way that go on with so
 # few points stands above. All seeds are shown. A *plateau* is a stretch of 10,000

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Double descent
 #
-# Sections 4.1 and 4.2 of {cite:t}`huang2024unified`, figure 6.
+# Sections 4.1, 4.2 and 4.4 of {cite:t}`huang2024unified`, figure 6.
 
 # %% tags=["remove-cell"]
 try:
@@ -65,12 +65,13 @@ page.opening("takeaway 5", so_far=dips.seen(val["mean"].unstack("train_size"), d
 # Keep the data, make the network wider. One expects validation accuracy to rise. The paper
 # reports that with 3,000 training points it rises, falls and rises again: *double
 # descent* by model size {cite:p}`nakkiran2020deep,belkin2019reconciling`. With 2,600 points it
-# falls to zero, and no network of its figure groks yet; with 4,000 or 5,000 it only rises. Where
+# falls to zero, and nothing groks yet in its range of sizes, which we take to be all of its figure's
+# (footnote 2); with 4,000 or 5,000 it only rises. Where
 # double descent occurs is one of two predictions that the paper makes from its picture and tests;
 # that a harder task moves it ([](squared_task.ipynb)) is the other.
 #
-# The paper's account: a narrow network cannot memorize its training set, so it has to generalize
-# what it can (*progression*), less and less of it as it comes to hold more by heart (§4.4). A wider
+# The paper's account: a narrow network cannot memorize its training set (*progression*); there
+# accuracy first rises with width and then falls towards zero (§4.4). A wider
 # one can memorize everything, and with little data memorizing
 # is the cheaper way (*ungrokking*): validation accuracy falls to zero. A network that is wider
 # still needs less data to generalize, and does so after memorizing (*grokking*). With plenty of
@@ -221,7 +222,8 @@ page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: d
 # The paper sees no grokking with 2,600 points, so model-wise grokking is not asked of them.
 # Takeaway 5 and the two sentences on dips measure the dip over fixed widths, seed by seed: the mean
 # over d 8–20 (at 4,000 and 5,000 points accuracy at d 20, where progression has brought it up) or
-# the mean over d 48–100, whichever is lower, less the mean over d 28–36. The table under "How
+# the mean over d 48–100, whichever is lower, less the mean over d 28–36. That is where the paper
+# sees the dip; the widths on both sides are ours. The table under "How
 # deep is the dip?" has the deepest dip of the mean curve. That is a larger number: the test averages peak and valley with
 # their neighbours, and its places were not picked once the curve was known.
 
@@ -229,14 +231,13 @@ page.verdicts("takeaway 5", "2,600: ungrokking", "2,600: no grokking", "3,000: d
 Markdown(seeds_to_settle(*judge_named(page.store, "takeaway 5")))
 
 # %% [markdown]
-# The paper says where double descent is: with far fewer points than at the intersection of the two
-# curves of [](framework_zones.ipynb). With more, progression passes straight into grokking.
+# The paper says where double descent is: well below the intersection of the two
+# curves of [](framework_zones.ipynb). Above it progression passes straight into grokking.
 
 # %% tags=["hide-input"]
 crossed = boundaries.measure(page.stored("figure3", "figure6"), page.stored("figure4"))
 Markdown(
-    f"In our runs they cross at {crossing_words(crossed)[1]} training points; the table of dips has "
-    "sizes below and above that."
+    dips.beside_crossing(crossed.star[1], crossing_words(crossed)[1], train_sizes)
     if crossed.star
     else "The stored runs do not tell where the two curves cross."
 )

@@ -185,6 +185,9 @@ page.verdicts("takeaway 1", "(64, 3000)", "d = 32", "(64, 2000–2800)", "D_crit
               "semi-grokking interval")  # fmt: skip
 
 # %% [markdown]
+# A sentence that fails here fails with this recipe and by epoch T. What the paper's networks do with
+# the paper's recipe, which is not known, it does not tell.
+#
 # Takeaway 1 is tested across all widths and seeds. Read off the table of cells above, width by
 # width, the smallest number of points from which every mean is at 0.95 or above is:
 

@@ -75,7 +75,7 @@ Markdown(
     f"With modulus {base.modulus} there are {ordered:,} ordered pairs and {unordered:,} "
     "unordered ones. Capacity is accuracy times the one number or the other. The left axis "
     "counts unordered pairs, as all of this book does where capacity meets the size of a "
-    "training set; the right axis counts ordered ones, the paper's reading."
+    "training set; the right axis counts ordered ones, the unit of the paper's training sizes."
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Memorization capacity against d_model on a logarithmic axis: mean with a band and a dot for each run; unordered pairs on the left axis, ordered pairs on the right. It rises with width until it holds all pairs, and seeds lie close together, least so just below the width that holds all."}, "figure": {"caption": "Pairs with random labels that a network has memorized by epoch T. Line: mean over seeds; band: Student's 95% interval; dots: single runs. Data: [by width](data/figure4.csv), [by run](data/figure4_runs.csv).", "name": "fig-capacity"}}

@@ -47,7 +47,7 @@ page.opening("takeaway 4")
 # %% [markdown]
 # Progression and grokking both end with accuracy on sums that were not trained on: grokking with the
 # whole rule, progression in a network this small with a part of it. The paper tells them apart by
-# the norm of all parameters. In grokking the network first memorizes, at
+# the parameter norm, which we take to be that of all parameters. In grokking the network first memorizes, at
 # a high norm, and then finds a rule that gives the same answers at a lower norm: the norm
 # *falls* as it generalizes. In progression the network was too small to memorize; learning the
 # rule lets it fit more of the data, and the norm *rises*.
@@ -55,7 +55,7 @@ page.opening("takeaway 4")
 # Both kinds are trained twice as long as the large grids: the paper's text on this figure speaks of
 # epochs 30,000 to 40,000. Our progression never comes that late: where it comes, it begins within
 # the first thousand epochs (the table below). The paper has generalization delayed in both kinds;
-# ours is not in progression, so this page compares norms alone.
+# with our recipe it is not in progression, so this page compares norms alone.
 #
 # ## Accuracy and norm over training
 

@@ -106,15 +106,21 @@ HTML(cards(readings, "Asked, after them"))
 # The paper says more than is judged above. Of these statements the chapters show what our runs do,
 # and no verdict:
 #
-# * the four dynamics in four cells (figure 2), and that every combination with near-perfect validation
-#   accuracy groks (§2.2): [](grokking_grid.ipynb);
+# * the four dynamics in four cells (figure 2); that semi-grokking is a plateau, and its interval about
+#   1,000 points for *all* models (§2.2; judged over all widths together): [](grokking_grid.ipynb);
 # * bumps in training accuracy, and a part that is memorized first, in progression (§3):
 #   [](framework_zones.ipynb);
 # * within progression itself accuracy falls towards zero again (§4.4): [](double_descent.ipynb);
-# * double descent comes of three zones in turn, and needs fewer points than the intersection has
-#   (takeaway 5); a harder task leaves the capacity alone and moves the intersection (takeaway 6);
-#   where the zones and the intersection lie is shown there and not judged;
-# * that generalization is delayed in progression, too (takeaway 4), which in our runs it is not:
+# * double descent comes of three zones in turn, and appears well below the intersection (takeaway 5);
+#   with 4,000 and 5,000 points accuracy rises over *all* widths (§4.2; judged from d 20 on): there, too;
+# * a harder task leaves the capacity alone and moves the intersection (takeaway 6), and its dip at
+#   3,000 points is deeper than addition's (figure 7): [](squared_task.ipynb);
+# * accuracy on addition is about zero until it emerges, in a model "about 1570 times larger" (§5,
+#   figure 8; takeaway 7 asks that at most half of the runs before it generalize):
+#   [](multitask_emergence.ipynb);
+# * with a split MLP it emerges at a *much smaller* size (appendix B, figure 10; takeaway 8 compares
+#   networks of one size): [](split_ffn.ipynb);
+# * that generalization is delayed in progression, too (takeaway 4), which with our recipe it is not:
 #   [](parameter_norms.ipynb);
 # * progression that comes late, once between epochs 30,000 and 40,000 (appendix A):
 #   [](parameter_norms.ipynb);

@@ -8,8 +8,8 @@ import pandas as pd
 from lib.analysis import statistics
 
 BEFORE, INSIDE, BEYOND = (8, 20), (28, 36), (48, 100)
-"""First and last width where the paper's curve at 3,000 points has its first peak, its dip, and
-where it is up again (§4.1, figure 6)."""
+"""First and last width of the first peak at 3,000 points, of the dip, and of the way up again.  The
+dip's are the paper's (around 28–36, §4.1, figure 6), the others ours."""
 
 
 RISEN = (20, 20)

@@ -74,8 +74,8 @@ PLAIN = {
     ),
     "takeaway 8": (
         "In networks of two and four layers, adding modulo 59, more unseen sums come out right "
-        "at the same size if each task has its own half of the layer after attention, the MLP; "
-        'whether a smaller network is enough, as "earlier" has it, is not judged.',
+        "at the same size if each task has its own half of the layer after attention, the MLP. "
+        "The paper says more, that a much smaller network is enough; this does not ask it.",
         "In networks of two and four layers, adding modulo 59, no more unseen sums come out right "
         "at the same size if each task has its own half of the layer after attention, the MLP.",
         "Whether a half of the layer after attention, the MLP, for each task helps networks of the "

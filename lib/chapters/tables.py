@@ -110,11 +110,13 @@ def zone_rules() -> str:
     return f"""\
 * *ungrokking*: training accuracy reaches {perfect} while validation is below {together}, and \
 validation ends below {zero};
-* *semi-grokking*: the same start, and validation ends from {zero} to below {good};
+* *semi-grokking*: the same start, and validation ends from {zero} to below {good} (that it stays \
+there, as the paper's does, is not asked);
 * *grokking*: the same start, and validation ends at {good} or above;
 * *progression*: validation ends at {zero} or above, and training either never reaches {perfect} \
-or validation was at {together} by then: the two rise together. Wider than the paper's word, \
-this has networks, too, that could memorize everything and have so much data that they need not;
+or validation was at {together} by then: the two rise together. This is wider than the paper's \
+word: it does not ask that a part is memorized first, with validation at about zero, and it has \
+networks, too, that could memorize everything and have so much data that they need not;
 * *unlearned*, which is no zone of the paper: training never reaches {perfect}, validation ends \
 below {zero}. It may be the low end of progression, where the paper has accuracy fall towards zero \
 (§4.4), or a network too slow by T."""

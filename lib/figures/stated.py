@@ -44,7 +44,8 @@ def _ends() -> tuple[Statement, ...]:
 
 FIGURES: dict[int, tuple[str, tuple[Statement, ...]]] = {
     1: ("A sketch: over model size a falling D_crit and a rising D_mem, which cross; four zones.",
-        (Statement("D_crit of d = 64 is about 3,000 (§2.2)", "D_crit", (64, 64), (3000, 3000)),)),
+        (Statement("no numbers; the ring is D_crit of d = 64, about 3,000 (§2.2)", "D_crit",
+                   (64, 64), (3000, 3000)),)),
     2: ("One run of each of four cells (d_model, D), against epoch.", _ends()),
     3: ("Final validation accuracy against D, mean of 11 seeds, one line a width (§2.2).", (
         Statement("d = 64 is near-perfect with just 3,000", 64, (3000, 3000), (0.99, 0.99)),
@@ -61,7 +62,7 @@ FIGURES: dict[int, tuple[str, tuple[Statement, ...]]] = {
         Statement("2,600: no grokking yet in this range of sizes (footnote 2)"),
         Statement("3,000: a dip around d 28–36, no ungrokking", 3000, (28, 36)),
         Statement("4,000 and 5,000: it only rises, progression passes into grokking"))),
-    7: ("The same for (a + b)² at 3,000 points, mean of 11 seeds (§4.3).", (
+    7: ("Final accuracy on (a + b)² against size at 3,000 points, mean of 11 seeds (§4.3).", (
         Statement("zero at d = 24, where addition is not", SQUARED, (24, 24), (0, 0)),
         Statement("a deeper dip than addition's"))),
     8: ("Validation accuracy on addition against size, 1 layer × 64 to 8 layers × 1024, the best "
@@ -69,13 +70,14 @@ FIGURES: dict[int, tuple[str, tuple[Statement, ...]]] = {
         Statement("about zero, up to a model “about 1570 times larger” than the one that addition "
                   "alone needs"),
         Statement("the amount of memorization data hardly moves that size"))),
-    9: ("The norm of all parameters against epoch, (8, 3,000) and (64, 3,000), several seeds "
-        "(appendix A).", (
+    9: ("The parameter norm (we take all parameters) against epoch, (8, 3,000) and (64, 3,000), "
+        "several seeds (appendix A).", (
         Statement("progression: the norm rises when generalization comes, for one seed "
                   "between epochs 30,000 and 40,000", "progression", (30_000, 40_000)),
         Statement("grokking: the norm falls"))),
-    10: ("The same as figure 8 at 3,000 + 3,000 points, with a shared and a split MLP "
-         "(appendix B).", (Statement("split, addition emerges at a much smaller size"),)),
+    10: ("Validation accuracy on addition against size at 3,000 + 3,000 points, with a shared and "
+         "a split MLP; how many seeds is not stated (appendix B).",
+         (Statement("split, addition emerges at a much smaller size"),)),
 }  # fmt: skip
 """Figure of the paper -> its form, and what it shows."""
 

@@ -10,7 +10,7 @@ from lib.paper.recipe import BASE, CALIBRATION_SEED, STOP_AFTER
 from lib.spec import RunSpec
 
 SIZES_8 = ((1, 64), (1, 128), (2, 128), (2, 256), (4, 256), (4, 512), (8, 512), (8, 1024))
-"""(n_layers, d_model) of figures 8 and 10: the ends are the paper's."""
+"""(n_layers, d_model) of our figures 8 and 10: the ends are those of the paper's figure 8."""
 
 
 AMOUNTS_8 = (3000, 4000, 5000, 6000)

@@ -98,7 +98,7 @@ WIDE = (_cell(64, 2600), _cell(64, 3000), _cell(100, 2600))
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of the paper as a count: how many of its eleven seeds meet an event.
+    """One sentence of the paper, as we read it, as a count: how many of eleven seeds meet an event.
 
     Attributes:
         says: the sentence in few words, with where it stands.

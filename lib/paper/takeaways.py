@@ -95,8 +95,8 @@ CLAIMS = (
           (("figure9", {}, 5), ("figure9_controls", {}, 5)), addition.norms_differ, curves=True,
           later=("figure9_controls",)),
     Claim("takeaway 5",
-          "Double descent comes from progression, ungrokking and grokking in turn; with less data "
-          "than at the intersection; it vanishes above it (§4.1–4.2)",
+          "Double descent comes from moving from progression to ungrokking, then to grokking; it "
+          "appears well below the intersection and vanishes above it (§4.1–4.2)",
           "a dip of ≥ 0.1 at 3,000, a fall of ≥ 0.1 from d 8–20 to 24–40 at 2,600, a dip of "
           "≤ 0.1 at 4,000 and 5,000. Dip: mean over d 8–20 (at 4,000 and 5,000: at d 20) or over "
           "48–100, the lower, less that over 28–36. The zones and where the curves intersect are "
@@ -131,7 +131,8 @@ CLAIMS = (
     Claim("d = 32", "d = 32 needs 4,000 points (§2.2)",
           "at least two thirds of the runs generalize at 4,000, at most two thirds at 3,600",
           (_three((32,), 3600, 4000),), addition.needs_4000),
-    Claim("(64, 2000–2800)", "d = 64 is semi-grokking from 2,000 to below 3,000 points (§2.2)",
+    Claim("(64, 2000–2800)", "d = 64 is semi-grokking from 2,000 to 3,000 points (§2.2; 3,000 "
+          "itself, which is called near-perfect, too, is asked apart)",
           f"at least a third of the runs {_MORE}, at 2,000–2,400, and at most two thirds "
           "generalize at 2,600 and 2,800",
           (_three((64,), 2000, 2200, 2400, 2600, 2800),), addition.moderate),
@@ -146,7 +147,9 @@ CLAIMS = (
     Claim("2,600: ungrokking", "Zero validation accuracy for d 24–40 at 2,600 (§4.1)",
           f"at most a third of the runs {_MORE}",
           (_six(2600, d=_ZONE),), partial(addition.runs_know_more, most=FEW)),
-    Claim("2,600: no grokking", "No grokking in this range of sizes at 2,600 (§4.1, footnote 2)",
+    Claim("2,600: no grokking",
+          "No grokking yet in this range of sizes, which we take to be all of figure 6's, at 2,600 "
+          "(§4.1, footnote 2)",
           "at most a third of the runs over d 44–100 generalize, and at none of these widths "
           "surely more",
           (_six(2600, d=(44, 48, 56, 64, 100)),),

@@ -31,6 +31,13 @@ def test_a_fall_within_progression_ends_where_training_is_perfect():
     assert "fewer than three" in dips.in_progression(2600, train + 0.15, falls)
 
 
+def test_where_sizes_lie_beside_the_crossing():
+    said = dips.beside_crossing(3320.4, "3,320 [3,200, 3,440]", [4000, 3000, 2600])
+    assert "at 3,320 [3,200, 3,440] training points: 2,600 is 22% below, 3,000 is 10%" in said
+    assert "4,000 is 20% above that." in said and "With 3,000 points, so near" in said
+    assert dips.beside_crossing(5000, "5,000", [2600]).endswith(": 2,600 is 48% below that.")
+
+
 def test_what_symmetry_gives():
     share = symmetry_share(3000)
     values = [0.05, share, share + 2 * MARGIN, np.nan]

@@ -62,7 +62,7 @@ def intersection(found: Map) -> list[str]:
 
 
 def _in_ordered_pairs(found: Map) -> list[str]:
-    """The paper's own reading: both numbers in ordered pairs, mirrored ones counted twice."""
+    """The naive reading: both numbers in ordered pairs, mirrored ones counted twice."""
     ratio = 113**2 / distinct_pairs(113**2)
     d = np.geomspace(found.capacity.widths[0], found.capacity.widths[-1], 20_000)
     above = found.capacity(d) * ratio >= found.critical(d)
@@ -71,8 +71,9 @@ def _in_ordered_pairs(found: Map) -> list[str]:
     naive = d[above][0]
     beyond = ", beyond the widths that $D_{\\mathrm{crit}}$ was fitted to"
     return [
-        "Read in ordered pairs on both axes, as the paper does (capacity counted on all pairs with "
-        "their mirror images, training sets as they are), they would cross at "
+        "Read in ordered pairs on both axes (capacity counted on all pairs with their mirror "
+        "images, which the paper calls cheaper to memorize, training sets as they are), they would "
+        "cross at "
         f"d_model {naive:.1f}, {float(found.critical(naive)):,.0f} points"
         + f"{beyond * bool(naive < found.critical.low)}."
     ]

@@ -1,6 +1,6 @@
 """How the claims on mixtures are judged (§5, appendix B; takeaways 7 and 8).
 
-The paper reports the highest accuracy; ours is read by the highest on the way and by the last,
+The paper reports the best of three seeds; ours is read by the highest on the way and by the last,
 at several levels, and a claim holds or fails only if it does by every reading.  An emergent
 size lies between two sizes tried, so what is asked of it is asked of both.
 """

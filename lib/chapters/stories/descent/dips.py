@@ -1,6 +1,6 @@
 """Double descent in words: what the mean curves do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -35,6 +35,30 @@ def _course(mean: pd.Series, dip: Dip) -> str:
         f"{top:.2f} at width {dip.peak:.0f}, {valley:.2f} at {dip.valley:.0f}, up to "
         f"{beyond:.2f} beyond"
     )
+
+
+CLOSE = 0.2
+"""Share of the crossing's training points within which a size below it is not well below it."""
+
+
+def beside_crossing(crossing: float, words: str, sizes: Sequence[int]) -> str:
+    """Where training sizes lie beside the place where figure 1's curves cross.
+
+    Args:
+        crossing, words: its training points, as a number and with the interval.
+    """
+    places = [
+        f"{size:,} is {abs(size / crossing - 1):.0%} {'below' if size < crossing else 'above'}"
+        for size in sorted(sizes)
+    ]
+    close = [f"{size:,}" for size in sorted(sizes) if (1 - CLOSE) * crossing < size < crossing]
+    text = f"In our runs they cross at {words} training points: {', '.join(places)} that."
+    if close:
+        text += (
+            f" “Well below” has no number in the paper. With {' and '.join(close)} points, so near "
+            "it, a dip need not be deep; one that is left open says little against the picture."
+        )
+    return text
 
 
 def in_progression(size: int, train: pd.Series, val: pd.Series) -> str:

@@ -36,15 +36,15 @@ def symmetric_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
 
 
 def all_grok_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
-    """How many of the runs that end with the rule grok; the paper says, all (§2.2)."""
+    """How many of the runs that end with the rule grok."""
     good = runs[runs["val_accuracy"] >= GENERALIZED]["key"]
     kinds = [zone(curve) for _, curve in curves[curves["key"].isin(good)].groupby("key")]
     if not kinds:
         return ""
     return (
-        "All combinations with near-perfect validation accuracy grok, the paper says (§2.2). Of "
-        f"the {len(kinds)} runs of this grid that end at {GENERALIZED:g} or above, "
-        f"{kinds.count('grokking')} do: they know their training set before they find the rule."
+        f"How many of these networks grok? Of the {len(kinds)} runs of this grid that end at "
+        f"{GENERALIZED:g} or above, {kinds.count('grokking')} do: they know their training set "
+        "before they find the rule."
     )
 
 

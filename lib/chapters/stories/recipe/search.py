@@ -126,7 +126,8 @@ def _by_sentence(own: pd.DataFrame, head: str, last: Iterable[str]) -> str:
         (SENTENCES[row.sentence].says, SENTENCES[row.sentence].asked, f"{row.k} of {row.n}", said)
         for row, said in zip(own.itertuples(), last, strict=True)
     ]
-    return table(["the paper", "counted, of eleven seeds", "our runs", head], rows, left=(0, 1))
+    header = ["the paper, as we read it", "counted, of eleven seeds", "our runs", head]
+    return table(header, rows, left=(0, 1))
 
 
 def standing(found: Gathered, recipes: pd.DataFrame) -> str:
