@@ -5,15 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
-import psutil
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock
+from processes import gone, wait_for
 
 import lib.chapters.build
 from lib.chapters import execute, parameters
@@ -296,14 +295,15 @@ def test_an_interrupted_chapter_leaves_nothing(book, how, monkeypatch):
         stderr=subprocess.PIPE,
         text=True,
     )
-    kernel = wait_for(lambda: (book / "pid").exists() and (book / "pid").read_text())
+    pid = book / "pid"
+    wait_for(lambda: pid.exists() and pid.read_text(), process)
     process.send_signal(how)
     _, said = process.communicate()
     assert process.returncode != 0
     if how == signal.SIGINT:
         assert said.strip() == "error: interrupted; the book that was there is as it was"
     assert not list(book.rglob("*.ipynb"))
-    wait_for(lambda: not alive(int(kernel)))
+    wait_for(lambda: gone(int(pid.read_text())))
     left = list((book / "chapters").iterdir())
     assert len(left) == (how == signal.SIGKILL)
     for folder in left:  # the next run a day later takes it away
@@ -312,19 +312,6 @@ def test_an_interrupted_chapter_leaves_nothing(book, how, monkeypatch):
     monkeypatch.setattr("lib.chapters.execute._run", as_it_was)
     assert run("tiny").exit_code == 0
     assert [path.name for path in (book / "chapters").iterdir()] == ["tiny.ipynb"]
-
-
-def alive(pid):
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
-def wait_for(condition):
-    """Waits until a condition holds, a minute at most, and returns its value."""
-    for _ in range(600):
-        if value := condition():
-            return value
-        time.sleep(0.1)
-    pytest.fail("waited for a minute in vain")
 
 
 def test_list_shows_the_parameters(book):

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
+import psutil
 from click.testing import CliRunner
 
 HERE = Path(__file__).resolve().parent
@@ -98,6 +99,14 @@ def wait_for(condition, process=None):
     while not condition():
         assert process is None or process.poll() is None, process.communicate()
         time.sleep(0.01)
+
+
+def gone(pid):
+    """Whether a process has ended, even if its parent has not asked yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def free_port():

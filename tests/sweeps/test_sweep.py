@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import fake_train
@@ -15,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from fake_train import fake_run
-from processes import Here, again, launch, rate, tiny, wait_for
+from processes import Here, again, gone, launch, rate, tiny, wait_for
 
 from lib.cli import options
 from lib.data import build
@@ -401,18 +400,10 @@ def test_a_thread_may_sweep_too(store):
 # Real processes that are interrupted and killed
 
 
-def gone(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 def workers(marks):
     return {int(mark.name.split("-")[1]) for mark in marks.iterdir()}
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_kill_9_loses_the_runs_in_flight_and_nothing_else(store, marks):
     specs, finished = tiny(*range(8)), 1
     process = start(store, "slow", 8, marks)
