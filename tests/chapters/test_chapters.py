@@ -56,12 +56,14 @@ recipes = ["recipe-3e-3-1.0"]
 
 @pytest.fixture
 def book(tmp_path, monkeypatch):
-    """A book of its own with one tiny chapter."""
+    """A book of its own with one tiny chapter, in whose folder commands are given."""
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "tiny.py").write_text(TINY)
     monkeypatch.setattr("lib.chapters.parameters.NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr("lib.chapters.execute.CHAPTERS", tmp_path / "chapters")
     monkeypatch.setattr("lib.chapters.build.BUILD", tmp_path / "_build")
+    monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: ["tiny"])
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -146,8 +148,7 @@ def test_parameters_may_be_annotated_and_hold_any_text(book):
         (["tiny", "--results", "no"], "the results folder 'no' does not exist"),
     ],
 )
-def test_a_mistake_is_one_line_and_writes_nothing(book, monkeypatch, arguments, message):
-    monkeypatch.chdir(book)
+def test_a_mistake_is_one_line_and_writes_nothing(book, arguments, message):
     if (
         arguments[2:3]
         and arguments[2] in "decays pair grokking cells calm_memorized recipes".split()
@@ -193,7 +194,6 @@ _ = export(pd.DataFrame({"lr": [lr]}), "table")
 def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(book))
     monkeypatch.setenv("GROKKING_CACHE", "near")  # of where the command is given
-    monkeypatch.chdir(book)
     (book / "notebooks" / "tiny.py").write_text(TINY + TABLE)
     (book / "runs").mkdir()
     output = book / 'my "own".ipynb'  # it stands in JSON
@@ -330,9 +330,7 @@ def leave_a_table(chapter, notebook, values, environment):
 def test_build_executes_what_has_changed(book, monkeypatch):
     executed = []
     monkeypatch.setattr("lib.chapters.execute._run", leave_a_table)
-    monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: ["tiny"])
     monkeypatch.setattr("lib.chapters.build._html", lambda: book / "index.html")
-    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
     real = execute.execute
     monkeypatch.setattr(
         "lib.chapters.execute.execute",
@@ -389,12 +387,10 @@ HEADER = """\
 def test_tables_lie_beside_their_notebook(book, monkeypatch):
     """Trials touch neither the book's tables nor each other's."""
     monkeypatch.setattr("lib.chapters.execute._run", leave_a_table)
-    monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: ["tiny"])
     monkeypatch.setattr("lib.chapters.build._html", lambda: book / "index.html")
-    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
     (book / "notebooks" / "tiny.py").write_text(TINY + TABLE)
     table = book / "chapters" / "data" / "table.csv"
-    assert f"wrote {table.relative_to(book)}" in run_in(book, monkeypatch, "tiny").output
+    assert f"wrote {table.relative_to(book)}" in run("tiny").output
     assert table.read_text() == "lr\n0.003\n"
     for name, lr in (("one", 0.5), ("two", 0.25)):
         told = run("tiny", "-o", f"{name}.ipynb", "-p", "lr", lr).output
@@ -427,20 +423,14 @@ def test_a_full_disk_leaves_the_book_s_chapter_and_its_tables(book, monkeypatch)
     assert before == {p: p.read_bytes() for p in (book / "chapters").rglob("*") if p.is_file()}
 
 
-def test_a_file_in_the_tables_place_is_said_before_anything_is_executed(book, monkeypatch):
+def test_a_file_in_the_tables_place_is_said_before_anything_is_executed(book):
     (book / "out-data").write_text("a file")
-    result = run_in(book, monkeypatch, "tiny", "-o", "out.ipynb")
+    result = run("tiny", "-o", "out.ipynb")
     assert result.exit_code == 2 and "out-data" in result.stderr
     assert not (book / "out.ipynb").exists()
 
 
-def run_in(folder, monkeypatch, *arguments):
-    monkeypatch.chdir(folder)
-    return run(*arguments)
-
-
-def test_one_build_at_a_time(book, monkeypatch):
-    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
+def test_one_build_at_a_time(book):
     (book / "_build").mkdir()
     with FileLock(book / "_build" / ".lock"):
         for command in (["build"], ["run", "tiny"]):  # which would change what a build reads
@@ -451,7 +441,6 @@ def test_one_build_at_a_time(book, monkeypatch):
 
 @pytest.mark.parametrize("end", ["fails", "is interrupted"])
 def test_a_book_that_is_not_whole_replaces_nothing(book, monkeypatch, end):
-    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
     monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: [])
     page = book / "_build" / "html" / "index.html"
     page.parent.mkdir(parents=True)
@@ -487,7 +476,6 @@ def test_saving_a_chapter_from_jupyterlab_changes_nothing(tmp_path):
 
 
 def test_build_names_a_chapter_without_source(book, monkeypatch):
-    monkeypatch.setattr("lib.chapters.build.BUILD", book / "_build")
     monkeypatch.setattr("lib.chapters.build.table_of_contents", lambda: ["gone"])
     result = call("build")
     assert result.exit_code == 2
