@@ -154,10 +154,12 @@ Markdown("\n\n".join((searched.of_the_best(sentences, tried), leader.by_twos(own
 # sixth of that, which pulls about as much in an epoch.
 
 # %% tags=["hide-input"]
-batched = batches.paired(page.gather(batches.compared()))
+batched = page.gather(batches.compared())
+both = batches.pairs(batched)
+batched = batched.of([*both["key"], *both["key_plain"]])
 columns = [*OF_A_RUN, "lr", "weight_decay", "batch"]
 page.export(batched.runs, "batches", "the runs with batches and those beside them", columns)
-Markdown(f"{batches.in_words(batched)}\n\n{batches.by_heart(batched)}\n\n{batched.provenance()}")
+Markdown(f"{batches.in_words(both)}\n\n{batches.by_heart(both)}\n\n{batched.provenance()}")
 
 # %% [markdown]
 # "By heart" is a run that is perfect in training while validation is still below one half: figure
@@ -175,7 +177,8 @@ Markdown(f"{batches.in_words(batched)}\n\n{batches.by_heart(batched)}\n\n{batche
 varied = page.gather(variants.compared())
 both = variants.pairs(varied)
 page.export(both, "variants", "the runs with a variant and those beside them")
-Markdown(f"{variants.told(both)}\n\n{variants.paired(varied).provenance()}")
+varied = varied.of([*both["key"], *both["key_plain"]])
+Markdown(f"{variants.told(both)}\n\n{varied.provenance()}")
 
 # %% [markdown]
 # "By heart" and "generalize" count the runs with the change, and in brackets the plain ones beside

@@ -201,23 +201,23 @@ def test_training_lengths_that_are_as_good_are_all_said():
 def test_runs_with_batches_stand_beside_the_same_without(store):
     wanted = batches.compared()
     assert {spec.batch for spec in wanted} == {None, 256, 512} and set(wanted) <= set(specs())
-    nothing = gather(wanted, store=store)
+    nothing = batches.pairs(gather(wanted, store=store))
     assert "No run" in batches.by_heart(nothing) and "No run" in batches.in_words(nothing)
     small = next(s for s in wanted if s.batch == 512 and s.train_size == 2600)
     store.add(jump(small, val=1.0))  # one without its other half, which counts nowhere
     other = small.replace(seed=small.seed + 1)
     store.add(jump(other.replace(weight_decay=A_SIXTH)))
     store.add(jump(other.replace(batch=None)))
-    said = batches.in_words(gather(wanted, store=store))
+    said = batches.in_words(batches.pairs(gather(wanted, store=store)))
     assert "0.17, 1.0 times as much" in said and "**1 of 1 know" in said and "\n" not in said
     rule = made_up.run(other, [0, 9], train_accuracy=[0, 1], val_accuracy=[0, 1])
     store.add(rule)  # it knows its list as soon as it has the rule, and not by heart
-    found = gather(wanted, store=store)
-    said = batches.in_words(found).split("\n\n")
+    both = batches.pairs(gather(wanted, store=store))
+    said = batches.in_words(both).split("\n\n")
     assert "1, 6.0 times" in said[0] and "**0 of 1 know" in said[0] and "one step 1" in said[0]
-    own = batches.paired(found)
-    assert len(own.runs) == 3 and small.key not in set(own.runs["key"])
-    told = batches.by_heart(own).splitlines()
+    keys = {*both["key"], *both["key_plain"]}
+    assert len(keys) == 3 and small.key not in keys
+    told = batches.by_heart(both).splitlines()
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in (told[0], *told[2:])]
     assert rows == [
         [*rows[0][:3], "progression", "ungrokking"],
@@ -239,11 +239,9 @@ def test_runs_with_a_variant_stand_beside_the_plain_one_and_two_seeds_beside_eac
         store.add(jump(spec, val=0.0))
     assert "No run" in variants.told(variants.pairs(gather(wanted, store=store)))
     store.add(made_up.run(plain, [0, 9], train_accuracy=[0, 1], val_accuracy=[0, 1]))
-    found = gather(wanted, store=store)
-    both = variants.pairs(found)
+    both = variants.pairs(gather(wanted, store=store))
     assert both["changed"].tolist() == [variants.SEED, "tied embeddings"]
     assert (both["key"].tolist(), set(both["key_plain"])) == ([other.key, tied.key], {plain.key})
-    assert set(variants.paired(found).runs["key"]) == {plain.key, other.key, tied.key}
     said = variants.told(both)
     assert "another seed 0 of 1 runs" in said and "tied embeddings, 0 of 1." in said
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in said.splitlines()[4:]]

@@ -37,35 +37,28 @@ def pairs(found: Gathered) -> pd.DataFrame:
     """The runs that have both forms: a row for each with batches, both their curves.
 
     Columns: `FIELDS`, `batch`, `beside` (the other's weight decay), and `key` and `curve` of the
-    one, `key_whole` and `curve_whole` of the other.
+    one, `key_plain` and `curve_plain` of the other.
     """
     runs = with_curves(found.runs, found.curves)[[*FIELDS, "batch", "key", "curve"]]
     runs = runs.assign(beside=runs["weight_decay"].map(_beside))
     whole = runs[runs["batch"].isna()].drop(columns=["batch", "weight_decay"])
     fields = [name for name in whole.columns if name not in ("key", "curve")]
-    return runs[runs["batch"].notna()].merge(whole, on=fields, suffixes=("", "_whole"))
+    return runs[runs["batch"].notna()].merge(whole, on=fields, suffixes=("", "_plain"))
 
 
-def paired(found: Gathered) -> Gathered:
-    """The runs of these pairs alone."""
-    both = pairs(found)
-    return found.of([*both["key"], *both["key_whole"]])
-
-
-def by_heart(found: Gathered) -> str:
+def by_heart(both: pd.DataFrame) -> str:
     """Batches of each kind against one step an epoch: Markdown."""
     rows = []
-    for (batch, decay), own in _kinds(found):
+    for (batch, decay), own in _kinds(both):
         rows.append((f"{batch:.0f}", f"{decay:g}", *_row(own["curve"])))
-        rows.append(("all", f"{own['beside'].iloc[0]:g}", *_row(own["curve_whole"])))
+        rows.append(("all", f"{own['beside'].iloc[0]:g}", *_row(own["curve_plain"])))
     shown = [name for name in ZONES if any(row[-1][name] for row in rows)]
     rows = [(*row[:-1], *(row[-1][name] or "–" for name in shown)) for row in rows]
     return table(["points a step", "weight decay", "by heart from epoch", *shown], rows)
 
 
-def _kinds(found: Gathered) -> list[tuple[tuple[float, float], pd.DataFrame]]:
+def _kinds(both: pd.DataFrame) -> list[tuple[tuple[float, float], pd.DataFrame]]:
     """((batch, weight decay), its pairs), those with as much decay a step first."""
-    both = pairs(found)
     same = {name: own for name, own in both.groupby(["batch", "weight_decay"])}
     return sorted(same.items(), key=lambda kind: (kind[0][1] == A_SIXTH, -kind[0][0], kind[0][1]))
 
@@ -81,13 +74,13 @@ def _row(curves: pd.Series) -> tuple:
     return span(known, "{:,.0f}"), Counter(kinds)
 
 
-def in_words(found: Gathered) -> str:
+def in_words(both: pd.DataFrame) -> str:
     """What the pairs show, a sentence for each kind of batches."""
     told = []
-    for (batch, decay), own in _kinds(found):
+    for (batch, decay), own in _kinds(both):
         steps = np.ceil(own["train_size"] / batch)
         heart, rising = (
-            [sum(zone(c) in zones for c in own[form]) for form in ("curve", "curve_whole")]
+            [sum(zone(c) in zones for c in own[form]) for form in ("curve", "curve_plain")]
             for zones in (BY_HEART, ("progression",))
         )
         pull = span(steps * decay / own["beside"], "{:.1f}")

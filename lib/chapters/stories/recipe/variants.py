@@ -44,12 +44,6 @@ def pairs(found: Gathered) -> pd.DataFrame:
     return pd.concat([seeds[varied.columns], varied], ignore_index=True)
 
 
-def paired(found: Gathered) -> Gathered:
-    """The runs of these pairs alone."""
-    both = pairs(found)
-    return found.of([*both["key"], *both["key_plain"]])
-
-
 def told(both: pd.DataFrame) -> str:
     """What each change does, beside what another seed does: Markdown."""
     if both.empty:
