@@ -30,8 +30,7 @@ def with_end(spec, engine, value, last):
     return run
 
 
-def test_only_runs_in_two_precisions_are_compared(tmp_path):
-    store = Store(tmp_path)
+def test_only_runs_in_two_precisions_are_compared(store):
     nothing = two_precisions(store)
     assert list(nothing) == COLUMNS and len(nothing) == alike(nothing) == 0
     a, b, c, d = (RunSpec(epochs=900, seed=seed) for seed in range(4))

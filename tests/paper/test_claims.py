@@ -24,16 +24,14 @@ from lib.paper.takeaways import CLAIMS
 from lib.runs.store import Store
 
 
-def test_nothing_stored_nothing_claimed(tmp_path):
-    store = Store(tmp_path / "results")
+def test_nothing_stored_nothing_claimed(store):
     for claim in CLAIMS:
         result = judge(claim, store)
         assert result.verdict == "not enough runs"
         assert len(result.missing) == len(claim.specs()) > 0
 
 
-def test_one_missing_run_is_not_enough(tmp_path):
-    store = Store(tmp_path / "results")
+def test_one_missing_run_is_not_enough(store):
     specs = BY_NAME["(64, 3000)"].specs()
     store.add_many(jump(s, val=1.0) for s in specs[:-1])
     result = judge(BY_NAME["(64, 3000)"], store)
@@ -305,8 +303,8 @@ def test_the_readme_has_a_place_for_what_is_written(name):
         with_section("a README without it", name, "new")
 
 
-def test_table_shows_every_claim(tmp_path):
-    table = claims_table([judge(c, Store(tmp_path)) for c in CLAIMS])
+def test_table_shows_every_claim(store):
+    table = claims_table([judge(c, store) for c in CLAIMS])
     assert all(c.name in table for c in CLAIMS)
 
 

@@ -128,9 +128,8 @@ def test_a_state_of_another_network_is_not_used(tmp_path, capsys):
     assert "begins again" in capsys.readouterr().err
 
 
-def test_short_runs_save_nothing_and_stored_ones_leave_nothing(tmp_path):
+def test_short_runs_save_nothing_and_stored_ones_leave_nothing(store):
     spec = KERNEL.replace(epochs=200, n_evals=20)
-    store = Store(tmp_path / "results", tmp_path)
     train(spec, checkpoints=Checkpoints(store.own))
     assert not (store.own / "checkpoints").exists()
     interrupted(spec, Checkpoints(store.own, every=0), 5)
@@ -230,9 +229,8 @@ def test_states_that_fit_no_network_begin_a_stack_again(tmp_path, capsys):
     assert capsys.readouterr().err.count("begins again: it is of another network") == 2
 
 
-def test_a_killed_sweep_goes_on_with_its_long_run(tmp_path, monkeypatch):
+def test_a_killed_sweep_goes_on_with_its_long_run(store, monkeypatch):
     """The whole way: sweep, worker, kill -9, sweep again; the store gets the same bits."""
-    store = Store(tmp_path / "results", tmp_path / "cache")
     spec = specs(2, 100)[0].replace(epochs=60_000, n_evals=300)
     code = f"""
 from lib.runs import checkpoints

@@ -119,9 +119,8 @@ def test_what_no_memory_holds_is_refused(call, known):
     assert call("sweep", "huge", "--dry-run").exit_code == 0
 
 
-def test_what_another_sweep_has_is_left_to_it(tmp_path, monkeypatch):
+def test_what_another_sweep_has_is_left_to_it(store, monkeypatch):
     """Asked stack by stack: what it has finished by then, and what it has in flight."""
-    store, locks = Store(tmp_path / "results", tmp_path / "cache"), Locks
     specs, finished = [BASE.replace(seed=n) for n in range(6)], []
     train_many = lib.sweeps.device.train_many
 
@@ -129,12 +128,12 @@ def test_what_another_sweep_has_is_left_to_it(tmp_path, monkeypatch):
         for run in train_many(part, at_once=2, **how):
             if not finished:
                 finished.extend(spec for spec in specs if spec != run.spec)
-                finished[:] = [s for s in finished if locks(store).take(s.key)][:1]
+                finished[:] = [s for s in finished if Locks(store).take(s.key)][:1]
                 store.add(fake_run(*finished))
             yield run
 
     monkeypatch.setattr(lib.sweeps.device, "train_many", beside)
-    held = locks(store)
+    held = Locks(store)
     assert held.take(specs[5].key)
     report = sweep_stacked(specs, store, device="cpu", progress=False)
     held.close()
@@ -172,8 +171,7 @@ def test_a_stack_that_finds_the_memory_full_waits_for_the_others(tmp_path, monke
         list(train_many([*small, wide], device="cpu"))
 
 
-def test_a_budget_ends_it(tmp_path):
-    store = Store(tmp_path / "results", tmp_path / "cache")
+def test_a_budget_ends_it(store):
     report = sweep_stacked(TINY, store, device="cpu", budget_s=0.0)
     assert report.done == 0 and report.left == 6 and not store.keys()
     assert sweep_stacked(TINY, store, device="cpu").done == 6
@@ -197,9 +195,9 @@ def late(monkeypatch):
     return epochs
 
 
-def test_a_budget_loses_nothing(tmp_path, late, capfd):
+def test_a_budget_loses_nothing(store, late, capfd):
     """It ends when two runs do: they are stored, and a longer one beside them is saved."""
-    store, long = Store(tmp_path / "results", tmp_path / "cache"), BASE.replace(epochs=40)
+    long = BASE.replace(epochs=40)
     specs = [BASE, BASE.replace(seed=1), long]
     report = sweep_stacked(specs, store, device="cpu", budget_s=10.0)
     assert (report.done, report.left) == (2, 1)
@@ -233,9 +231,9 @@ class Bar:
         self.told.append("closed")
 
 
-def test_a_bar_goes_on_while_a_stack_is_trained(tmp_path, monkeypatch, capfd):
+def test_a_bar_goes_on_while_a_stack_is_trained(store, monkeypatch, capfd):
     """By what runs are expected to take, and says what is left as far as that is known."""
-    bars, store = [], Store(tmp_path / "results", tmp_path / "cache")
+    bars = []
     monkeypatch.setattr(
         lib.sweeps.device, "bar_over", lambda total, progress: bars.append(Bar(total)) or bars[0]
     )
@@ -249,8 +247,7 @@ def test_a_bar_goes_on_while_a_stack_is_trained(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().err == ""  # no lines beside a bar
 
 
-def test_first_comes_first(tmp_path):
-    store = Store(tmp_path / "results", tmp_path / "cache")
+def test_first_comes_first(store):
     chosen, then, seen = TINY.specs()[3], TINY.specs()[5], []
     store.add = lambda run: seen.append(run.spec) or Store.add(store, run)
     sweep_stacked(TINY, store, device="cpu", first=[[chosen], [chosen, then]])
@@ -305,9 +302,9 @@ def test_the_model_expects_the_early_stops_of_neighbours(call, known, monkeypatc
     assert len(seen) == 3 and all(part < 0.6 for part in seen.values())
 
 
-def test_what_is_predicted_is_of_the_runs_that_are_done(tmp_path, monkeypatch):
+def test_what_is_predicted_is_of_the_runs_that_are_done(store, monkeypatch):
     """Runs differ in cost, so a part of a sweep is no like part of its time."""
-    store, specs = Store(tmp_path / "results", tmp_path / "cache"), TINY.specs()
+    specs = TINY.specs()
     expected = {spec: 10.0**i for i, spec in enumerate(specs)}
     late = SimpleNamespace(
         monotonic=lambda: 1e6 if len(store.keys()) == 4 else 0.0, perf_counter=time.perf_counter
