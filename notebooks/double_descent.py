@@ -85,18 +85,11 @@ page.opening("takeaway 5", so_far=dips.seen(val["mean"].unstack("train_size"), d
 
 # %% tags=["hide-input"]
 page.export_runs(runs, "figure6", "the runs of figure 6")
-
-
-def curves(size):
-    """What a panel shows: training and validation accuracy of one training size."""
-    own = runs[runs["train_size"] == size]
-    return {
-        "training": (own, "train_accuracy", style.TRAIN, "-"),
-        "validation": (own, "val_accuracy", style.VAL, "--"),
-    }
-
-
-figure6 = {size: curves(size) for size in train_sizes}
+both = {
+    "training": (runs, "train_accuracy", style.TRAIN, "-"),
+    "validation": (runs, "val_accuracy", style.VAL, "--"),
+}
+figure6 = accuracy.by_size(both, train_sizes)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final training and validation accuracy against d_model on a logarithmic axis, mean over seeds, a dot for each run, and the share of seeds that generalize. With 2,600 and 3,000 points validation falls between narrow and wide networks; with 4,000 and 5,000 it hardly does."}, "figure": {"caption": "Final accuracy against width, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. Straw: the paper, as we read it. [Data](data/figure6.csv).", "name": "fig-double-descent"}}
 accuracy.accuracy_by_width(figure6, d_models, figure=6)
@@ -263,21 +256,12 @@ told(longer)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of two training sizes: final validation accuracy against d_model for the narrow networks, by epoch T in grey and after three times as many epochs, with a dot for each run. The two lines differ most at one width each, where one of three seeds finds the rule late."}, "figure": {"caption": "Final validation accuracy of the narrow networks by epoch T (grey) and by 3 T, same seeds. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. [Data](data/figure6_long.csv).", "name": "fig-double-descent-long"}}
 same = runs[runs["seed"].isin(long_seeds) & runs["d_model"].isin(narrow)]
-
-
-def by_length(size):
-    """What a panel shows: validation accuracy by T and by 3 T."""
-    shown = {}
-    for label, frame, colour, dash in (
-        ("by T", same, style.GREY, ":"), ("by 3 T", longer.runs, style.VAL, "--")
-    ):  # fmt: skip
-        own = frame[frame["train_size"] == size]
-        shown[label] = own, "val_accuracy", colour, dash
-    return shown
-
-
-by_sizes = {f"D = {size:,}": by_length(size) for size in sizes if narrow}
-accuracy.accuracy_by_width(by_sizes, narrow) if by_sizes else None
+both = {
+    "by T": (same, "val_accuracy", style.GREY, ":"),
+    "by 3 T": (longer.runs, "val_accuracy", style.VAL, "--"),
+}
+by_sizes = accuracy.by_size(both, sizes)
+accuracy.accuracy_by_width(by_sizes, narrow) if sizes and narrow else None
 
 # %% tags=["hide-input"]
 pair = ["d_model", "train_size", "seed"]

@@ -42,7 +42,7 @@ from lib.chapters.export import OF_A_RUN
 from lib.chapters.stories.recipe import batches, depth, form, leader, variants
 from lib.chapters.stories.recipe import cells as story
 from lib.chapters.stories.recipe import search as searched
-from lib.figures import accuracy
+from lib.figures import accuracy, style
 from lib.figures.recipes import search_map, sentence_map
 from lib.paper.experiments import EXPERIMENTS, SIZES_6, WIDTHS_6
 from lib.paper.mixtures import DEPTHS
@@ -223,8 +223,11 @@ page.export(leading.runs, "figure6_tied", "the leading recipe's runs of figure 6
 Markdown(f"{searched.sentence_by_sentence(leading)}\n\n{leading.provenance()}")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final validation accuracy against d_model in two recipes, mean over seeds and a dot for each run: the recipe with tied embeddings that leads the search, and this book's in grey. On the first of these seeds, 1,002, tied networks with 3,000 points rise to 1, fall to about zero between widths 24 and 40 (to 0.16 at 32), and are at 1 again from 44 on; with 2,600 they stay at about zero beyond width 12; with 4,000 and 5,000 none of the wider ones falls."}, "figure": {"caption": "Final validation accuracy against width with tied embeddings (lr 0.001, weight decay 1, by epoch 35,000; the seeds from 1,002 on that have every run) and in the book's recipe (grey; by epoch 20,000, the figures' seeds). Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval; hatched: no run stored. [Data](data/figure6_tied.csv).", "name": "fig-figure6-tied"}}
-both = {size: leader.beside(leading.whole().runs, figure6.runs, size) for size in SIZES_6}
-accuracy.accuracy_by_width(both, WIDTHS_6, figure=6)
+both = {
+    "tied embeddings": (leading.whole().runs, "val_accuracy", style.VAL, "--"),
+    "this book's recipe": (figure6.runs, "val_accuracy", style.GREY, ":"),
+}
+accuracy.accuracy_by_width(accuracy.by_size(both, SIZES_6), WIDTHS_6, figure=6)
 
 # %% [markdown]
 # What the first of these seeds shows suggested a claim, takeaway 5's in this recipe. It was put down,

@@ -158,6 +158,20 @@ def _by_width(ax, runs: pd.DataFrame, value, colour, label, dash="-", shift=0.0)
         shares(ax, runs, "d_model", GENERALIZED, colour, shift)
 
 
+def by_size(
+    shown: dict[str, tuple[pd.DataFrame, str, str, str]], train_sizes: Sequence[int]
+) -> dict[int, dict[str, tuple]]:
+    """What `accuracy_by_width` draws, a panel for each training size.
+
+    Args:
+        shown: label of a curve -> (runs of all sizes, the column, a colour, a dash).
+    """
+    return {
+        size: {k: (runs[runs["train_size"] == size], *look) for k, (runs, *look) in shown.items()}
+        for size in train_sizes
+    }
+
+
 def accuracy_by_width(
     shown: dict[object, dict[str, tuple[pd.DataFrame, str, str, str]]],
     d_models: Sequence[int],

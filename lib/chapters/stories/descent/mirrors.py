@@ -15,6 +15,7 @@ from lib.analysis.dynamics import GENERALIZED, PERFECT, ZERO
 from lib.chapters.tables import table
 from lib.circuits.measures import gather_measures, measures
 from lib.figures import style
+from lib.figures.accuracy import by_size
 from lib.paper.criteria.rules import HALF
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.store import Store
@@ -48,16 +49,13 @@ def whole(ends: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves(ends: pd.DataFrame, train_sizes: Iterable[int]) -> dict[int, dict[str, tuple]]:
-    """What `lib.figures.accuracy.accuracy_by_width` draws, a panel for each training size.
+    """Both kinds as `lib.figures.accuracy.by_size` has them.
 
     Args:
         ends: measures of runs at their ends.
     """
-
-    def panel(own):
-        return {label: (own, value, *line) for value, (label, *line) in KINDS.items()}
-
-    return {size: panel(ends[ends["train_size"] == size]) for size in train_sizes}
+    lines = {label: (ends, value, *line) for value, (label, *line) in KINDS.items()}
+    return by_size(lines, train_sizes)
 
 
 def words(ends: pd.DataFrame) -> str:

@@ -10,7 +10,6 @@ from lib.analysis.gather import Gathered
 from lib.analysis.words import seeds_phrase
 from lib.chapters.stories.descent import dips
 from lib.chapters.stories.recipe.search import of_figures, seeds_asked
-from lib.figures.style import GREY, VAL
 from lib.paper.race.scores import met_by, of_recipes
 from lib.paper.search import SENTENCES
 
@@ -118,12 +117,3 @@ def shape(found: Gathered) -> str:
         {size: descent.mean_dip(curve) for size, curve in curves.items()},
     )
     return f"With all of figure 6 ({seeds}) its {seen}"
-
-
-def beside(leading: pd.DataFrame, usual: pd.DataFrame, size: int) -> dict[str, tuple]:
-    """What a panel of `lib.figures.accuracy.accuracy_by_width` shows of two recipes at a size."""
-    drawn = ("tied embeddings", leading, VAL, "--"), ("this book's recipe", usual, GREY, ":")
-    return {
-        label: (runs[runs["train_size"] == size], "val_accuracy", colour, dash)
-        for label, runs, colour, dash in drawn
-    }
