@@ -51,13 +51,13 @@ from lib.analysis.gather import gather
 from lib.chapters.stories.circuits import kept, waves
 from lib.chapters.stories.circuits import predictions as story
 from lib.circuits.measures import gather_measures
-from lib.circuits.simulation import RACES, simulate, times_of
+from lib.circuits.simulation import RACES, TIMES, simulate
 from lib.figures import circuits
 from lib.figures.accuracy import success_by_size
 from lib.paper.circuits import DYNAMICS_CELLS, LONG
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.predictions import PREDICTIONS
-from lib.widgets.explorers import RACE, competition
+from lib.widgets.explorers import competition
 
 page = Page("circuit_efficiency", train_missing, d_model=d_model, lr=lr, weight_decay=weight_decay)
 few = seeds[:3]  # P1 and the look inside
@@ -126,7 +126,7 @@ page.opening("P3: ungrokking", "P2: weight decay, continued", "P1: efficiency", 
 # $v_M = 1$ and a small $v_G$.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four columns of two panels: logits of the generalizing and the memorizing circuit against time above, training and validation loss below; for memorizing at twice, 1.2 and 0.7 times the cost of generalizing, and at 0.7 from a network that has generalized. Where memorizing costs more, the rule takes over, the later the closer the costs; where it costs less, memorizing stays or becomes the stronger."}, "figure": {"caption": "Four races by scipy: logits of the circuits (above), losses (below), against time. [Data](data/circuit_races.csv).", "name": "fig-races"}}
-ran = {title: simulate(setting, times_of(RACE)) for title, setting in RACES.items()}
+ran = {title: simulate(setting, TIMES) for title, setting in RACES.items()}
 page.export(story.race_table(ran, RACES), "circuit_races", "races")
 circuits.races(ran)
 

@@ -6,7 +6,7 @@ memorizing circuit lifts a wrong one.  Weight decay charges each circuit for the
 its logit takes.  The chapter on circuit efficiency states the equations and their source.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize
@@ -46,10 +46,6 @@ class Setting:
         if self.classes < 3:
             raise ValueError(f"classes must be at least 3, got {self.classes}")
 
-    def to_dict(self) -> dict:
-        """The fields by name, as plain JSON values."""
-        return asdict(self)
-
 
 RACES = {
     "grokking: $P_M$ = 2": Setting(),
@@ -58,6 +54,9 @@ RACES = {
     "ungrokking: $P_M$ = 0.7": Setting(cost=0.7, grokked=True),
 }
 """The races that the book shows."""
+
+TIMES = np.append(np.expm1(np.linspace(0, np.log1p(4000), 160)[:-1]), 4000)
+"""When they are looked at: at 0, then evenly in ln(1 + t)."""
 
 
 def slope(_, w: np.ndarray, s: Setting) -> np.ndarray:
@@ -96,13 +95,6 @@ def first_weights(s: Setting) -> np.ndarray:
         root = np.sqrt(equilibrium(s))
         return np.array([root, root, 0.0, 1.0])
     return np.array([0.0, s.start, 0.0, 1.0])
-
-
-def times_of(last: float) -> np.ndarray:
-    """Times at which a race is looked at: 0, then evenly in ln(1 + t), up to `last`."""
-    times = np.expm1(np.linspace(0, np.log1p(last), 160))
-    times[-1] = last
-    return times
 
 
 def simulate(s: Setting, times: np.ndarray) -> dict[str, np.ndarray]:

@@ -29,15 +29,14 @@ def one_run(curve: pd.DataFrame) -> Figure:
     return figure
 
 
-def dynamics(shown: dict[str, pd.DataFrame], size: tuple[float, float] = (8, 2.7)) -> Figure:
+def dynamics(shown: dict[str, pd.DataFrame]) -> Figure:
     """Training curves in panels, one a kind of dynamics (§2.2, figure 2).
 
     Args:
         shown: title -> curves with columns seed, epoch, train_accuracy, val_accuracy; the
             lowest seed is drawn in full, the others thin.  An empty frame is drawn as missing.
-        size: width of the figure, height of a row of panels.
     """
-    figure, axes = grid_of(len(shown), size, ylabel="accuracy", sharey=True)
+    figure, axes = grid_of(len(shown), (8, 2.7), ylabel="accuracy", sharey=True)
     for ax, (title, curves) in zip(axes, shown.items()):
         ax.set(title=title, xscale="symlog", xlabel="epoch", ylim=(-0.03, 1.03))
         by_seed(ax, curves, ACCURACIES, first=dict(lw=1.8), others=dict(lw=0.8, alpha=0.55))

@@ -8,6 +8,7 @@ pattern: a slider linked to pictures.
 import base64
 import html
 import io
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from lib.analysis.gather import Gathered
 from lib.analysis.zones import critical
 from lib.analysis.zones.capacity import distinct_pairs, ordered_pairs
 from lib.analysis.zones.prediction import Prediction
-from lib.circuits.simulation import Setting, times_of
+from lib.circuits.simulation import TIMES, Setting
 from lib.paper.recipe import DYNAMICS
 from lib.widgets.packing import epoch_grids, kept, pack, packed_runs
 
@@ -221,21 +222,17 @@ def framework(
 COSTS = tuple(round(0.5 + 0.05 * i, 2) for i in range(51))
 DECAYS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 STARTS = (0.0005, 0.005, 0.05, 0.2, 0.5, 1.0)
-RACE = 4000.0
-"""What the sliders of `competition` offer, and how long its races are."""
+"""What the sliders of `competition` offer."""
 
 
-def competition(start: Setting | None = None, fallback: Figure | None = None) -> widgets.Widget:
+def competition(fallback: Figure | None = None) -> widgets.Widget:
     """The race of two circuits, worked out in the page (Varma et al. 2023).
 
     Args:
-        start: what it opens with; its cost, decay and start are ones that the sliders offer.
         fallback: the figure for browsers without JavaScript.
     """
-    meta = dict(
-        costs=COSTS, decays=DECAYS, starts=STARTS, times=times_of(RACE).tolist(),
-        start=(start or Setting()).to_dict(),
-    )  # fmt: skip
+    offered = dict(costs=COSTS, decays=DECAYS, starts=STARTS)
+    meta = offered | dict(times=TIMES.tolist(), start=asdict(Setting()))
     alt = "Logits and losses of two circuits that compete."
     return beside(Explorer("competition", meta), fallback, alt)
 

@@ -1,15 +1,15 @@
 """The race of two circuits: by scipy, and in the browser by the same equations."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from sliders import check_competition, moves
 
-from lib.circuits.simulation import Setting, equilibrium, first_weights, simulate, slope, times_of
-from lib.widgets.explorers import COSTS, DECAYS, JS, RACE, STARTS, competition, source
+from lib.circuits.simulation import TIMES, Setting, equilibrium, first_weights, simulate, slope
+from lib.widgets.explorers import COSTS, DECAYS, JS, STARTS, competition, source
 
-TIMES = times_of(RACE)
 SETTINGS = [
     Setting(),
     Setting(cost=1.2),
@@ -85,7 +85,7 @@ def in_page(browser):
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: f"{s.cost}-{s.decay}-{s.start}")
 def test_the_browser_agrees_with_scipy(in_page, setting):
-    ours, theirs = simulate(setting, TIMES), in_page(setting.to_dict(), TIMES.tolist())
+    ours, theirs = simulate(setting, TIMES), in_page(asdict(setting), TIMES.tolist())
     for name, values in ours.items():
         assert np.abs(np.array(theirs[name]) - values).max() < 1e-3, name
 
