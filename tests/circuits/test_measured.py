@@ -180,8 +180,9 @@ def test_what_cannot_be_measured_or_kept_is_seen_before_anything_is_trained(
     monkeypatch.setattr("lib.cli.circuits.measure_run", lambda *_, **__: pytest.fail("trained"))
     kinds = [{}, dict(n_layers=2)]
     known(**SMALL, mixed=Grid("mixed", "", BASE, cells=kinds))
-    result = CliRunner().invoke(main, ["circuits", "mixed"])
-    assert result.exit_code == 2 and "in one layer" in result.stderr
+    for name, why in (("mixed", "in one layer"), ("even", "odd number")):
+        result = CliRunner().invoke(main, ["circuits", name])
+        assert result.exit_code == 2 and why in result.stderr and result.stderr.count("\n") == 1
     store.folder.mkdir()
     store.runs_folder.write_text("in the way")
     result = CliRunner().invoke(main, ["circuits", "tiny"])
@@ -234,23 +235,6 @@ def test_a_measurement_goes_on_only_where_no_weights_on_the_way_are_asked_for(st
 
     assert begin(1) > 0 and set(measures(store)["digest"]) == {train(BASE).digest}
     assert begin(5) == 0 and len(measures(store)) == 5
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["nosuch"], "unknown experiment 'nosuch'; known: tiny, even"),
-        (["tiny", "--checkpoints", "0"], "--checkpoints"),
-        (["tiny", "--seeds", "x"], "names no seeds"),
-        (["even"], "odd number"),
-        ([], "NAME"),
-    ],
-)
-def test_a_mistake_is_one_line(store, arguments, words):
-    result = CliRunner().invoke(main, ["circuits", *arguments])
-    assert result.exit_code == 2, result.output
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("error: ") and words in line
 
 
 def test_a_broken_file_is_named_and_left_out(store, capsys):

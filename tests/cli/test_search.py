@@ -127,9 +127,3 @@ def test_what_an_interrupted_search_has_stored_is_not_missing(two, tmp_path, mon
     result = call(tmp_path)
     assert result.exit_code == 130 and "3 runs trained" in result.output
     assert "61 still missing" in result.output
-
-
-@pytest.mark.parametrize("wrong", [["--places", "0"], ["--budget", "soon"], ["more"]])
-def test_mistakes(tmp_path, wrong):
-    result = call(tmp_path, *wrong)
-    assert result.exit_code == 2 and result.stderr.startswith("error: ")

@@ -169,11 +169,3 @@ def test_a_machine_without_tile_registers_says_so(monkeypatch, tmp_path):
 def test_a_precision_that_does_not_fit_is_one_line(spec, precision):
     with pytest.raises(SpecError, match=precision):
         train(spec.replace(epochs=1, n_evals=2), precision=precision)
-
-
-@pytest.mark.parametrize(
-    "more", [["--precision", "bf16"], ["--engine", "stacked", "--precision", "bf16x3"]]
-)
-def test_each_engine_has_its_precisions(more, tmp_path):
-    result = CliRunner().invoke(main, ["sweep", "figure5", "--results", str(tmp_path), *more])
-    assert result.exit_code == 2 and "no precision" in result.stderr

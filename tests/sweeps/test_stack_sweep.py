@@ -76,19 +76,11 @@ def test_what_is_not_for_a_stack_is_said_first_and_left(call, known):
     assert result.exit_code == 2 and "one by one, without --device" in result.stderr
 
 
-def test_mistakes_are_one_line(call, monkeypatch):
+def test_a_machine_without_a_gpu_is_one_line(call, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for words, told in (
-        (["--device", "tpu"], "tpu"),
-        (["--device", "cuda", "--dask", "tcp://host:8786"], "--device"),
-        (["--engine", "magic"], "magic"),
-        (["--precision", "int8"], "int8"),
-        (["--engine", "reference", "--precision", "bf16x3"], "bf16x3"),
-        (["--device", "cuda"], "no CUDA device"),
-    ):
-        result = call("sweep", "tiny", *words)
-        assert result.exit_code == 2 and told in result.stderr
-        assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    result = call("sweep", "tiny", "--device", "cuda")
+    assert result.exit_code == 2 and "no CUDA device" in result.stderr
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
