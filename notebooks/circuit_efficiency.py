@@ -179,20 +179,20 @@ competition(fallback=circuits.races(ran))
 # %% tags=["hide-input"]
 found = story.both_kinds(page, few, epochs, memorized_sizes, generalized_sizes)
 found |= story.both_kinds_calm(page, few, calm_lr, calm_epochs, calm_memorized, calm_generalized)
-needed = {kind: story.norms(*own) for kind, own in found.items()}
+needed = {kind: story.norms(own) for kind, own in found.items()}
 norms = pd.concat([rows.assign(kind=kind) for kind, rows in needed.items()])
 page.export(norms.rename(columns={"norm": "norm_needed"}), "circuit_norms", "norms")
 MEM, GEN, *_ = found
 whole = page.specs("figure3", train_size=range(2000, 4001, 200), seed=seeds, epochs=epochs)
 whole = gather(whole, store=page.store).runs
-told({kind: own for kind, (own, _) in found.items()})
+told(found)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Norm at which runs settle with a training loss of 0.001 or less against the number of training points, both axes logarithmic: a line for networks on random labels and one for networks that generalize, each at two learning rates; vertical lines where the two cross and at the measured critical size. Hatched sizes have no run. Memorizing takes a larger norm with every point, generalizing hardly more; the two cross at far fewer points than it takes to find the rule."}, "figure": {"caption": "P1: the parameter norm at which runs settle with a training loss of at most 0.001, mean over seeds, dots for single runs; dashed: at the lower learning rate, which has fewer sizes; hatched: no run stored; a cross: stored, and none settles so. Vertical lines, at the usual learning rate: where memorizing costs what generalizing costs, and D_crit as measured from validation accuracy. [Data](data/circuit_norms.csv).", "name": "fig-efficiency"}}
 tried = [*memorized_sizes, *generalized_sizes, *calm_memorized, *calm_generalized]
 circuits.norms_by_size(story.norm_lines(needed), story.marks(needed, whole), tried)
 
 # %% tags=["hide-input"]
-show(story.NORM_HEADER, [story.norm_row(kind, *own) for kind, own in found.items()])
+show(story.NORM_HEADER, [story.norm_row(kind, own) for kind, own in found.items()])
 
 # %% [markdown]
 # The power says how the norm needed goes with $D$; 0: it does not change. In brackets 95% intervals
@@ -206,7 +206,7 @@ show(story.NORM_HEADER, [story.norm_row(kind, *own) for kind, own in found.items
 # sums has much of it, too: see there. Accuracies are of the last epoch, spikes of the loss included:
 
 # %% tags=["hide-input"]
-rows = [waves.held_row(kind, found[kind][0], kind == GEN) for kind in (MEM, GEN)]
+rows = [waves.held_row(kind, found[kind], kind == GEN) for kind in (MEM, GEN)]
 show(waves.HELD_HEADER, rows)
 
 # %% tags=["hide-input"]

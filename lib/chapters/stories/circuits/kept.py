@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from lib.analysis import efficiency
-from lib.analysis.dynamics import GENERALIZED, with_curves
 from lib.analysis.gather import Gathered
 from lib.analysis.words import mean_words
+from lib.chapters.stories.circuits import predictions
 
 LEFT = 0.5
 """Validation accuracy at which half of a rule is left: there both circuits should weigh alike."""
@@ -14,7 +14,7 @@ LEFT = 0.5
 
 def cost(found: Gathered) -> str:
     """How the norm of networks that keep their rule goes with D (P1), in words."""
-    norms = efficiency.norms_needed(with_curves(found.runs, found.curves), val=GENERALIZED)
+    norms = predictions.norms(found)
     settled = norms.groupby("train_size")["norm"].agg(lambda own: own.notna().all())
     kept = norms[norms["train_size"].isin(settled.index[settled])]
     slopes = efficiency.elasticities(kept)

@@ -33,29 +33,24 @@ COLUMNS = (
 
 def both_kinds(
     page: Page, seeds: list[int], epochs: int, memorized: list[int], generalized: list[int]
-) -> dict[str, tuple[Gathered, float]]:
-    """Networks that can only memorize, and networks that generalize, twice (P1).
-
-    Returns:
-        Kind -> its runs, and the validation accuracy from which they count (`norms`).
-    """
+) -> dict[str, Gathered]:
+    """Networks that can only memorize, and networks that generalize, twice (P1): by kind."""
     long = dict(seed=seeds, epochs=epochs)
-    found = {
+    return {
         "memorizing (random labels)": page.runs("circuits_memorize", train_size=memorized, **long),
         "generalizing": page.runs("circuits_generalize", train_size=generalized, seed=seeds),
         "generalizing, equally long": page.runs("circuits_settle", train_size=generalized, **long),
     }
-    return {kind: (own, 0.0 if "memor" in kind else GENERALIZED) for kind, own in found.items()}
 
 
 def both_kinds_calm(
     page: Page, seeds: list[int], lr: float, epochs: int, memorized: list, generalized: list
-) -> dict[str, tuple[Gathered, float]]:
+) -> dict[str, Gathered]:
     """The same at a lower learning rate, once each."""
     calm = partial(page.runs, "circuits_calm", lr=lr, epochs=epochs, seed=seeds)
     mem, gen = calm(task="random", train_size=memorized), calm(task="add", train_size=generalized)
     which = f"learning rate {lr:g}"
-    return {f"memorizing, {which}": (mem, 0.0), f"generalizing, {which}": (gen, GENERALIZED)}
+    return {f"memorizing, {which}": mem, f"generalizing, {which}": gen}
 
 
 NORM_HEADER = [
@@ -65,15 +60,16 @@ NORM_HEADER = [
 ]
 
 
-def norms(found: Gathered, val: float, **how) -> pd.DataFrame:
-    """`efficiency.norms_needed` of some runs; `val`: validation accuracy from which they count."""
+def norms(found: Gathered, **how) -> pd.DataFrame:
+    """`efficiency.norms_needed` of some runs; on sums they count where they have generalized."""
+    val = 0.0 if (found.runs["task"] == "random").all() else GENERALIZED
     return efficiency.norms_needed(with_curves(found.runs, found.curves), val=val, **how)
 
 
-def norm_row(kind: str, found: Gathered, val: float) -> tuple:
+def norm_row(kind: str, found: Gathered) -> tuple:
     """How the norm that one kind of networks needs goes with D (`NORM_HEADER`)."""
-    needed, how = norms(found, val), dict(norm=efficiency.lowest_norm)
-    lowest = (_slope(norms(found, val, level=level, **how)) for level in efficiency.LEVELS)
+    needed, how = norms(found), dict(norm=efficiency.lowest_norm)
+    lowest = (_slope(norms(found, level=level, **how)) for level in efficiency.LEVELS)
     settled = f"{needed['norm'].notna().sum()} of {len(needed)}"
     ends = (
         number(needed["drift"].abs().max(), "{:.1%}"),
