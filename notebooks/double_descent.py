@@ -38,7 +38,6 @@ from IPython.display import Markdown
 
 from lib.analysis import descent, statistics
 from lib.analysis.dynamics import GENERALIZED, PERFECT
-from lib.analysis.gather import Gathered
 from lib.analysis.words import number
 from lib.analysis.zones import boundaries
 from lib.chapters.stories.descent import dips, loss, mirrors
@@ -168,8 +167,7 @@ Markdown(mirrors.words(ends))
 accuracy.accuracy_by_width(mirrors.curves(ends, train_sizes), d_models)
 
 # %% tags=["hide-input"]
-seen = found.runs[found.runs["key"].isin(ends["key"])]
-told(Gathered(seen, seen.iloc[:0], found.wanted))
+told(found.of(ends["key"]))
 
 # %% [markdown]
 # And the networks that know their training set by heart and yet get some of the others right, of

@@ -21,6 +21,7 @@ from lib.runs.machine import cores
 from lib.runs.run import Run
 from lib.runs.store import Store
 from lib.spec import NUMERICS_VERSION, RunSpec, SpecError
+from lib.sweeps.plan import ancestors
 from lib.sweeps.weights import start_of
 from lib.tasks import TASKS
 
@@ -194,10 +195,7 @@ def _look(spec: RunSpec, taken: dict[int, dict]) -> Iterator[tuple[int, "Measure
     from lib.circuits.fourier import measure
     from lib.model import build_model
 
-    data, earlier, parent, keys = build(spec), [], spec.init_from, None
-    while parent is not None:
-        earlier.append(build(parent))
-        parent = parent.init_from
+    data, earlier, keys = build(spec), list(map(build, ancestors(spec))), None
     model = build_model(spec, data)
     for epoch in sorted(taken, reverse=True):
         model.load_state_dict({k: torch.as_tensor(v) for k, v in taken[epoch].items()})

@@ -51,7 +51,7 @@ def costs_of(
             or not at all where its weights are kept (`lib.sweeps.weights`).  On a cluster each
             run trains its own.
     """
-    lines = {spec: list(_ancestors(spec)) for spec in specs}
+    lines = {spec: list(ancestors(spec)) for spec in specs}
     every = list(dict.fromkeys([*lines, *itertools.chain.from_iterable(lines.values())]))
     own = dict(zip(every, estimate(every, rate, store.runs()).tolist(), strict=True))
     costs, trained = {}, set(lines)
@@ -65,7 +65,7 @@ def costs_of(
     return costs
 
 
-def _ancestors(spec: RunSpec) -> Iterator[RunSpec]:
+def ancestors(spec: RunSpec) -> Iterator[RunSpec]:
     """The run that a run starts from, the one that this starts from, and so on."""
     while spec := spec.init_from:
         yield spec
@@ -163,7 +163,7 @@ def in_order(
         rank[spec] = seeds[cell]
         seeds[cell] += 1
     todo.sort(key=lambda spec: (group.get(spec, len(first)), rank[spec], -costs[spec]))
-    lines = ([*reversed([*_ancestors(spec)]), spec] for spec in todo)
+    lines = ([*reversed([*ancestors(spec)]), spec] for spec in todo)
     return [s for s in dict.fromkeys(itertools.chain.from_iterable(lines)) if s in costs]
 
 

@@ -158,8 +158,8 @@ def _critical_over_time(sizes: dict[int, np.ndarray]) -> list[float | None]:
     for i in range(len(next(iter(sizes.values()))[0])):
         rows = [(size, value) for size, val in sizes.items() for value in val[:, i]]
         runs = pd.DataFrame(rows, columns=["train_size", "val_accuracy"])
-        firm = len(sizes) > 1 and not critical.bound(runs)
-        found.append(critical.critical_size(runs) if firm else None)
+        size, bound = critical.critical_point(runs)
+        found.append(size if len(sizes) > 1 and not bound else None)
     return found
 
 
