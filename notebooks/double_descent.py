@@ -164,7 +164,8 @@ ends = mirrors.whole(looked)
 Markdown(mirrors.words(ends))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final accuracy against d_model on held-out pairs whose mirror image was trained on, and on the other held-out pairs, mean over seeds and a dot for each run. Where networks memorize, the first kind is answered more often than the second."}, "figure": {"caption": "Final accuracy against width on held-out pairs whose mirror image was trained on (dotted), and on the others (dashed), by epoch T. Lines: mean over the seeds of figure 6 whose runs were all looked into; dots: single runs. [Data](data/mirrored.csv), by `python -m lib circuits figure6 --checkpoints 1`.", "name": "fig-mirrored"}}
-accuracy.accuracy_by_width(mirrors.curves(ends, train_sizes), d_models)
+kinds = {label: (ends, column, *line) for column, (label, *line) in mirrors.KINDS.items()}
+accuracy.accuracy_by_width(accuracy.by_size(kinds, train_sizes), d_models)
 
 # %% tags=["hide-input"]
 told(found.of(ends["key"]))

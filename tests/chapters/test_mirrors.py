@@ -32,14 +32,6 @@ def test_the_widest_gap_and_what_symmetry_alone_gives():
     assert mirrors.words(FOUND[:0]).startswith("*None of the runs")
 
 
-def test_a_panel_for_each_training_size_has_both_kinds():
-    panels = mirrors.curves(FOUND, [3000, 4000])
-    assert list(panels) == [3000, 4000] and all(len(own) == 2 for own in panels.values())
-    runs, value, *_ = panels[3000]["the others"]
-    assert value == "unmirrored_accuracy" and len(runs) == 4
-    assert runs.groupby("d_model")[value].mean()[32] == 0.02
-
-
 def with_keys(frame):
     keys = [f"run {i}" for i in range(len(frame))]
     inside = dict(held_out_share=0.5, restricted_loss=1.0)

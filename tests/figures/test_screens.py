@@ -27,6 +27,14 @@ def drawn(values=(0.0, 1.0, 1.0)):
     return accuracy.accuracy_by_width({3000: curve, 4000: curve}, WIDTHS, figure=6)
 
 
+def test_a_panel_has_the_runs_of_its_training_size():
+    line = runs(), "val_accuracy", style.VAL, "--"
+    shown = accuracy.by_size({"validation": line}, [3000, 4000])
+    (own, *look), (none, *_) = (panel["validation"] for panel in shown.values())
+    assert list(shown) == [3000, 4000] and len(own) == 12 and none.empty
+    assert look == ["val_accuracy", style.VAL, "--"]
+
+
 def test_the_paper_s_dip_is_in_its_panel_only():
     of_3000, of_4000 = drawn().axes[:2]
     (band,) = [p for p in of_3000.patches if p.get_label() == stated.LABEL]

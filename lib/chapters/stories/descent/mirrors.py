@@ -15,7 +15,6 @@ from lib.analysis.dynamics import GENERALIZED, PERFECT, ZERO
 from lib.chapters.tables import table
 from lib.circuits.measures import gather_measures, measures
 from lib.figures import style
-from lib.figures.accuracy import by_size
 from lib.paper.criteria.rules import HALF
 from lib.paper.experiments import EXPERIMENTS
 from lib.runs.store import Store
@@ -46,16 +45,6 @@ def whole(ends: pd.DataFrame) -> pd.DataFrame:
     """Those of seeds with as many cells as any: others were looked into for how they end."""
     cells = ends.groupby("seed")["key"].transform("nunique")
     return ends[cells == cells.max()]
-
-
-def curves(ends: pd.DataFrame, train_sizes: Iterable[int]) -> dict[int, dict[str, tuple]]:
-    """Both kinds as `lib.figures.accuracy.by_size` has them.
-
-    Args:
-        ends: measures of runs at their ends.
-    """
-    lines = {label: (ends, value, *line) for value, (label, *line) in KINDS.items()}
-    return by_size(lines, train_sizes)
 
 
 def words(ends: pd.DataFrame) -> str:
