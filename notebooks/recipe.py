@@ -119,8 +119,8 @@ search_map(*searched.map_of(tried), len(SENTENCES))
 # %% tags=["hide-input"]
 labels = [one.says.split(" (§")[0] for one in SENTENCES]
 says = "Which of the paper's sentences each recipe meets by epoch {:,}."
-maps = {T: sentence_map(*searched.at(sentences, T), labels) for T in TIMES[::-1]}
-flipbook({f"{T:,}": (one, says.format(T)) for T, one in maps.items()}, "training length T")
+maps = {T: sentence_map(*searched.at(sentences, T), labels) for T in TIMES}
+flipbook({f"{T:,}": (one, says.format(T)) for T, one in maps.items()}, "training length T", -1)
 
 # %% [markdown]
 # The runs are a race: the recipe that can still score highest is trained next, starting in the cell

@@ -240,13 +240,17 @@ def competition(fallback: Figure | None = None) -> widgets.Widget:
 # ---- pictures and a slider -------------------------------------------------------------
 
 
-def flipbook(pages: dict[str, tuple[Figure, str]], description: str) -> widgets.Widget:
+def flipbook(
+    pages: dict[str, tuple[Figure, str]], description: str, opens: int = 0
+) -> widgets.Widget:
     """A slider over figures that needs no kernel.
 
     Args:
         pages: the slider's labels -> (figure, alternative text).
         description: what the slider moves.
+        opens: the place of the figure that is shown first; -1: the last.
     """
+    opens %= len(pages)
     how = dict(format="svg", metadata={"Date": None})
     look = ' style="max-width: 100%; height: auto"'
     images = [_image(*page, "svg+xml", look, **how) for page in pages.values()]
@@ -254,8 +258,9 @@ def flipbook(pages: dict[str, tuple[Figure, str]], description: str) -> widgets.
         image if getattr(figure, "stacks", False) else f'<div class="wide-picture">{image}</div>'
         for image, (figure, _) in zip(images, pages.values())
     ]
-    frames = widgets.Stack([widgets.HTML(image) for image in images], selected_index=0)
+    frames = widgets.Stack([widgets.HTML(image) for image in images], selected_index=opens)
     slider = widgets.SelectionSlider(
+        index=opens,
         options=[(label, i) for i, label in enumerate(pages)],
         description=description,
         style={"description_width": "initial"},

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browsing import HTML, SERVED, missing, new_context, visit
+from matplotlib.figure import Figure
 from sliders import check_competition, moves, on_the_picture, setting, whole
 
 from lib.analysis.gather import gather
@@ -344,3 +345,11 @@ def test_without_javascript_a_figure_stands_there(explored, browser, base):
         for image in images:
             assert image.get_attribute("alt") and image.bounding_box()["width"] > 200
     context.close()
+
+
+def test_a_flipbook_opens_where_it_is_told():
+    """On the map of recipes the training length grows to the right, and the longest is shown."""
+    pages = {name: (Figure(), name) for name in ("5,000", "10,000", "15,000")}
+    for opens, label in ((0, "5,000"), (-1, "15,000")):
+        slider, frames = explorers.flipbook(pages, "T", opens).children
+        assert slider.label == label and label in frames.children[frames.selected_index].value
