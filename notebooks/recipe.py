@@ -248,7 +248,7 @@ page.verdicts("takeaway 5", "double descent, tied")
 
 # %% tags=["hide-input"]
 show(
-    ["d_model", "D", "the paper", "mean final validation accuracy"],
+    ["d_model", "D", "the paper", "our reading: mean final validation accuracy"],
     [(d, f"{size:,}", STATED[d, size][2], story.stated((d, size))) for d, size in cells],
     left=(2, 3),
 )

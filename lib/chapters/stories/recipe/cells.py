@@ -102,9 +102,10 @@ def hangs_on_it(runs: Mapping[str, pd.DataFrame], seeds: int) -> str:
     (d, size), own = max(means.iterrows(), key=lambda row: row[1].max() - row[1].min())
     return (
         f"**Much hangs on it.** {means.shape[1]} recipes are compared below on {len(means)} "
-        f"cells. In {every} of these mean validation accuracy lies where we read the paper under "
-        f"all recipes, in {len(held) - every - no} under some{f', in {no} under none' * bool(no)}; "
-        f"at ({d}, {size:,}) it goes from {own.min():.2f} to {own.max():.2f}."
+        f"cells. In {every} of these mean validation accuracy lies in the range that we read "
+        f"from the paper under all recipes, in {len(held) - every - no} under some"
+        f"{f', in {no} under none' * bool(no)}; at ({d}, {size:,}) it goes from {own.min():.2f} to "
+        f"{own.max():.2f}."
     )
 
 
