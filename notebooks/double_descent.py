@@ -255,11 +255,11 @@ told(longer)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each of two training sizes: final validation accuracy against d_model for the narrow networks, by epoch T in grey and after three times as many epochs, with a dot for each run. The two lines differ most at one width each, where one of three seeds finds the rule late."}, "figure": {"caption": "Final validation accuracy of the narrow networks by epoch T (grey) and by 3 T, same seeds. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. [Data](data/figure6_long.csv).", "name": "fig-double-descent-long"}}
 same = runs[runs["seed"].isin(long_seeds) & runs["d_model"].isin(narrow)]
-both = {
+lengths = {
     "by T": (same, "val_accuracy", style.GREY, ":"),
     "by 3 T": (longer.runs, "val_accuracy", style.VAL, "--"),
 }
-by_sizes = accuracy.by_size(both, sizes)
+by_sizes = accuracy.by_size(lengths, sizes)
 accuracy.accuracy_by_width(by_sizes, narrow) if sizes and narrow else None
 
 # %% tags=["hide-input"]

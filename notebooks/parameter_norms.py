@@ -47,8 +47,8 @@ page.opening("takeaway 4")
 # %% [markdown]
 # Progression and grokking both end with accuracy on sums that were not trained on: grokking with the
 # whole rule, progression in a network this small with a part of it. The paper tells them apart by
-# the parameter norm, which we take to be that of all parameters. In grokking the network first memorizes, at
-# a high norm, and then finds a rule that gives the same answers at a lower norm: the norm
+# the parameter norm, which we take to be that of all parameters. In grokking the network first
+# memorizes, at a high norm, and then finds a rule that gives the same answers at a lower norm: the norm
 # *falls* as it generalizes. In progression the network was too small to memorize; learning the
 # rule lets it fit more of the data, and the norm *rises*.
 #

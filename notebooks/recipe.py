@@ -80,8 +80,8 @@ Markdown("\n\n".join((story.ours(len(recipes)), story.hangs_on_it(runs, len(set(
 #
 # ## Which recipe did they use?
 #
-# Sixteen cells to which we apply what the paper says are to be trained with each of these recipes, as far as a
-# race needs them:
+# Sixteen cells to which we apply what the paper says are to be trained with each of these recipes,
+# as far as a race needs them:
 #
 # * twenty pairs of learning rate and weight decay; four of them also with $\beta_2$ 0.999 in AdamW;
 # * two of these pairs (learning rate 0.001, weight decay 1 and 2) with one thing changed:
@@ -94,8 +94,8 @@ Markdown("\n\n".join((story.ours(len(recipes)), story.hangs_on_it(runs, len(set(
 #   * biases without weight decay.
 #
 # Each sentence, some of which are our reading of a figure, is a count: how many of eleven seeds must
-# show something. (Figures 3, 6 and 7 have eleven; figure 2 has one, and figure 9's are not stated.) From *k* of *n* runs
-# that show it, and Jeffreys' prior, follows the probability that eleven new seeds meet the sentence;
+# show something. (Figures 3, 6 and 7 have eleven; figure 2 has one, and figure 9's are not stated.)
+# From *k* of *n* runs that show it, and Jeffreys' prior, follows the probability that eleven new seeds meet the sentence;
 # a recipe's score is the product over all sentences. (They share runs and seeds, so it ranks
 # recipes and is no probability.) The sentences were written down, and committed,
 # before any of these runs but those of a first arm (one seed of seven recipes), and each variant
@@ -154,9 +154,13 @@ Markdown("\n\n".join((searched.of_the_best(sentences, tried), leader.by_twos(own
 # sixth of that, which pulls about as much in an epoch.
 
 # %% tags=["hide-input"]
-batched = page.gather(batches.compared())
-both = batches.pairs(batched)
-batched = batched.of([*both["key"], *both["key_plain"]])
+def with_pairs(found, pairs):
+    """Pairs among some runs, and the runs of these alone."""
+    both = pairs(found)
+    return both, found.of([*both["key"], *both["key_plain"]])
+
+
+both, batched = with_pairs(page.gather(batches.compared()), batches.pairs)
 columns = [*OF_A_RUN, "lr", "weight_decay", "batch"]
 page.export(batched.runs, "batches", "the runs with batches and those beside them", columns)
 Markdown(f"{batches.in_words(both)}\n\n{batches.by_heart(both)}\n\n{batched.provenance()}")
@@ -174,10 +178,8 @@ Markdown(f"{batches.in_words(both)}\n\n{batches.by_heart(both)}\n\n{batched.prov
 # alone changes what a run does, so that stands first: a variant matters if it changes more than chance.
 
 # %% tags=["hide-input"]
-varied = page.gather(variants.compared())
-both = variants.pairs(varied)
+both, varied = with_pairs(page.gather(variants.compared()), variants.pairs)
 page.export(both, "variants", "the runs with a variant and those beside them")
-varied = varied.of([*both["key"], *both["key_plain"]])
 Markdown(f"{variants.told(both)}\n\n{varied.provenance()}")
 
 # %% [markdown]
@@ -223,11 +225,11 @@ page.export(leading.runs, "figure6_tied", "the leading recipe's runs of figure 6
 Markdown(f"{searched.sentence_by_sentence(leading)}\n\n{leading.provenance()}")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final validation accuracy against d_model in two recipes, mean over seeds and a dot for each run: the recipe with tied embeddings that leads the search, and this book's in grey. On the first of these seeds, 1,002, tied networks with 3,000 points rise to 1, fall to about zero between widths 24 and 40 (to 0.16 at 32), and are at 1 again from 44 on; with 2,600 they stay at about zero beyond width 12; with 4,000 and 5,000 none of the wider ones falls."}, "figure": {"caption": "Final validation accuracy against width with tied embeddings (lr 0.001, weight decay 1, by epoch 35,000; the seeds from 1,002 on that have every run) and in the book's recipe (grey; by epoch 20,000, the figures' seeds). Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval; hatched: no run stored. [Data](data/figure6_tied.csv).", "name": "fig-figure6-tied"}}
-both = {
+recipes_beside = {
     "tied embeddings": (leading.whole().runs, "val_accuracy", style.VAL, "--"),
     "this book's recipe": (figure6.runs, "val_accuracy", style.GREY, ":"),
 }
-accuracy.accuracy_by_width(accuracy.by_size(both, SIZES_6), WIDTHS_6, figure=6)
+accuracy.accuracy_by_width(accuracy.by_size(recipes_beside, SIZES_6), WIDTHS_6, figure=6)
 
 # %% [markdown]
 # What the first of these seeds shows suggested a claim, takeaway 5's in this recipe. It was put down,

@@ -70,7 +70,8 @@ page.opening("takeaway 6", so_far=squared.moved_so_far(shifts[squared.VERDICTS],
 # what it did (the same $D_{\mathrm{mem}}$). The crossing moves to the upper right, and at the
 # same 3,000 points double descent becomes more prominent. If so, there should be numbers of points
 # at which the square dips and addition does not: that is our reading, and they are looked for at
-# 3,400 and 3,600. Addition's own curves cross near 3,400, so it may dip there or not.
+# 3,400 and 3,600. Near the crossing of its own curves ([](framework_zones.ipynb)) addition may go
+# either way.
 #
 # First the effect, then the mechanism, which the paper does not measure.
 #
