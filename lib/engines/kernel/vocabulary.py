@@ -23,7 +23,7 @@ from lib.engines.kernel.products import (
     whole,
 )
 from lib.engines.simd import vectors
-from lib.engines.simd.vectors import JIT
+from lib.engines.simd.vectors import JIT, STRICT
 
 EPS = 1e-5
 """Added to the variance, as PyTorch's LayerNorm does."""
@@ -139,7 +139,7 @@ def _summands(sz, column, position):
     return eq, sz.E + column_at(sz, sz.d_p, sz.n_tokens + position)
 
 
-@njit(**JIT)
+@njit(**STRICT)
 def _normalize(sz, P, work):
     """Every token at every place as attention sees it."""
     for column in range(sz.seen):
@@ -159,7 +159,7 @@ def _normalize(sz, P, work):
         work.spread[column] = spread
 
 
-@njit(**JIT)
+@njit(**STRICT)
 def _normalize_backward(sz, work, G):
     """From the gradient of what attention sees to that of W_E and W_pos."""
     vectors.fill(G, sz.E, sz.E + sz.panels * sz.d_p * TILE, 0)

@@ -26,6 +26,7 @@ from lib.engines.simd.processor import FMA, LANES, X86
 FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
 ENTRY = dict(fastmath=FAST, error_model="numpy", boundscheck=False, nogil=True)
 JIT = ENTRY | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # no calls from Python
+STRICT = JIT | {"fastmath": False}  # of sums whose order LLVM would choose anew at each compilation
 INNER = JIT | {"forceinline": True}  # of functions in inner loops, where a call would cost
 
 
