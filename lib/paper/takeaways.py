@@ -216,10 +216,11 @@ CLAIMS = (
           curves=True),
     Claim("emergence, twice to memorize",
           "Mixing makes addition an emergent ability (§5; ours: takeaway 7 with 2,400 points)",
-          "takeaway 7's test with 1,200 + 2,400 points, mixed at 2 × 36, 2 × 44, 2 × 52, 2 × 72. "
-          "Addition alone, from 2 × 28 on and not at 2 × 24, was known: three times as many "
-          "parameters need failure at 2 × 52, and what passes at 2 × 36 has fewer",
-          (*_alone_deep, _mixture("emergent_twice", 2400, widths=(36, 44, 52, 72))),
+          "takeaway 7's test with 1,200 + 2,400 points, mixed at 2 × 36, 2 × 44, 2 × 52, 2 × 72, "
+          "2 × 96. Addition alone, from 2 × 28 on and not at 2 × 24, was known: three times as "
+          "many parameters need failure at 2 × 52, and what passes at 2 × 36 has fewer. A second "
+          "look: failure to 2 × 72 was known; 2 × 96 is asked whether it comes back at all",
+          (*_alone_deep, ("emergent_twice", {}, 3)),
           mixtures.emerges, curves=True, later=("emergent_twice",)),
     Claim("split at modulus 59",
           "A split MLP makes it emerge earlier (appendix B; ours: modulus 59, one layer)",

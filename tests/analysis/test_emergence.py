@@ -168,6 +168,7 @@ WORLDS = [
     ("takeaway 8", split_in(4), "undecided"),
     ("takeaway 8", split_in(3), "not reproduced"),
     ("emergence, twice to memorize", deep((2, 28), (2, 72)), "reproduced"),  # 3.2 to 5.9 times
+    ("emergence, twice to memorize", deep((2, 28), (2, 96)), "reproduced"),  # 5.9 to 14 times
     ("emergence, twice to memorize", deep((2, 28), (2, 52)), "undecided"),  # 2.3 to 3.2 times
     ("emergence, twice to memorize", deep((2, 28), (9, 9)), "undecided"),  # does not return
     ("emergence, twice to memorize", deep((2, 28), (2, 36)), "not reproduced"),  # 2.1 at most
