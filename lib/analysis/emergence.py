@@ -7,7 +7,7 @@ and wider ones fail again (§4.1).  All of it is "by epoch T".
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -84,6 +84,12 @@ class Size:
         if self.n_layers > 1:
             return f"{self.bound} {self.n_layers} layers × {self.d_model}".strip()
         return f"d {self}" if self.bound else f"d = {self}"
+
+    @property
+    def since(self) -> str:
+        """For a sentence, too: "from 2 layers × 48 on", "at no size up to d = 256"."""
+        named = replace(self, bound="").words
+        return f"at no size up to {named}" if self.bound == ">" else f"from {named} on"
 
     def __str__(self) -> str:
         """For tables: "256", "4 × 128", "> 256"."""

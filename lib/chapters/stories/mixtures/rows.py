@@ -107,8 +107,8 @@ def emerged_so_far(studies: Mapping[str, Sequence[Curve]]) -> str:
             continue
         alone, mixed = emergent_size(shared[0].runs), shared[-1:] if len(shared) > 3 else shared[1:]
         found = {f"{curve.amount:,}": emergent_size(curve.runs) for curve in mixed}
-        listed = [f"with {n} points to memorize from {size.words} on" for n, size in found.items()]
-        said.append(", ".join([f"alone from {alone.words} on", *listed]) + f" ({name})")
+        listed = [f"with {n} points to memorize {size.since}" for n, size in found.items()]
+        said.append(", ".join([f"alone {alone.since}", *listed]) + f" ({name})")
         later &= all(size.span[0] >= alone.span[1] for size in found.values())
     if not said:
         return "no study has addition alone and a mixture."
