@@ -71,7 +71,7 @@ def _train_with_bar(spec, states, how):
     from lib.train import train as train_run
 
     if how["engine"] == "numba" and compiles(how["threads"]):
-        told = "compiling the trainer for this processor: half a minute or more, once"
+        told = "compiling the trainer for this processor: half a minute, once"
         click.echo(told, err=True)
     with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:
 

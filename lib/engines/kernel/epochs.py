@@ -13,7 +13,7 @@ from lib.engines.kernel.products import begin, end
 from lib.engines.kernel.vocabulary import finish, prepare
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES
-from lib.engines.simd.vectors import ENTRY, JIT
+from lib.engines.simd.vectors import ENTRY, JIT, WITHIN
 
 CACHED = ENTRY | {"cache": True}
 
@@ -73,7 +73,7 @@ def _of_thread(scratch, thread):
     return Scratch(scratch.S[thread], scratch.sums[thread], scratch.z[thread], scratch.room[thread])
 
 
-@njit(**JIT)
+@njit(**JIT, **WITHIN)
 def _one_chunk(sz, chunk, P, work, samples, own, G):
     """The gradient of one chunk: they are as equal as they can be."""
     n_tiles, count = _n_tiles(samples), count_chunks(sz, samples)
@@ -162,7 +162,7 @@ def _measure(sz, labels, first, n_tiles, S, loss, right):
         right[first + i] = value > best
 
 
-@njit(**JIT)
+@njit(**JIT, **WITHIN)
 def _evaluate_tiles(sz, P, work, samples, own, tile, loss, right):
     """As many tiles as a chunk has, from `tile` on."""
     count = min(sz.tiles_per_chunk, _n_tiles(samples) - tile)

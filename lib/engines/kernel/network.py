@@ -47,7 +47,7 @@ from lib.engines.kernel.products import (
 from lib.engines.kernel.vocabulary import EPS
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES, UNIT
-from lib.engines.simd.vectors import INNER, JIT
+from lib.engines.simd.vectors import INNER, JIT, WITHIN
 
 # ---- building blocks -------------------------------------------------------------------
 
@@ -269,7 +269,7 @@ def _store_product(S, at, x, scale):
     vectors.store(S, at, vectors.without_denormals(vectors.mul(x, scale)))
 
 
-@njit(**JIT)
+@njit(**JIT, **WITHIN)
 def chunk_gradient(sz, P, work, samples, first, n_tiles, own, G):
     """Forward and backward of one chunk; G (n_chunk) gets its gradient."""
     chunk, W = forward(sz, P, work, samples.tokens, first, n_tiles, own)

@@ -28,6 +28,9 @@ ENTRY = dict(fastmath=FAST, error_model="numpy", boundscheck=False, nogil=True)
 JIT = ENTRY | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # no calls from Python
 STRICT = JIT | {"fastmath": False}  # of sums whose order LLVM would choose anew at each compilation
 INNER = JIT | {"forceinline": True}  # of functions in inner loops, where a call would cost
+WITHIN = {"inline": "always"}
+"""Of an outer function, beside one of these: compiled in its caller alone.  On its own, too, LLVM
+would go over all that it calls once more, and a kernel took a fifth to a half longer."""
 
 
 class _Vector(types.Type):

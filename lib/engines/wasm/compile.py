@@ -4,7 +4,7 @@
 
 Writes the modules and `kernel.json`, which says what they were made from; with `--check` it
 only says whether a rebuild gives the committed bytes.  It needs the linker `wasm-ld`
-(package lld), and takes about two minutes.
+(package lld), and takes most of a minute.
 """
 
 import hashlib

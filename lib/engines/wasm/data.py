@@ -4,6 +4,7 @@ from numba import njit
 
 from lib import tasks
 from lib.engines.kernel.layout import TILE, column_at
+from lib.engines.simd.vectors import STRICT, WITHIN
 from lib.engines.wasm import streams
 from lib.engines.wasm.memory import (
     MULTITASK,
@@ -17,12 +18,13 @@ from lib.engines.wasm.memory import (
     stream_of,
 )
 
-add, subtract, square = njit(tasks.add), njit(tasks.subtract), njit(tasks.square)
+_compiled = njit(**STRICT)
+add, subtract, square = map(_compiled, (tasks.add, tasks.subtract, tasks.square))
 _SPLIT, _LABELS = tuple(b"split"), tuple(b"labels")
 _ROTE_SPLIT, _ROTE_LABELS = tuple(b"memorize-split"), tuple(b"memorize-labels")
 
 
-@njit
+@njit(**STRICT)
 def _label_pairs(s, random, answers):
     """The algorithmic task's label of every pair."""
     modulus = int(s.modulus)
@@ -44,7 +46,7 @@ def _label_pairs(s, random, answers):
                 answers[a * modulus + b] = add(a, b, modulus, 0)
 
 
-@njit
+@njit(**STRICT)
 def _put(sz, memory, at, count, i, pair, operator, label):
     """Sample i of a split whose arrays are at `at`: as `lib.engines.kernel` has them."""
     tokens, slots, classes, labels, weights, _, _, _ = at
@@ -60,7 +62,7 @@ def _put(sz, memory, at, count, i, pair, operator, label):
     memory[weights + i] = 1 / count
 
 
-@njit
+@njit(**STRICT)
 def _fill(sz, memory, at, count, first, order, answers, operator, whole):
     """Samples first … first + count of a split of `whole`, from the start of `order`."""
     for i in range(count):
@@ -68,7 +70,7 @@ def _fill(sz, memory, at, count, first, order, answers, operator, whole):
         _put(sz, memory, at, whole, first + i, pair, operator, answers[pair])
 
 
-@njit
+@njit(**STRICT)
 def _pad(sz, memory, at, count):
     """Padding repeats the last sample's tokens, has label 0 and weighs nothing."""
     n = padded(count)
@@ -82,7 +84,7 @@ def _pad(sz, memory, at, count):
         labels[i] = i % TILE
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def splits(s, sz, plan, memory):
     """All splits of a run, as `lib.data.build` makes them."""
     n_pairs, size, rote = int(s.modulus) ** 2, int(s.train_size), int(s.memorize_size)

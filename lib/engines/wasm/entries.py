@@ -9,11 +9,12 @@ from numba import carray, cfunc, njit, types
 
 from lib.engines.simd import vectors
 from lib.engines.simd.processor import LANES
+from lib.engines.simd.vectors import STRICT
 from lib.engines.wasm import measures, network
 from lib.engines.wasm.memory import HEADER, PLAN, ints, plan_of, setting_of
 
 
-@njit
+@njit(**STRICT)
 def places(memory):
     """Write the `Plan` as int32 after the setting; the number of floats in all."""
     found = plan_of(setting_of(memory))
@@ -23,14 +24,14 @@ def places(memory):
     return found.total
 
 
-@njit
+@njit(**STRICT)
 def exponentials(values):
     """e^x of an array, in place, by the kernel's own exponential: for the tests."""
     for i in range(0, len(values), LANES):
         vectors.store(values, i, vectors.exp(vectors.load(values, i)))
 
 
-@njit
+@njit(**STRICT)
 def _whole(at):
     return carray(at, (plan_of(setting_of(carray(at, (HEADER,)))).total,))
 

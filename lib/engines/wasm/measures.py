@@ -13,11 +13,12 @@ from lib.engines.kernel.layout import TILE, column_at
 from lib.engines.kernel.memory import Scratch
 from lib.engines.kernel.network import forward
 from lib.engines.kernel.vocabulary import prepare
+from lib.engines.simd.vectors import STRICT, WITHIN
 from lib.engines.wasm.memory import SUBTRACT, counts_of, doubles, ints, opened, padded
 from lib.engines.wasm.network import scratch_of, split_of, state_of, work_of
 
 
-@njit
+@njit(**STRICT)
 def _sum_of(s, pair):
     """The sum (or difference) that a pair's waves run over."""
     modulus = int(s.modulus)
@@ -25,7 +26,7 @@ def _sum_of(s, pair):
     return (a - b) % modulus if s.task == SUBTRACT else (a + b) % modulus
 
 
-@njit
+@njit(**STRICT)
 def _cosines(plan, memory, modulus):
     """cos(2πi/P) for i = 0 … P−1."""
     table = doubles(memory, plan.waves, modulus)
@@ -34,7 +35,7 @@ def _cosines(plan, memory, modulus):
     return table
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def embedding_spectrum(memory):
     """Share of the number tokens' embedding at each frequency k = 1 …, to `embedding`."""
     s, sz, plan = opened(memory)
@@ -55,7 +56,7 @@ def embedding_spectrum(memory):
         power[k] /= whole
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def logits(memory):
     """Logits of every pair, less their mean over the classes, to `logits`."""
     s, sz, plan = opened(memory)
@@ -80,7 +81,7 @@ def logits(memory):
                 memory[to + c] = S[at + c * TILE] - mean
 
 
-@njit
+@njit(**STRICT)
 def _by_sum(s, plan, memory):
     """Mean logits of all pairs with the same sum, and of all pairs, by class."""
     modulus = int(s.modulus)
@@ -99,7 +100,7 @@ def _by_sum(s, plan, memory):
     return sums, means
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def logit_spectrum(memory):
     """Share of the logits' squared norm at each frequency of the sum, to `spectrum`.
 
@@ -125,7 +126,7 @@ def logit_spectrum(memory):
         power[k - 1] = 2 * total / whole
 
 
-@njit
+@njit(**STRICT)
 def _wave_part(s, plan, memory, sums):
     """The part of the mean logits along the waves of the chosen frequencies."""
     modulus = int(s.modulus)
@@ -145,7 +146,7 @@ def _wave_part(s, plan, memory, sums):
     return parts
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def lesion(memory):
     """Accuracies without the waves of the `chosen` frequencies, and with them alone.
 

@@ -12,6 +12,7 @@ from numba import njit
 
 from lib.engines.kernel.layout import LINE, TILE, sizes
 from lib.engines.simd.processor import LANES
+from lib.engines.simd.vectors import STRICT
 from lib.engines.wasm.streams import STREAM
 
 TASKS = ("add", "subtract", "square", "random", "multitask")
@@ -72,26 +73,26 @@ class Plan(NamedTuple):
     total: int
 
 
-@njit
+@njit(**STRICT)
 def setting_of(memory):
     """The `Setting` at the start of the memory."""
     v = memory[:22].view(np.float64)
     return Setting(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10])
 
 
-@njit
+@njit(**STRICT)
 def ints(memory, at, count):
     """A view of the memory as int32."""
     return memory[at : at + count].view(np.int32)
 
 
-@njit
+@njit(**STRICT)
 def doubles(memory, at, count):
     """A view of the memory as float64."""
     return memory[at : at + 2 * count].view(np.float64)
 
 
-@njit
+@njit(**STRICT)
 def shape_of(s):
     """The kernel's `Sizes` of a setting."""
     mixed = s.task == MULTITASK
@@ -100,19 +101,19 @@ def shape_of(s):
     return sizes(d, N_HEADS, d // N_HEADS, 4 * d, n_tokens, modulus, length)
 
 
-@njit
+@njit(**STRICT)
 def up(n, unit=LINE):
     """n, or the next multiple of a unit."""
     return -(-n // unit) * unit
 
 
-@njit
+@njit(**STRICT)
 def padded(count):
     """Samples with padding to whole tiles, at least one."""
     return up(max(count, 1), TILE)
 
 
-@njit
+@njit(**STRICT)
 def split_at(sz, count, start):
     """Places of a split's tokens, slots, classes, labels, weights, losses, rightness; its end."""
     n = padded(count)
@@ -122,28 +123,28 @@ def split_at(sz, count, start):
     return start, slots, classes, classes + n, classes + 2 * n, classes + 3 * n, right, right + n
 
 
-@njit
+@njit(**STRICT)
 def counts_of(s):
     """Samples of the splits train, val, memorize, and of all pairs."""
     n_pairs, size, rote = int(s.modulus) ** 2, int(s.train_size), int(s.memorize_size)
     return size + rote, n_pairs - size, rote, n_pairs
 
 
-@njit
+@njit(**STRICT)
 def scratch_sizes(sz):
     """Floats of a chunk's activations, of its sums for the positions, and of its rows."""
     rows = sz.length * sz.rows_p
     return up(sz.tiles_per_chunk * sz.stride), up(rows * LANES), up(rows * TILE)
 
 
-@njit
+@njit(**STRICT)
 def work_sizes(sz):
     """Floats of a `Work`: table, x_eq, asks, q, dq, u, du."""
     d, block = up(sz.d_p), up(sz.heads_p * sz.d_p)
     return up(sz.panels * sz.rows * TILE), d, d, d, d, block, block
 
 
-@njit
+@njit(**STRICT)
 def plan_of(s):
     """The `Plan` of a setting."""
     sz, modulus = shape_of(s), int(s.modulus)
@@ -177,14 +178,14 @@ def plan_of(s):
     )  # fmt: skip
 
 
-@njit
+@njit(**STRICT)
 def opened(memory):
     """What a memory is of: its `Setting`, the kernel's `Sizes`, and its `Plan`."""
     s = setting_of(memory)
     return s, shape_of(s), plan_of(s)
 
 
-@njit
+@njit(**STRICT)
 def stream_of(plan, memory):
     """Room for a random stream."""
     return doubles(memory, plan.random, STREAM).view(np.uint64)

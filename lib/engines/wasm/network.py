@@ -13,6 +13,7 @@ from lib.engines.kernel.epochs import evaluate_serial, train_serial
 from lib.engines.kernel.layout import TILE, column_at, element_at
 from lib.engines.kernel.memory import Recipe, Samples, Scratch, State, Work
 from lib.engines.simd.processor import LANES
+from lib.engines.simd.vectors import STRICT, WITHIN
 from lib.engines.wasm import streams
 from lib.engines.wasm.data import splits
 from lib.engines.wasm.memory import (
@@ -35,7 +36,7 @@ _INIT = tuple(b"init")
 # ---- starting weights ------------------------------------------------------------------
 
 
-@njit
+@njit(**STRICT)
 def _draw_columns(sz, random, P, first, count, scale):
     for token in range(first, first + count):
         at = sz.E + column_at(sz, sz.d_p, token)
@@ -43,7 +44,7 @@ def _draw_columns(sz, random, P, first, count, scale):
             P[at + k * TILE] = streams.normal(random) * scale
 
 
-@njit
+@njit(**STRICT)
 def _draw_matrix(random, P, at, n_in, n_out, columns, scale):
     """A matrix (n_in, n_out), row by row, into blocks whose rows are outputs."""
     for k in range(n_in):
@@ -51,7 +52,7 @@ def _draw_matrix(random, P, at, n_in, n_out, columns, scale):
             P[element_at(at, columns // 4, j, k)] = streams.normal(random) * scale
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def _weights(s, sz, random, P):
     """As `lib.initial.initial_values` draws them, in the order of the model's parameters."""
     d, m = sz.d, 4 * sz.d
@@ -69,7 +70,7 @@ def _weights(s, sz, random, P):
 # ---- epochs ----------------------------------------------------------------------------
 
 
-@njit
+@njit(**STRICT)
 def state_of(sz, plan, memory):
     """The kernel's `State`: views of parameters, gradient and moments."""
     n, size = up(sz.n_flat), sz.n_flat
@@ -79,7 +80,7 @@ def state_of(sz, plan, memory):
     )
 
 
-@njit
+@njit(**STRICT)
 def work_of(sz, plan, memory):
     """The kernel's `Work`; no packs, which are for tile registers, and no LayerNorm."""
     table, x_eq, asks, q, dq, u, _ = work_sizes(sz)
@@ -99,7 +100,7 @@ def work_of(sz, plan, memory):
     )  # fmt: skip
 
 
-@njit
+@njit(**STRICT)
 def scratch_of(sz, plan, memory):
     """The kernel's `Scratch` for one thread."""
     activations, sums, _ = scratch_sizes(sz)
@@ -115,7 +116,7 @@ def scratch_of(sz, plan, memory):
     )
 
 
-@njit
+@njit(**STRICT)
 def split_of(sz, memory, count, start):
     """The kernel's `Samples` of a split, then losses and rightness to be filled."""
     tokens, slots, classes, labels, weights, losses, right, _ = split_at(sz, count, start)
@@ -128,7 +129,7 @@ def split_of(sz, memory, count, start):
     return samples, doubles(memory, losses, n), memory[right : right + n // 4].view(np.uint8)
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def prepare(memory):
     """Data, starting weights, moments at 0: a run before its first epoch."""
     s, sz, plan = opened(memory)
@@ -137,7 +138,7 @@ def prepare(memory):
     _weights(s, sz, stream_of(plan, memory), state_of(sz, plan, memory).P)
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def train(memory, first, count, rate):
     """`count` epochs; the first has number `first` (from 1).  rate 0: only the gradient."""
     s, sz, plan = opened(memory)
@@ -149,7 +150,7 @@ def train(memory, first, count, rate):
     )  # fmt: skip
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def evaluate(memory, which):
     """Mean loss and accuracy of split 0 train, 1 val, 2 memorize, to `result`; NaN if empty."""
     s, sz, plan = opened(memory)
@@ -175,7 +176,7 @@ def evaluate(memory, which):
     result[0], result[1] = total / count, good / count
 
 
-@njit
+@njit(**STRICT, **WITHIN)
 def norm(memory):
     """The Euclidean norm of all parameters together."""
     _, sz, plan = opened(memory)

@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 from numba.np.random._constants import fi_double, ki_double, wi_double
 
+from lib.engines.simd.vectors import STRICT
+
 STREAM = 6
 """Numbers of uint64 that a stream takes."""
 
@@ -23,7 +25,7 @@ _POOL = 4  # words in a SeedSequence's pool
 _TAIL, _TAIL_INVERSE = 3.6541528853610087963519472518, 0.27366123732975827203338247596
 
 
-@njit
+@njit(**STRICT)
 def _hash(value, constant, factor):
     """One step of SeedSequence's hash on 32 bits: the value, and the next constant."""
     value ^= constant
@@ -32,13 +34,13 @@ def _hash(value, constant, factor):
     return value ^ (value >> np.uint64(16)), constant
 
 
-@njit
+@njit(**STRICT)
 def _mix(x, y):
     mixed = (np.uint64(0xCA01F9DD) * x - np.uint64(0x4973F715) * y) & _LOW
     return mixed ^ (mixed >> np.uint64(16))
 
 
-@njit
+@njit(**STRICT)
 def _entropy(seed, name, i):
     """Word i of [seed, *name], 0 beyond its end."""
     if i == 0:
@@ -46,7 +48,7 @@ def _entropy(seed, name, i):
     return np.uint64(name[i - 1]) if i <= len(name) else np.uint64(0)
 
 
-@njit
+@njit(**STRICT)
 def begin(random, seed, name):
     """Start a stream.  random: (STREAM,) uint64; name: its bytes, a tuple of at least three."""
     pool, constant, factor = random, np.uint64(0x43B0D7E5), np.uint64(0x931E8875)
@@ -64,7 +66,7 @@ def begin(random, seed, name):
     _set_seed(random, *_words(pool))
 
 
-@njit
+@njit(**STRICT)
 def _words(pool):
     """Four words of 64 bits from the pool: PCG64's seed and sequence."""
     constant, factor = np.uint64(0x8B51F9DD), np.uint64(0x58F38DED)
@@ -79,7 +81,7 @@ def _words(pool):
     return a | b << _HALF, c | d << _HALF, e | f << _HALF, g | h << _HALF
 
 
-@njit
+@njit(**STRICT)
 def _set_seed(random, high, low, sequence_high, sequence_low):
     random[0] = random[1] = random[4] = random[5] = np.uint64(0)
     random[2] = sequence_high << _ONE | sequence_low >> np.uint64(63)
@@ -89,14 +91,14 @@ def _set_seed(random, high, low, sequence_high, sequence_low):
     _advance(random)
 
 
-@njit
+@njit(**STRICT)
 def _add(high, low, more_high, more_low):
     total = low + more_low
     carry = _ONE if total < low else np.uint64(0)
     return high + more_high + carry, total
 
 
-@njit
+@njit(**STRICT)
 def _multiply_high(x, y):
     """The upper 64 bits of a product of two 64-bit numbers.
 
@@ -111,7 +113,7 @@ def _multiply_high(x, y):
     return high
 
 
-@njit
+@njit(**STRICT)
 def _advance(random):
     """state = state * multiplier + increment, on 128 bits."""
     factor_high, factor_low = np.uint64(0x2360ED051FC65DA4), np.uint64(0x4385DF649FCCF645)
@@ -120,7 +122,7 @@ def _advance(random):
     random[0], random[1] = _add(top, low * factor_low, random[2], random[3])
 
 
-@njit
+@njit(**STRICT)
 def _next64(random):
     _advance(random)
     high, low = random[0], random[1]
@@ -128,7 +130,7 @@ def _next64(random):
     return value >> turn | value << ((np.uint64(64) - turn) & np.uint64(63))
 
 
-@njit
+@njit(**STRICT)
 def _next32(random):
     if random[4]:
         random[4] = np.uint64(0)
@@ -138,12 +140,12 @@ def _next32(random):
     return value & _LOW
 
 
-@njit
+@njit(**STRICT)
 def _next_double(random):
     return (_next64(random) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit
+@njit(**STRICT)
 def integer(random, n):
     """One draw of `Generator.integers(0, n)`, for 1 <= n < 2^32 (Lemire's method)."""
     count = np.uint64(n)
@@ -157,7 +159,7 @@ def integer(random, n):
     return np.int64(product >> _HALF)
 
 
-@njit
+@njit(**STRICT)
 def _interval(random, top):
     """A number from 0 to `top`, as NumPy draws it where it shuffles: by masking."""
     mask = np.uint64(top)
@@ -169,7 +171,7 @@ def _interval(random, top):
     return np.int64(value)
 
 
-@njit
+@njit(**STRICT)
 def permutation(random, order):
     """`Generator.permutation(len(order))`, into an integer array."""
     for i in range(len(order)):
@@ -179,7 +181,7 @@ def permutation(random, order):
         order[i], order[j] = order[j], order[i]
 
 
-@njit
+@njit(**STRICT)
 def normal(random):
     """One draw of `Generator.standard_normal()`: the ziggurat on 256 steps."""
     while True:
@@ -198,7 +200,7 @@ def normal(random):
             return x
 
 
-@njit
+@njit(**STRICT)
 def _tail(random, size):
     while True:
         x = -_TAIL_INVERSE * math.log1p(-_next_double(random))
