@@ -22,6 +22,7 @@ CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the c
     "double_descent": ("figure6", "figure6_long"),
     "squared_task": (
         *(("figure6", _AT_3000), "figure7", "squared_critical", "squared_capacity"),
+        *("beyond_3000", "beyond_3400", "beyond_3400_squared"),
         *(("figure3", dict(d_model=(32, 48, 64))), ("figure4", dict(d_model=(8, 16, 24, 32)))),
     ),
     "parameter_norms": ("figure9", "figure9_controls"),

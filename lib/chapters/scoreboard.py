@@ -141,6 +141,7 @@ CHAPTERS = {
 
 OTHERS = {
     "takeaway 3": "framework_zones", "takeaway 6": "squared_task", "addition at 24": "squared_task",
+    "a harder task, second look": "squared_task",
 }  # fmt: skip
 """Claim -> the chapter that shows it, where that is not the one of its first experiment."""
 

@@ -15,6 +15,7 @@ WIDTHS_3 = (32, 36, 40, 44, 48, 56, 64)
 SIZES_3 = tuple(range(2000, 4001, 200))
 WIDTHS_6 = (4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 100)
 SIZES_6 = (2600, 3000, 4000, 5000)
+WIDTHS_DIP = (8, 12, 16, 20, 28, 32, 36, 48, 56, 64, 100)  # that a dip is read from
 
 
 def _cells(pairs) -> tuple[dict, ...]:
@@ -52,9 +53,14 @@ EXPERIMENTS = {
              _stops.replace(task="square"),
              axes=dict(d_model=(32, 48, 64), train_size=tuple(range(2000, 5201, 400))), seeds=11),
         Grid("beyond_3000", "Figures 6 and 7 with somewhat more data (takeaway 6; ours)", _stops,
-             axes=dict(task=("add", "square"), train_size=(3400, 3600),
-                       d_model=(8, 12, 16, 20, 28, 32, 36, 48, 56, 64, 100)),
+             axes=dict(task=("add", "square"), train_size=(3400, 3600), d_model=WIDTHS_DIP),
              seeds=6, first_seed=5),
+        Grid("beyond_3400", "Addition at 3,400 points, for a second look (takeaway 6; ours)",
+             _stops.replace(train_size=3400), axes=dict(d_model=WIDTHS_DIP),
+             seeds=48, first_seed=11),
+        Grid("beyond_3400_squared", "The square there, for the same look (takeaway 6; ours)",
+             _stops.replace(task="square", train_size=3400), axes=dict(d_model=WIDTHS_DIP),
+             seeds=6, first_seed=11),
         Grid("squared_capacity",
              "Capacity for labels as frequent as the squared task's (takeaway 6's mechanism; ours)",
              BASE.replace(task="random_square", train_size=113**2),
