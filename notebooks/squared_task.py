@@ -142,14 +142,12 @@ Markdown(mirrors.half_way_words(stuck, near))
 # %% tags=["hide-input"]
 axes = EXPERIMENTS["beyond_3000"].axes
 widths = [d for d in axes["d_model"] if d in d_models]
-late = [seed for seed in seeds if seed in range(5, 11)] or seeds  # takeaway 6 takes no earlier ones
-second = {"square": more_seeds[:6], "add": more_seeds}
-further = {}
-for task, name in NAMES.items():
-    at = dict(task=task, d_model=widths)
-    first = page.specs("beyond_3000", train_size=axes["train_size"], seed=late, **at)
-    again = page.specs("beyond_3000", train_size=[3400], seed=second[task], **at)
-    further[name] = page.gather([*first, *again]).whole()
+further = {
+    NAMES[task]: page.gather([s for size in axes["train_size"] for s in page.specs(
+        "beyond_3000", task=task, train_size=size, d_model=widths,
+        seed=squared.seeds_beyond(task, size, seeds, more_seeds))]).whole()
+    for task in NAMES
+}  # fmt: skip
 more = {name: own.runs for name, own in further.items()}
 page.export_runs(pd.concat(more.values()), "beyond_3000", "the runs at 3,400 and 3,600 points")
 Markdown(f"{squared.dips_seen(more, widths)}\n\n{told(further).data}")
@@ -281,8 +279,7 @@ accuracy.accuracy_by_width({"training, all pairs": known}, capacity_d_models)
 # squares of its random ones); its interval is Student's.
 
 # %% tags=["hide-input"]
-kinds = (learned[task].runs for task in ("square", "add"))
-rows, words = squared.capacity_rows(*kinds, capacity_d_models, P)
+rows, words = squared.capacity_rows(*(learned[t].runs for t in NAMES), capacity_d_models, P)
 show(["d_model", *(f"{RANDOM[t]} labels" for t in ("add", "square")), "ratio", "without guessing",
       "seeds"], rows, after=words)  # fmt: skip
 

@@ -270,8 +270,9 @@ def scoreboard(store: Store, book: bool = False) -> str:
 
 def mark(verdict: Verdict, runs: pd.DataFrame) -> str:
     """`MARK` where some of the runs of a verdict are older than its test, `AGAIN` where none is and
-    the test had been another; else nothing."""
-    told = pd.to_datetime(changes().query("claim == @verdict.claim.name")["time"])
+    the test had been another; else nothing.  A change that found the same changed no test."""
+    told = changes().query("claim == @verdict.claim.name and found_before != found_after")
+    told = pd.to_datetime(told["time"])
     if verdict.verdict == NONE or told.empty:
         return ""
     keys = {spec.key for spec in verdict.claim.specs()}

@@ -143,6 +143,14 @@ def test_dips_are_told_by_the_tests_measure_and_at_their_deepest():
     )
 
 
+def test_the_second_look_has_more_seeds_at_one_size():
+    more = list(range(11, 59))
+    assert squared.seeds_beyond("add", 3600, list(range(11)), more) == list(range(5, 11))
+    assert squared.seeds_beyond("add", 3400, list(range(11)), more) == list(range(5, 59))
+    assert squared.seeds_beyond("square", 3400, list(range(11)), more) == list(range(5, 17))
+    assert squared.seeds_beyond("square", 3400, [0, 11], more) == [0, *range(11, 17)]
+
+
 def test_how_wide_a_valley_is():
     low = curve({8: 0.05, 16: 0.9, 28: 0.04, 36: 0.05, 48: 1.0})
     (row,) = squared.deepest_rows({"square": low}, [8, 16, 28, 36, 48])

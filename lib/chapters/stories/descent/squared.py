@@ -90,6 +90,15 @@ def deepest_rows(by_task: dict[str, pd.DataFrame], widths: list[int]) -> list[tu
     return rows
 
 
+def seeds_beyond(task: str, size: int, seeds: list[int], more: list[int]) -> list[int]:
+    """With more than 3,000 points takeaway 6 takes seeds 5 to 10 of `seeds` (here, where there is
+    none, all); with 3,400 its second look takes `more` of addition, and six of these of the square.
+    """
+    first = [seed for seed in seeds if seed in range(5, 11)] or seeds
+    second = more[:6] if task == "square" else more
+    return list(dict.fromkeys([*first, *second])) if size == 3400 else first
+
+
 def dip_rows(by_task: dict[str, pd.DataFrame], widths: list[int]) -> list[tuple]:
     """A row for each task and training size: the dip as takeaway 6's test has it, over fixed widths
     and seed by seed, with Student's interval; then the deepest of the mean curve, and the seeds.
