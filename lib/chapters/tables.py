@@ -26,12 +26,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence], left: Collection[int]
 
 def claims_table(verdicts: Iterable[Verdict], who: str = "The claim") -> str:
     """Claims: what is said, what we found, on how many runs, the verdict."""
-    rows = (
-        (v.claim.name, v.claim.says, v.finding or f"{len(v.missing):,} runs missing",
-         f"{v.runs:,}", v.verdict)
-        for v in verdicts
-    )  # fmt: skip
+    rows = ((v.claim.name, v.claim.says, _found(v), f"{v.runs:,}", v.verdict) for v in verdicts)
     return table(["", who, "Our runs", "Runs", "Verdict"], rows, left=(0, 1, 2, 4))
+
+
+def _found(verdict: Verdict) -> str:
+    """A number a line, of several each with what it comes to; last what decides nothing."""
+    if not verdict.finding:
+        return f"{len(verdict.missing):,} runs missing"
+    asked, outcome = verdict.finding.conditions, {True: "met", None: "open", False: "missed"}
+    lines = [f"*{outcome[c.holds]}:* {c}" if len(asked) > 1 else str(c) for c in asked]
+    return "<br>".join(filter(None, (*lines, verdict.finding.note)))
 
 
 def conditions(verdicts: Iterable[Verdict]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Claims on made-up runs: each verdict can come out, and only from enough runs."""
 
+import functools
 import math
 import re
 import zlib
@@ -17,7 +18,7 @@ from lib.analysis.zones import boundaries
 from lib.analysis.zones.capacity import distinct_pairs
 from lib.chapters.report import README, with_section
 from lib.chapters.tables import claims_table
-from lib.paper.claims import judge
+from lib.paper.claims import Verdict, judge
 from lib.paper.criteria import addition, rules, zones
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import CLAIMS
@@ -313,6 +314,16 @@ def test_the_readme_has_a_place_for_what_is_written(name):
 def test_table_shows_every_claim(store):
     table = claims_table([judge(c, store) for c in CLAIMS])
     assert all(c.name in table for c in CLAIMS)
+
+
+def test_table_has_a_number_a_line_with_what_it_comes_to():
+    of = functools.partial(rules.Condition, value=1, high=2, least=0)
+    two = of("a", low=0.5), of("b", low=-1)
+    made = Verdict(CLAIMS[0], "undecided", rules.Finding(two, "also this"), 3, [])
+    assert (
+        "*met:* a: 1 [0.5, 2], required: ≥ 0<br>*open:* b: 1 [-1, 2], required: ≥ 0<br>also this"
+    ) in claims_table([made])
+    assert "| a: 1" in claims_table([Verdict(CLAIMS[0], "", rules.Finding(two[:1]), 3, [])])
 
 
 def conditions(name, tmp_path, world):
