@@ -182,7 +182,7 @@ CLAIMS = (
           "generalizes meets neither)",
           (_six(3000, 4000, 5000),), addition.grokking_by_width),
     Claim("a harder task, second look",
-          "A harder task raises D_crit and makes double descent more prominent (§4.3)",
+          "A harder task makes double descent more prominent (§4.3; ours: takeaway 6 once more)",
           "takeaway 6's test, which seeds 5–10 did not settle, with more seeds at 3,400 points: 48 "
           "of addition, six of the square; so with 97.5% each time. Once its runs are there it "
           "takes takeaway 6's place, whatever it says",
