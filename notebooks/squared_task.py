@@ -290,7 +290,7 @@ show(["d_model", *(f"{RANDOM[t]} labels" for t in ("add", "square")), "ratio", "
 # all that is said of it.
 
 # %% tags=["hide-input"]
-page.verdicts("takeaway 6", "a harder task, second look", "squared at 24", "addition at 24")
+page.verdicts("takeaway 6", "a harder task, new seeds", "squared at 24", "addition at 24")
 
 # %% tags=["hide-input"]
 Markdown(squared.trained_on(page.store, NAMES))

@@ -34,7 +34,7 @@ CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the c
         "emergent_law",
         "emergent_depth",
         "emergent_depth_long",
-        "emergent_twice",
+        *("emergent_twice", "emergent_twice_wide"),
         "emergent_depth_wide",
         "emergent_depth_between",
         *("emergent_two_layers", "emergent_one_layer"),

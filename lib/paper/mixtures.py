@@ -64,7 +64,7 @@ TWO_LAYERS = tuple((2, d) for d in (8, 12, 16, 20, 24, 28))
 than size."""
 
 
-TWICE = tuple((2, d) for d in (36, 44, 52, 72, 96))
+TWICE, WIDE = tuple((2, d) for d in (36, 44, 52, 72)), (2, 96)
 """The same depth with twice as much to memorize, as at the far end of figure 8.  Width 52 has just
 over three times the parameters of 28, from which on addition alone is there; 36 has hardly over
 twice those of 24, where it is not; 96 is twice as wide as 48, where it comes with half as much."""
@@ -161,6 +161,8 @@ GRIDS = (
          _longer, cells=_cells(TWO_LAYERS, 0), seeds=3),
     Grid("emergent_twice", "The mixture in two layers with twice as much to memorize (§5; ours)",
          _longer, cells=_cells(TWICE, 2400), seeds=3),
+    Grid("emergent_twice_wide", "The same in a wider network (§5; ours)",
+         _longer, cells=_cells((WIDE,), 2400), seeds=3),
     Grid("emergent_one_layer", "The mixture in one layer, trained as the deep ones (§5; ours)",
          _longer, cells=_cells(ONE_LAYER, 1200), seeds=3),
     Grid("split_depth", "Split and shared MLP with depth, more seeds (takeaway 8; ours)", _depth,

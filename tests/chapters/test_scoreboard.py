@@ -57,15 +57,6 @@ def test_a_test_that_is_younger_than_its_runs_is_marked(tmp_path):
     assert not mark(Verdict(BY_NAME["3,000: loss"], "undecided", None, 0, []), runs(2025))
 
 
-def test_a_change_that_found_the_same_is_no_other_test():
-    """Takeaway 6's function was given an argument after its runs, and found what it had found."""
-    claim = BY_NAME["takeaway 6"]
-    keys = [spec.key for spec in claim.specs()]
-    between = pd.Timestamp("2026-11-28", tz="UTC")  # its rewriting, its runs, that argument
-    runs = pd.DataFrame(dict(key=keys, timestamp=between))
-    assert mark(Verdict(claim, "undecided", None, 0, []), runs) == "‡"
-
-
 def test_p1_says_which_half_is_known():
     claim = BY_NAME["P1: efficiency"]
     halves = [reason(Verdict(claim, "undecided", Finding(also=also), 0, []))

@@ -42,6 +42,13 @@ def test_the_test_is_older_than_its_runs_or_its_change_is_told(claim):
     )
 
 
+def test_takeaway_6_gives_way_to_its_test_on_new_seeds():
+    """Whatever that says: a promise of its criterion, made before its runs."""
+    late, stored = BY_NAME["a harder task, new seeds"], Store(history.ROOT / "results").keys()
+    whole = all(spec.key in stored for spec in late.specs())
+    assert not whole or BY_NAME["takeaway 6"].judge is late.judge
+
+
 @needs_history
 def test_changes_name_commits_of_this_history():
     for commit, time in changes()[["commit", "time"]].drop_duplicates().itertuples(index=False):

@@ -153,7 +153,7 @@ def scaled(
     }
     if not split:
         names = "emergent_depth_long", "emergent_two_layers"
-        more = "emergent_depth_between", "emergent_twice"
+        more = "emergent_depth_between", "emergent_twice", "emergent_twice_wide"
         long = study(page, *names, more=more, layers=2, **deep)
         if any(whole_sizes(curve.runs) for curve in long[1] if curve.amount):
             each[LONG] = long
