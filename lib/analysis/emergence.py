@@ -87,9 +87,12 @@ class Size:
 
     @property
     def since(self) -> str:
-        """For a sentence, too: "from 2 layers × 48 on", "at no size up to d = 256"."""
+        """For a sentence, too: "from 2 layers × 48 on", "at no size up to d = 256", "from the smallest
+        tried, d = 8, on"."""
         named = replace(self, bound="").words
-        return f"at no size up to {named}" if self.bound == ">" else f"from {named} on"
+        if self.bound == ">":
+            return f"at no size up to {named}"
+        return f"from the smallest tried, {named}, on" if self.bound else f"from {named} on"
 
     def __str__(self) -> str:
         """For tables: "256", "4 × 128", "> 256"."""

@@ -24,7 +24,8 @@ from lib.spec import RunSpec
 INTERVALS = (
     "In square brackets: 95% intervals. Where a claim rests on several numbers, each interval is "
     "widened so that all of them together hold in 95% of cases; elsewhere in the book the same "
-    "number may have a narrower one. "
+    "number may have a narrower one. A number is met where its whole interval lies in the range, "
+    "not met where it lies outside, open between. "
     "Criteria: [](verdicts.ipynb). Verdicts are on the book's recipe, whatever this page was run "
     "with."
 )

@@ -34,7 +34,7 @@ def _found(verdict: Verdict) -> str:
     """A number a line, of several each with what it comes to; last what decides nothing."""
     if not verdict.finding:
         return f"{len(verdict.missing):,} runs missing"
-    asked, outcome = verdict.finding.conditions, {True: "met", None: "open", False: "missed"}
+    asked, outcome = verdict.finding.conditions, {True: "met", None: "open", False: "not met"}
     lines = [f"*{outcome[c.holds]}:* {c}" if len(asked) > 1 else str(c) for c in asked]
     return "<br>".join(filter(None, (*lines, verdict.finding.note)))
 

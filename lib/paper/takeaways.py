@@ -113,7 +113,9 @@ CLAIMS = (
           "a shift to the upper right: D_crit larger, mean over d 32, 48, 64; validation at 3,000 "
           "lower, mean over d 24–56; at 3,400 or at 3,600 a dip (takeaway 5's) of ≥ 0.1 for the "
           "square and of ≤ 0.1 for addition. Seeds 5–10 only; the capacity is not judged",
-          _both_tasks, addition.harder_is_further,
+          (_six(3000, seeds=_fresh), ("figure7", {}, _fresh), _three((32, 48, 64), seeds=_fresh),
+           ("squared_critical", {}, _fresh), ("beyond_3000", {}, _fresh)),
+          addition.harder_is_further,
           later=("figure6", "figure7", "figure3", "squared_critical", "beyond_3000")),
     Claim("takeaway 7",
           "Mixing in a pure memorization task makes addition an emergent ability (§5)",

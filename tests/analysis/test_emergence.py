@@ -73,6 +73,12 @@ def test_ratios_keep_what_is_not_known():
     assert times_words(Size(1, 64, 4000, "≤"), always) == "–"
 
 
+def test_a_size_says_since_when_the_ability_is_there():
+    assert Size(2, 48, 60000).since == "from 2 layers × 48 on"
+    assert Size(1, 256, 850000, ">").since == "at no size up to d = 256"
+    assert Size(1, 8, 1700, "≤").since == "from the smallest tried, d = 8, on"
+
+
 def test_the_paper_s_factor_is_the_ratio_of_its_ends():
     ends = n_parameters(64, 1, mixed=True), n_parameters(1024, 8, mixed=True)
     assert 1400 < ends[1] / ends[0] < 2000  # "about 1570 times": its model differs a little

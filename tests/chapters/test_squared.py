@@ -143,12 +143,12 @@ def test_dips_are_told_by_the_tests_measure_and_at_their_deepest():
     )
 
 
-def test_the_second_look_has_more_seeds_at_one_size():
-    more = list(range(11, 59))
-    assert squared.seeds_beyond("add", 3600, list(range(11)), more) == list(range(5, 11))
-    assert squared.seeds_beyond("add", 3400, list(range(11)), more) == list(range(5, 59))
-    assert squared.seeds_beyond("square", 3400, list(range(11)), more) == list(range(5, 17))
-    assert squared.seeds_beyond("square", 3400, [0, 11], more) == [0, *range(11, 17)]
+def test_new_seeds_are_shown_at_their_size_to_who_asks_for_all():
+    assert squared.seeds_beyond("add", 3600, list(range(11))) == list(range(5, 11))
+    assert squared.seeds_beyond("add", 3400, list(range(11))) == list(range(5, 59))
+    assert squared.seeds_beyond("square", 3400, list(range(11))) == list(range(5, 21))
+    assert squared.seeds_beyond("square", 3400, [0, 4]) == [0, 4]
+    assert squared.seeds_beyond("add", 3400, [0, 5, 6]) == [5, 6]
 
 
 def test_how_wide_a_valley_is():

@@ -311,12 +311,13 @@ def test_table_shows_every_claim(store):
 
 def test_table_has_a_number_a_line_with_what_it_comes_to():
     of = functools.partial(rules.Condition, value=1, high=2, least=0)
-    two = of("a", low=0.5), of("b", low=-1)
-    made = Verdict(CLAIMS[0], "undecided", rules.Finding(two, "also this"), 3, [])
+    three = of("a", low=0.5), of("b", low=-1), of("c", low=1, most=0.5)
+    made = Verdict(CLAIMS[0], "not reproduced", rules.Finding(three, "also this"), 3, [])
     assert (
-        "*met:* a: 1 [0.5, 2], required: ≥ 0<br>*open:* b: 1 [-1, 2], required: ≥ 0<br>also this"
+        "*met:* a: 1 [0.5, 2], required: ≥ 0<br>*open:* b: 1 [-1, 2], required: ≥ 0"
+        "<br>*not met:* c: 1 [1, 2], required: 0 to 0.5<br>also this"
     ) in claims_table([made])
-    assert "| a: 1" in claims_table([Verdict(CLAIMS[0], "", rules.Finding(two[:1]), 3, [])])
+    assert "| a: 1" in claims_table([Verdict(CLAIMS[0], "", rules.Finding(three[:1]), 3, [])])
 
 
 def conditions(name, tmp_path, world):

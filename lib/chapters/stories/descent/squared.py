@@ -14,8 +14,12 @@ from lib.analysis.zones import critical
 from lib.analysis.zones.capacity import capacities
 from lib.chapters.stories.descent.dips import seen
 from lib.chapters.tables import critical_words, dip_cells, table
+from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import BY_NAME
 from lib.runs.store import Store
+
+NEW_SEEDS = {"add": "beyond_3400", "square": "beyond_3400_squared"}
+"""Task -> the experiment that has its new seeds, at one training size."""
 
 
 def with_all_sizes(found: Gathered, sizes: int) -> pd.DataFrame:
@@ -90,13 +94,18 @@ def deepest_rows(by_task: dict[str, pd.DataFrame], widths: list[int]) -> list[tu
     return rows
 
 
-def seeds_beyond(task: str, size: int, seeds: list[int], more: list[int]) -> list[int]:
-    """With more than 3,000 points takeaway 6 takes seeds 5 to 10 of `seeds` (here, where there is
-    none, all); with 3,400 its second look takes `more` of addition, and six of these of the square.
+def seeds_beyond(task: str, size: int, seeds: list[int]) -> list[int]:
+    """The seeds of a task that are shown with more than 3,000 training points.
+
+    Args:
+        size: training points.
+        seeds: those of the chapter.  Of them it is those that takeaway 6 is judged by; all, if
+            these are none; where they are all of these, the new ones at 3,400 points, too.
     """
-    first = [seed for seed in seeds if seed in range(5, 11)] or seeds
-    second = more[:6] if task == "square" else more
-    return list(dict.fromkeys([*first, *second])) if size == 3400 else first
+    judged, new = EXPERIMENTS["beyond_3000"].seed_range, EXPERIMENTS[NEW_SEEDS[task]]
+    asked = [seed for seed in seeds if seed in judged] or list(seeds)
+    whole = set(judged) <= set(seeds) and size == new.base.train_size
+    return [*asked, *new.seed_range] if whole else asked
 
 
 def dip_rows(by_task: dict[str, pd.DataFrame], widths: list[int]) -> list[tuple]:
