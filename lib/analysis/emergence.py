@@ -87,8 +87,8 @@ class Size:
 
     @property
     def since(self) -> str:
-        """For a sentence, too: "from 2 layers × 48 on", "at no size up to d = 256", "from the smallest
-        tried, d = 8, on"."""
+        """For a sentence, too: "from 2 layers × 48 on", "at no size up to d = 256", "from the
+        smallest tried, d = 8, on"."""
         named = replace(self, bound="").words
         if self.bound == ">":
             return f"at no size up to {named}"

@@ -26,12 +26,12 @@ from lib.engines.simd.processor import FMA, LANES, X86
 FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
 ENTRY = dict(fastmath=FAST, error_model="numpy", boundscheck=False, nogil=True)
 JIT = ENTRY | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # no calls from Python
-STRICT = JIT | {"fastmath": False}  # for sums whose order each compilation would choose anew
+STRICT = JIT | {"fastmath": False}  # for sums whose order LLVM would choose anew each time
 INNER = JIT | {"forceinline": True}  # of functions in inner loops, where a call would cost
 WITHIN = {"inline": "always"}
-"""For outer functions, beside `JIT` or `STRICT`: it has no code of its own, and its caller's options
-hold.  Else LLVM goes over all that it calls once for it and once more for the caller; with that,
-compiling all of the kernel took a fifth (on several threads) to a half (on one) longer."""
+"""For outer functions, beside `JIT` or `STRICT`: such a one has no code of its own, and its caller's
+options hold.  Else LLVM goes over all that it calls for it, and once more for its caller, by which
+compiling the kernel took a fifth (for several threads) to a half (for one) longer."""
 
 
 class _Vector(types.Type):
