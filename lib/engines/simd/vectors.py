@@ -29,8 +29,8 @@ JIT = ENTRY | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # no calls
 STRICT = JIT | {"fastmath": False}  # for sums whose order LLVM would choose anew each time
 INNER = JIT | {"forceinline": True}  # of functions in inner loops, where a call would cost
 WITHIN = {"inline": "always"}
-"""For outer functions, beside `JIT` or `STRICT`: such a one has no code of its own, and the options
-of its caller hold.  Else LLVM goes over all that it calls for it, and once more for its caller, by which
+"""For outer functions, beside `JIT` or `STRICT`: such a one has no code of its own, and its
+caller's options hold.  Else LLVM goes over all that it calls for it, and once more for its caller:
 compiling the kernel took a fifth (for several threads) to a half (for one) longer."""
 
 
