@@ -22,7 +22,7 @@ CHAPTERS = {  # chapter -> the experiments that it trains, or (experiment, the c
     "double_descent": ("figure6", "figure6_long"),
     "squared_task": (
         *(("figure6", _AT_3000), "figure7", "squared_critical", "squared_capacity"),
-        *("beyond_3000", "beyond_3400", "beyond_3400_squared"),
+        *("beyond_3000", "beyond_3400", "beyond_3600"),
         *(("figure3", dict(d_model=(32, 48, 64))), ("figure4", dict(d_model=(8, 16, 24, 32)))),
     ),
     "parameter_norms": ("figure9", "figure9_controls"),
@@ -176,8 +176,8 @@ def every_run() -> dict[str, str]:
     work, seconds = sum(map(flops, specs)) / 1e15, estimate(specs, lambda width: CORE).sum()
     each = seconds / len(specs)
     return {
-        "every_run": f"{len(specs):,} runs of all experiments but the search for a recipe, and "
-        "figures 8 and 10 at the paper's own sizes, which need a GPU, are "
+        "every_run": f"{len(specs):,} runs of all experiments, without the search for a recipe and "
+        "without figures 8 and 10 at the paper's own sizes, which need a GPU, are "
         f"{work:.0f} PFlop, each taken to its last epoch, and {seconds / 3600:.0f} hours of a core "
         f"that does {CORE / 1e9:.0f} GFlop/s: {each:.0f} s a run",
         "many_runs": f"{round(100_000 * each / 3600, -2):,.0f}",

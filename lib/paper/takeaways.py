@@ -188,12 +188,12 @@ CLAIMS = (
     Claim("a harder task, new seeds",
           "A harder task raises D_crit and makes double descent more prominent (§4.3; ours: "
           "takeaway 6, its dips on new seeds)",
-          "takeaway 6's test with its dips at 3,400 points alone, on seeds that it has not seen: "
-          "48 of addition, ten of the square, as many as the scatter of seeds 5–10 made advisable. "
-          "Once they are there this test takes takeaway 6's place, whatever it says",
-          (*_both_tasks, ("beyond_3400_squared", {}, range(11, 21)),
-           ("beyond_3400", {}, range(11, 59))),
-          addition.harder_on_new_seeds, later=("beyond_3400", "beyond_3400_squared")),
+          "takeaway 6's first two numbers; then, at 3,600 points, on twenty seeds that it has not "
+          "seen: a dip of ≥ 0.1 for the square, and in at most a third of addition's seeds. Dip: "
+          "at d 20 or over 48–64, the lower, less that over 28–36. Seeds 5–10 suggested size and "
+          "widths. Once these runs are there this test takes takeaway 6's place, whatever it says",
+          (*_both_tasks, ("beyond_3600", {}, range(11, 31))),
+          addition.harder_on_new_seeds, later=("beyond_3600",)),
     Claim("squared at 24", "The squared task has zero validation accuracy at d = 24 (§4.3)",
           f"at most a third of the runs {_MORE}",
           (("figure7", dict(d_model=(24,)), 5),), partial(addition.runs_know_more, most=FEW)),

@@ -130,10 +130,14 @@ def test_dips_are_told_by_the_tests_measure_and_at_their_deepest():
     both = squared.dip_rows({"square": deep, "add": pd.concat([flat, deep])}, widths)
     assert [(name, size, seeds) for name, size, *_, seeds in both] == [
         ("add", "3,000", 4), ("square", "3,400", 4), ("add", "3,400", 4)]  # fmt: skip
-    assert both[0][2].startswith("-0.20") and both[0][3] == "0.00"
-    assert both[1][2].startswith("0.50") and both[1][3] == "0.70, width 16 to 28"
+    assert both[0][2].startswith("-0.20") and both[0][4] == "0.00"
+    assert both[1][2].startswith("0.50") and both[1][4] == "0.70, width 16 to 28"
     assert squared.dip_rows({"square": deep[deep["seed"] < 0]}, widths) == []
-    assert squared.dip_rows({"square": deep}, [24, *widths]) == [("square", "3,400", "–", "–", 0)]
+    none = [("square", "3,400", "–", "–", "–", 0)]
+    assert squared.dip_rows({"square": deep}, [24, *widths]) == none
+    risen = curve({20: 0.9, 28: 0.2, 36: 0.4, 48: 1.0})
+    (row,) = squared.dip_rows({"square": risen}, [20, 28, 36, 48])  # nothing narrower: one dip
+    assert row[2] == "–" and row[3].startswith("0.60")
     none = squared.dips_seen({"square": deep}, [24, *widths])
     assert none == "* square: no seed has every width."
     assert squared.dips_seen({"square": deep, "add": flat}, widths) == (
@@ -144,11 +148,10 @@ def test_dips_are_told_by_the_tests_measure_and_at_their_deepest():
 
 
 def test_new_seeds_are_shown_at_their_size_to_who_asks_for_all():
-    assert squared.seeds_beyond("add", 3600, list(range(11))) == list(range(5, 11))
-    assert squared.seeds_beyond("add", 3400, list(range(11))) == list(range(5, 59))
-    assert squared.seeds_beyond("square", 3400, list(range(11))) == list(range(5, 21))
-    assert squared.seeds_beyond("square", 3400, [0, 4]) == [0, 4]
-    assert squared.seeds_beyond("add", 3400, [0, 5, 6]) == [5, 6]
+    assert squared.seeds_beyond(3600, list(range(11))) == list(range(5, 11))
+    assert squared.seeds_beyond(3400, list(range(11))) == list(range(5, 13))
+    assert squared.seeds_beyond(3400, [0, 4]) == [0, 4]
+    assert squared.seeds_beyond(3400, [0, 5, 6]) == [5, 6]
 
 
 def test_how_wide_a_valley_is():

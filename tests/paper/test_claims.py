@@ -340,22 +340,31 @@ def test_takeaway_6_asks_for_all_that_it_says(tmp_path):
 
 
 def dipping(spec):
-    """Takeaway 6's world, but beyond seed 10 both tasks dip at 3,400 points."""
+    """Takeaway 6's world, but beyond seed 10 both tasks dip."""
     if spec.seed <= 10:
         return square_further(spec)
     return dict(val=float(spec.d_model not in (28, 32, 36)))
+
+
+def hidden(spec):
+    """Addition falls from a narrow peak, which a mean over all narrow networks would not show."""
+    if spec.seed <= 10 or spec.task == "square":
+        return dipping(spec)
+    return dict(val={20: 1.0, 28: 0.5, 32: 0.9, 36: 0.9}.get(spec.d_model, 1.0))
 
 
 def test_takeaway_6_on_new_seeds_takes_its_dips_from_them(tmp_path):
     name = "a harder task, new seeds"
     found = {
         world: conditions(name, tmp_path / world.__name__, world)
-        for world in (square_further, dipping)
+        for world in (square_further, dipping, hidden)
     }
     before = conditions("takeaway 6", tmp_path / "before", dipping)
     assert found[dipping][:2] == found[square_further][:2] == before[:2]
-    assert [c.draws for c in found[dipping]] == [6, 6, 10, 48]
+    assert [c.draws for c in found[dipping]] == [6, 6, 20, 20]
     assert [c.value for c in found[dipping][2:]] == [1, 1] and found[dipping][3].holds is False
+    assert found[hidden][3].value == 1 and found[hidden][3].holds is False
+    assert all(c.holds for c in found[square_further])
 
 
 def test_the_fall_is_taken_over_24_to_40():
