@@ -93,8 +93,8 @@ page.opening("P3: ungrokking", "P2: weight decay, continued", "P1: efficiency", 
 #
 # The order is ours: our P2 and P3 are their third and second. They say that $D_\text{crit}$ does not
 # depend on weight decay, and test it on networks that have generalized and whose training goes on:
-# what is left of the rule then does not, either. We test that, and from where on networks from
-# scratch find the rule, which they do not.
+# what is left of the rule then does not, either. We test that and, as they do not, from where on
+# networks find the rule from scratch.
 #
 # :::{warning}
 # *Ungrokking* has two meanings. In the rest of this book it is Huang et al.'s: a network that,
@@ -187,7 +187,7 @@ whole = page.specs("figure3", train_size=range(2000, 4001, 200), seed=seeds, epo
 whole = gather(whole, store=page.store).runs
 told(found)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Norm at which runs settle with a training loss of 0.001 or less against the number of training points, both axes logarithmic: a line for networks on random labels and one for networks that generalize, each at two learning rates; vertical lines where the two cross and at the measured critical size. Hatched sizes have no run. Memorizing takes a larger norm with every point, generalizing hardly more; the two cross at far fewer points than it takes to find the rule."}, "figure": {"caption": "P1: the parameter norm at which runs settle with a training loss of at most 0.001, mean over seeds, dots for single runs; dashed: at the lower learning rate, which has fewer sizes; hatched: no run stored; a cross: stored, and none settles so. Vertical lines, at the usual learning rate: where memorizing costs what generalizing costs, and D_crit as measured from validation accuracy. [Data](data/circuit_norms.csv).", "name": "fig-efficiency"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Norm at which runs settle with a training loss of 0.001 or less against the number of training points, both axes logarithmic: a line for networks on random labels and one for networks that generalize, each at two learning rates; vertical lines where the two cross and at the measured critical size. Hatched sizes have no run. Memorizing takes a larger norm with every point; whether generalizing does, the scatter hides. The two cross at far fewer points than it takes to find the rule."}, "figure": {"caption": "P1: the parameter norm at which runs settle with a training loss of at most 0.001, mean over seeds, dots for single runs; dashed: at the lower learning rate, which has fewer sizes; hatched: no run stored; a cross: stored, and none settles so. Vertical lines, at the usual learning rate: where memorizing costs what generalizing costs, and D_crit as measured from validation accuracy. [Data](data/circuit_norms.csv).", "name": "fig-efficiency"}}
 tried = [*memorized_sizes, *generalized_sizes, *calm_memorized, *calm_generalized]
 circuits.norms_by_size(story.norm_lines(needed), story.marks(needed, whole), tried)
 
@@ -389,7 +389,7 @@ Markdown(
     f"The runs: {gather(looked, store=page.store).provenance()}"
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels: share of the embedding (bars up) and of the logits (bars down) at each frequency, for a network built by hand, a network that grokked and one that memorized. The first two stand on a few frequencies, the third on none in particular."}, "figure": {"caption": "Spectra: the embedding's share at each frequency (up), the logits' share along the waves of a + b at each frequency (down); seed 0, at the end of the run. The book's words ungrokking and grokking are here those of Huang et al. [Data](data/circuit_course.csv).", "name": "fig-spectra"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels: share of the embedding (bars up) and of the logits (bars down) at each frequency, for a network built by hand, a network that grokked and one that memorized. The first two stand on a few frequencies, the third on none in particular."}, "figure": {"caption": "Spectra: the embedding's share at each frequency (up), the logits' share along the waves of a + b at each frequency (down); left: a network whose weights were written by hand; the others: seed 0, at the end of the run. The book's words ungrokking and grokking are here those of Huang et al. [Data](data/circuit_course.csv).", "name": "fig-spectra"}}
 circuits.spectra(waves.looks(check, inside))
 
 # %% [markdown]
@@ -398,7 +398,7 @@ circuits.spectra(waves.looks(check, inside))
 # The four dynamics of figure 2, and a cell in double descent's valley, measured at some forty
 # epochs of each run.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one for each dynamics: training accuracy, validation accuracy, the waves' share of the logits on all pairs and on held-out pairs, against epoch on a logarithmic axis. Where a network finds the rule, waves and validation accuracy rise together; where it does not, accuracy stays low, though in some runs the waves pass a third."}, "figure": {"caption": "Accuracy and waves over training, in the four dynamics of figure 2 and in double descent's valley; the first seed in full, others thin. [Data](data/circuit_course.csv).", "name": "fig-course"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one for each dynamics: training accuracy, validation accuracy, the waves' share of the logits on all pairs and on held-out pairs, against epoch on a logarithmic axis. Where a network finds the rule, the waves rise with validation accuracy, mostly a little before it; where it does not, accuracy stays low, though in some runs the waves pass a third."}, "figure": {"caption": "Accuracy and waves over training, in the four dynamics of figure 2 and in double descent's valley; the first seed in full, others thin. [Data](data/circuit_course.csv).", "name": "fig-course"}}
 titles = {name: f"{name}: d_model {d}, D = {size:,}" for name, (d, size) in DYNAMICS_CELLS.items()}
 circuits.course({titles[name]: own for name, own in inside.items()})
 

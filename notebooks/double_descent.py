@@ -101,7 +101,7 @@ page.beside(6, found, paper_seeds=EXPERIMENTS["figure6"].seeds)
 # could not memorize its training set by epoch T. Where it is at 1 and the validation curve is
 # at the bottom, the network memorized and did not generalize.
 #
-# Single runs are all or nothing near a boundary: a mean of 0.4 is rarely eleven runs at 0.4.
+# Single runs are mostly all or nothing near a boundary: a mean of 0.4 is rarely eleven runs at 0.4.
 # The dots show it.
 #
 # ## How deep is the dip?

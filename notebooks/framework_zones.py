@@ -56,7 +56,8 @@ page.opening("takeaway 3")
 #
 # In the paper the picture is a sketch. Here it is computed: both curves from our runs, the crossing
 # with an interval, and every cell as a pie of the zones that the training curves of its seeds show.
-# Region and run need not agree; how often they do is the test.
+# Region and run need not agree. How often they do is counted below; the test asks each boundary by
+# itself.
 #
 # ## Figure 1, computed
 

@@ -93,7 +93,7 @@ page.export(four.curves, "figure2", "the curves of figure 2")
 by_cell = dict(list(four.curves.groupby(["d_model", "train_size"])))
 own = {name: by_cell.get(cell, four.curves.iloc[:0]) for name, cell in DYNAMICS.items()}
 panels = {f"{n}: d_model {d}, D = {size:,}": own[n] for n, (d, size) in DYNAMICS.items()}
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of training and validation accuracy against epoch, logarithmic: d_model 8 with 3,000 points, 32 with 2,600, 64 with 3,000 and 32 with 3,000; seed 0 thick, other seeds thin. In the first some seeds find a part of the rule while they learn, the second does not, the third finds it long after it knows its training set, the fourth does so in some seeds at most."}, "figure": {"caption": "The paper's four cells, by epoch T. Thick: seed 0; thin: the others. [Data](data/figure2.csv).", "name": "fig-dynamics"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of training and validation accuracy against epoch, logarithmic: d_model 8 with 3,000 points, 32 with 2,600, 64 with 3,000 and 32 with 3,000; seed 0 thick, other seeds thin. In the first some seeds find a part of the rule while they learn, in the second none does, in the third all find it long after they know their training set, in the fourth none does, and one ends just above 0.1."}, "figure": {"caption": "The paper's four cells, by epoch T. Thick: seed 0; thin: the others. [Data](data/figure2.csv).", "name": "fig-dynamics"}}
 curves.dynamics(panels)
 
 # %% tags=["hide-input"]
@@ -157,7 +157,7 @@ accuracy.accuracy_by_train_size(runs, d_models)
 # %% tags=["hide-input"]
 page.beside(3, grid, paper_seeds=EXPERIMENTS["figure3"].seeds)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A table of cells, widths up and training sizes across, coloured by the share of seeds that generalize: a diagonal border between none and all, further left for wider networks."}, "figure": {"caption": "The same runs by cell: how many seeds end at a validation accuracy of 0.95 or above, and below it the mean. Near the border single runs are all or nothing. [Data](data/figure3.csv).", "name": "fig-grid-cells"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A table of cells, widths up and training sizes across, coloured by the share of seeds that generalize: a diagonal border between none and all, further left for wider networks."}, "figure": {"caption": "The same runs by cell: how many seeds end at a validation accuracy of 0.95 or above, and below it the mean. Near the border single runs are mostly all or nothing. [Data](data/figure3.csv).", "name": "fig-grid-cells"}}
 accuracy.accuracy_grid(runs, d_models, train_sizes)
 
 # %% [markdown]
@@ -239,7 +239,7 @@ page.export(waited, "waiting", "how long each took",
             ["d_model", "train_size", "seed", "epoch", "waited", "came", "key"])  # fmt: skip
 Markdown(told.words(waited))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "The share of networks that have not generalized yet against training, logarithmic, a falling staircase for each training size, the later the fewer points: with 4,000 points half have the rule after some five decay times, with 3,200 after some thirty, with 2,600 hardly any by the end."}, "figure": {"caption": "The share of networks without the rule against training (survival curves after Kaplan and Meier): all widths and seeds of the grid above together, in its recipe, by epoch T. [Data](data/waiting.csv).", "name": "fig-waiting"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "The share of networks that have not generalized yet against training, logarithmic, a falling staircase for each training size, the later the fewer points: with 4,000 points half have the rule after some five decay times, with 3,200 after some 35, with 2,600 hardly any by the end."}, "figure": {"caption": "The share of networks without the rule against training (survival curves after Kaplan and Meier): all widths and seeds of the grid above together, in its recipe, by epoch T. [Data](data/waiting.csv).", "name": "fig-waiting"}}
 by_size = {size: statistics.survival(own) for size, own in waited.groupby("train_size")}
 curves.waiting(by_size, lr * weight_decay)
 

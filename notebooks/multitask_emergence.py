@@ -81,7 +81,7 @@ every = pd.concat([own.curves for own in found.values()]).drop_duplicates(["key"
 runs = pd.concat([own.runs for own in found.values()]).drop_duplicates("key")
 page.export(runs, "emergence", "the runs", COLUMNS)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study and amount. Alone, in grey, addition is there from small networks on, but for a valley at modulus 113; mixed with random pairs, in brown, it is gone at those sizes, and comes back at larger ones or not at all; in two layers, trained five times as long, it comes back at sizes between."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000, and two layers by epoch 30,000 (with each amount that has runs). Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy on addition against the size of the network, a panel for each study and amount. Alone, in grey, addition is there from small networks on, but for a valley at modulus 113; mixed with random pairs, in brown, it is gone at those sizes, and comes back at larger ones or not at all; in two layers, trained five times as long, it comes back from width 48 on with 1,200 random pairs, and at no size tried with 2,400."}, "figure": {"caption": "Figure 8's form at our sizes: one layer by epoch 20,000 (P = 113: 3,000 points to memorize; P = 59: 300), up to four layers with pre-LayerNorm (1,200 points) by epoch 6,000, and two layers by epoch 30,000 (with each amount that has runs). Thick: best seed; thin: mean (lines where a size has all of its seeds); dots: single runs; thin line: 0.9; a hatched box: a cell without runs. [Data](data/emergence.csv).", "name": "fig-emergence"}}
 accuracy_by_size(panels(studies, split=False))
 
 # %% tags=["hide-input"]
@@ -93,8 +93,8 @@ show(story.EMERGENT_HEADER, story.of_studies(shared, story.emergent_rows, every)
 
 # %% [markdown]
 # Best and mean are of the seeds at that size; the last column is the emergent size by the highest
-# accuracy on the way. ">" marks the largest size tried where even that does not generalize, "≤" the
-# smallest where it generalizes already. An emergent size lies between two sizes tried, so "times
+# accuracy on the way. "> 256" says that even at 256, the largest size tried, it is below 0.9, and
+# "≤" that it is there at the smallest already. An emergent size lies between two sizes tried, so "times
 # alone", which compares numbers of parameters (alone, too, those of a network with the mixture's
 # tokens), lies between two numbers, or beyond one. A best of
 # three seeds, which is what the paper reports, hides how often a size fails: where best and mean lie

@@ -61,7 +61,7 @@ Markdown(trainers.words(runs, curves))
 #
 # ## The same runs by other hands
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy against epoch: a panel for each cell, a colour for each seed, a dash for each trainer. The text above says how far the trainers agree."}, "figure": {"caption": "The same runs by each trainer, from the same first weights on the same data. [Data](data/trained_again.csv).", "name": "fig-again"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Validation accuracy against epoch: a panel for each cell, a colour for each seed, a dash for each trainer. In every pair both trainers come to the rule, or neither does."}, "figure": {"caption": "The same runs by each trainer, from the same first weights on the same data. [Data](data/trained_again.csv).", "name": "fig-again"}}
 trained_again(curves)
 
 # %% tags=["hide-input"]

@@ -108,7 +108,7 @@ Markdown("\n\n".join((story.ours(len(recipes)), story.hangs_on_it(runs, len(set(
 page.export(sentences, "search", "the search")
 Markdown(searched.standing(search, tried))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A map of recipes down and training lengths across, coloured and labelled by how many of the paper's nineteen sentences the runs of a recipe meet by that epoch. Hatched: recipes without a run for some of the sentences."}, "figure": {"caption": "How many of the paper's sentences the runs of a recipe meet (lr: learning rate; wd: weight decay), by epoch T; seeds from 1,000 on. Hatched: some sentences have no run yet, so the count may still change. [Data](data/search.csv).", "name": "fig-search"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A map of recipes down and training lengths across, coloured and labelled by how many of the paper's nineteen sentences the runs of a recipe meet by that epoch: none meets them all, and several meet most at some length. Hatched: recipes without a run for some of the sentences."}, "figure": {"caption": "How many of the paper's sentences the runs of a recipe meet (lr: learning rate; wd: weight decay), by epoch T; seeds from 1,000 on. Hatched: some sentences have no run yet, so the count may still change. [Data](data/search.csv).", "name": "fig-search"}}
 search_map(*searched.map_of(tried), len(SENTENCES))
 
 # %% [markdown]
@@ -224,7 +224,7 @@ figure6 = page.gather(EXPERIMENTS["figure6"])
 page.export(leading.runs, "figure6_tied", "the leading recipe's runs of figure 6", OF_A_RUN)
 Markdown(f"{searched.sentence_by_sentence(leading)}\n\n{leading.provenance()}")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final validation accuracy against d_model in two recipes, mean over seeds and a dot for each run: the recipe with tied embeddings that leads the search, and this book's in grey. On the first of these seeds, 1,002, tied networks with 3,000 points rise to 1, fall to about zero between widths 24 and 40 (to 0.16 at 32), and are at 1 again from 44 on; with 2,600 they stay at about zero beyond width 12; with 4,000 and 5,000 none of the wider ones falls."}, "figure": {"caption": "Final validation accuracy against width with tied embeddings (lr 0.001, weight decay 1, by epoch 35,000; the seeds from 1,002 on that have every run) and in the book's recipe (grey; by epoch 20,000, the figures' seeds). Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval; hatched: no run stored. [Data](data/figure6_tied.csv).", "name": "fig-figure6-tied"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "One panel for each training size: final validation accuracy against d_model in two recipes, mean over seeds and a dot for each run: the recipe with tied embeddings that leads the search, and this book's in grey. With tied embeddings the mean falls far and returns with 2,600 and with 3,000 points; with 4,000 it falls little, with 5,000 hardly at all."}, "figure": {"caption": "Final validation accuracy against width with tied embeddings (lr 0.001, weight decay 1, by epoch 35,000; the seeds from 1,002 on that have every run) and in the book's recipe (grey; by epoch 20,000, the figures' seeds). Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval; hatched: no run stored. [Data](data/figure6_tied.csv).", "name": "fig-figure6-tied"}}
 recipes_beside = {
     "tied embeddings": (leading.whole().runs, "val_accuracy", style.VAL, "--"),
     "this book's recipe": (figure6.runs, "val_accuracy", style.GREY, ":"),
@@ -268,7 +268,7 @@ page.export(
 )  # fmt: skip
 Markdown("\n".join(f"* {names[name]}: {g.provenance()}" for name, g in found.items()))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A table of recipes down and twelve stated cells across, coloured and labelled by mean final validation accuracy, with the single seeds below and a tick or a cross for inside or outside the range by which we read the paper. Hatched: no run."}, "figure": {"caption": "Mean final validation accuracy by recipe (lr: learning rate; wd: weight decay) and cell; below it the single seeds. A tick: in the range by which we read the paper; a cross: outside; hatched: no run stored. [Data](data/recipes.csv).", "name": "fig-recipes"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A table of recipes down and twelve stated cells across, coloured and labelled by mean final validation accuracy, with the single seeds below and a tick or a cross for inside or outside the range by which we read the paper. Most cells below the border are in range under every recipe; those that need the rule are not. Hatched: no run."}, "figure": {"caption": "Mean final validation accuracy by recipe (lr: learning rate; wd: weight decay) and cell; below it the single seeds. A tick: in the range by which we read the paper; a cross: outside; hatched: no run stored. [Data](data/recipes.csv).", "name": "fig-recipes"}}
 accuracy.recipe_grid({names[n]: g.runs for n, g in found.items()}, cells, STATED)
 
 # %% [markdown]

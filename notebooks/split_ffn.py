@@ -80,15 +80,15 @@ page.beside(10, found)
 
 # %% tags=["hide-input"]
 long, curves_long = study(page, "emergent_59_long", seeds=seeds, epochs=5 * epochs)
-studies |= {"P = 59, 5 × as long": curves_long}
+studies |= {"P = 59, d 32–128, 5 × as long": curves_long}
 every = pd.concat([every, long.curves])
 show(story.EMERGENT_HEADER, story.of_studies(studies, story.emergent_rows, every))
 
 # %% [markdown]
 # The emergent size is the smallest size from which every larger size tried has validation accuracy
 # of at least 0.9 in its best of three seeds, by the last epoch or, in the last column, by the
-# highest on the way; ">" marks the largest size tried where even that has not, and what is computed
-# from it is a bound. "Times alone" lies between two numbers, as each size lies between two tried. Whether
+# highest on the way; "> 256" says that even at 256, the largest size tried, it is lower, and what is
+# computed from it is a bound. "Times alone" lies between two numbers, as each size lies between two tried. Whether
 # the sizes just below generalize later is asked in [](multitask_emergence.ipynb).
 #
 # An emergent size hangs on one threshold. Size by size and seed by seed the question is a simpler

@@ -140,9 +140,9 @@ Markdown(hangs_on(verdicts, page.store))
 #
 # ## More time
 #
-# Figure 9's epochs say that the paper trains longer than our 20,000, if not how long. More time helps
-# networks that sit half-way ([](grokking_grid.ipynb), [](double_descent.ipynb)): it would speak for
-# "(64, 3000)", and against "2,600: no grokking".
+# Figure 9's epochs say that the paper trains longer than our 20,000, if not how long. More time
+# brings networks near D_crit to the rule ([](grokking_grid.ipynb)), narrow ones seldom
+# ([](double_descent.ipynb)): it would speak for "(64, 3000)", and against "2,600: no grokking".
 #
 # ## What would settle the open ones
 #
@@ -183,7 +183,7 @@ Markdown(what_settles(verdicts, page.store.runs()))
 # * Several numbers of one claim hold together in 95% of cases (Bonferroni): with two numbers, each
 #   interval is one of 97.5%. The eight readings of an emergent size need no such care, as all eight
 #   have to agree.
-# * Near a boundary a run is all or nothing. There runs are counted, with exact intervals. Below a
+# * Near a boundary a run is mostly all or nothing. There runs are counted, with exact intervals. Below a
 #   third is few, above two thirds most; eleven seeds show either only if they all agree.
 # * Graded outcomes, such as a seed's critical size or its mean over widths, get Student's intervals.
 # * A threshold between two sizes tried could lie anywhere between them. The intervals of P2 are

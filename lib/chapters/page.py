@@ -26,8 +26,8 @@ INTERVALS = (
     "widened so that all of them together hold in 95% of cases; elsewhere in the book the same "
     "number may have a narrower one. A number is met where its whole interval lies in the range, "
     "not met where it lies outside, open between. "
-    "Criteria: [](verdicts.ipynb). Verdicts are on the book's recipe, whatever this page was run "
-    "with."
+    "Criteria: [](verdicts.ipynb). Verdicts are on the runs that these name, whatever this page "
+    "was run with."
 )
 """Under a table of claims."""
 

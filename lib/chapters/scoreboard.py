@@ -42,8 +42,8 @@ PLAIN = {
     ),
     "takeaway 4": (
         "While it comes to the rule, or to a part of it, a small network's weights grow, and a "
-        "large one's shrink, both beyond what they do on random labels. Whether both come late, "
-        "which the chapter shows, is not judged.",
+        "large one's shrink, both beyond what they do on random labels. Whether both come late is "
+        "not judged; the chapter says what is seen.",
         "Weights do not both grow in small and shrink in large networks beyond what they do on "
         "random labels.",
         "These runs do not settle whether the weights move because of generalizing or of training "
@@ -167,7 +167,8 @@ def reason(verdict: Verdict) -> str:
     """
     if verdict.verdict == NONE:
         wanted = {spec.key for spec in verdict.claim.specs()}
-        return f"{len(verdict.missing):,} of {len(wanted):,} runs are missing."
+        lack = len(verdict.missing)
+        return f"{lack:,} of {len(wanted):,} runs {'is' if lack == 1 else 'are'} missing."
     words = f"This is {verdict.verdict}."
     yes, no, unsettled = (PLAIN | PREDICTED).get(verdict.claim.name, (words,) * 3)
     if verdict.claim.name == EFFICIENCY and verdict.finding and verdict.finding.also:

@@ -33,7 +33,8 @@ def claims_table(verdicts: Iterable[Verdict], who: str = "The claim") -> str:
 def _found(verdict: Verdict) -> str:
     """A number a line, of several each with what it comes to; last what decides nothing."""
     if not verdict.finding:
-        return f"{len(verdict.missing):,} runs missing"
+        lack = len(verdict.missing)
+        return f"{lack:,} run{'s' * (lack != 1)} missing"
     asked, outcome = verdict.finding.conditions, {True: "met", None: "open", False: "not met"}
     lines = [f"*{outcome[c.holds]}:* {c}" if len(asked) > 1 else str(c) for c in asked]
     return "<br>".join(filter(None, (*lines, verdict.finding.note)))

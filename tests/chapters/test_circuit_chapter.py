@@ -53,7 +53,7 @@ def results(tmp_path_factory):
 def test_it_tells_what_was_measured(page):
     made = page("circuit_efficiency")
     words = made.words
-    assert "Measured runs: 15 of 15, at 5 epochs each" in words
+    assert "Measured runs: 15 of 15, each at 5 of its epochs" in words
     assert "key frequencies 5, 17, 40" in words  # of the network built by hand
     assert "| grokking | 0 | " in words and "| 100 | waves |" in words
     assert "not measured" not in words

@@ -23,7 +23,8 @@ def cost(found: Gathered) -> str:
     means = kept.groupby("train_size")["norm"].mean()
     return (
         "What a rule costs (P1) shows here, too. At the sizes at which all of these networks keep "
-        f"theirs and settle, the mean norm is {means.min():.1f} to {means.max():.1f} from "
+        f"theirs and settle, the norm at which they settle (P1's, not the table's last epoch) "
+        f"is in the mean {means.min():.1f} to {means.max():.1f} from "
         f"{means.index[0]:,} to {means.index[-1]:,} points: the power of D in it is "
         f"{mean_words(slopes, '{:+.3f}')} ({len(slopes)} seeds). These runs were known when that "
         "was first asked, so P1's verdict does not rest on them."

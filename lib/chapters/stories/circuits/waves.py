@@ -64,7 +64,7 @@ def by_name(measured: pd.DataFrame, cells: Mapping[str, tuple[int, int]]) -> dic
 def measured_words(measured: pd.DataFrame, asked: int) -> str:
     """How many runs were looked into, and how often."""
     times = measured.groupby("key").size()
-    often = f", at {span(times, '{:.0f}')} epochs each" if len(times) else ""
+    often = f", each at {span(times, '{:.0f}')} of its epochs" if len(times) else ""
     return f"Measured runs: {len(times)} of {asked}{often}."
 
 
