@@ -121,8 +121,8 @@ show(header, [(f"{size:,}", *dip_cells(dip)) for size, dip in deepest.items()])
 #
 # With fewer points than where the two curves of [](framework_zones.ipynb) cross, accuracy falls
 # already within progression, the paper says (§4.4): it rises with width at first, then falls towards
-# zero. Below are our means at the widths whose mean training accuracy is under 0.99. No fall among
-# these comes from a training set that is known by heart:
+# zero. Below are our means at the widths whose mean training accuracy is under 0.99. No mean
+# among these is of networks that all know their training set by heart, though single seeds may:
 
 # %% tags=["hide-input"]
 Markdown("\n".join(

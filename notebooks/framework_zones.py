@@ -106,8 +106,9 @@ page.beside(1, dict(zip(labels, (grids, random))))
 #   widths whose capacity lies below the smallest of their training sets: by the curve all their
 #   cells are progression, though some runs there learn their set by heart.
 # * The **semi-grokking** band is as wide as the step from a tenth to nine tenths of the seeds,
-#   averaged over the fitted widths. (The verdict "semi-grokking interval" goes to 95% of them and
-#   takes the deviation of the seeds' $D_{\mathrm{crit}}$, so it has another number.)
+#   averaged over the fitted widths. (The verdict "semi-grokking interval" goes to 95% of them, and is
+#   the narrower all the same: it takes the deviation of the seeds' own $D_{\mathrm{crit}}$, which
+#   lies in the middle where a seed goes up and down with more data.)
 
 # %% [markdown]
 # Width by width, with 95% intervals:

@@ -204,7 +204,7 @@ CLAIMS = (
           "the deviation of final validation accuracy between seeds is ≥ 0.1",
           (("figure5", {}, 5),), addition.seeds_differ),
     Claim("capacity is sharp", "Capacity has a narrow 95% interval (§2.3, figure 4)",
-          "±0.05 or less in accuracy at every width; three seeds cannot settle it",
+          "±0.05 or less in accuracy at every width; three seeds cannot show it",
           (("figure4", {}, 3),), addition.narrow),
     Claim("norm, progression",
           "The norm rises in progression when generalization comes (appendix A)",

@@ -89,6 +89,19 @@ def test_a_run_out_of_order_does_not_break_the_curve():
     assert (share.diff().dropna() >= 0).all() and share.iloc[-1] == 1
 
 
+def test_shares_tell_of_ups_and_downs_that_a_seeds_own_size_does_not():
+    at = [2600, 3000, 3200, 3400, 3000]
+    steady = grid(at)
+    (found,) = critical.variances_of_shares(steady)
+    assert found == pytest.approx(np.var(at, ddof=1))
+    restless = steady.copy()
+    for seed in restless["seed"].unique():  # a fall and a rise about the size that it has
+        own = (restless["seed"] == seed) & (restless["train_size"].isin([2200, 3800]))
+        low = own & (restless["train_size"] == 2200)
+        restless.loc[own, "val_accuracy"] = np.where(low[own], 1.0, 0.0)
+    assert critical.variances_of_shares(restless).item() > 2 * found
+
+
 def test_distinct_pairs():
     assert capacity.distinct_pairs(113**2) == pytest.approx(6441)
     assert capacity.distinct_pairs(3000) == pytest.approx(2650, abs=5)

@@ -148,7 +148,7 @@ def test_depth_is_held_against_as_many_parameters():
     rows = depth_rows(pd.concat([one, two]), way)
     assert [row[0] for row in rows] == ["1 × 32", "2 × 48", "1 × 128"]  # by parameters
     assert rows[1][2:] == (3, "3 of 3", "0.99", "0.80", "0.80")
-    assert depth_words(pd.concat([one, two]), way).startswith("**More layers get there with fewer")
+    assert depth_words(pd.concat([one, two]), way).startswith("**More layers got there with fewer")
     for values in (dict(one=0.95, two=0.95, way=0.95), dict(one=0.3, two=0.3, way=0.3)):
         one, two, way = mixtures(**values)
         assert not depth_words(pd.concat([one, two]), way).startswith("**More layers")

@@ -175,8 +175,8 @@ def test_the_leader_on_new_seeds(store):
     store.add(jump(at[0].replace(seed=1), 1.0))
     told = leader.on_new_seeds(found, gather(story.unseen(), store=store))
     said = (
-        "meets 0 of them on seeds 0–1; on any one of these from 0 to 1, in the middle 0.5. "
-        "**So the two"
+        "meets 0 of them on seeds 0–1; on one seed drawn from these, with repetition, 0 to 1 "
+        "(95% of draws). **So the two"
     )
     assert said in told
     none = "*No seed has all of figure 6 yet.*"

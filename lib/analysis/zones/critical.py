@@ -99,3 +99,18 @@ def seed_thresholds(runs: pd.DataFrame, column: str = "d_model") -> pd.DataFrame
     """D_crit of each seed by itself: seeds down, the values of a column across."""
     values = {key: critical_size(cell) for key, cell in runs.groupby(["seed", column])}
     return pd.Series(values, dtype=float).unstack() if values else pd.DataFrame()
+
+
+def variances_of_shares(runs: pd.DataFrame) -> pd.Series:
+    """By width: the variance of the size at which a seed generalizes, from the shares that do.
+
+    Where a seed goes up and down with size, its own D_crit lies in the middle of that, and seeds
+    differ less by it than the shares tell, which are taken as they are, rising or not.
+    """
+    good = (runs["val_accuracy"] >= dynamics.GENERALIZED).astype(float)
+    shares = good.groupby([runs["d_model"], runs["train_size"]]).mean().unstack()
+    sizes, seeds = shares.columns.to_numpy(float), runs["seed"].nunique()
+    places = np.concatenate([sizes[:1], (sizes[1:] + sizes[:-1]) / 2, sizes[-1:]])
+    mass = np.diff(np.pad(shares.to_numpy(), ((0, 0), (1, 1)), constant_values=(0, 1)), axis=1)
+    centred = places - (mass @ places)[:, None]
+    return pd.Series((mass * centred**2).sum(axis=1) * seeds / (seeds - 1), shares.index)

@@ -35,10 +35,10 @@ def _places(verdict: Verdict) -> str:
 def _half_way(verdict: Verdict) -> str:
     """The share of all runs, and of those at sizes where some end without the rule."""
     some = verdict.finding.also.get("where some fail")
-    also = f" (at the sizes where some end without the rule, {some})" if some else ""
+    also = f" (with so few that some end without the rule, {some})" if some else ""
     return (
-        f"{_first('{:.0%}'.format)(verdict)} of the networks near the size at which the rule is "
-        f"found keep a moderate accuracy for {LASTING:,} epochs{also}"
+        f"{_first('{:.0%}'.format)(verdict)} of the networks that are trained on about as many "
+        f"sums as the rule needs keep a moderate accuracy for {LASTING:,} epochs{also}"
     )
 
 
@@ -60,8 +60,9 @@ LINES = (
      "**A rule, once found, lives on less than it takes to find it.** A network of width 48 that "
      "has it keeps it, on average over seeds, down to {}.", _places),
     ("P2: weight decay", (YES,),
-     "**Weight decay hardly moves how much data the rule needs**, if training is long in "
-     "proportion: with twice the weight decay and half the epochs, by {} sums.",
+     "**Weight decay, a pull of all weights to zero, does not visibly move how much data the rule "
+     "needs**, if training is the shorter the stronger it is: at width 48 twice the weight decay "
+     "and half the epochs move it by {} sums.",
      lambda verdict: _between(verdict.finding.conditions[1], "{:,.0f}".format,
                               "at least 95%, gaps between the sizes tried included")),  # 2 less 1
     ("P4: semi-grokking", (NO,),

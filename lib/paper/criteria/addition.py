@@ -15,17 +15,7 @@ from lib.analysis.statistics import steady
 from lib.analysis.words import number
 from lib.analysis.zones import critical
 from lib.paper.criteria import rules
-from lib.paper.criteria.rules import (
-    FEW,
-    HALF,
-    MOST,
-    Finding,
-    decide,
-    jackknifed,
-    mean,
-    share,
-    spread,
-)
+from lib.paper.criteria.rules import FEW, HALF, MOST, Finding, decide, mean, share
 
 DIP = 0.1
 """Validation accuracy by which a curve has to fall and to rise again for a dip."""
@@ -68,7 +58,7 @@ def narrow(random):
     for d, cell in random.groupby("d_model"):
         half = stats.t.ppf(0.975, len(cell) - 1) / np.sqrt(len(cell))  # of a deviation
         says = f"half of the 95% interval of accuracy at d = {d}"
-        halves.append(spread(says, cell["train_accuracy"], half, widths, most=0.05))
+        halves.append(rules.spread(says, cell["train_accuracy"], half, widths, most=0.05))
     note = f"within ±0.05 at {sum(h.value <= h.most for h in halves)} of {widths} widths"
     note += f"; with {len(cell)} seeds each interval is known only to within a wide factor"
     return Finding((max(halves, key=lambda half: half.value),), note)
@@ -78,16 +68,17 @@ def semi_interval(grid):
     by_seed, step = critical.seed_thresholds(grid), np.diff(np.unique(grid["train_size"])).min()
     band = stats.norm.ppf(0.95) - stats.norm.ppf(0.1)  # in deviations of the seeds' D_crit
 
-    def together(values) -> float:
+    def of_variances(variances) -> float:
         """All widths' own variances, less what the grid's step adds (Sheppard)."""
-        return band * np.sqrt(max(np.var(values, axis=0, ddof=1).mean() - step**2 / 12, 1.0))
+        return band * np.sqrt(max(variances.mean() - step**2 / 12, 1.0))
 
-    alone = band * by_seed.std()
+    alone, shares = band * by_seed.std(), of_variances(critical.variances_of_shares(grid))
     each = ", ".join(f"{d}: {span:.0f}" for d, span in alone.items())
-    says = f"span over d {by_seed.columns[0]}–{by_seed.columns[-1]} together"
-    inside = alone.between(600, 1400).sum()
-    note = f"by width, which is not judged, {each}: {inside} of {len(alone)} in that range"
-    return Finding((jackknifed(says, by_seed, together, least=600, most=1400),), note)
+    note = f"not judged: by width {each}; by the shares of seeds at each size, in which a seed's "
+    return Finding((rules.jackknifed(
+        f"span over d {by_seed.columns[0]}–{by_seed.columns[-1]} together", by_seed,
+        lambda values: of_variances(np.var(values, axis=0, ddof=1)), least=600, most=1400,
+    ),), f"{note}ups and downs count, too, {shares:.0f}")  # fmt: skip
 
 
 # ---- single cells ------------------------------------------------------------------------
@@ -152,7 +143,7 @@ def moderate(grid):
 
 def seeds_differ(runs):
     says = "deviation of final validation accuracy between seeds"
-    return Finding((spread(says, runs["val_accuracy"], least=0.1),))
+    return Finding((rules.spread(says, runs["val_accuracy"], least=0.1),))
 
 
 # ---- norms (appendix A) ------------------------------------------------------------------

@@ -217,11 +217,16 @@ def depth_words(runs: pd.DataFrame, curves: pd.DataFrame) -> str:
         f"with one layer × {one.d_model:.0f}, {one.parameters:,} parameters, {one.there} of "
         f"{one.seeds} seeds pass {EMERGED:g} on the way (the best has {one.way:.2f}); with "
         f"{more.n_layers:.0f} × {more.d_model:.0f}, {more.parameters:,} parameters, {more.there} "
-        f"of {more.seeds} do"
+        f"of {more.seeds} {'does' if more.there == 1 else 'do'}"
     )
     if not one.there and more.parameters < one.parameters:
-        return f"**More layers get there with fewer parameters**: {known}."
+        return f"**More layers got there with fewer parameters than one that did not**: {known}."
     return f"**That depth does it is not shown**: {known}."
+
+
+def _fine(*values: float) -> list[str]:
+    """To three places, as some lie within a hundredth of `EMERGED`."""
+    return [number(value, "{:.3f}") for value in values]
 
 
 LONGER_HEADER = ["data", "size", "by epoch", "best", "mean", "by epoch", "best", "mean",
@@ -253,8 +258,7 @@ def longer_rows(
         lost = "on the way only" if own["best"].max() >= EMERGED else never
         verdict = ", ".join(filter(None, ("later" if late else lost, part)))
         rows.append(
-            (curve.label, size, f"{curve.specs[0].epochs:,}", number(short["best"]),
-             number(short["mean"]), f"{specs[0].epochs:,}", number(long["best"]),
-             number(long["mean"]), number(own["best"].max(), "{:.3f}"), verdict)
+            (curve.label, size, f"{curve.specs[0].epochs:,}", *_fine(short["best"], short["mean"]),
+             f"{specs[0].epochs:,}", *_fine(long["best"], long["mean"], own["best"].max()), verdict)
         )  # fmt: skip
     return rows

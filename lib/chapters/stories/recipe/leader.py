@@ -40,8 +40,8 @@ def by_twos(own: Gathered, recipes: pd.DataFrame) -> str:
         f"them, as many as others have, it is {score.min():.1e} to {score.max():.1e}, "
         f"{score.median():.1e} in the middle, and {met.min()} to {met.max()} sentences are met, "
         f"{met.mean():.1f} on average, for {every.met} on all. **Luck goes far**: of {tried} "
-        f"recipes, as many as have a run (behind every sentence only {whole} have one, so this is "
-        "the most that luck can do), all exactly as good as the book's, the best would have "
+        f"recipes, as many as have a run (behind every sentence only {whole} have one), all "
+        "exactly as good as the book's at its own T, the best would have "
         f"{np.median(luckiest):.1e} in the middle, and in one of twenty searches "
         f"{np.quantile(luckiest, 0.95):.1e} or more (two of the book's seeds drawn for each cell "
         f"of each recipe, {TRIALS:,} times). {best['recipe']} has {best['score']:.1e}, and chose "
@@ -81,24 +81,25 @@ def on_new_seeds(found: Gathered, book: Gathered) -> str:
 
 
 def _beside(book: Gathered, asked: pd.DataFrame, n: int) -> str:
-    """How many of the same sentences the book's recipe meets, on all its seeds and on n of them."""
+    """How many of the same sentences the book's recipe meets, on all its seeds, and on n of them.
+
+    These are drawn with repetition: without it all draws would be alike once n is all of them.
+    """
     if book.runs.empty:
         return ""
     single = [of_figures(book.of(one["key"])) for _, one in book.runs.groupby("seed")]
     single = [one[one["sentence"].isin(asked["sentence"])].set_index("sentence") for one in single]
     k, of = (np.array([one.loc[asked["sentence"], name] for one in single]) for name in "kn")
-
-    def met(seeds: list[int]) -> int:
-        return met_by(asked.assign(k=k[seeds].sum(axis=0), n=of[seeds].sum(axis=0))).sum()
-
-    every, ours = list(range(len(single))), met_by(asked).sum()
-    words = f". The book's own meets {met(every)} of them on {seeds_phrase(book.runs['seed'])}"
-    some = [met(list(seeds)) for seeds in itertools.combinations(every, min(n, len(every)))]
-    low, high = min(some), max(some)
-    if n < len(single):
-        middle = f"from {low} to {high}, in the middle {np.median(some):g}"
-        number = f"{low}" if low == high else middle
-        words += f"; on any {'one' if n == 1 else n} of these {number}"
+    draws = np.random.default_rng(0).integers(len(single), size=(TRIALS, n))
+    every, ours = met_by(asked.assign(k=k.sum(axis=0), n=of.sum(axis=0))).sum(), met_by(asked).sum()
+    many = dict(k=k[draws].sum(axis=1).ravel(), n=of[draws].sum(axis=1).ravel())
+    many = met_by(pd.DataFrame(dict(sentence=np.tile(asked["sentence"], TRIALS)) | many))
+    some = many.to_numpy().reshape(TRIALS, -1).sum(axis=1)
+    low, high = np.quantile(some, (0.025, 0.975), method="nearest")
+    words = f". The book's own meets {every} of them on {seeds_phrase(book.runs['seed'])}"
+    if len(single) > 1:
+        drawn = "one seed" if n == 1 else f"{n} seeds"
+        words += f"; on {drawn} drawn from these, with repetition, {low} to {high} (95% of draws)"
     if low <= ours <= high:
         return f"{words}. **So the two are not told apart**"
     than = "better" if ours > high else "worse"
