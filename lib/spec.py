@@ -120,11 +120,6 @@ class RunSpec:
         return self.n_layers == 1 and self.norm is None
 
     @property
-    def stacks(self) -> bool:
-        """Whether the PyTorch engine, which trains stacks of runs, has all that it asks for."""
-        return not (self.loss or self.batch or self.tied or self.decayed)
-
-    @property
     def n_pairs(self) -> int:
         """All ordered pairs (a, b): P²."""
         return self.modulus**2
@@ -255,12 +250,14 @@ def _problem(s: RunSpec) -> str | None:
     """The first thing that is wrong with a spec, in one line, or None."""
     for name, knob in KNOBS.items():
         value = getattr(s, name)
+        if isinstance(value, np.generic):  # of a range or a column by NumPy
+            object.__setattr__(s, name, value := value.item())
         if problem := problem_of(name, value):
             return problem
         if knob.kind is float and value is not None:
             object.__setattr__(s, name, float(value) + 0.0)  # 1 and 1.0, 0.0 and -0.0 are one spec
-    for name in ("split_mlp", "tied"):  # False and None are one spec
-        object.__setattr__(s, name, getattr(s, name) or None)
+        elif knob.kind is bool and knob.optional:  # False and None are one spec
+            object.__setattr__(s, name, value or None)
     return _task_problem(s) or _parent_problem(s)
 
 

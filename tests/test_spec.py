@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lib.spec
-from lib.paper.grid import Grid
+from lib.paper.grid import Grid, by_name
 from lib.paths import ROOT
 from lib.spec import KNOBS, RunSpec, SpecError
 
@@ -174,6 +174,38 @@ def test_a_grid_of_cells():
     grid = Grid("g", "a grid", RunSpec(), cells=({"d_model": 8}, {"train_size": 9}), seeds=2)
     assert [(s.d_model, s.train_size) for s in grid.specs([0])] == [(8, 3000), (32, 9)]
     assert len(grid) == 4
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        (dict(axes=dict(d_modell=(8,))), "no such field: d_modell"),
+        (dict(cells=(dict(wide=8),)), "no such field: wide"),
+        (dict(axes=dict(d_model=8)), "a tuple of values for d_model"),
+        (dict(axes=dict(d_model=(8,)), cells=(dict(lr=1.0),)), "axes or cells"),
+    ],
+)
+def test_a_mistaken_grid_says_which_it_is(fields, said):
+    with pytest.raises(ValueError, match=f"experiment mine: .*{said}"):
+        Grid("mine", "", RunSpec(), **fields)
+
+
+def test_an_impossible_cell_names_its_experiment():
+    with pytest.raises(SpecError, match="experiment mine: d_model must be a multiple of n_heads"):
+        list(Grid("mine", "", RunSpec(), axes=dict(d_model=(30,))))
+
+
+def test_two_experiments_of_one_name_are_refused():
+    grids = [Grid("mine", title, RunSpec()) for title in ("one", "other")]
+    assert list(by_name(grids[:1])) == ["mine"]
+    with pytest.raises(ValueError, match="two experiments are called mine"):
+        by_name(grids)
+
+
+def test_numbers_of_numpy_are_numbers():
+    spec = RunSpec(d_model=np.int64(8), lr=np.float32(0.5), tied=np.bool_(True))
+    assert spec == RunSpec(d_model=8, lr=0.5, tied=True) and type(spec.d_model) is int
+    assert spec.key == RunSpec(d_model=8, lr=0.5, tied=True).key
 
 
 def test_a_grid_can_start_at_another_seed():

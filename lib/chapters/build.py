@@ -85,7 +85,7 @@ def _chapter(name: str, where: str, force: bool) -> None:
 def table_of_contents() -> list[str]:
     """The chapters of the book in their order, from _toc.yml."""
     text = (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    return re.findall(r"^ *- file: book/chapters/(\w+)", text, re.MULTILINE)
+    return re.findall(r"^ *- file: book/chapters/([\w-]+)", text, re.MULTILINE)
 
 
 def made(chapter: str) -> dict[str, Any] | None:

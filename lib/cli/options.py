@@ -171,10 +171,12 @@ def duration(context, option, text):
     if text is None:
         return None
     # so many digits are millions of years, and a float holds them
-    match = re.fullmatch(r"(?:(\d{1,15})h)?(?:(\d{1,15})m)?(?:(\d{1,15})s?)?", text.strip())
-    if not match or not any(match.groups()):
+    match = re.fullmatch(r"(?:(\d{1,15})h)?(?:(\d{1,15})m)?(?:(\d{1,15})(s?))?", text.strip())
+    # "1h30" would be an hour and half a minute to one reader, and half an hour more to another
+    unclear = match and (match[1] or match[2]) and match[3] and not match[4]
+    if not match or not any(match.groups()) or unclear:
         raise click.BadParameter(f"{text!r} is not a duration such as 90s, 45m or 1h30m")
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()[:3])
     return 3600.0 * hours + 60 * minutes + seconds
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from lib.engines.known import KNOWN, unknown_to
 from lib.engines.precision import check_precision
 from lib.spec import RunSpec, SpecError
 
@@ -49,18 +50,17 @@ def engine_of(spec: RunSpec, engine: str | None = None, device: str = "cpu") -> 
     Raises:
         SpecError: if the one asked for does not cover it; says which one does.
     """
+    lacks = {name: unknown_to(name, spec) for name in KNOWN}
     covers = {
-        "numba": spec.n_layers == 1 and device == "cpu",
-        "stacked": spec.stacks,
+        "numba": not lacks["numba"] and spec.n_layers == 1 and device == "cpu",
+        "stacked": not lacks["stacked"],
         "reference": True,
     }
     fastest = next(name for name, able in covers.items() if able)
     if not covers.get(engine, True):
-        limits = {
-            "numba": "is for one layer, on a CPU",
-            "stacked": "has no batch, loss in float32, tied embeddings or biases without decay",
-        }
-        raise SpecError(f"the engine {engine} {limits[engine]}; for this run: --engine {fastest}")
+        fields = " and ".join(lacks[engine])
+        why = f"does not know {fields}" if fields else "is for one layer, on a CPU"
+        raise SpecError(f"the engine {engine} {why}; for this run: --engine {fastest}")
     return engine or fastest
 
 

@@ -32,7 +32,7 @@ class Claim:
         says: what the paper says, with its section; "ours" in it: a reading or question of ours.
         criterion: when it counts as reproduced, in words.
         needs: (experiment, filter of its cells, seeds) that decide it: how many seeds at least,
-            from 0 on, or a range of the only ones that count.
+            from the experiment's first on, or a range of the only ones that count.
         judge: from one frame of runs for each need to a `Finding`; a function of runs alone.
         curves: whether the judge looks at training curves, which are then in a column `curve`.
         later: experiments of `needs` whose runs have to be younger than the criterion.
@@ -68,12 +68,25 @@ class Verdict:
 
 
 def specs_of(experiment: str, cells: dict, seeds: int | range) -> list[RunSpec]:
-    """The runs of one of a claim's `needs`."""
-    return [
-        spec
-        for spec in EXPERIMENTS[experiment].specs(range(seeds) if isinstance(seeds, int) else seeds)
-        if all(getattr(spec, name) in allowed for name, allowed in cells.items())
-    ]
+    """The runs of one of a claim's `needs`.
+
+    Raises:
+        ValueError: if no cell of the experiment is one of these.
+    """
+    grid = EXPERIMENTS[experiment]
+    if isinstance(seeds, int):
+        seeds = range(grid.first_seed, grid.first_seed + seeds)
+    try:
+        found = [
+            spec
+            for spec in grid.specs(seeds)
+            if all(getattr(spec, name) in allowed for name, allowed in cells.items())
+        ]
+    except (AttributeError, TypeError) as error:  # no such field; a value that is no tuple of them
+        raise ValueError(f"{cells} are no cells of {experiment}: {error}") from error
+    if not found:
+        raise ValueError(f"{experiment} has no cell of {cells}")
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ the paper's uses; the book's method page tells how.
 import itertools
 
 from lib.paper import circuits, mixtures, search
-from lib.paper.grid import Grid
+from lib.paper.grid import Grid, by_name
 from lib.paper.recipe import BASE, CALIBRATION_SEED, DYNAMICS, RECIPE, RECIPES, STATED, STOP_AFTER
 
 WIDTHS_3 = (32, 36, 40, 44, 48, 56, 64)
@@ -27,9 +27,8 @@ _stops = BASE.replace(stop_after=STOP_AFTER)
 _long = BASE.replace(epochs=40_000)  # figure 9's text speaks of epochs 30,000 to 40,000
 
 # fmt: off
-EXPERIMENTS = {
-    grid.name: grid
-    for grid in (
+EXPERIMENTS = by_name(
+    (
         Grid("figure2", "Four training dynamics (§2.2, figure 2)", BASE,
              cells=_cells(DYNAMICS.values()), seeds=1),
         Grid("figure3", "Grokking grid (§2.2, figure 3)", _stops,
@@ -84,7 +83,7 @@ EXPERIMENTS = {
         ),
         *circuits.GRIDS,
     )
-}
+)
 # fmt: on
 """Every experiment by name; the number of seeds of `figure9`, `figure10` and of what is marked
 "ours" is ours, the rest is the paper's.  Those on mixtures are in `lib.paper.mixtures`, those of

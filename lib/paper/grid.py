@@ -2,10 +2,10 @@
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from lib.spec import RunSpec
+from lib.spec import KNOBS, RunSpec, SpecError
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,15 @@ class Grid:
     cells: tuple[dict, ...] = ()
     seeds: int = 1
     first_seed: int = 0
+
+    def __post_init__(self):
+        fields = {*self.axes, *(name for cell in self.cells for name in cell)}
+        if unknown := sorted(fields - KNOBS.keys()):
+            raise ValueError(f"experiment {self.name}: no such field: {', '.join(unknown)}")
+        if self.axes and self.cells:
+            raise ValueError(f"experiment {self.name}: axes or cells, and not both")
+        if single := [n for n, values in self.axes.items() if not isinstance(values, tuple)]:
+            raise ValueError(f"experiment {self.name}: a tuple of values for {', '.join(single)}")
 
     @property
     def seed_range(self) -> range:
@@ -56,4 +65,16 @@ class Grid:
 @functools.cache  # a command asks for the specs of an experiment a hundred times
 def _of_seed(grid: Grid, seed: int) -> tuple[RunSpec, ...]:
     base = grid.base.with_seed(seed)
-    return tuple(base.replace(**point) for point in grid.points())
+    try:
+        return tuple(base.replace(**point) for point in grid.points())
+    except SpecError as error:
+        raise SpecError(f"experiment {grid.name}: {error}") from error
+
+
+def by_name(grids: Iterable[Grid]) -> dict[str, Grid]:
+    """Experiments by name.  Raises ValueError for a name that two of them have."""
+    found = {}
+    for grid in grids:
+        if found.setdefault(grid.name, grid) is not grid:
+            raise ValueError(f"two experiments are called {grid.name}")
+    return found

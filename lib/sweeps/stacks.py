@@ -15,6 +15,7 @@ import torch
 from lib.data import build
 from lib.engines.choose import check_device
 from lib.engines.flops import epoch_flops, floats_of
+from lib.engines.known import unknown_to
 from lib.engines.precision import check_precision, name_of
 from lib.engines.torch.engine import StackedEngine, shape_of
 from lib.engines.torch.single import Member
@@ -52,7 +53,7 @@ the runs that have ended are trained on unseen, which is cheaper than packing.""
 
 def stackable(spec: RunSpec) -> bool:
     """Whether a run can be one of a stack."""
-    return spec.stacks and not spec.init_from
+    return not (unknown_to("stacked", spec) or spec.init_from)
 
 
 def train_many(

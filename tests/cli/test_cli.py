@@ -106,6 +106,7 @@ MISTAKES = {
     "circuits tiny --seeds x": "names no seeds",
     "search --places 0": "--places",
     "search --budget soon": "is not a duration",
+    "search --budget 1h30": "is not a duration",
     "search more": "more",
     "run grokking_grid --list -p lr 1": "--list only lists",
 }

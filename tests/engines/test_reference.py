@@ -11,12 +11,13 @@ from torch import nn
 
 import lib.model
 from lib.data import build
-from lib.engines import reference
+from lib.engines import known, reference
 from lib.engines.choose import choose, engine_of
+from lib.engines.known import KNOWN
 from lib.engines.torch.single import Engine as Stacked
 from lib.model import build_model, exact_cross_entropy
 from lib.runs.checkpoints import Checkpoints
-from lib.spec import RunSpec, SpecError
+from lib.spec import KNOBS, RunSpec, SpecError
 from lib.train import train
 
 SMALL = RunSpec(modulus=11, train_size=90, d_model=16, epochs=40, n_evals=8, warmup=5)
@@ -234,6 +235,16 @@ def test_the_default_is_the_fastest_engine_that_covers_a_spec():
     stacked = [(False, False, False, "cuda"), *((True, False, False, d) for d in ("cpu", "cuda"))]
     assert names.pop("stacked") == stacked and list(names) == ["reference"]
     choose(SMALL.replace(**deep, **rounded))
+
+
+def test_a_field_that_no_fast_engine_knows_is_the_textbooks(monkeypatch):
+    """As a field is that somebody has just added: another engine would train without it."""
+    assert all(names <= KNOBS.keys() for names in KNOWN.values())
+    monkeypatch.setattr(known, "_OTHERS", dict.fromkeys(KNOWN, ["warmup"]))
+    assert engine_of(SMALL.replace(warmup=None)) == "numba"
+    assert engine_of(SMALL.replace(warmup=3)) == "reference"
+    with pytest.raises(SpecError, match="numba does not know warmup; .* --engine reference"):
+        engine_of(SMALL.replace(warmup=3), "numba")
 
 
 def test_a_tie_is_not_right():

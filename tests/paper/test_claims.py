@@ -18,7 +18,7 @@ from lib.analysis.zones import boundaries
 from lib.analysis.zones.capacity import distinct_pairs
 from lib.chapters.report import README, with_section
 from lib.chapters.tables import claims_table
-from lib.paper.claims import Verdict, judge
+from lib.paper.claims import Verdict, judge, specs_of
 from lib.paper.criteria import addition, rules, zones
 from lib.paper.experiments import EXPERIMENTS
 from lib.paper.takeaways import CLAIMS
@@ -365,6 +365,17 @@ def test_takeaway_6_on_new_seeds_takes_its_dips_from_them(tmp_path):
     assert [c.value for c in found[dipping][2:]] == [1, 1] and found[dipping][3].holds is False
     assert found[hidden][3].value == 1 and found[hidden][3].holds is False
     assert all(c.holds for c in found[square_further])
+
+
+@pytest.mark.parametrize("cells", [dict(d_model=(7,)), dict(d_model=64), dict(d_modell=(64,))])
+def test_a_claim_that_names_no_cell_says_so(cells):
+    with pytest.raises(ValueError, match="cells? of .*(figure3|d_mod)"):
+        specs_of("figure3", cells, 5)
+
+
+def test_so_many_seeds_are_counted_from_an_experiments_first():
+    grid = EXPERIMENTS["beyond_3000"]
+    assert {spec.seed for spec in specs_of(grid.name, {}, 2)} == set(grid.seed_range[:2]) == {5, 6}
 
 
 def test_the_fall_is_taken_over_24_to_40():

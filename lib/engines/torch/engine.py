@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lib.data import Dataset, Split
 from lib.engines.flops import A_LOGIT
+from lib.engines.known import unknown_to
 from lib.engines.precision import name_of
 from lib.engines.torch.cuda import captured, kernels
 from lib.engines.torch.forward import Forward
@@ -68,7 +69,7 @@ class StackedEngine:
         compile: bool | None = None,
         fuse: bool | None = None,
     ):
-        if not all(spec.stacks for spec in specs):
+        if any(unknown_to("stacked", spec) for spec in specs):
             raise SpecError("a run is not for the engine stacked")
         self.specs, self.epoch, self.precision = list(specs), 0, precision
         self.name = name_of("stacked", precision)
