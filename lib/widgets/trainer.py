@@ -18,7 +18,7 @@ from lib.data import build
 from lib.paper.recipe import BASE
 from lib.runs.run import Progress, Run
 from lib.runs.store import Store
-from lib.spec import RunSpec, SpecError
+from lib.spec import KNOBS, RunSpec, SpecError
 from lib.widgets import lab
 from lib.widgets.inside import Inside
 from lib.widgets.presets import CHOICES
@@ -123,6 +123,9 @@ class Trainer(anywidget.AnyWidget):
     Attributes:
         facts: what the front end has to know (`lib.widgets.lab.facts`).
         start: the setting that it opens with.
+
+    Raises:
+        SpecError: for a start that differs from the book's in a field without a control.
     """
 
     _esm = lab.code(lab.NOTEBOOK)
@@ -133,6 +136,8 @@ class Trainer(anywidget.AnyWidget):
     def __init__(self, start: RunSpec = BASE, store: Store | None = None, threads: int = 1):
         facts = lab.facts(store=store) | {"choices": WIDER}
         names = ("task", *CHOICES, "train_size", "memorize_size", "seed")
+        if lost := [n for n in KNOBS if n not in names and getattr(start, n) != getattr(BASE, n)]:
+            raise SpecError(f"the trainer in a notebook has no {', '.join(lost)}")
         super().__init__(facts=facts, start={name: getattr(start, name) for name in names})
         self._store, self._threads = store, threads
         self._training: Training | None = None

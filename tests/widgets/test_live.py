@@ -24,7 +24,7 @@ from lib.initial import initial_values
 from lib.paper.recipe import BASE
 from lib.runs.run import CURVE, Progress
 from lib.runs.store import Store
-from lib.spec import RunSpec
+from lib.spec import RunSpec, SpecError
 from lib.widgets.trainer import WIDER, Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,6 +151,11 @@ def test_a_run_that_cannot_be_kept_says_so(store, monkeypatch):
     monkeypatch.setattr(store, "add", lambda run: (_ for _ in ()).throw(OSError(28, "disk full")))
     trainer.hears("keep")
     assert "disk full" in trainer.of("kept")[0]["problem"]
+
+
+def test_a_start_that_has_no_control_is_refused():
+    with pytest.raises(SpecError, match="has no n_heads, beta2, tied"):
+        Trainer(RunSpec(n_heads=2, beta2=0.999, tied=True))
 
 
 def test_every_choice_is_a_possible_run():
