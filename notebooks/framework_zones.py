@@ -164,12 +164,13 @@ page.beside(5, slow, paper_seeds=EXPERIMENTS["figure5"].seeds)
 
 # %% [markdown]
 # A bump is a fall of training accuracy by 0.05 or more of which at least half is made good
-# later. Runs are looked at some 300 times, so a shorter one is not seen.
+# later. Runs are looked at some 300 times, so a shorter one is not seen. "First a part is memorized"
+# (§2.2) is the third column: how much training comes right before validation does.
 
 # %% tags=["hide-input"]
 rows = [story.progression_row(seed, curve) for seed, curve in slow.curves.groupby("seed")]
-header = ["seed", "zone", "training by epoch T", "validation by epoch T", "validation 0.3 at epoch",
-          "bumps in training accuracy"]  # fmt: skip
+header = ["seed", "zone", f"training, while validation is below {story.BEGUN}", "training by epoch T",
+          "validation by epoch T", "validation 0.3 at epoch", "bumps in training accuracy"]  # fmt: skip
 show(
     header, rows, left=(0, 1), after=f"Bumps in {sum(r[-1] > 0 for r in rows)} of {len(rows)} runs."
 )

@@ -41,7 +41,7 @@ from IPython.display import Markdown
 from lib.analysis import dynamics
 from lib.analysis.zones import boundaries
 from lib.analysis.zones.critical import critical_sizes
-from lib.chapters.stories.descent import mirrors, squared
+from lib.chapters.stories.descent import beyond, mirrors, squared
 from lib.chapters.tables import crossing_words
 from lib.figures import accuracy, style
 from lib.paper.experiments import EXPERIMENTS, SIZES_3
@@ -141,12 +141,12 @@ Markdown(mirrors.half_way_words(stuck, near))
 # %% tags=["hide-input"]
 axes, fewer = (EXPERIMENTS[name].axes for name in ("beyond_3000", "beyond_3600"))
 widths = [d for d in axes["d_model"] if d in d_models]
-further, fresh = squared.beyond(page, NAMES, seeds, d_models)
-beyond = pd.concat(own.runs for own in further.values())
-more = {name: beyond[beyond["task"] == task] for task, name in NAMES.items()}
-page.export_runs(pd.concat([beyond, *(own.runs for own in fresh.values())]), "beyond_3000",
+further, fresh = beyond.gathered(page, NAMES, seeds, d_models)
+with_more = pd.concat(own.runs for own in further.values())
+more = {name: with_more[with_more["task"] == task] for task, name in NAMES.items()}
+page.export_runs(pd.concat([with_more, *(own.runs for own in fresh.values())]), "beyond_3000",
                  "the runs at 3,400 and 3,600 points")  # fmt: skip
-Markdown(f"{squared.dips_seen(more, widths)}\n\n{told(further | fresh).data}")
+Markdown(f"{beyond.dips_seen(more, widths)}\n\n{told(further | fresh).data}")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels, final validation accuracy against d_model with 3,400 and with 3,600 training points: the squared task in purple, addition in grey, with a dot for each run and the share of seeds that generalize. The square's mean curve falls and returns at both sizes; with 3,400 points the mean of addition falls, too, at width 20, and is back sooner; with 3,600 it does not fall."}, "figure": {"caption": "The squared task (purple) and addition (grey) at 3,400 and 3,600 training points, by epoch T. Lines: mean over seeds; dots: single seeds, moved apart; diamonds with bars: share of seeds that end at 0.95 or above, with its exact 95% interval. [Data](data/beyond_3000.csv).", "name": "fig-squared-beyond"}}
 accuracy.accuracy_by_width({
@@ -175,8 +175,8 @@ accuracy.accuracy_by_width({
 every = {NAMES[task]: pd.concat([by_task[task], more[NAMES[task]]]) for task in NAMES}
 alone = {name.split(",")[0] + ", new seeds": own.runs for name, own in fresh.items()}
 show(["task", "D", "dip from d 8–20", "dip from d 20", "deepest of the mean curve", "seeds"],
-     squared.dip_rows(every, widths) + squared.dip_rows(alone, fewer["d_model"]),
-     left=(0, 4))  # fmt: skip
+     beyond.dip_rows(every, widths) + beyond.dip_rows(alone, fewer["d_model"]), left=(0, 4),
+     after=f"The square's dip less addition's, seed by seed: {beyond.paired(every, widths)}.")  # fmt: skip
 
 # %% [markdown]
 # ## The mechanism: does the critical size move?

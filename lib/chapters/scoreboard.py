@@ -61,8 +61,8 @@ PLAIN = {
         "The harder task does not show all three: a need for more sums, lower accuracy at 3,000 "
         "sums, and a dip where addition has none.",
         "Three things were asked of the harder task: that it needs more sums, that its accuracy "
-        "at 3,000 sums is lower, and that it dips where addition does not. Together they are not "
-        "settled.",
+        "at 3,000 sums is lower, and, which is our reading, that it dips where addition does not. "
+        "Together they are not settled.",
     ),
     "takeaway 7": (
         "In networks of two layers, adding modulo 59, data to memorize keep the rule away until "

@@ -31,6 +31,18 @@ def test_a_fall_within_progression_ends_where_training_is_perfect():
     assert "fewer than three" in dips.in_progression(2600, train + 0.15, falls)
 
 
+def test_the_zones_in_turn():
+    kinds = {4: "progression", 12: "ungrokking", 32: "ungrokking", 100: "grokking"}
+    rows = [(2600, d, seed, kinds[d]) for d in kinds for seed in range(3)]
+    rows[0] = (2600, 4, 0, "unlearned")  # outvoted
+    rows += [(4000, d, 0, "grokking") for d in kinds]
+    told = dips.in_turn(pd.DataFrame(rows, columns=["train_size", "d_model", "seed", "zone"]))
+    assert told == (
+        "* 2,600 points: progression at 4, ungrokking at 12 to 32, grokking at 100; "
+        "6 of 12 ungrokking\n* 4,000 points: grokking at 4 to 100; 0 of 4 ungrokking"
+    )
+
+
 def test_where_sizes_lie_beside_the_crossing():
     said = dips.beside_crossing(3320.4, "3,320 [3,200, 3,440]", [4000, 3000, 2600])
     assert "at 3,320 [3,200, 3,440] training points: 2,600 is 22% below, 3,000 is 10%" in said

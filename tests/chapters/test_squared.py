@@ -8,7 +8,7 @@ import pytest
 from worlds import jump
 
 from lib.analysis import dynamics
-from lib.chapters.stories.descent import squared
+from lib.chapters.stories.descent import beyond, squared
 from lib.paper.takeaways import BY_NAME
 
 SIZES = (1000, 2000, 3000, 4000)
@@ -127,31 +127,44 @@ def test_dips_are_told_by_the_tests_measure_and_at_their_deepest():
     deep = curve({8: 0.7, 16: 0.9, 28: 0.2, 36: 0.4, 48: 1.0, 100: 1.0})
     flat = curve({8: 0.7, 16: 0.9, 28: 1.0, 36: 1.0, 48: 1.0, 100: 1.0}, size=3000)
     widths = [8, 16, 28, 36, 48]
-    both = squared.dip_rows({"square": deep, "add": pd.concat([flat, deep])}, widths)
+    both = beyond.dip_rows({"square": deep, "add": pd.concat([flat, deep])}, widths)
     assert [(name, size, seeds) for name, size, *_, seeds in both] == [
         ("add", "3,000", 4), ("square", "3,400", 4), ("add", "3,400", 4)]  # fmt: skip
     assert both[0][2].startswith("-0.20") and both[0][4] == "0.00"
     assert both[1][2].startswith("0.50") and both[1][4] == "0.70, width 16 to 28"
-    assert squared.dip_rows({"square": deep[deep["seed"] < 0]}, widths) == []
+    assert beyond.dip_rows({"square": deep[deep["seed"] < 0]}, widths) == []
     none = [("square", "3,400", "–", "–", "–", 0)]
-    assert squared.dip_rows({"square": deep}, [24, *widths]) == none
+    assert beyond.dip_rows({"square": deep}, [24, *widths]) == none
     risen = curve({20: 0.9, 28: 0.2, 36: 0.4, 48: 1.0})
-    (row,) = squared.dip_rows({"square": risen}, [20, 28, 36, 48])  # nothing narrower: one dip
+    (row,) = beyond.dip_rows({"square": risen}, [20, 28, 36, 48])  # nothing narrower: one dip
     assert row[2] == "–" and row[3].startswith("0.60")
-    none = squared.dips_seen({"square": deep}, [24, *widths])
+    none = beyond.dips_seen({"square": deep}, [24, *widths])
     assert none == "* square: no seed has every width."
-    assert squared.dips_seen({"square": deep, "add": flat}, widths) == (
+    assert beyond.dips_seen({"square": deep, "add": flat}, widths) == (
         "* square: mean accuracy over seeds falls and returns with 3,400 points (0.90 at width 16, "
         "0.20 at 28, up to 1.00 beyond).\n"
         "* add: mean accuracy over seeds dips by 0.00 at most with 3,000."
     )
 
 
+def test_two_tasks_are_compared_seed_by_seed():
+    """The first dips by 0.6 from d 20, the second not, in each seed but for a shift of its own."""
+    one, other = (curve({8: 0.9, 20: 0.9, 28: low, 36: low, 48: 1.0}) for low in (0.3, 0.9))
+    shift = one["seed"].map({0: 0, 1: -0.2, 2: 0.1, 3: 0.1})
+    one, other = (own.assign(val_accuracy=own["val_accuracy"] + shift) for own in (one, other))
+    told = beyond.paired({"square": one, "add": other}, [8, 20, 28, 36, 48])
+    assert told.replace("\xa0", " ") == (
+        "at 3,400 +0.60 [+0.60, +0.60] from d 8–20, +0.60 [+0.60, +0.60] from d 20 (4 seeds)"
+    )
+    assert "d 8–20" not in beyond.paired({"square": one, "add": other}, [20, 28, 36, 48])
+    assert beyond.paired({"square": one, "add": other[:0]}, [20]) == "no size has both"
+
+
 def test_new_seeds_are_shown_at_their_size_to_who_asks_for_all():
-    assert squared.seeds_beyond(3600, list(range(11))) == list(range(5, 11))
-    assert squared.seeds_beyond(3400, list(range(11))) == list(range(5, 13))
-    assert squared.seeds_beyond(3400, [0, 4]) == [0, 4]
-    assert squared.seeds_beyond(3400, [0, 5, 6]) == [5, 6]
+    assert beyond.seeds_of(3600, list(range(11))) == list(range(5, 11))
+    assert beyond.seeds_of(3400, list(range(11))) == list(range(5, 13))
+    assert beyond.seeds_of(3400, [0, 4]) == [0, 4]
+    assert beyond.seeds_of(3400, [0, 5, 6]) == [5, 6]
 
 
 def test_how_wide_a_valley_is():

@@ -112,12 +112,18 @@ def agreement(dots: pd.DataFrame, epochs: int) -> str:
     )
 
 
+BEGUN = 0.05
+"""Validation accuracy below which what a run knows is learned by heart."""
+
+
 def progression_row(seed: int, curve: Mapping[str, np.ndarray]) -> tuple:
     """One seed of figure 5: zone, accuracies by the end, when it begins, bumps."""
     epoch = dynamics.first_epoch(curve["epoch"], curve["val_accuracy"], 0.3)
-    ends = (f"{np.asarray(curve[n])[-1]:.3f}" for n in ("train_accuracy", "val_accuracy"))
+    train, val = (np.asarray(curve[name]) for name in ("train_accuracy", "val_accuracy"))
     began = f"{epoch:,.0f}" if np.isfinite(epoch) else "never"
-    return seed, dynamics.zone(curve), *ends, began, dynamics.bumps(curve["train_accuracy"])
+    first = f"{train[val < BEGUN].max(initial=0):.3f}"
+    ends = f"{train[-1]:.3f}", f"{val[-1]:.3f}"
+    return seed, dynamics.zone(curve), first, *ends, began, dynamics.bumps(curve["train_accuracy"])
 
 
 def fit_words(fitted: tuple[Prediction, Errors] | None) -> str:

@@ -35,10 +35,16 @@ def zones_agree(grid, dip_grid, random):
         clustered("runs with more facts to learn than D_mem that show progression",
                   runs["zone"][overfull] == "progression", _cells(runs[overfull]), "cells", 3,
                   least=HALF),
-    ), "; ".join((_neighbours(first), _single_runs(runs, points, together, good[inside],
-                                                   place[inside]),
+    ), "; ".join((_low_end(runs["zone"][overfull]), _neighbours(first),
+                  _single_runs(runs, points, together, good[inside], place[inside]),
                   _straight(runs, together, placed[~inside], good[~inside]))),
     used=len(runs) + len(random))  # fmt: skip
+
+
+def _low_end(zones: pd.Series) -> str:
+    """The third number where what is unlearned counts as the low end of progression (§4.4)."""
+    both = zones.isin(("progression", "unlearned"))
+    return f"with the unlearned, perhaps progression's low end, {both.sum()} of {len(both)}"
 
 
 def _neighbours(told: pd.Series) -> str:

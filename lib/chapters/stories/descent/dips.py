@@ -1,5 +1,6 @@
 """Double descent in words: what the mean curves do."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -35,6 +36,26 @@ def _course(mean: pd.Series, dip: Dip) -> str:
         f"{top:.2f} at width {dip.peak:.0f}, {valley:.2f} at {dip.valley:.0f}, up to "
         f"{beyond:.2f} beyond"
     )
+
+
+def in_turn(zones: pd.DataFrame) -> str:
+    """Which zone most runs show at each width, in the widths' order, by training size: Markdown.
+
+    The paper's cause of double descent is such a sequence, progression, ungrokking, grokking.
+
+    Args:
+        zones: `train_size`, `d_model` and `zone` of each run.
+    """
+    lines = []
+    for size, own in zones.groupby("train_size"):
+        most = own.groupby("d_model")["zone"].agg(lambda of_width: of_width.mode()[0])
+        turns = []
+        for zone, widths in itertools.groupby(most.items(), key=lambda pair: pair[1]):
+            first, *_, last = 2 * [d for d, _ in widths]
+            turns.append(f"{zone} at {first}" + f" to {last}" * (first != last))
+        count = (own["zone"] == "ungrokking").sum()
+        lines.append(f"* {size:,} points: {', '.join(turns)}; {count} of {len(own)} ungrokking")
+    return "\n".join(lines)
 
 
 CLOSE = 0.2

@@ -156,8 +156,9 @@ def passing(runs: pd.DataFrame) -> str:
     alike = f"both get there from {where[0]} on"
     apart = f"the split one gets there from {where[0]} on, the shared one from {where[1]}"
     return (
-        'By the paper\'s measure of "earlier", the smallest size at which a network passes, '
-        f"{alike if len(set(where)) == 1 else apart}. How many pass {EMERGED:g} at the last epoch: "
+        'In the paper "earlier" is of the smallest size at which a network passes. Of these sizes, '
+        f"with all of these seeds, {alike if len(set(where)) == 1 else apart}; the table above has "
+        f"more sizes and the best of three seeds. How many pass {EMERGED:g} at the last epoch: "
         f"{'; '.join(said)}."
     )
 

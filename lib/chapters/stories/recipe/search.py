@@ -150,9 +150,9 @@ def opening(recipes: pd.DataFrame, own: Gathered) -> str:
     (row,) = of_recipes(sentences).itertuples()
     return (
         f"**The search's best so far, {best['recipe']} for {_lengths(recipes, best)} epochs, meets "
-        f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper that have runs**, on "
-        "the one or two runs a sentence on which it was chosen (how far luck alone goes there is "
-        "said below). **The book's own meets "
+        f"{best['met']:.0f} of the {best['seen']:.0f} sentences of the paper, some of them our "
+        "reading, that have runs**, on the one or two runs a sentence on which it was chosen (how "
+        "far luck alone goes there is said below). **The book's own meets "
         f"{row.met} of {row.seen}**, on {seeds_asked(sentences)} on which nothing was chosen; one "
         "of the sentences speaks of epochs later than ours. The paper states no recipe, "
         "and we know of no published one that gives its pictures."
