@@ -170,8 +170,9 @@ class Trainer(anywidget.AnyWidget):
         try:
             if message["do"] == "start":
                 self._begin(message, say)
-            elif run != self._run:
-                pass  # of one that is over
+            elif run != self._run:  # of one that is over
+                if message["do"] in ("ask", "lesion", "keep"):
+                    say("failed", message="another view of this notebook has trained since")
             elif message["do"] == "keep":
                 self.keep()
                 say("kept", label=self.finished.spec.label())

@@ -8,11 +8,13 @@ import csv
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from browsing import HTML, HUNG, new_context
+from browsing import HTML, HUNG, ROOT, new_context
 from native_at_four_lanes import COLUMNS, at_four_lanes, named
 from zone_settings import ZONES
 
@@ -166,6 +168,8 @@ def test_a_pause_that_is_taken_back_at_once_changes_nothing(visit):
     page.evaluate(too_late)
     ask(page)  # answered after all that the worker had to say
     page.wait_for_timeout(200)  # and after what it has queued
+    spec = RunSpec(epochs=drawn(page)["setting"]["epochs"])
+    assert saved(page)["epoch"].tolist() == spec.eval_epochs().tolist()
     assert page.evaluate("heard").count("done") == 1
     epochs = drawn(page)["trig"]["epoch"]
     assert epochs == sorted(set(epochs))
@@ -232,6 +236,14 @@ def test_the_keyboard_works_every_control(visit):
     until(page, "idle")
 
 
+def saved(page, button=None):
+    """The file that a button hands out."""
+    button = button or page.locator(".lab-single button:text-is('Download CSV')")
+    with page.expect_download() as waiting:
+        button.click()
+    return pd.read_csv(waiting.value.path())
+
+
 def check_what_is_taken_away(page):
     """The file holds the run; the link and the command hold its setting, `SHORT`."""
     with page.expect_download() as waiting:
@@ -272,6 +284,16 @@ def test_the_books_own_run_stands_behind_in_grey(visit):
     assert not page.get_by_text("In grey: the book's own run of this setting.").is_visible()
 
 
+def test_the_pages_links_are_the_papers_cells_in_the_books_recipe():
+    links = re.findall(r'"#lab\?([^"]*)"', (ROOT / "book" / "lab.md").read_text("utf-8"))
+    read = (dict(part.split("=") for part in link.split("&amp;")) for link in links)
+    found = [{name: _value(value) for name, value in setting.items()} for setting in read]
+    names = ("task", "modulus", "lr", "weight_decay", "epochs")
+    same = dict(seed=0, **{name: getattr(BASE, name) for name in names})
+    wanted = [same | dict(d_model=d, train_size=size) for d, size in DYNAMICS.values()]
+    assert len(found) == len(wanted) and all(setting in found for setting in wanted)
+
+
 def test_a_race_has_one_clock_and_the_grid_fills_in(visit):
     page = visit()
     page.get_by_role("button", name="Race", exact=True).first.click()
@@ -284,14 +306,27 @@ def test_a_race_has_one_clock_and_the_grid_fills_in(visit):
         "document.querySelector('.lab-race').drawn.map(r => r.curve.epoch.length)"
     )
     assert abs(counts[0] - counts[1]) <= 8
-    page.locator(".lab-race .lab-go").click()
-    until(page, "paused", "race")
+    for state in ("paused", "racing", "paused"):  # a pause adds a point, and the clock goes on
+        page.locator(".lab-race .lab-go").click()
+        until(page, state, "race")
+    page.wait_for_function("""() => {  // both have said where they stand
+        const root = document.querySelector(".lab-race");
+        const at = Math.min(...root.drawn.map(({ curve }) => curve.epoch.at(-1)));
+        const said = root.querySelector(".gc-status").textContent;
+        return said.startsWith(`Paused. Epoch ${at.toLocaleString("en")} of`);
+    }""")
+    spec = RunSpec(epochs=page.evaluate("grokkingLab.FACTS.races[1].common.epochs"))
+    for button in page.locator(".lab-race button:text-is('Download CSV')").all():
+        told = saved(page, button)["epoch"]  # no point that a pause has added, but for the last
+        assert told[0] == 0 and told[:-1].isin(spec.eval_epochs()).all()
     page.get_by_role("button", name="Grid", exact=True).click()
     page.locator(".lab-many .lab-go").click()
     page.wait_for_function(
         "[...document.querySelectorAll('.lab-cell')].some(c => /\\d/.test(c.textContent))"
     )
     page.locator(".lab-many").get_by_role("button", name="Pause").click()
+    page.locator(".lab-cell", has_text=".").first.click()
+    assert len(saved(page, page.locator(".lab-many button:text-is('Download CSV')")))
     page.locator(".lab-many").get_by_role("button", name="Reset").click()
 
 
@@ -387,6 +422,51 @@ def test_the_legend_names_the_lines_that_are_drawn(visit):
         )
         assert third in page.locator(".lab-single .gc-legend").first.inner_text()
         page.close()
+
+
+def test_what_is_set_already_ends_no_run(visit):
+    page = visit(LONG)
+    page.locator(".lab-single summary").first.click()
+    page.locator(".lab-single .lab-go").click()
+    until(page, "training")
+    page.locator(".lab-single [data-name=add]").click()
+    assert page.locator(".lab-single").get_attribute("data-phase") == "training"
+
+
+def test_a_tap_leaves_a_slider_to_the_keyboard(visit):
+    """A finger that lifts where it came down, or that scrolls, has set nothing."""
+    page = visit(LONG)
+    page.locator(".lab-single summary").first.click()
+    width = page.locator(".lab-single [data-name=d_model]")
+    for last in ("pointerup", "pointercancel"):
+        before = drawn(page)["setting"]["d_model"]
+        width.evaluate("""(input, last) => {
+            const finger = { clientX: 5, pointerType: "touch" };
+            for (const kind of ["pointerdown", last])
+                input.dispatchEvent(new PointerEvent(kind, finger));
+            input.focus();
+        }""", last)  # fmt: skip
+        page.keyboard.press("ArrowRight")
+        assert drawn(page)["setting"]["d_model"] > before, last
+    shown = drawn(page)["setting"]["d_model"]
+    page.mouse.move(*(width.bounding_box()[side] + 4 for side in "xy"))
+    page.mouse.move(*(width.bounding_box()[side] + 40 for side in "xy"))
+    assert drawn(page)["setting"]["d_model"] == shown
+
+
+def test_the_arrow_keys_read_a_chart(visit):
+    page = visit(SHORT)
+    page.locator(".lab-single .lab-go").click()
+    until(page, "done")
+    read, seen = page.locator(".lab-main .gc-hover").first, []
+    page.locator(".lab-main svg[role=img]").first.focus()
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowRight"):
+        page.keyboard.press(key)
+        seen.append(read.inner_text())
+    assert all(text.startswith("epoch ") for text in seen) and seen[0] == seen[2] != seen[1]
+    assert read.get_attribute("aria-hidden") is None
+    page.keyboard.press("Tab")
+    assert read.inner_text() == "" and read.get_attribute("aria-hidden") == "true"
 
 
 def test_a_finger_reads_a_chart(visit):

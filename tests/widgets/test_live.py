@@ -153,6 +153,17 @@ def test_a_run_that_cannot_be_kept_says_so(store, monkeypatch):
     assert "disk full" in trainer.of("kept")[0]["problem"]
 
 
+def test_a_network_that_another_view_has_replaced_says_so(store):
+    trainer = Heard(store=store)
+    for run in (1, 2):
+        trainer.begin(run, epochs=5)
+        trainer.wait()
+    trainer.hears("ask", a=1, b=2)
+    assert "another view" in trainer.of("failed")[0]["message"]
+    trainer.hears("pause")
+    assert len(trainer.of("failed")) == 1 and not trainer.of("failed", run=2)
+
+
 def test_a_start_that_has_no_control_is_refused():
     with pytest.raises(SpecError, match="has no n_heads, beta2, tied"):
         Trainer(RunSpec(n_heads=2, beta2=0.999, tied=True))

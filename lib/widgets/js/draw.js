@@ -71,24 +71,27 @@ function slider(label, values, value, change) {
   // slider or lifts, and what it found is put back if the page takes the gesture.
   let found = null;
   let still = null;
-  const hear = () => {
-    still = null;
-    change(read());
-  };
   input.addEventListener("pointerdown", (event) => {
     found = event.pointerType === "touch" ? input.value : null;
     still = found === null ? null : event.clientX;
   });
   input.addEventListener("pointermove", (event) => {
-    if (still !== null && Math.abs(event.clientX - still) > 8) hear();
+    if (still === null || input.value === found || Math.abs(event.clientX - still) <= 8) return;
+    still = null;
+    change(read());
   });
-  input.addEventListener("pointerup", () => still !== null && input.value !== found && hear());
+  input.addEventListener("pointerup", () => {
+    const moved = still !== null && input.value !== found;
+    still = null;
+    if (moved) change(read());
+  });
   input.addEventListener("pointercancel", () => {
+    const heard = still === null;
+    still = null;
     if (found === null || input.value === found) return;
     input.value = found;
     say();
-    if (still === null) change(read());
-    still = null;
+    if (heard) change(read());
   });
   input.addEventListener("input", () => {
     say();
@@ -178,8 +181,8 @@ const tickText = (value) =>
 // `draw({series, x, y, bands, marks, note})`: series are {name, x: [], y: [], colour, dash, dots},
 // x and y {label, low, high, log, at}.  The picture is redrawn when the width changes.
 function chart(label, height = 220) {
-  const svg = shape("svg", { role: "img", "aria-label": label, height, width: "100%" });
-  const hover = element("div", { class: "gc-hover", "aria-hidden": "true" });
+  const svg = shape("svg", { role: "img", "aria-label": label, height, width: "100%", tabindex: 0 });
+  const hover = element("div", { class: "gc-hover", role: "status", "aria-hidden": "true" });
   const node = element("div", { class: "gc-chart" }, svg, hover);
   let last = null;
   let place = null;
@@ -267,6 +270,21 @@ function chart(label, height = 220) {
   // A pointer may hover; a finger taps, and leaves at once.
   for (const kind of ["pointermove", "pointerdown"]) svg.addEventListener(kind, (event) => point(event.clientX));
   svg.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && point(null));
+  // The arrow keys read a chart, too, and what they read is spoken.
+  svg.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step || !place) return;
+    event.preventDefault();
+    const { left } = svg.getBoundingClientRect();
+    const [low, high] = [left + place.box.left, left + place.box.right];
+    const from = pointer ?? (step > 0 ? low : high);
+    point(clamp(from + (step * (high - low)) / 50, { low, high }));
+  });
+  svg.addEventListener("focus", () => hover.removeAttribute("aria-hidden"));
+  svg.addEventListener("blur", () => {
+    hover.setAttribute("aria-hidden", "true");
+    point(null);
+  });
   new ResizeObserver(() => last && paint(last)).observe(node);
   const draw = (what) => {
     paint((last = what));

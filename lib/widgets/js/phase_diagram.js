@@ -121,10 +121,11 @@ function render({ model, el }) {
     root.drawn = { epoch, cells: shown, ...lines };
     const [d, size] = [widths[state.x], sizes[state.y]];
     const cell = cells.get(`${d} ${size}`);
-    status.textContent = cell
+    const told = cell
       ? `d_model ${d}, D = ${number(size)}, at epoch ${number(epoch)}: training ${cell.train[state.frame].toFixed(3)}, ` +
         `validation ${cell.val[state.frame].toFixed(3)}; mean of ${cell.seeds} seed${cell.seeds > 1 ? "s" : ""}.`
       : "No run of this cell is stored.";
+    if (status.textContent !== told) status.textContent = told; // a resize is nothing to say
     one.draw({
       x: { label: "epoch", low: 0, high: frames[n - 1] || 1, log: "epochs" },
       y: { label: "mean accuracy", low: 0, high: 1 },

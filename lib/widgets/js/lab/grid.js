@@ -14,10 +14,12 @@ function gridView(root) {
   const picture = accuracyPicture();
   const title = element("p", { class: "lab-caption" });
   let shown = null;
+  const file = saveButton(() => shown?.run);
   root.append(
     element("p", { class: "lab-caption" }, about),
     element("div", { class: "gc-choice" }, go, reset, seed.node), status.node,
     element("div", { class: "lab-scroll" }, table), curveLegend(), title, picture.node,
+    element("div", { class: "lab-more" }, file.node),
   );
 
   function build() {
@@ -54,6 +56,7 @@ function gridView(root) {
     const c = cell.curve;
     title.textContent = `${inWords(cell.setting)}${cell.zone ? `: ${cell.zone} by epoch ${number(c.epoch.at(-1))}` : ""}`;
     picture.draw(c, cell.setting.epochs);
+    file.draw();
   }
 
   function show(phase) {
@@ -105,7 +108,11 @@ function gridView(root) {
 
   function hear(cell, what) {
     const { phase } = cell.run;
-    if (what === "points" || phase === "done") paint(cell);
+    const due = performance.now() - (cell.drawn ?? -Infinity) >= (calm() ? 1000 : 100);
+    if ((what === "points" && due) || phase === "done") {
+      cell.drawn = performance.now();
+      paint(cell);
+    }
     if (!["done", "failed"].includes(phase) || !running.delete(cell)) return;
     if (phase === "done") cell.zone = cell.run.zone;
     cell.run.end();

@@ -37,7 +37,7 @@ function render({ model, el }) {
   model.on("msg:custom", alive);
   model.send({ do: "hello" });
   return () => {
-    view?.stop();
+    view?.end(); // paused, its thread would wait in the kernel for ever
     model.off("msg:custom", alive);
   };
 }

@@ -10,6 +10,9 @@ async function unpacked(text) {
 
 // The first build that the browser understands: the one with fused multiply-adds comes first.
 async function chosen() {
+  if (typeof DecompressionStream !== "function") {
+    throw new Error("this browser is too old for it (needed: Chrome 91, Firefox 113 or Safari 16.4)");
+  }
   for (const text of KERNELS) {
     const code = await unpacked(text);
     if (WebAssembly.validate(code)) return WebAssembly.compile(code);

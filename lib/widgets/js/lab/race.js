@@ -7,6 +7,7 @@ function raceView(root) {
   const lanes = ["first", "second"].map((name) => raceLane(name, own));
   let state = "idle";
   let schedule = [];
+  let drawn = -Infinity;
   const chosen = element("div", { class: "gc-choice", role: "group", "aria-label": "races" });
   const about = element("p", { class: "lab-caption" });
   for (const race of FACTS.races) {
@@ -59,6 +60,7 @@ function raceView(root) {
     if (late(click, lanes.map((lane) => lane.run))) return;
     const epochs = Math.max(...lanes.map((lane) => lane.setting.epochs));
     schedule = evalEpochs(epochs, FACTS.recipe.n_evals);
+    drawn = -Infinity;
     for (const lane of lanes) lane.start({ ...lane.setting, epochs }, hear);
     show("racing");
     reveal(lanes[0].picture);
@@ -72,22 +74,28 @@ function raceView(root) {
       show("done");
       return status.say(sentence(failed.run), true);
     }
-    const behind = Math.min(...lanes.map((lane) => lane.run.curve.epoch.length));
+    const behind = schedule.filter((epoch) => epoch <= at()).length;
     const until = schedule[Math.min(schedule.length - 1, behind + AHEAD)];
     for (const lane of lanes) lane.run.send({ do: "until", epoch: until });
-    for (const lane of lanes) lane.draw(schedule.at(-1));
     const over = lanes.every((lane) => lane.run.phase === "done");
     if (over && state !== "done") show("done");
-    const zones = over ? ` ${lanes.map((lane) => lane.run.zone).join(" against ")}.` : "";
-    if (state !== "paused") status.say(`${words()}${zones}`, over);
+    const still = over || state === "paused";
+    if (still || performance.now() - drawn >= (calm() ? 1000 : 100)) {
+      drawn = performance.now(); // the clock waits for it
+      for (const lane of lanes) lane.draw(schedule.at(-1));
+      const zones = over ? ` ${lanes.map((lane) => lane.run.zone).join(" against ")}.` : "";
+      status.say(`${state === "paused" ? "Paused. " : ""}${words()}${zones}`, still);
+    }
     root.drawn = lanes.map((lane) => ({ curve: lane.run.curve, zone: lane.run.zone, phase: lane.run.phase }));
   }
 
+  // The epoch of the slower one.
+  const at = () => Math.min(...lanes.map((lane) => lane.run.epoch));
+
   // Where the two stand.
   function words() {
-    const behind = Math.min(...lanes.map((lane) => lane.run.curve.epoch.length));
     const each = lanes.map((lane, i) => `${i ? "second" : "first"} ${share(lane.run.curve.val_accuracy)}`);
-    return `Epoch ${number(schedule[Math.max(0, behind - 1)])} of ${number(schedule.at(-1))}: validation ${each.join(", ")}.`;
+    return `Epoch ${number(at())} of ${number(schedule.at(-1))}: validation ${each.join(", ")}.`;
   }
 
   take(FACTS.races[0]);
@@ -104,10 +112,12 @@ function raceLane(name, changed) {
   }, ["task", "modulus", "train_size", "d_model", "weight_decay", "seed"]);
   const picture = accuracyPicture();
   const field = fieldPicture(220);
+  const file = saveButton(() => lane.run);
   const lane = {
     node: element(
       "section", { class: "lab-panel", "aria-label": `the ${name} network` }, title, picture.node, field.node,
       element("details", { class: "lab-more" }, element("summary", {}, `Change the ${name} network`), sliders.node),
+      element("div", { class: "lab-more" }, file.node),
     ),
     picture: picture.node,
     run: null,
@@ -130,10 +140,11 @@ function raceLane(name, changed) {
       lane.run = new Run(workerPort, chosen, (what) => {
         if (what === "view") field.draw(lane.run.view.field, chosen.modulus);
         hear();
-      }, { until: 0 });
+      }, { until: 0, plain: true });
     },
     draw(epochs) {
       picture.draw(lane.run?.curve, epochs);
+      file.draw();
     },
   };
   return lane;

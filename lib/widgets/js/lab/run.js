@@ -19,10 +19,10 @@ const reveal = (node) => node.scrollIntoView({ block: "nearest", behavior: calm(
 class Run {
   // connect: (receive, fail) => port, which has send(message), end() and ready, a promise of what
   // the start needs beside the setting.  setting: fields of RunSpec by name.
-  // options: quiet (no pictures), until (a common clock).
+  // options: quiet (no pictures), plain (none of what is inside), until (a common clock).
   constructor(connect, setting, hear, options = {}) {
     Object.assign(this, { setting, hear, options, phase: "starting", curve: emptyCurve() });
-    Object.assign(this, { trig: { epoch: [], share: [] }, view: null, speed: 0, waiting: [] });
+    Object.assign(this, { trig: { epoch: [], share: [] }, view: null, speed: 0, waiting: [], extra: new Set() });
     const fail = (error) => this.fail(String(error.message || error));
     this.port = connect((message) => this.receive(message), fail);
     this.port.ready.then((needed) => this.begin(needed), fail);
@@ -33,7 +33,8 @@ class Run {
     const { epochs, n_evals: evals, ...setting } = this.setting;
     this.phase = this.phase === "starting" ? "training" : this.phase;
     const every = calm() ? 1000 : 200;
-    this.send({ do: "start", ...needed, setting, epochs, evals, facts: FACTS, quiet: this.options.quiet, every });
+    const { quiet, plain } = this.options;
+    this.send({ do: "start", ...needed, setting, epochs, evals, facts: FACTS, quiet, plain, every });
     if (this.options.until !== undefined) this.send({ do: "until", epoch: this.options.until });
     if (this.phase !== "training") this.send({ do: "pause" });
     this.hear("state");
@@ -46,7 +47,10 @@ class Run {
   receive({ what, ...rest }) {
     if (!this.port) return; // ended, and this was on its way
     if (what === "points") {
-      for (const point of rest.points) for (const name of COLUMNS) this.curve[name].push(point[name] ?? NaN);
+      for (const point of rest.points) {
+        if (point.extra) this.extra.add(this.curve.epoch.length);
+        for (const name of COLUMNS) this.curve[name].push(point[name] ?? NaN);
+      }
       this.speed = rest.speed;
     } else if (what === "view") {
       this.view = rest;
@@ -89,8 +93,16 @@ class Run {
     return this.curve.epoch.at(-1) ?? 0;
   }
 
+  // The curve as a run has it that was never paused: a pause adds a point between two others.
+  get whole() {
+    if (!this.extra.size) return this.curve;
+    const last = this.curve.epoch.length - 1;
+    const part = (values) => values.filter((_, i) => i === last || !this.extra.has(i));
+    return Object.fromEntries(COLUMNS.map((name) => [name, part(this.curve[name])]));
+  }
+
   get zone() {
-    return this.curve.epoch.length ? zone(this.curve, FACTS.thresholds) : null;
+    return this.curve.epoch.length ? zone(this.whole, FACTS.thresholds) : null;
   }
 
   get left() {

@@ -83,6 +83,13 @@ function download(name, text) {
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
+// A button that hands out a run's curve, and what says whether there is one.
+function saveButton(run) {
+  const save = () => download(toName(run().setting, run().epoch), toCsv(run().whole));
+  const node = element("button", { type: "button", onclick: save }, "Download CSV");
+  return { node, draw: () => (node.disabled = !run()?.curve.epoch.length) };
+}
+
 function inWords(s) {
   const mixed = s.task === "multitask" ? ` + ${number(s.memorize_size)} random` : "";
   return (
@@ -96,6 +103,7 @@ function inWords(s) {
 function settingControls(setting, change, names = NAMES) {
   let [wanted, now] = [setting, setting];
   const set = (name, value) => {
+    if (value === now[name]) return; // a run goes on until something changes
     wanted = { ...wanted, [name]: value };
     now = possible(wanted);
     if (name === "task") wanted.memorize_size ||= now.memorize_size; // what was proposed stays

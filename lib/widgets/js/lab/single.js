@@ -4,7 +4,8 @@ const PHASES = { idle: "Train", starting: "Pause", training: "Pause", paused: "R
 
 function duration(seconds) {
   if (seconds == null || !Number.isFinite(seconds)) return "–";
-  return seconds < 100 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
+  if (seconds < 100) return `${Math.ceil(seconds)} s`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 // A button for each preset.
@@ -39,7 +40,8 @@ function sentence(run) {
   const c = run.curve;
   const ends = c.epoch.length
     ? ` Training accuracy ${share(c.train_accuracy)}, validation accuracy ${share(c.val_accuracy)}.` : "";
-  const speed = run.speed ? `, ${number(Math.round(run.speed))} epochs a second` : "";
+  const rate = run.speed < 10 ? run.speed.toFixed(1) : number(Math.round(run.speed));
+  const speed = run.speed ? `, ${rate} epochs a second` : "";
   const at = `epoch ${number(run.epoch)} of ${number(run.setting.epochs)}`;
   const zoneWords = run.zone ? `${run.zone} by epoch ${number(run.epoch)}` : "nothing yet";
   switch (run.phase) {
@@ -174,7 +176,7 @@ function singleView(root, start, connect, { keep = null, short = false } = {}) {
   const nearest = moved ? " It is the nearest to what was asked for that the controls offer." : "";
   if (start) about.textContent = (keep ? "This notebook's kernel trains it." : "A setting from a link.") + nearest;
   clear();
-  return { stop: () => ["starting", "training"].includes(run?.phase) && run.pause() };
+  return { stop: () => ["starting", "training"].includes(run?.phase) && run.pause(), end: () => run?.end() };
 }
 
 const TWO = [
@@ -191,16 +193,13 @@ function shareRow(setting, run) {
   const there = FACTS.page && SCRIPT && new URL(FACTS.page, SCRIPT).pathname !== location.pathname;
   // In another page, so in another tab: what is trained in this one stays.
   const link = element("a", { href: "#", class: "lab-link", target: there && "_blank" }, "Link to this setting");
-  const file = element("button", { type: "button", onclick: save }, "Download CSV");
+  const file = saveButton(run);
   const command = element("code", { class: "lab-command", tabindex: 0 });
   const copy = element("button", { type: "button", onclick: write }, "Copy command");
   const node = element(
     "section", { class: "lab-panel", "aria-label": "Take it with you" },
-    element("div", { class: "gc-choice" }, ...(SCRIPT ? [link] : []), file, copy), command,
+    element("div", { class: "gc-choice" }, ...(SCRIPT ? [link] : []), file.node, copy), command,
   );
-  function save() {
-    download(toName(run().setting, run().epoch), toCsv(run().curve));
-  }
   async function write() {
     try {
       await navigator.clipboard.writeText(command.textContent);
@@ -216,7 +215,7 @@ function shareRow(setting, run) {
     link.href = page + toHash(setting());
     const words = toCommand(setting());
     if (command.textContent !== words) command.textContent = words; // a selection in it stays
-    file.disabled = !run()?.curve.epoch.length;
+    file.draw();
   }
   return { node, draw };
 }

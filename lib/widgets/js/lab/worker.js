@@ -1,18 +1,18 @@
 // The thread that trains one network.  It works in slices and listens between them.
 //
-// In: start {module, setting, epochs, evals, facts, quiet, every}, pause, resume, until {epoch},
+// In: start {module, setting, epochs, evals, facts, quiet, plain, every}, pause, resume, until {epoch},
 // ask {a, b}, lesion {frequencies}.  Out: points, view, done, failed, answer, lesion.
 
 const SLICE = 40; // milliseconds of training between two looks at the messages
-let network, schedule, next, points, told, paused, until, viewed, every, quiet, clock, pace;
+let network, schedule, next, points, told, paused, until, viewed, every, quiet, plain, clock, pace;
 
 const say = (what, rest) => self.postMessage({ what, ...rest });
 
-function start({ module, setting, epochs, evals, facts, quiet: silent, every: pause }) {
+function start({ module, setting, epochs, evals, facts, quiet: silent, plain: bare, every: pause }) {
   network = new Network(module, setting, facts);
   schedule = evalEpochs(epochs, evals);
   [next, points, told, paused, until, viewed, quiet] = [0, [], -1, false, Infinity, -Infinity, silent];
-  every = pause;
+  [every, plain] = [pause, bare];
   clock = { spent: 0, done: 0 }; // of training alone: how many epochs a slice has
   pace = { spent: 0, done: 0 }; // with all that comes beside it: when it will have ended
   turn();
@@ -22,7 +22,7 @@ function start({ module, setting, epochs, evals, facts, quiet: silent, every: pa
 function view() {
   const began = performance.now();
   const found = { epoch: network.epoch, field: network.field() };
-  if (network.modulus % 2 && network.setting.task !== "multitask") found.spectra = network.spectra();
+  if (!plain && network.modulus % 2 && network.setting.task !== "multitask") found.spectra = network.spectra();
   say("view", found);
   const now = performance.now();
   viewed = now + Math.max(0, 4 * (now - began) - every);
@@ -49,10 +49,10 @@ function step() {
   next += 1;
 }
 
-function evaluate() {
+function evaluate(extra = false) {
   if (network.epoch === told) return;
   told = network.epoch;
-  points.push(network.evaluate());
+  points.push({ ...network.evaluate(), extra });
 }
 
 // Adds to a clock, which fades: the present speed counts.
@@ -98,7 +98,7 @@ const DO = {
   pause: () => {
     paused = true;
     if (!network || quiet) return;
-    evaluate(); // between two of the schedule, too: what is said of it now is of this epoch
+    evaluate(true); // between two of the schedule, too: what is said of it now is of this epoch
     report();
     view();
   },
@@ -107,9 +107,8 @@ const DO = {
     if (next < schedule?.length) later(); // else it has ended, and has said so
   },
   until: ({ epoch }) => {
-    const stood = network && next < schedule.length && schedule[next] > until;
     until = epoch;
-    if (stood && !paused && schedule[next] <= until) later();
+    if (network && !paused && schedule[next] <= until) later();
   },
   ask: ({ a, b }) => say("answer", { a, b, ...network.ask(a, b) }),
   lesion: ({ frequencies }) => say("lesion", { frequencies, epoch: network.epoch, ...network.lesion(frequencies) }),
