@@ -75,6 +75,10 @@ def train(
             begun, done = time.perf_counter(), min(left, count)
             network.advance(done)
             count = max(1, int(done * HEARD / max(time.perf_counter() - begun, 1e-9)))
+            if checkpoints and checkpoints.due() and done < left:  # evaluations may lie hours apart
+                training.seconds += time.perf_counter() - before
+                before = time.perf_counter()
+                training.save(network, checkpoints)
         training.evaluate(network)
         training.seconds += time.perf_counter() - before
         training.tell(network, on_evaluation)  # who is told may pause it: not the run's own time

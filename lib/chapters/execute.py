@@ -87,10 +87,11 @@ def execute(
     output.parent.mkdir(parents=True, exist_ok=True)
     if data.exists() and not data.is_dir():
         raise ChapterError(f"the tables go to {shown(data)}, and that is no folder")
-    for left in output.parent.glob(f".{output.stem}-*"):  # by a kernel that was killed
+    ours = f".grokking-{_digest(output.name)[:8]}-"  # and nobody else's: it is swept up by its name
+    for left in output.parent.glob(f"{ours}*"):  # by a kernel that was killed
         if left.is_dir() and forgotten(left):
             shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=ours) as folder:
         environment = {
             "GROKKING_CACHE": str(default_cache().resolve()),
             "GROKKING_DATA": folder,
@@ -136,7 +137,7 @@ def _publish(
             (f"../../notebooks/{chapter}.py", origin),
         ):
             text = text.replace(f"]({old})", f"]({quote(new)})")
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".grokking-") as folder:
         whole = Path(folder) / output.name
         publish(whole, text.encode())
         for path in tables:

@@ -14,7 +14,7 @@ import yaml
 from lib.errors import UserError
 from lib.paper.recipe import BASE, RECIPES
 from lib.paths import ROOT
-from lib.spec import KNOBS, RunSpec, SpecError
+from lib.spec import KNOBS, MANY, RunSpec, SpecError
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -177,8 +177,8 @@ def _refused(name: str, value: Any, timed: bool = False) -> str | None:
             if timed and field == "weight_decay" and item == 0:
                 return "without weight decay there is no decay time"
             if timed and field == "weight_decay":
-                item_epochs = round(BASE.epochs * BASE.weight_decay / item)
-                if problem := _impossible({"epochs": LONGEST * max(1, item_epochs)}):
+                decays = min(BASE.epochs * BASE.weight_decay / item, MANY + 1)
+                if problem := _impossible({"epochs": LONGEST * max(1, round(decays))}):
                     return f"so many decay times are too long: {problem}"
             if field == "epochs" and not _impossible({field: item}):
                 if problem := _impossible({field: LONGEST * item}):

@@ -56,7 +56,7 @@ def command(names, seeds, checkpoints, stuck, threads, dry_run, measure, results
     for spec in todo:
         check(spec)  # all of them before hours are spent on the first
     if todo and not dry_run:
-        store.probe()
+        measured.probe()  # where it is kept
     costs = _costs(todo, store, checkpoints, threads, measure or not dry_run)
     if todo and not dry_run:
         if others := _measure(todo, measured, store, checkpoints, threads, costs):

@@ -30,7 +30,7 @@ def command(write, cost, measure, results) -> None:
         if store.broken or not store.keys():
             raise click.UsageError("--write needs a whole store; nothing was written")
     kept, text = _kept(store, cost), None
-    with contextlib.suppress(OSError):  # none yet, or a cache of someone else's
+    with contextlib.suppress(OSError, ValueError):  # none yet, someone else's, damaged
         text = None if measure else kept.read_text("utf-8")
     if text is None:
         text = "\n".join(_judged(store, cost, measure))

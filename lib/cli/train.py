@@ -1,6 +1,7 @@
 """`train`: one run, with a progress bar."""
 
 import contextlib
+import time
 
 import click
 import numpy as np
@@ -15,10 +16,15 @@ from lib.runs.locks import Locks
 from lib.runs.machine import cores
 from lib.runs.store import Store
 from lib.spec import RunSpec
-from lib.sweeps.plan import format_duration
+from lib.sweeps.plan import costs_of, format_duration
+
+A_LINE = 60
+"""Seconds between two lines of progress where there is no terminal for a bar."""
+
 
 SHORT = 5e11
-"""Operations of a run that the kernel has done on one core before code for several is compiled."""
+"""Operations of a run that the kernel has done on one core before code for several is compiled, or
+before anyone asks how long it will take."""
 
 
 @click.command()
@@ -38,12 +44,8 @@ def command(engine, device, precision, threads, force, results, **values):
     threads = threads or (1 if engine == "numba" and flops(spec) < SHORT else cores())
     options.check_edits(store, engine)
     click.echo(f"{spec.label()}, {spec.epochs:,} epochs")
-    if spec.key in store.keys() and not force:
-        curve, row = store.curve(spec), store.runs().set_index("key").loc[spec.key]
-        status, digest = row["status"], row["digest"]
-        click.echo(f"stored already, trained by {row['engine']}; --force trains it again")
-        told = f"its key: {spec.key}"
-    else:
+    found = None if force else _stored(spec, store)
+    if found is None:
         options.check_memory([spec], threads=threads, engine=engine, device=device)
         choose(spec, engine, precision, device)  # refuses what this processor does not have
         store.probe()
@@ -52,18 +54,40 @@ def command(engine, device, precision, threads, force, results, **values):
             if not locks.take(spec.key):
                 told = "this run is being trained by another process; it will be kept"
                 raise click.ClickException(told)
-            states = Checkpoints(store.own)
-            run = _train_with_bar(spec, states, how)
-            curve, status, digest = run.curve, run.status, run.digest
-            path = store.add(run)
-            store.save_weights(run)
-            states.remove(spec)
-        told = f"{format_duration(run.wall_seconds)}, threads: {run.threads}; stored in {path}\n"
-        told += f"its key: {spec.key}"
+            found = None if force else _stored(spec, store)  # by that other, a moment ago
+            found = found or _train(spec, store, how)
+    curve, status, digest, told = found
     _show(spec, curve, status)
     click.echo(f"SHA-256 of curve and weights: {digest}")
-    click.echo(told)
+    click.echo(f"{told}its key: {spec.key}")
     options.close(store)
+
+
+def _stored(spec, store):
+    """The curve of a stored run, how it ended, its digest, what else is said; or None."""
+    if spec.key not in store.keys():
+        return None
+    row = store.runs().set_index("key").loc[spec.key]
+    click.echo(f"stored already, trained by {row['engine']}; --force trains it again")
+    return store.curve(spec), row["status"], row["digest"], ""
+
+
+def _train(spec, store, how):
+    """The same of a run that is trained now, and kept."""
+    states = Checkpoints(store.own)
+    if how["device"] == "cpu" and flops(spec) >= SHORT:
+        known = (options.rate_of([spec], s, cores(), measure=False) for s in (store, Store()))
+        rate, source = next((pair for pair in known if pair[0]), (None, ""))
+        if rate:
+            seconds = costs_of([spec], rate, store)[spec] / how["threads"]
+            where = source.partition(";")[0]  # what follows is no option of this command
+            click.echo(f"about {format_duration(seconds)} at its longest ({where})")
+    run = _train_with_bar(spec, states, how)
+    path = store.add(run)
+    store.save_weights(run)
+    states.remove(spec)
+    took = f"{format_duration(run.wall_seconds)}, threads: {run.threads}; stored in {path}\n"
+    return run.curve, run.status, run.digest, took
 
 
 def _train_with_bar(spec, states, how):
@@ -73,11 +97,17 @@ def _train_with_bar(spec, states, how):
     if how["engine"] == "numba" and compiles(how["threads"]):
         told = "compiling the trainer for this processor: half a minute, once"
         click.echo(told, err=True)
+    told = time.monotonic()
     with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:
 
         def draw(progress):
-            bar.set_postfix_str(f"validation {progress.latest['val_accuracy']:.3f}", refresh=False)
+            nonlocal told
+            value = f"validation {progress.latest['val_accuracy']:.3f}"
+            bar.set_postfix_str(value, refresh=False)
             bar.update(progress.epoch - bar.n)
+            if bar.disable and time.monotonic() - told > A_LINE:
+                click.echo(f"epoch {progress.epoch:,} of {spec.epochs:,}, {value}", err=True)
+                told = time.monotonic()
 
         return train_run(spec, on_progress=draw, checkpoints=states, **how)
 

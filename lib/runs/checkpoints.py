@@ -95,6 +95,10 @@ class Checkpoints:
             return state
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except (OSError, MemoryError) as error:  # it may be whole, and is left to a better time
+            why = getattr(error, "strerror", None) or "too little memory"
+            print(f"warning: {path} cannot be read, the run begins again: {why}", file=sys.stderr)
+            return None
         except Exception as error:  # damaged in one of a dozen ways: the run can begin again
             self.reject(spec, engine, error)
             return None
@@ -111,9 +115,11 @@ class Checkpoints:
         found = {}
         with contextlib.suppress(OSError):  # none yet, or a cache of someone else's
             for path in self._folder.glob(f"*-{code()}.state"):
-                with contextlib.suppress(Exception), open(path, "rb") as file:  # `load` will say
-                    state = np.load(io.BytesIO(file.read()[32:]), allow_pickle=False)
-                    found[path.name.partition("-")[0]] = int(state["epoch"])
+                with contextlib.suppress(Exception):  # `load` will say
+                    content = path.read_bytes()
+                    if hashlib.sha256(content[32:]).digest() == content[:32]:
+                        state = np.load(io.BytesIO(content[32:]), allow_pickle=False)
+                        found[path.name.partition("-")[0]] = int(state["epoch"])
         return found
 
     def remove(self, spec: RunSpec) -> None:

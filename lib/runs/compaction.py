@@ -50,11 +50,12 @@ def compact(store, names: Iterable[str] | None = None) -> list[str]:
 
 
 def _sweep_up(folder: Path) -> None:
-    """Remove what killed writers left."""
-    for path in folder.rglob(".*.tmp"):
-        with contextlib.suppress(FileNotFoundError):  # a live one has just renamed its own
-            if forgotten(path):
-                path.unlink()
+    """Remove what killed writers left, and states of runs that nobody went on with for a month."""
+    for pattern, days in ((".*.tmp", 1), ("*.state", 30)):
+        for path in folder.rglob(pattern):
+            with contextlib.suppress(FileNotFoundError):  # a live one has just renamed its own
+                if forgotten(path, days):
+                    path.unlink()
 
 
 def _merge(store, names: list[str], safe: set[tuple]) -> list[str]:

@@ -37,9 +37,9 @@ def publish(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def forgotten(path: Path) -> bool:
-    """Whether a killed process left it: nobody has touched it for a day.  Raises OSError."""
-    return time.time() - path.stat().st_mtime > 86400
+def forgotten(path: Path, days: float = 1) -> bool:
+    """Whether a killed process left it: nobody has touched it for so long.  Raises OSError."""
+    return time.time() - path.stat().st_mtime > days * 86400
 
 
 def keep(path: Path, data: bytes, cache: Path) -> None:

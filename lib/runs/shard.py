@@ -117,6 +117,10 @@ def read(
         FileNotFoundError: if there is no such file (another process may have compacted it).
         BrokenFile: if it cannot be read, or does not hold what was written.
     """
+    if path.is_symlink() and not path.exists():
+        raise BrokenFile("it is a link to nothing: not fetched?")
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise BrokenFile("it is no file")
     try:
         data = path.read_bytes()
         if _file_name(data) != path.name:
@@ -126,6 +130,8 @@ def read(
         table = file.read(columns, use_threads=False)
     except FileNotFoundError:
         raise
+    except MemoryError as error:
+        raise BrokenFile("it does not fit into this machine's memory") from error
     except (OSError, ValueError, pa.ArrowException) as error:
         raise BrokenFile(str(error).splitlines()[0]) from error
     there = set(table.column_names)  # which makes a list anew each time

@@ -100,7 +100,7 @@ class Store:
     def path(self, name: str) -> Path:
         """Where a file is; its name tells its content, wherever it lies."""
         path = self.runs_folder / name
-        return path if path.exists() else self.folder / name
+        return path if os.path.lexists(path) else self.folder / name
 
     def try_read(self, name: str, columns: list[str] | None = None) -> pa.Table | None:
         """One file, or None where it is broken (said on stderr, once) or gone."""

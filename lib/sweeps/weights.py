@@ -15,6 +15,7 @@ from lib.spec import RunSpec
 
 if TYPE_CHECKING:
     from lib.model import Transformer
+    from lib.runs.checkpoints import Checkpoints
 
 
 def start_of(
@@ -24,13 +25,15 @@ def start_of(
     threads: int = 1,
     how: dict | None = None,
     on_wait: Callable[[float], None] = lambda seconds: None,
+    checkpoints: "Checkpoints | None" = None,
 ) -> dict[str, dict[str, np.ndarray]]:
     """What `lib.train.train` has to be told to start a run: {} or {"start": weights by name}.
 
     The weights of `spec.init_from` come from the store's cache, if they were trained as this
     run is going to be (`how`: engine, device, precision).  Where they are not there, that run is
     trained, to the bits that it always had, and its weights are kept; of several processes that
-    want the same parent one trains it, and the others wait, and tell `on_wait` how long.
+    want the same parent one trains it, and the others wait, and tell `on_wait` how long.  It goes
+    on from its own state in `checkpoints`, which only `lib.train.train` knows of.
     """
     parent = spec.init_from
     if parent is None:
@@ -47,10 +50,13 @@ def start_of(
             weights = store.load_weights(parent, *way)
         weights = weights or store.load_weights(parent, *way)  # kept just before our lock
         if weights is None:
-            start = start_of(parent, store, train, threads, how, on_wait)
-            run = train(parent, threads=threads, **how, **start)
+            start = start_of(parent, store, train, threads, how, on_wait, checkpoints)
+            states = {} if checkpoints is None else {"checkpoints": checkpoints}
+            run = train(parent, threads=threads, **how, **start, **states)
             store.save_weights(run)
             weights = run.parameters
+            if checkpoints is not None:
+                checkpoints.remove(parent)
     finally:
         locks.close()
     return {"start": weights}

@@ -29,14 +29,17 @@ def on_their_own() -> Iterator[None]:
     The script is hidden because a spawned process would import it: a script that calls
     `sweep` without a `__main__` guard would never come to an end.
     """
-    resource_tracker.ensure_running()  # multiprocessing's own helper; starting it unblocks Ctrl-C
+    posix = os.name == "posix"  # elsewhere nothing can be blocked, and a child may be interrupted
+    if posix:
+        resource_tracker.ensure_running()  # multiprocessing's helper; starting it unblocks Ctrl-C
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     script, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         sys.modules["__main__"] = script
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if posix:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Worker:
@@ -147,7 +150,7 @@ def _work(
 ) -> None:  # fmt: skip
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    if nice:
+    if nice and hasattr(os, "nice"):  # not on Windows
         os.nice(10)
     store = Store(folder, cache)
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
@@ -180,7 +183,7 @@ def _train(
         def tell(progress):
             send(("progress", progress.epoch / progress.epochs))
 
-        more |= start_of(spec, store, train, threads, how, waits.append)
+        more |= start_of(spec, store, train, threads, how, waits.append, more.get("checkpoints"))
         run = train(spec, threads=threads, on_progress=tell, **more)
     except BrokenPipeError:
         raise

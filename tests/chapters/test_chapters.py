@@ -134,6 +134,7 @@ def test_parameters_may_be_annotated_and_hold_any_text(book):
         (["tiny", "-p", "lr", "-1"], "lr cannot be -1: lr must be from 1.2e-38"),
         (["tiny", "-p", "d_models", "[8, 3]"], "d_models cannot be [8, 3]: d_model must be"),
         (["tiny", "-p", "decays", "[1, 0]"], "decays cannot be [1, 0]: without weight decay"),
+        (["tiny", "-p", "decays", "[1e-310]"], "decays cannot be [1e-310]: so many decay times"),
         (["tiny", "-p", "pair", "[8, 3000, 5]"], "pair must be a list like [8, 3000]"),
         (["tiny", "-p", "grokking", "[7, 3000]"], "grokking cannot be [7, 3000]: d_model must"),
         (["tiny", "-p", "cells", "[[8, 0]]"], "cells cannot be [[8, 0]]: train_size must be"),
@@ -207,7 +208,7 @@ def test_a_chapter_runs_with_its_parameters(book, monkeypatch):
     assert f"python {sys.executable}\n" in text
     assert "got [12] 1 10 1 True\n" in text
     assert f"cache {book / 'near'}\n" in text
-    assert f'results {book / "runs"} {book}/.my "own"-' in text
+    assert f'results {book / "runs"} {book}/.grokking-' in text
     notebook = nbformat.read(output, as_version=4)
     nbformat.validate(notebook)
     made = notebook.metadata.grokking_companion
@@ -392,9 +393,13 @@ def test_tables_lie_beside_their_notebook(book, monkeypatch):
     table = book / "chapters" / "data" / "table.csv"
     assert f"wrote {table.relative_to(book)}" in run("tiny").output
     assert table.read_text() == "lr\n0.003\n"
+    settings = book / ".one-settings"  # of someone, and old: nothing is swept up but our own
+    settings.mkdir()
+    os.utime(settings, (0, 0))
     for name, lr in (("one", 0.5), ("two", 0.25)):
         told = run("tiny", "-o", f"{name}.ipynb", "-p", "lr", lr).output
         assert told == f"wrote {name}.ipynb\nwrote {name}-data/table.csv\n"
+    assert settings.is_dir()
     for name, lr in (("one", 0.5), ("two", 0.25)):
         assert (book / f"{name}-data" / "table.csv").read_text() == f"lr\n{lr}\n"
         assert f"]({name}-data/table.csv)" in (book / f"{name}.ipynb").read_text()

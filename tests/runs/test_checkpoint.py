@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +15,9 @@ from lib.spec import RunSpec
 from lib.sweeps.stacks import train_many
 from lib.sweeps.sweep import sweep
 from lib.sweeps.workers import Worker, _train
-from lib.train import train
+from lib.train import Training, train
 
+resume = Training.resume
 KERNEL = RunSpec(modulus=7, train_size=30, d_model=8, epochs=60_000, n_evals=200)
 STACK = KERNEL.replace(epochs=300, norm="pre", n_layers=2)
 
@@ -55,6 +57,40 @@ def test_edited_code_begins_again(tmp_path, monkeypatch):
     assert states.load(spec, "stacked") is None
     states.remove(spec)
     assert not list((tmp_path / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize("spec", [KERNEL, STACK], ids=["kernel", "stack"])
+def test_evaluations_that_lie_far_apart_are_not_waited_for(spec, tmp_path, monkeypatch):
+    """Two in all, the first and the last: a kill in between costs what was since the last state."""
+    spec, saved = spec.replace(epochs=300, n_evals=2), []
+    monkeypatch.setattr("lib.train.HEARD", 0)  # an engine is left after each epoch
+    states = Checkpoints(tmp_path, every=0)
+    monkeypatch.setattr(states, "save", lambda *args: (Checkpoints.save(states, *args), left(args)))
+
+    def left(args):
+        saved.append(int(args[2]["epoch"]))
+        if len(saved) == 20:
+            raise Dropped
+
+    with pytest.raises(Dropped):
+        train(spec, checkpoints=states)
+    assert 0 < saved[-1] < 300
+    monkeypatch.setattr(states, "save", lambda *args: None)
+    begun = []
+    monkeypatch.setattr(Training, "resume", lambda self, s: begun.append(s) or resume(self, s))
+    again = train(spec, checkpoints=states)
+    assert begun and again.digest == train(spec).digest
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), MemoryError()])
+def test_a_state_that_cannot_be_read_now_is_not_thrown_away(error, tmp_path, monkeypatch, capsys):
+    states = Checkpoints(tmp_path, every=0)
+    interrupted(KERNEL, states, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", lambda self: (_ for _ in ()).throw(error))
+        assert states.load(KERNEL, "numba") is None
+    assert "cannot be read, the run begins again: " in capsys.readouterr().err
+    assert states.load(KERNEL, "numba") is not None
 
 
 @pytest.mark.parametrize("spec", [KERNEL, STACK], ids=["kernel", "stack"])
@@ -202,11 +238,11 @@ def test_a_stack_goes_on_where_only_some_of_its_runs_were_evaluated(tmp_path, ca
 
 
 def test_a_stack_that_was_killed_between_its_savings_goes_on(tmp_path):
-    """At epoch 0, with one state written and the other not: one goes on, one begins."""
+    """Before the second evaluation; one has its state and goes on, the other begins."""
     wanted = [STACK.replace(epochs=20, n_evals=5, eps=0.1, seed=seed) for seed in (0, 1)]
     states = Checkpoints(tmp_path, every=0)
     interrupted(wanted[0], states, 2)
-    assert int(states.load(wanted[0], "stacked")["epoch"]) == 0
+    assert int(states.load(wanted[0], "stacked")["epoch"]) < wanted[0].eval_epochs()[1]
     told = []
     runs = train_many(
         wanted, device="cpu", checkpoints=states, on_progress=lambda s, p: told.append((s, p.epoch))

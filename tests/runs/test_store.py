@@ -333,6 +333,19 @@ def test_files_that_are_none_of_ours(store, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 5
 
 
+@pytest.mark.skipif(os.name != "posix", reason="no pipes and links of this kind")
+def test_what_is_no_file_is_named_and_not_waited_for(store):
+    fill(store)
+    os.mkfifo(store.runs_folder / "pipe.parquet")
+    (store.runs_folder / "link.parquet").symlink_to("not-fetched")
+    store = again(store)
+    assert len(store.runs()) == len(SPECS)
+    assert store.broken == {
+        "pipe.parquet": "it is no file",
+        "link.parquet": "it is a link to nothing: not fetched?",
+    }
+
+
 def test_a_broken_file_is_left_alone_by_compact(store, capsys):
     path = fill(store)[0]
     path.write_bytes(path.read_bytes()[:-10])
