@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import pytest
 
@@ -9,6 +10,10 @@ import pytest
 # here, and the small products of the tests gain nothing by them.
 for pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(pool, "1")
+
+# jsonschema, which reads notebooks, would build a grammar of addresses: two seconds, for a check
+# that none of its schemas here asks for, and that it does without where the module is not there.
+sys.modules.setdefault("rfc3987_syntax", None)
 
 from lib.runs.store import Store  # noqa: E402  (loads what has pools)
 

@@ -39,9 +39,8 @@ def test_an_edit_applies_and_trains(diff, command, tmp_path):
     assert python == "python"
     if "--engine" not in words:  # the kernel would be compiled for this folder; test_data has it
         words += ["--engine", "reference"]
-    done = subprocess.run(
-        [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    words = [sys.executable, *words, "--n-evals", "5"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     accuracy = re.search(r"training accuracy +([\d.]+)", done.stdout)
     assert float(accuracy[1]) > 2 / 31, done.stdout  # it learns: chance is 1 in 31

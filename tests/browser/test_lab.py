@@ -625,6 +625,7 @@ def test_a_race_that_is_taken_back_before_it_fails_says_nothing(visit):
     }""")
     page.wait_for_timeout(300)
     assert race.get_attribute("data-phase") == "idle"
+    assert race.locator(".gc-status").first.inner_text() == "Two networks, one clock. Press Race."
 
 
 def test_schedules_zones_and_key_frequencies_are_those_of_lib(visit):

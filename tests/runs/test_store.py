@@ -531,19 +531,24 @@ KILLED = """
 import os, signal, sys, threading, time
 from processes import write_some
 after, folder = sys.argv[1:]
-kill = lambda: (time.sleep(float(after)), os.kill(os.getpid(), signal.SIGKILL))
+def kill():
+    while not [n for n in os.listdir(folder + "/runs") if n.endswith(".parquet")]:
+        time.sleep(0.001)
+    time.sleep(float(after))
+    os.kill(os.getpid(), signal.SIGKILL)
+os.makedirs(folder + "/runs", exist_ok=True)
 threading.Thread(target=kill).start()
 while True:
     write_some(folder, 0, 400)
 """
 
 
-@pytest.mark.parametrize("after", [0.05, 0.13, 0.31])
+@pytest.mark.parametrize("after", [0.01, 0.1, 0.3])
 def test_kill_9_while_writing_and_compacting(store, after):
     process = launch(sys.executable, "-c", KILLED, after, store.folder)
     assert process.wait() == -signal.SIGKILL
     seeds = sorted(store.runs()["seed"])
-    assert seeds == list(range(len(seeds))) and not store.broken
+    assert seeds and seeds == list(range(len(seeds))) and not store.broken
 
 
 # Weights

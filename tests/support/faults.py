@@ -337,8 +337,7 @@ def ctrl_c(folder, times, row, count):
         finished = again(store).keys()
         os.killpg(process.pid, signal.SIGINT)
         if count == 2:
-            while "Ctrl-C again" not in process.stderr.readline():
-                pass
+            assert any("Ctrl-C again" in line for line in process.stderr)
             os.killpg(process.pid, signal.SIGINT)
         told = ends(process, 130, "error: interrupted")
         while running(process.pid):

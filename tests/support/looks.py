@@ -89,8 +89,8 @@ def grave(page, asked=BREACHES, **changed):
 def look(page):
     """What is wrong with a page, on a phone, on a desktop, in the dark; everything unfolded."""
     page.add_style_tag(content="* { transition: none !important; }")  # colours that fade
-    for switch in page.locator(".code-switch").all():
-        switch.click()  # code that is hidden has no contrast
+    if page.locator("html.code-hidden").count():  # another page may have shown it already
+        page.locator(".code-switch").first.click()  # code that is hidden has no contrast
     page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
     found = {"wide": page.evaluate(WIDE), "tables": page.evaluate(BARE_TABLES)}
     page.set_viewport_size(PHONE)

@@ -204,6 +204,7 @@ def sweep_here(store, count, epochs):
         mock.patch("lib.cli.options.EXPERIMENTS", experiments(count, epochs)),
         mock.patch("lib.cli.options.machine_rate", lambda *args, **kwargs: rate),
         mock.patch("lib.cli.sweep.train_missing", here),
+        mock.patch("lib.cli.sweep._needed", lambda: ()),  # as below
     ):
         result = CliRunner().invoke(lib.cli.main.main, ["sweep", "tiny"])
     return result.exit_code, result.output
