@@ -63,8 +63,9 @@ def _heads(spec: RunSpec) -> int:
 def bytes_of(spec: RunSpec, engine: str, threads: int = 1) -> int:
     """About how much memory a run takes on a processor, on one of `lib.engines.choose`'s engines.
 
-    The kernel's: parameters, gradient, moments and packs, a gradient for each chunk of some
-    256 points (two in turn on one thread), and for all pairs their tokens, places and weights.
+    The kernel's: parameters, moments and packs; a gradient, of the table of all numbers, too, for
+    each chunk of some 256 points (two in turn on one thread); a chunk's activations on each
+    thread; and for all pairs their tokens, places and weights.
     """
     if engine != "numba":
         if engine != "stacked":
@@ -73,7 +74,12 @@ def bytes_of(spec: RunSpec, engine: str, threads: int = 1) -> int:
         looked_at = max(inputs, spec.n_pairs - spec.train_size)
         return 4 * max(floats_of(spec), A_LOGIT * looked_at * spec.modulus)
     chunks = -(-(spec.train_size + spec.memorize_size) // 256) if threads > 1 else 2
-    return 4 * ((5 + chunks) * _parameters(spec) + 12 * (spec.n_pairs + spec.memorize_size))
+    heads, length = _heads(spec), 4 if spec.memorize_size else 3
+    table = spec.modulus * heads * (length - 1 if spec.norm else 1)
+    a_point = (length + 1) * heads + spec.mlp_width + 4 * spec.d_model + spec.modulus
+    gradients = chunks * (_parameters(spec) + table) + table
+    kept = 4 * _parameters(spec) + 12 * (spec.n_pairs + spec.memorize_size)
+    return 4 * (kept + gradients + threads * 256 * a_point)
 
 
 def floats_of(spec: RunSpec) -> int:

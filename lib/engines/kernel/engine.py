@@ -1,12 +1,13 @@
 """One network in training, on the Numba kernel: arrays, epochs, evaluations."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import numba
 import numpy as np
 
-from lib.data import Dataset, Split, batches
+from lib.data import Dataset, batches
 from lib.engines.kernel import epochs, memory
 from lib.engines.kernel.layout import aligned, pack, sizes, unpack
 from lib.engines.kernel.pace import Pace
@@ -77,7 +78,6 @@ class Engine:
         splits = {"train": data.train, "val": data.val, "memorize": data.memorize}
         self._counts = {name: len(split) for name, split in splits.items()}
         self._splits = {name: memory.samples(sz, split) for name, split in splits.items()}
-        self._train_set = data.train
         chunks = epochs.count_chunks.py_func(sz, self._splits["train"])
         together = epochs.count_chunks.py_func(sz, next(self._batches()))
         n = max(1, min(threads, together))
@@ -103,9 +103,9 @@ class Engine:
         if self.spec.batch is None:
             yield self._splits["train"]
             return
-        tokens, labels = self._train_set.tokens, self._train_set.labels
-        for part in batches(self.spec, self.epoch + 1, len(labels)):
-            yield memory.samples(self.sizes, Split(tokens[part], labels[part]))
+        parts = batches(self.spec, self.epoch + 1, self._counts["train"])
+        for _, alike in itertools.groupby(parts, len):  # the last may be smaller
+            yield from memory.some(self.sizes, self._splits["train"], np.array([*alike]))
 
     def _compile(self) -> None:
         """Compile, or load what was compiled before, so that training is timed without it."""
@@ -167,7 +167,7 @@ class Engine:
         return dict(flat=P.copy(), m=M.copy(), v=V.copy()) | here
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from a state.  Raises ValueError if it does not fit."""
+        """Go on from a state.  Raises KeyError or ValueError if it does not fit."""
         P, _, M, V = self._state
         whole = [state[name] for name in ("flat", "m", "v")]
         if any(x.shape != P.shape for x in whole) or int(state["lanes"]) != LANES:

@@ -159,7 +159,7 @@ def _measure(sz, labels, first, n_tiles, S, loss, right):
             loss[first + i] = math.log(wrong + math.exp(value - top)) + top - value
         if not math.isfinite(seen):
             loss[first + i] = np.nan
-        right[first + i] = value > best
+        right[first + i] = value > best and math.isfinite(seen)
 
 
 @njit(**JIT, **WITHIN)

@@ -3,6 +3,7 @@
 Everything is float32 where nothing else is said, flat, and starts on cache lines.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +82,23 @@ def samples(sz: Sizes, split: Split) -> Samples:
     labels += np.arange(n_padded, dtype=np.int32) % TILE
     weights[: len(split)] = 1 / max(len(split), 1)
     return Samples(tokens, slots, classes, labels, weights)
+
+
+def some(sz: Sizes, whole: Samples, parts: np.ndarray) -> Iterator[Samples]:
+    """What `samples` makes of n of a split's samples, by their places in it, k times: (k, n)."""
+    n, n_padded = parts.shape[1], -(-parts.shape[1] // TILE) * TILE
+    own = np.pad(parts, ((0, 0), (0, n_padded - n)), mode="edge")
+    tokens, slots = (
+        np.take(x.reshape(sz.length - 1, -1), own, axis=1).transpose(1, 0, 2).reshape(len(own), -1)
+        for x in (whole.tokens, whole.slots)
+    )
+    classes, weights = aligned(len(own), n_padded), aligned(len(own), n_padded)
+    labels = aligned(len(own), n_padded, dtype=np.int32)
+    classes[:, :n] = whole.classes[parts]
+    labels[:, :n] = whole.labels[parts] // TILE * TILE
+    labels += np.arange(n_padded, dtype=np.int32) % TILE
+    weights[:, :n] = 1 / n
+    return map(Samples, tokens, slots, classes, labels, weights)
 
 
 def work(sz: Sizes, n_chunks: int) -> Work:

@@ -102,7 +102,7 @@ def _layers(sz, P, tokens, first, n_tiles):
 @njit(**JIT)
 def _hidden(sz, tokens, first, n_tiles):
     """First and number of the hidden units that some tiles use: a half, if one task has them."""
-    if sz.half == 0 or sz.half % 32:  # half of a step of tile registers cannot be left out
+    if sz.half == 0 or sz.half % (32 if sz.amx else 4):  # a register's step, a block stay whole
         return 0, sz.mlp_p
     operators = tokens.shape[0] // (sz.length - 1) + first
     minus = tokens[operators] == sz.minus

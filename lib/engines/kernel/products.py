@@ -1,4 +1,4 @@
-"""The products of the fast trainer, on vectors or, for wide networks, on tile registers.
+"""The products of the fast trainer, on vectors or, where its precision asks, on tile registers.
 
 A product takes the same rows of some tiles of samples to other rows: Y = W X, or Wᵀ X.
 """
