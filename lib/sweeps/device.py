@@ -21,7 +21,7 @@ from lib.spec import RunSpec, SpecError
 from lib.sweeps import roofline
 from lib.sweeps.plan import expected_parts, format_duration, missing
 from lib.sweeps.stacks import ALONE, stackable, train_many
-from lib.sweeps.sweep import Report, bar_over, say
+from lib.sweeps.sweep import COMPACT_EVERY, Report, bar_over, say
 
 
 def sweep_stacked(
@@ -77,6 +77,9 @@ def sweep_stacked(
                 report.done += 1
                 report.predicted += (expected or {}).get(run.spec, 0.0)
                 shown.end(run)
+                if report.done % COMPACT_EVERY == 0:  # a kill leaves few files, not thousands
+                    with contextlib.suppress(*CANNOT_MERGE):
+                        files = store.compact(files)
         if report.done + len(others) < len(todo):
             say(f"the budget of {format_duration(budget_s)} is spent")
     finally:

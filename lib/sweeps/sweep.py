@@ -112,17 +112,21 @@ def sweep(
     widths = {spec.d_model for spec in todo}
     rate = rate or machine_rate(widths, store.cache, jobs=jobs, say=say, train=train, how=how)
     threads, jobs = (jobs, 1) if len(todo) == 1 and not crew else (1, min(jobs, len(todo)))
-    costs = {s: cost / threads for s, cost in costs_of(todo, rate, store, not crew).items()}
+    costs, alone = (
+        {s: cost / threads for s, cost in costs_of(todo, rate, store, shared).items()}
+        for shared in (not crew, False)  # without and with parents that another run trains first
+    )
     make = crew or (lambda: Crew(jobs, (store.folder, store.cache, threads, nice, train, how)))
     queue = in_order(costs, specs, first)
-    return _Sweep(store, costs, queue, deadline, progress, patient).run(make)
+    return _Sweep(store, costs, alone, queue, deadline, progress, patient).run(make)
 
 
 class _Sweep:
     """The state of one sweep, and the loop that hands out runs and takes in what happened."""
 
-    def __init__(self, store, costs, queue, deadline, progress, patient):
+    def __init__(self, store, costs, alone, queue, deadline, progress, patient):
         self.store, self.costs, self.deadline, self.patient = store, costs, deadline, patient
+        self.alone = alone
         self.queue = OrderedDict.fromkeys(queue)  # any run can be taken from it at once
         self.waiting = math.fsum(costs.values())  # seconds of what is in the queue
         self.report, self.crew, self.locks = Report(), None, Locks(store)
@@ -173,7 +177,7 @@ class _Sweep:
         left = (self.deadline - time.monotonic()) / self._correction()
         found, held, gone = None, False, []
         for spec in self.queue if left > 0 else ():
-            if self.costs[spec] * (1 - self.epochs.get(spec.key, 0) / spec.epochs) > left:
+            if self._takes(spec) > left:
                 continue
             if not self.locks.take(key := spec.key):
                 held = True
@@ -188,6 +192,14 @@ class _Sweep:
             del self.queue[spec]
             self.waiting -= self.costs[spec]
         return found, held
+
+    def _takes(self, spec: RunSpec) -> float:
+        """Seconds that a run takes from here; with its parent, where nobody has trained that."""
+        cost = self.costs[spec]
+        if self.deadline < math.inf and spec.init_from:
+            kept = self.store.load_weights(spec.init_from) is not None
+            cost = cost if kept else self.alone[spec]
+        return cost * (1 - self.epochs.get(spec.key, 0) / spec.epochs)
 
     def _correction(self) -> float:
         """Actual over predicted seconds of the runs so far: estimates learn from them."""

@@ -181,6 +181,17 @@ def test_estimates_have_the_parents_that_are_trained_again(store, monkeypatch):
     assert list(costs_of([second, third], rate, store).values()) == [own[second], own[third]]
 
 
+def test_a_budget_counts_the_parent_of_each_child(store, monkeypatch):
+    """Not of the first alone: a second would begin, and train the parent all the same."""
+    monkeypatch.setattr("lib.sweeps.sweep.Crew", lambda jobs, settings: Here(store))
+    children = [CHILD, CHILD.replace(train_size=50)]
+    parent, child = estimate([PARENT, CHILD], rate)
+    how = dict(jobs=1, rate=rate, budget_s=(parent + child) / 2)
+    assert child < how["budget_s"] and sweep(children, store, **how).done == 0
+    store.save_weights(train(PARENT))
+    assert sweep(children[:1], store, **how | dict(budget_s=1e9)).done == 1
+
+
 def test_a_parent_that_is_asked_for_comes_first_and_is_trained_once(store):
     trained = []
 
