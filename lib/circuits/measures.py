@@ -5,6 +5,7 @@ stands in `results/circuits/`, one row for a run and epoch, in files like those 
 named by their content, whole or not there, verified when read.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from tqdm import tqdm
 
 from lib.data import build
 from lib.runs import machine, shard
@@ -21,7 +23,8 @@ from lib.runs.machine import cores
 from lib.runs.run import Run
 from lib.runs.store import Store
 from lib.spec import NUMERICS_VERSION, RunSpec, SpecError
-from lib.sweeps.plan import ancestors
+from lib.sweeps.plan import ancestors, costs_of, format_duration
+from lib.sweeps.speed import known_rate
 from lib.sweeps.weights import start_of
 from lib.tasks import TASKS
 
@@ -232,7 +235,12 @@ def gather_measures(specs: Iterable[RunSpec], train_missing: bool = False) -> pd
         todo = lacking(specs, store, CHECKPOINTS)
         for spec in todo:
             check(spec)  # all of them before hours are spent on the first
-        for spec in todo:
+        if todo:
+            known = known_rate({s.d_model for s in todo}, store.cache, store.runs(), cores())
+            seconds = sum(costs_of(todo, known[0], store).values()) / cores() if known else 0
+            took = f": about {format_duration(seconds)}" if known else ""
+            print(f"training {len(todo):,} runs again, to look inside{took}", file=sys.stderr)
+        for spec in tqdm(todo, unit="run", disable=not todo):
             measure_run(spec, store, threads=cores())
     labels = ["key", "task", "d_model", "train_size", "split_mlp", "seed"]
     rows = [[getattr(s, n) for n in labels] for s in {s.key: s for s in specs}.values()]

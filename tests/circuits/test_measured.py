@@ -253,3 +253,14 @@ def test_nothing_measured_is_an_empty_table(store):
     assert frame.empty and "trig_share" in frame and not folder_of(store).exists()
     assert gather_measures([BASE]).empty
     assert pa.types.is_list(lib.circuits.measures.SCHEMA.field("logit_spectrum").type)
+
+
+def test_training_again_is_announced(store, monkeypatch, capsys):
+    monkeypatch.setenv("GROKKING_RESULTS", str(store.folder))
+    monkeypatch.setenv("GROKKING_CACHE", str(store.cache))
+    again = []
+    instead = lambda spec, *_, **__: again.append(spec)  # noqa: E731
+    monkeypatch.setattr("lib.circuits.measures.measure_run", instead)
+    gather_measures(TINY.specs([1]), train_missing=True)
+    assert again == TINY.specs([1])
+    assert f"training {len(again)} runs again, to look inside" in capsys.readouterr().err
