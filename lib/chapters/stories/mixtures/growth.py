@@ -91,8 +91,8 @@ def _excess(shared: pd.DataFrame, capacity: Callable) -> str:
     times = capacity(there["high"].to_numpy(float)) / there["facts"].to_numpy()
     always = "" if times.min() > 1 else " not always"
     return (
-        f"Capacity does{always} exceed the data there, as the paper has it: at the width from which "
-        f"a seed has addition it is {times.min():.1f} to {times.max():.1f} times all facts."
+        f"Capacity does{always} exceed the data there, as the paper has it: at the width from "
+        f"which a seed has addition it is {times.min():.1f} to {times.max():.1f} times all facts."
     )
 
 
