@@ -87,11 +87,10 @@ def execute(
     output.parent.mkdir(parents=True, exist_ok=True)
     if data.exists() and not data.is_dir():
         raise ChapterError(f"the tables go to {shown(data)}, and that is no folder")
-    ours = f".grokking-{_digest(output.name)[:8]}-"  # and nobody else's: it is swept up by its name
-    for left in output.parent.glob(f"{ours}*"):  # by a kernel that was killed
+    for left in output.parent.glob(f"{_beside(output)}*"):  # by a kernel that was killed
         if left.is_dir() and forgotten(left):
             shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=ours) as folder:
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=_beside(output)) as folder:
         environment = {
             "GROKKING_CACHE": str(default_cache().resolve()),
             "GROKKING_DATA": folder,
@@ -107,6 +106,11 @@ def execute(
         }
         _publish(chapter, notebook, output, tables, data)
     return [output, *(data / path.name for path in tables)]
+
+
+def _beside(output: Path) -> str:
+    """How temporary folders of an output begin, and nobody else's: what is left is swept up."""
+    return f".grokking-{_digest(output.name)[:8]}-"
 
 
 def _publish(
@@ -137,7 +141,7 @@ def _publish(
             (f"../../notebooks/{chapter}.py", origin),
         ):
             text = text.replace(f"]({old})", f"]({quote(new)})")
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".grokking-") as folder:
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=_beside(output)) as folder:
         whole = Path(folder) / output.name
         publish(whole, text.encode())
         for path in tables:

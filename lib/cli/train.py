@@ -97,17 +97,17 @@ def _train_with_bar(spec, states, how):
     if how["engine"] == "numba" and compiles(how["threads"]):
         told = "compiling the trainer for this processor: half a minute, once"
         click.echo(told, err=True)
-    told = time.monotonic()
+    last = time.monotonic()
     with tqdm(total=spec.epochs, unit="epoch", disable=None, dynamic_ncols=True) as bar:
 
         def draw(progress):
-            nonlocal told
+            nonlocal last
             value = f"validation {progress.latest['val_accuracy']:.3f}"
             bar.set_postfix_str(value, refresh=False)
             bar.update(progress.epoch - bar.n)
-            if bar.disable and time.monotonic() - told > A_LINE:
+            if bar.disable and time.monotonic() - last > A_LINE:
                 click.echo(f"epoch {progress.epoch:,} of {spec.epochs:,}, {value}", err=True)
-                told = time.monotonic()
+                last = time.monotonic()
 
         return train_run(spec, on_progress=draw, checkpoints=states, **how)
 

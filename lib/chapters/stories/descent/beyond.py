@@ -9,6 +9,9 @@ from lib.chapters.page import Page
 from lib.chapters.stories.descent.dips import seen
 from lib.paper.experiments import EXPERIMENTS
 
+JUDGED = set(EXPERIMENTS["beyond_3000"].seed_range)
+"""Seeds that takeaway 6 is judged by."""
+
 
 def seeds_of(size: int, seeds: list[int]) -> list[int]:
     """The seeds that are shown with more than 3,000 training points, at all widths.
@@ -18,9 +21,9 @@ def seeds_of(size: int, seeds: list[int]) -> list[int]:
         seeds: those of the chapter.  Of them it is those that takeaway 6 is judged by; all, if
             these are none; where they are all of these, the two more at 3,400 points, too.
     """
-    judged, more = EXPERIMENTS["beyond_3000"].seed_range, EXPERIMENTS["beyond_3400"]
-    asked = [seed for seed in seeds if seed in judged] or list(seeds)
-    whole = set(judged) <= set(seeds) and size == more.base.train_size
+    more = EXPERIMENTS["beyond_3400"]
+    asked = [seed for seed in seeds if seed in JUDGED] or list(seeds)
+    whole = JUDGED <= set(seeds) and size == more.base.train_size
     return [*asked, *more.seed_range] if whole else asked
 
 
@@ -40,7 +43,7 @@ def gathered(
             which = dict(task=task, train_size=[size], seed=seeds_of(size, seeds))
             widths = [d for d in axes["d_model"] if d in d_models]
             found[f"{name}, D = {size:,}"] = page.runs("beyond_3000", d_model=widths, **which)
-        if set(EXPERIMENTS["beyond_3000"].seed_range) <= set(seeds):
+        if JUDGED <= set(seeds):
             which = dict(task=task, d_model=new.axes["d_model"], seed=new.seed_range)
             label = f"{name}, D = {new.base.train_size:,}, new seeds"
             fresh[label] = page.runs(new.name, **which)
